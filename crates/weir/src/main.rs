@@ -1,2 +1,7 @@
-//! (skeleton)
+//! The lab's command.
+
+mod metrics;
+mod report;
+mod runs;
+
 fn main() {}
