@@ -1,0 +1,55 @@
+# One image build for all services: `docker build --target producer-rest .`
+# All binaries come from one cargo invocation, so that every service is built with the same
+# features, profile and compiler. Works with BuildKit and with the classic builder.
+
+ARG RUST_IMAGE=rust:1.95-bookworm
+ARG RUNTIME_IMAGE=debian:bookworm-slim
+
+# --- skeleton: the manifests and empty sources ------------------------------------------------
+# A layer is reused when what it copies is unchanged. Only manifests leave this stage, so an edit
+# of the code does not rebuild the dependencies, and a new crate needs no line here.
+FROM ${RUST_IMAGE} AS skeleton
+WORKDIR /src
+COPY . .
+RUN find crates -type f ! -name Cargo.toml \
+        ! -path 'crates/*/src/lib.rs' ! -path 'crates/*/src/main.rs' ! -path 'crates/*/build.rs' -delete \
+    && for source in $(find crates -name '*.rs'); do echo 'fn main() {}' > "$source"; done \
+    && find . -mindepth 1 -maxdepth 1 ! -name 'Cargo.*' ! -name crates -exec rm -rf {} + \
+    && find . -type d -empty -delete
+
+# --- build ------------------------------------------------------------------------------------
+FROM ${RUST_IMAGE} AS build
+WORKDIR /src
+ARG PACKAGES="-p producer-rest -p producer-grpc -p stats-sidecar"
+COPY --from=skeleton /src ./
+RUN cargo build --release --locked ${PACKAGES}
+
+COPY . .
+ARG GIT_COMMIT=unknown
+# The copied files may be older than the skeleton's build: cargo goes by modification times.
+RUN find crates -name '*.rs' -exec touch {} + \
+    && cargo build --release --locked ${PACKAGES} \
+    && mkdir /out && find target/release -maxdepth 1 -type f -perm -u+x -exec cp {} /out/ \;
+
+# --- run time: the binary and nothing else, not as root ----------------------------------------
+FROM ${RUNTIME_IMAGE} AS runtime
+ARG GIT_COMMIT=unknown
+LABEL org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${GIT_COMMIT}"
+USER 10001:10001
+WORKDIR /
+STOPSIGNAL SIGTERM
+
+FROM runtime AS producer-rest
+COPY --from=build /out/producer-rest /usr/local/bin/producer-rest
+EXPOSE 8081
+ENTRYPOINT ["/usr/local/bin/producer-rest"]
+
+FROM runtime AS producer-grpc
+COPY --from=build /out/producer-grpc /usr/local/bin/producer-grpc
+EXPOSE 9090 9091
+ENTRYPOINT ["/usr/local/bin/producer-grpc"]
+
+FROM runtime AS stats-sidecar
+COPY --from=build /out/stats-sidecar /usr/local/bin/stats-sidecar
+ENTRYPOINT ["/usr/local/bin/stats-sidecar"]
