@@ -1,0 +1,53 @@
+//! Settings of ingestion, the same for both producers.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// How events are written to PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WriteMode {
+    /// Group commit: waiting events share one multi-row upsert and one commit.
+    Group,
+    /// One upsert a request on a pooled connection. Kept to show what group commit is worth.
+    Single,
+    /// The flow of earlier systems: read whether the entity exists, then insert or update. Loses updates
+    /// when two requests change one entity at the same time; for measurement only.
+    ReadThenWrite,
+}
+
+/// Flags and environment variables of ingestion.
+#[derive(Args, Clone, Debug)]
+pub struct IngestConfig {
+    /// How events are written
+    #[arg(long, env = "WRITE_MODE", value_enum, default_value = "group")]
+    pub write_mode: WriteMode,
+
+    /// Writers of group commit; each owns a shard of the key space and uses one pooled connection while it writes
+    #[arg(long, env = "WRITERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub writers: u16,
+
+    /// Events that one upsert may hold
+    #[arg(long, env = "MAX_BATCH_EVENTS", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub max_batch_events: u32,
+
+    /// Events that may wait for a writer; one more is refused with 503 / RESOURCE_EXHAUSTED
+    #[arg(long, env = "QUEUE_CAPACITY", default_value = "8192", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub queue_capacity: u32,
+
+    /// Time from an event's arrival to its answer; after that 503 / UNAVAILABLE
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_parser = runtime::config::duration)]
+    pub request_timeout: Duration,
+
+    /// Largest event, in bytes
+    #[arg(long, env = "MAX_EVENT_BYTES", default_value = "1048576", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_event_bytes: u32,
+
+    /// Largest bulk request, in bytes
+    #[arg(long, env = "MAX_BULK_BYTES", default_value = "10485760", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_bulk_bytes: u32,
+
+    /// A log line `Persisted events count: N` every so many events; 0 for none
+    #[arg(long, env = "PERSISTED_COUNT_LOG_EVERY", default_value = "10")]
+    pub persisted_count_log_every: u64,
+}

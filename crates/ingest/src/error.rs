@@ -1,0 +1,75 @@
+//! What can go wrong with an event after it was found valid, and with one that was not.
+
+use domain::{Invalid, Kind};
+
+/// Why an event was not acknowledged. `Display` is what the client may see.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum IngestError {
+    /// The event breaks the contract.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The event is larger than `MAX_EVENT_BYTES`.
+    #[error("the event is larger than {limit} bytes (MAX_EVENT_BYTES)")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u32,
+    },
+    /// PostgreSQL refused this event's values although they passed validation.
+    #[error("the database refused the event: {0}")]
+    Refused(String),
+    /// As many events wait as may wait.
+    #[error("the queue is full: retry later")]
+    QueueFull,
+    /// The database cannot be reached or went away; the event may or may not have been stored.
+    #[error("the database cannot be reached: retry later")]
+    DatabaseUnavailable,
+    /// `REQUEST_TIMEOUT` passed; the event may or may not have been stored.
+    #[error("no answer from the database in time: retry later")]
+    Timeout,
+    /// The service stops and no longer takes or waits for events.
+    #[error("the service is shutting down: retry later")]
+    ShuttingDown,
+    /// A fault of the service; the log has the details.
+    #[error("internal error")]
+    Internal,
+}
+
+impl IngestError {
+    /// What sort of error it is; `runtime::status` maps it to HTTP and gRPC.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Invalid(invalid) => invalid.kind(),
+            Self::TooLarge { .. } => Kind::TooLarge,
+            Self::Refused(_) => Kind::InvalidArgument,
+            Self::QueueFull => Kind::ResourceExhausted,
+            Self::DatabaseUnavailable | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::Internal => Kind::Internal,
+        }
+    }
+
+    /// The value of the label `reason` of `ingest_refused_total`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::TooLarge { .. } => "too_large",
+            Self::Refused(_) => "database_refused",
+            Self::QueueFull => "queue_full",
+            Self::DatabaseUnavailable => "database_unavailable",
+            Self::Timeout => "timeout",
+            Self::ShuttingDown => "shutting_down",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Every value of [`Self::reason`], so that each is in the metrics from the start.
+    pub const REASONS: [&'static str; 8] = [
+        "invalid",
+        "too_large",
+        "database_refused",
+        "queue_full",
+        "database_unavailable",
+        "timeout",
+        "shutting_down",
+        "internal",
+    ];
+}

@@ -1,0 +1,303 @@
+//! The handle that the faces call.
+
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use domain::Event;
+use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch;
+use crate::config::{IngestConfig, WriteMode};
+use crate::connection::Connection;
+use crate::error::IngestError;
+use crate::metrics::IngestMetrics;
+use crate::queue::{self, Answer, Queues, Waiting};
+use crate::store;
+use crate::writer::Writer;
+
+/// What became of one event: `Ok` once it is committed.
+pub type Outcome = Result<(), IngestError>;
+
+/// Takes valid events and answers each after its commit. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: IngestConfig,
+    database: Database,
+    metrics: IngestMetrics,
+    /// Absent in the write modes without group commit.
+    queues: Option<Queues>,
+    hasher: foldhash::fast::FixedState,
+    next_lane: AtomicUsize,
+}
+
+/// The writers of one process; whoever started them stops them.
+#[derive(Debug)]
+pub struct Writers {
+    tasks: JoinSet<()>,
+    refuse: CancellationToken,
+}
+
+impl Ingest {
+    /// Applies the schema and starts the writers on the current tokio runtime.
+    ///
+    /// # Errors
+    /// The schema cannot be applied.
+    pub async fn start(
+        config: IngestConfig,
+        database: Database,
+        metrics: IngestMetrics,
+    ) -> anyhow::Result<(Self, Writers)> {
+        database.migrate(store::migrations(), store::MIGRATION_LOCK).await?;
+        let refuse = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let queues = (config.write_mode == WriteMode::Group).then(|| {
+            let (queues, shards) =
+                queue::queues(config.writers.into(), config.queue_capacity as usize, &metrics);
+            for shard in shards {
+                let writer = Writer {
+                    database: database.clone(),
+                    metrics: metrics.clone(),
+                    max_batch_events: config.max_batch_events as usize,
+                    statement_timeout: config.request_timeout,
+                    refuse: refuse.clone(),
+                };
+                tasks.spawn(writer.run(shard));
+            }
+            queues
+        });
+        let shared = Shared {
+            config,
+            database,
+            metrics,
+            queues,
+            hasher: foldhash::fast::FixedState::default(),
+            next_lane: AtomicUsize::new(0),
+        };
+        Ok((Self { shared: Arc::new(shared) }, Writers { tasks, refuse }))
+    }
+
+    /// The settings in force.
+    pub fn config(&self) -> &IngestConfig {
+        &self.shared.config
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &IngestMetrics {
+        &self.shared.metrics
+    }
+
+    /// Stores one event and returns after its commit.
+    ///
+    /// # Errors
+    /// [`IngestError`]; after `DatabaseUnavailable`, `Timeout` and `ShuttingDown` the event may or may not have been
+    /// stored.
+    pub async fn submit(&self, event: Event) -> Outcome {
+        let deadline = self.deadline();
+        let outcome = match &self.shared.queues {
+            None => self.write_alone(&event, deadline).await,
+            Some(queues) => {
+                let (sender, receiver) = oneshot::channel();
+                let writer = self.writer_of(&event, queues.writers());
+                let waiting = Waiting { event, answer: Answer::One(sender), deadline };
+                match queues.try_push(writer, waiting) {
+                    Err(error) => Err(error),
+                    Ok(()) => match timeout_at(deadline, receiver).await {
+                        Ok(Ok(outcome)) => outcome,
+                        // the writer ended without an answer: it was stopped or it panicked
+                        Ok(Err(_closed)) => Err(IngestError::ShuttingDown),
+                        Err(_elapsed) => Err(IngestError::Timeout),
+                    },
+                }
+            }
+        };
+        self.counted(outcome)
+    }
+
+    /// An ordered way in for many events of one caller: those for one entity are applied in the order submitted.
+    ///
+    /// `under_way` is how many events the caller lets wait for their outcome at the same time.
+    pub fn lane(&self, under_way: usize) -> (Lane, Outcomes) {
+        let (sender, receiver) = mpsc::channel(under_way.max(1));
+        let lane = self.shared.next_lane.fetch_add(1, Ordering::Relaxed);
+        let lane = Lane { ingest: self.clone(), lane, outcomes: sender };
+        (lane, Outcomes { receiver, metrics: self.shared.metrics.clone() })
+    }
+
+    /// Stores the events of one bulk request, in order, and returns the outcome of each by its index.
+    pub async fn submit_bulk(&self, events: Vec<(u64, Event)>) -> Vec<(u64, Outcome)> {
+        let deadline = self.deadline();
+        let (lane, mut outcomes) = self.lane(events.len());
+        let mut unanswered: BTreeSet<u64> = events.iter().map(|(index, _)| *index).collect();
+        let mut answered = Vec::with_capacity(events.len());
+        for (index, event) in events {
+            lane.submit_until(index, event, deadline).await;
+        }
+        drop(lane);
+        while let Ok(Some((index, outcome))) = timeout_at(deadline, outcomes.next()).await {
+            unanswered.remove(&index);
+            answered.push((index, outcome));
+        }
+        for index in unanswered {
+            answered.push((index, self.counted(Err(IngestError::Timeout))));
+        }
+        answered
+    }
+
+    /// Whether the database answers now.
+    ///
+    /// # Errors
+    /// [`IngestError::DatabaseUnavailable`].
+    pub async fn ping(&self) -> Result<(), IngestError> {
+        self.shared.database.ping().await.map_err(|_| IngestError::DatabaseUnavailable)
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.shared.config.request_timeout
+    }
+
+    /// The writer that owns the event's (first) key.
+    fn writer_of(&self, event: &Event, writers: usize) -> usize {
+        let hash = event.entities().first().map_or(0, |entity| {
+            self.shared.hasher.hash_one((entity.entity_type(), entity.entity_id()))
+        });
+        // the upper half: the lower bits of a hash are what hash tables use
+        (hash >> 32) as usize % writers
+    }
+
+    /// Writes one event on a pooled connection of its own: the write modes without group commit.
+    async fn write_alone(&self, event: &Event, deadline: Instant) -> Outcome {
+        let rows = batch::fold(event.entities().iter());
+        let write = async {
+            let connection = Connection::new(self.shared.database.get().await?);
+            let started = Instant::now();
+            let written = match self.shared.config.write_mode {
+                WriteMode::ReadThenWrite => store::read_then_write(&connection, &rows).await,
+                WriteMode::Group | WriteMode::Single => store::upsert(&connection, &rows).await,
+            };
+            connection.give_back();
+            if written.is_ok() {
+                self.shared.metrics.committed(1, started.elapsed());
+            }
+            written
+        };
+        match timeout_at(deadline, write).await {
+            Ok(written) => written.map_err(report),
+            Err(_elapsed) => Err(IngestError::Timeout),
+        }
+    }
+
+    fn counted(&self, outcome: Outcome) -> Outcome {
+        if let Err(error) = &outcome {
+            self.shared.metrics.refused(error);
+        }
+        outcome
+    }
+}
+
+/// See [`Ingest::lane`]. Dropping it ends the receiver once all outcomes are in.
+#[derive(Debug)]
+pub struct Lane {
+    ingest: Ingest,
+    /// All events of a lane go to one writer, which keeps their order.
+    lane: usize,
+    outcomes: mpsc::Sender<(u64, Outcome)>,
+}
+
+impl Lane {
+    /// Hands in an event; waits while the queue has no room. Its outcome comes through the receiver, with `index`.
+    pub async fn submit(&self, index: u64, event: Event) {
+        let deadline = self.ingest.deadline();
+        self.submit_until(index, event, deadline).await;
+    }
+
+    /// Reports the outcome of an event that was refused before it could be submitted.
+    pub async fn refuse(&self, index: u64, error: IngestError) {
+        self.report(index, Err(error)).await;
+    }
+
+    async fn submit_until(&self, index: u64, event: Event, deadline: Instant) {
+        let refused = match &self.ingest.shared.queues {
+            None => {
+                let outcome = self.ingest.write_alone(&event, deadline).await;
+                return self.report(index, outcome).await;
+            }
+            Some(queues) => {
+                let answer = Answer::OfMany(index, self.outcomes.clone());
+                let waiting = Waiting { event, answer, deadline };
+                queues.push_when_room(self.lane % queues.writers(), waiting).await
+            }
+        };
+        if refused.is_err() {
+            self.report(index, refused).await;
+        }
+    }
+
+    async fn report(&self, index: u64, outcome: Outcome) {
+        // a receiver that is gone is a caller that is gone
+        drop(self.outcomes.send((index, outcome)).await);
+    }
+}
+
+/// The outcomes of a [`Lane`], as they come.
+#[derive(Debug)]
+pub struct Outcomes {
+    receiver: mpsc::Receiver<(u64, Outcome)>,
+    metrics: IngestMetrics,
+}
+
+impl Outcomes {
+    /// The next outcome and the index it was submitted with; `None` when the lane is dropped and all are in.
+    pub async fn next(&mut self) -> Option<(u64, Outcome)> {
+        let (index, outcome) = self.receiver.recv().await?;
+        if let Err(error) = &outcome {
+            self.metrics.refused(error);
+        }
+        Some((index, outcome))
+    }
+}
+
+impl Writers {
+    /// Refuses what still waits, also what is being written.
+    pub fn refuse_waiting(&self) {
+        self.refuse.cancel();
+    }
+
+    /// Waits until the queues are drained. Call it when every [`Ingest`] is dropped or idle.
+    pub async fn finish(mut self) {
+        self.refuse.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a writer ended abnormally");
+            }
+        }
+    }
+}
+
+/// What the caller of a failed statement is told. Logs what callers are not told, here and nowhere else.
+pub(crate) fn report(error: DatabaseError) -> IngestError {
+    match error.kind() {
+        DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
+            tracing::warn!(%error, "the database cannot be reached");
+            IngestError::DatabaseUnavailable
+        }
+        DatabaseErrorKind::Data => {
+            tracing::warn!(%error, "the database refused an event that passed validation");
+            IngestError::Refused(error.client_message())
+        }
+        DatabaseErrorKind::Other => {
+            tracing::error!(%error, "a statement failed");
+            IngestError::Internal
+        }
+    }
+}

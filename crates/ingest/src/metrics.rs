@@ -1,0 +1,119 @@
+//! Counters of ingestion, served as Prometheus text and logged at shutdown.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::error::IngestError;
+
+/// The counters of one process. Clones share them.
+#[derive(Clone, Debug)]
+pub struct IngestMetrics {
+    events: IntCounter,
+    batches: IntCounter,
+    batch_events_mean: Gauge,
+    queue_depth: IntGauge,
+    refused: IntCounterVec,
+    database_seconds: Counter,
+    persisted: Arc<AtomicU64>,
+    persisted_log_every: u64,
+}
+
+impl IngestMetrics {
+    /// Registers the counters. `persisted_log_every`: a log line each time the number of persisted events
+    /// passes a multiple of it; 0 for none.
+    ///
+    /// # Errors
+    /// A name is registered already.
+    pub fn register(registry: &Registry, persisted_log_every: u64) -> prometheus::Result<Self> {
+        let metrics = Self {
+            events: IntCounter::new("ingest_events_total", "Events committed and acknowledged")?,
+            batches: IntCounter::new("ingest_batches_total", "Upserts committed")?,
+            batch_events_mean: Gauge::new(
+                "ingest_batch_events_mean",
+                "Events per committed upsert since the start, mean",
+            )?,
+            queue_depth: IntGauge::new(
+                "ingest_queue_depth",
+                "Events that wait for a writer, those of the batch under way not counted",
+            )?,
+            refused: IntCounterVec::new(
+                Opts::new("ingest_refused_total", "Events answered with an error, by reason"),
+                &["reason"],
+            )?,
+            database_seconds: Counter::new(
+                "ingest_database_seconds_total",
+                "Time spent waiting for the database, all writers together, seconds",
+            )?,
+            persisted: Arc::default(),
+            persisted_log_every,
+        };
+        for reason in IngestError::REASONS {
+            metrics.refused.with_label_values(&[reason]).inc_by(0);
+        }
+        let collectors: [Box<dyn Collector>; 6] = [
+            Box::new(metrics.events.clone()),
+            Box::new(metrics.batches.clone()),
+            Box::new(metrics.batch_events_mean.clone()),
+            Box::new(metrics.queue_depth.clone()),
+            Box::new(metrics.refused.clone()),
+            Box::new(metrics.database_seconds.clone()),
+        ];
+        for collector in collectors {
+            registry.register(collector)?;
+        }
+        Ok(metrics)
+    }
+
+    /// Counts an event that was answered with `error`.
+    pub fn refused(&self, error: &IngestError) {
+        self.refused.with_label_values(&[error.reason()]).inc();
+    }
+
+    pub(crate) fn enqueued(&self) {
+        self.queue_depth.inc();
+    }
+
+    pub(crate) fn dequeued(&self, events: usize) {
+        self.queue_depth.sub(i64::try_from(events).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn committed(&self, events: u64, database: Duration) {
+        self.database_seconds.inc_by(database.as_secs_f64());
+        self.batches.inc();
+        self.events.inc_by(events);
+        self.batch_events_mean.set(self.events.get() as f64 / self.batches.get() as f64);
+        // A count of its own, since `IntCounter` has no fetch-and-add: each multiple is logged once.
+        let before = self.persisted.fetch_add(events, Ordering::Relaxed);
+        self.log_persisted(before, before + events);
+    }
+
+    fn log_persisted(&self, before: u64, after: u64) {
+        let every = self.persisted_log_every;
+        if every == 0 {
+            return;
+        }
+        for multiple in (before / every + 1)..=(after / every) {
+            tracing::info!("Persisted events count: {}", multiple * every);
+        }
+    }
+
+    /// One line with every figure, for the end of the process.
+    pub fn log_totals(&self) {
+        tracing::info!(
+            events = self.events.get(),
+            batches = self.batches.get(),
+            batch_events_mean = self.batch_events_mean.get(),
+            queue_depth = self.queue_depth.get(),
+            refused = IngestError::REASONS
+                .iter()
+                .map(|reason| self.refused.with_label_values(&[reason]).get())
+                .sum::<u64>(),
+            database_seconds = self.database_seconds.get(),
+            "ingestion totals"
+        );
+    }
+}
