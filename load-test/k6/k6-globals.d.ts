@@ -1,0 +1,6 @@
+// What k6 offers globally and @types/k6 leaves out.
+declare const console: {
+  log(...values: unknown[]): void;
+  warn(...values: unknown[]): void;
+  error(...values: unknown[]): void;
+};

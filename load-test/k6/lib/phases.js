@@ -1,0 +1,131 @@
+// @ts-check
+// From phases to k6 options: a scenario per phase with an exact start time, so that each phase has exact
+// metrics of its own without raw samples, and the thresholds. Pure.
+
+/** @typedef {import('./settings.js').Settings} Settings */
+/** @typedef {'rest' | 'grpc'} Protocol */
+
+/**
+ * @typedef {object} PlannedPhase
+ * @property {number} number        from 1
+ * @property {string} name
+ * @property {number} vus
+ * @property {number} startSeconds  from the start of the first phase
+ * @property {number | null} durationSeconds  null where iterations end the phase
+ * @property {number | null} iterations
+ * @property {string} scenario      the tag of its metrics
+ */
+
+/**
+ * @param {Settings} settings
+ * @returns {PlannedPhase[]}
+ */
+export function planPhases(settings) {
+  let startSeconds = 0;
+  return settings.phases.map((phase, index) => {
+    const planned = {
+      number: index + 1,
+      name: phase.name,
+      vus: phase.vus,
+      startSeconds,
+      durationSeconds: phase.seconds ?? null,
+      iterations: phase.iterations ?? null,
+      scenario: `phase_${index + 1}`,
+    };
+    startSeconds += phase.seconds ?? 0;
+    return planned;
+  });
+}
+
+/**
+ * Metrics whose part per phase the lab reads. A threshold list, even an empty one, makes k6 keep the part.
+ * Each trend here costs k6 eight bytes a request, so there are no more than are used.
+ */
+const SUBMETRICS = {
+  common: ['events_sent', 'events_acknowledged', 'events_failed_total', 'events_failed', 'data_sent', 'data_received'],
+  rest: ['http_req_blocked', 'http_req_connecting'],
+  grpc: [],
+};
+
+/** Latency of answered successes alone: of a timeout it would say the timeout, of a refusal how fast it came. */
+const LATENCY = {
+  rest: { metric: 'http_req_duration', tags: ',expected_response:true' },
+  grpc: { metric: 'grpc_req_duration', tags: ',status:0' },
+};
+
+/**
+ * The submetric that holds a phase's latencies of successes.
+ * @param {Protocol} protocol
+ * @param {string} scenario
+ */
+export function latencyMetric(protocol, scenario) {
+  const { metric, tags } = LATENCY[protocol];
+  return `${metric}{scenario:${scenario}${tags}}`;
+}
+
+/**
+ * k6's `options`.
+ * @param {Settings} settings
+ * @param {PlannedPhase[]} phases
+ * @param {Protocol} protocol
+ */
+export function k6Options(settings, phases, protocol) {
+  return {
+    scenarios: Object.fromEntries(phases.map((phase) => [phase.scenario, scenario(phase, settings.gracefulStopSeconds)])),
+    thresholds: thresholds(phases, protocol),
+    summaryTrendStats: ['avg', 'min', 'max', 'med', 'p(50)', 'p(90)', 'p(95)', 'p(99)', 'p(99.9)', 'count'],
+    // Every tag costs time per sample; these are the ones that a submetric or a reader of a failure needs.
+    systemTags: ['scenario', 'status', 'expected_response', 'error_code'],
+    noConnectionReuse: false,
+    noVUConnectionReuse: false,
+    // A smoke test reads the answer's `success` too. Under load the status is enough: the audit of the
+    // database finds an acknowledgement that was none.
+    discardResponseBodies: settings.mode !== 'smoke',
+  };
+}
+
+/**
+ * @param {PlannedPhase} phase
+ * @param {number} gracefulStopSeconds
+ */
+function scenario(phase, gracefulStopSeconds) {
+  const gracefulStop = `${gracefulStopSeconds}s`;
+  if (phase.durationSeconds === null) {
+    const iterations = phase.iterations ?? 1;
+    return { executor: 'shared-iterations', vus: phase.vus, iterations, maxDuration: '5m', gracefulStop };
+  }
+  return {
+    executor: 'constant-vus',
+    vus: phase.vus,
+    startTime: milliseconds(phase.startSeconds),
+    duration: milliseconds(phase.durationSeconds),
+    gracefulStop,
+  };
+}
+
+/** @param {number} seconds */
+function milliseconds(seconds) {
+  return `${Math.round(seconds * 1000)}ms`;
+}
+
+/**
+ * @param {PlannedPhase[]} phases
+ * @param {Protocol} protocol
+ */
+function thresholds(phases, protocol) {
+  /** @type {Record<string, string[]>} */
+  const result = {
+    [LATENCY[protocol].metric]: ['p(95)<2000', 'p(99)<5000'],
+    events_failed: ['rate<0.05'],
+  };
+  if (protocol === 'rest') {
+    result.http_req_failed = ['rate<0.05'];
+  }
+  for (const { scenario } of phases) {
+    for (const metric of [...SUBMETRICS.common, ...SUBMETRICS[protocol]]) {
+      result[`${metric}{scenario:${scenario}}`] = [];
+    }
+    result[latencyMetric(protocol, scenario)] = [];
+  }
+  return result;
+}

@@ -1,0 +1,152 @@
+// @ts-check
+// The environment of a run, read once and checked. Pure. docs/reference/k6.md describes each variable.
+
+/**
+ * @typedef {object} Phase
+ * @property {string} name
+ * @property {number} vus
+ * @property {number} [seconds]     length, before PHASE_SCALE; left out where `iterations` ends the phase
+ * @property {number} [iterations]  all virtual users together
+ */
+/** @typedef {{ thinkTimeMs: number, phases: Phase[] }} Mode */
+/**
+ * lib/modes.json. `warmup` stands apart from the modes that a user may ask for.
+ * @typedef {{ modes: Record<string, Mode>, warmup: Mode, payloads: string[], gracefulStopSeconds: number }} ModesFile
+ */
+/** @typedef {Record<string, string | undefined>} Environment */
+
+/**
+ * @typedef {object} Settings
+ * @property {string} mode
+ * @property {number} thinkTimeMs
+ * @property {Phase[]} phases        scaled
+ * @property {number} gracefulStopSeconds
+ * @property {string} payload
+ * @property {string} host
+ * @property {number} port
+ * @property {boolean} tls
+ * @property {string} seed           decimal digits; text, since k6 numbers end at 2^53
+ * @property {string} runId
+ * @property {string} target
+ * @property {number} phaseScale
+ * @property {string | undefined} summaryPath
+ * @property {string} restPath
+ * @property {boolean} grpcReconnect
+ * @property {string} grpcMethod     full name, `package.Service/Method`
+ * @property {string} protoDir
+ * @property {string} protoFile
+ */
+
+/** Written to `setup()`'s log line, the summary and entity ids, so nothing that JSON or SQL would escape. */
+const RUN_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const RUN_ID_RULE = '1 to 64 letters, digits, dots, underscores and hyphens';
+
+/**
+ * @param {Environment} env
+ * @param {ModesFile} modes
+ * @returns {Settings}
+ * @throws {Error} that names the variable and what is valid
+ */
+export function readSettings(env, modes) {
+  const mode = oneOf(env, 'TEST_MODE', [...Object.keys(modes.modes), 'warmup'], 'smoke');
+  const phaseScale = positiveNumber(env, 'PHASE_SCALE', '1');
+  const { thinkTimeMs, phases } = mode === 'warmup' ? warmup(env, modes) : modes.modes[mode];
+  return {
+    mode,
+    thinkTimeMs,
+    phases: phases.map((phase) => scaled(phase, phaseScale)),
+    gracefulStopSeconds: modes.gracefulStopSeconds,
+    payload: oneOf(env, 'PAYLOAD_SIZE', modes.payloads, 'default'),
+    host: required(env, 'HOST', 'the name or address of the service under test'),
+    port: port(env),
+    tls: flag(env, 'TLS'),
+    seed: matching(env, 'SEED', /^\d{1,20}$/, 'a whole number from 0', '1'),
+    runId: matching(env, 'RUN_ID', RUN_ID, RUN_ID_RULE, 'manual'),
+    target: matching(env, 'TARGET', RUN_ID, RUN_ID_RULE, 'unnamed'),
+    phaseScale,
+    summaryPath: env.SUMMARY_PATH || undefined,
+    restPath: matching(env, 'REST_PATH', /^\//, 'a path that begins with /', '/api/v1/events'),
+    grpcReconnect: flag(env, 'GRPC_RECONNECT'),
+    grpcMethod: `${env.GRPC_SERVICE || 'com.example.grpc.EventService'}/${env.GRPC_METHOD || 'ProcessEvent'}`,
+    protoDir: env.PROTO_DIR || '/k6/proto',
+    protoFile: env.GRPC_PROTO || 'event_service.proto',
+  };
+}
+
+/**
+ * @param {Environment} env
+ * @param {ModesFile} modes
+ * @returns {Mode}
+ */
+function warmup(env, modes) {
+  const { thinkTimeMs, phases } = modes.warmup;
+  const iterations = env.WARMUP_ITERATIONS
+    ? Number(matching(env, 'WARMUP_ITERATIONS', /^[1-9]\d{0,8}$/, 'a whole number from 1', ''))
+    : undefined;
+  return { thinkTimeMs, phases: phases.map((phase) => ({ ...phase, iterations: iterations ?? phase.iterations })) };
+}
+
+/**
+ * @param {Phase} phase
+ * @param {number} scale
+ * @returns {Phase}
+ */
+function scaled(phase, scale) {
+  return phase.seconds === undefined ? phase : { ...phase, seconds: phase.seconds * scale };
+}
+
+/** @param {string} name @param {string | undefined} value @param {string} valid @returns {Error} */
+function wrong(name, value, valid) {
+  const problem = value ? `is "${value}"` : 'is not set';
+  return new Error(`${name} ${problem}; valid is ${valid}`);
+}
+
+/** @param {Environment} env @param {string} name @param {string} what @returns {string} */
+function required(env, name, what) {
+  const value = env[name];
+  if (!value) {
+    throw wrong(name, value, what);
+  }
+  return value;
+}
+
+/** @param {Environment} env @param {string} name @param {string[]} valid @param {string} otherwise */
+function oneOf(env, name, valid, otherwise) {
+  const value = env[name] || otherwise;
+  if (!valid.includes(value)) {
+    throw wrong(name, value, `one of ${valid.join(', ')}`);
+  }
+  return value;
+}
+
+/** @param {Environment} env @param {string} name @param {RegExp} pattern @param {string} valid @param {string} otherwise */
+function matching(env, name, pattern, valid, otherwise) {
+  const value = env[name] || otherwise;
+  if (!pattern.test(value)) {
+    throw wrong(name, value, valid);
+  }
+  return value;
+}
+
+/** @param {Environment} env @param {string} name @param {string} otherwise */
+function positiveNumber(env, name, otherwise) {
+  const value = Number(env[name] || otherwise);
+  if (!(value > 0 && value <= 100)) {
+    throw wrong(name, env[name], 'a number above 0, at most 100');
+  }
+  return value;
+}
+
+/** @param {Environment} env */
+function port(env) {
+  const value = required(env, 'PORT', 'a port from 1 to 65535');
+  if (!/^\d{1,5}$/.test(value) || Number(value) < 1 || Number(value) > 65535) {
+    throw wrong('PORT', value, 'a port from 1 to 65535');
+  }
+  return Number(value);
+}
+
+/** @param {Environment} env @param {string} name */
+function flag(env, name) {
+  return oneOf(env, name, ['0', '1'], '0') === '1';
+}
