@@ -1,1 +1,25 @@
-//! (skeleton)
+//! Types in which invalid values cannot exist, and the rules that make them so. No I/O, no async.
+//!
+//! In reading order:
+//! - [`Event`], [`EntityUpdate`]: what ingestion stores
+//! - [`EventDraft`] and its parts: an event before the check; JSON and Protocol Buffers both end here
+//! - [`parse_bulk`]: a JSON array into the texts of its events
+//! - [`attributes`]: the checks and the folding of attributes as raw JSON text
+//! - [`date`]: the three ways to write a date
+//! - [`Invalid`], [`Kind`]: what is said when a rule is broken
+
+pub mod attributes;
+mod bulk;
+pub mod date;
+mod draft;
+mod event;
+mod invalid;
+mod json;
+mod kind;
+mod scan;
+
+pub use bulk::parse_bulk;
+pub use draft::{Attributes, BodyDraft, EntityDraft, EventDraft, Field, HeaderDraft, Part};
+pub use event::{EntityUpdate, Event};
+pub use invalid::Invalid;
+pub use kind::Kind;

@@ -1,0 +1,111 @@
+//! Attributes as raw JSON text: what PostgreSQL's `jsonb` would refuse is found here, without building a tree,
+//! and several objects are folded into one without parsing them.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+
+use crate::scan;
+
+/// The deepest nesting of objects and arrays; the attributes object itself is level 1.
+pub const MAX_NESTING: usize = 500;
+
+/// What `jsonb` would refuse although it is well-formed JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nesting over [`MAX_NESTING`].
+    TooDeep,
+    /// A number outside PostgreSQL's `numeric`.
+    NumberOutOfRange,
+    /// The character U+0000.
+    Nul,
+    /// Half of a surrogate pair.
+    LoneSurrogate,
+}
+
+impl Fault {
+    /// The rest of a sentence that begins with the faulty part's path.
+    #[must_use]
+    pub const fn problem(self) -> &'static str {
+        match self {
+            Self::TooDeep => "must not be nested deeper than 500 levels",
+            Self::NumberOutOfRange => {
+                "must not contain a number outside the range of PostgreSQL's numeric"
+            }
+            Self::Nul => "must not contain NUL characters",
+            Self::LoneSurrogate => "must not contain lone surrogates",
+        }
+    }
+}
+
+/// A well-formed JSON value of any type, and the first fault in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scanned<'a> {
+    text: &'a str,
+    fault: Option<Fault>,
+}
+
+impl<'a> Scanned<'a> {
+    pub(crate) fn new(text: &'a str, fault: Option<Fault>) -> Self {
+        Self { text, fault }
+    }
+
+    /// The text of the object, or its first fault; none when the value is no object.
+    #[must_use]
+    pub fn object(self) -> Option<Result<&'a str, Fault>> {
+        self.text.starts_with('{').then_some(match self.fault {
+            None => Ok(self.text),
+            Some(fault) => Err(fault),
+        })
+    }
+}
+
+/// Checks the text of a JSON object that no parser has seen yet. Empty: none.
+pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Option<String>, Cow<'static, str>> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "is not valid JSON: invalid UTF-8")?;
+    serde_json::from_str::<IgnoredAny>(&text)
+        .map_err(|error| format!("is not valid JSON: {error}"))?;
+    let start = text.len() - text.trim_start_matches(WHITE_SPACE).len();
+    let value = scan::value(text.as_bytes(), start);
+    match Scanned::new(&text[start..value.end], value.fault).object() {
+        None => Err("must be a JSON object".into()),
+        Some(Err(fault)) => Err(fault.problem().into()),
+        Some(Ok(_)) => Ok(Some(text)),
+    }
+}
+
+/// Folds JSON objects into one by joining the texts of their members in order. A key may then occur more than
+/// once; `jsonb` keeps the last, so that the result is what merging one object after the other gives.
+pub fn fold<'a, I>(objects: I) -> String
+where
+    I: IntoIterator<Item = &'a str>,
+    I::IntoIter: Clone,
+{
+    let objects = objects.into_iter();
+    let mut folded = String::with_capacity(objects.clone().map(|o| o.len() + 1).sum::<usize>() + 2);
+    folded.push('{');
+    for members in objects.map(members).filter(|members| !members.is_empty()) {
+        if folded.len() > 1 {
+            folded.push(',');
+        }
+        folded.push_str(members);
+    }
+    folded.push('}');
+    folded
+}
+
+/// What stands between the braces of a JSON object, without white space around it.
+#[must_use]
+pub fn members(object: &str) -> &str {
+    let object = object.trim_matches(WHITE_SPACE);
+    let inner = object
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    inner.unwrap_or_default().trim_matches(WHITE_SPACE)
+}
+
+/// White space as JSON defines it.
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
