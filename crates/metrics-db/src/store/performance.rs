@@ -6,6 +6,16 @@ use super::{Store, column, statement_error};
 use crate::error::Result;
 use crate::rows::{Latency, Performance, Phase};
 
+macro_rules! performance_columns {
+    () => {
+        "total_requests, successful_requests, failed_requests, dropped_iterations, intended_per_sec, \
+         throughput_per_sec, error_rate, latency_avg_ms, latency_min_ms, latency_max_ms, \
+         latency_p50_ms, latency_p90_ms, latency_p95_ms, latency_p99_ms, latency_p999_ms, \
+         bytes_sent, bytes_received, histogram"
+    };
+}
+pub(super) use performance_columns;
+
 impl Store {
     /// Writes the figures of a run, replacing those that were there.
     ///
@@ -45,17 +55,12 @@ impl Store {
     /// # Errors
     /// Of the database.
     pub async fn performance(&self, run: i64) -> Result<Option<Performance>> {
-        let rows = self
-            .rows(
-                "/* Store::performance */
-                 SELECT total_requests, successful_requests, failed_requests, dropped_iterations,
-                     intended_per_sec, throughput_per_sec, error_rate, latency_avg_ms, latency_min_ms,
-                     latency_max_ms, latency_p50_ms, latency_p90_ms, latency_p95_ms, latency_p99_ms,
-                     latency_p999_ms, bytes_sent, bytes_received, histogram
-                 FROM performance_metrics WHERE test_run_id = $1",
-                &[&run],
-            )
-            .await?;
+        let sql = concat!(
+            "/* Store::performance */ SELECT ",
+            performance_columns!(),
+            " FROM performance_metrics WHERE test_run_id = $1"
+        );
+        let rows = self.rows(sql, &[&run]).await?;
         rows.first().map(performance_from).transpose()
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::performance::performance_from;
+use super::performance::{performance_columns, performance_from};
 use super::{Store, column};
 use crate::Sampling;
 use crate::error::{Error, Result};
@@ -267,7 +267,9 @@ impl Store {
         filter: &RunFilter,
     ) -> Result<Vec<RunWithPerformance>> {
         let sql = concat!(
-            "/* Store::runs_with_performance */ SELECT performance_metrics.*, ",
+            "/* Store::runs_with_performance */ SELECT test_run_id, ",
+            performance_columns!(),
+            ", ",
             run_columns!(),
             " FROM test_runs LEFT JOIN performance_metrics ON test_run_id = id",
             run_filter!(),
@@ -283,8 +285,10 @@ impl Store {
     /// Of the database.
     pub async fn latest_runs(&self, filter: &RunFilter) -> Result<Vec<RunWithPerformance>> {
         let sql = concat!(
-            "/* Store::latest_runs */ SELECT DISTINCT ON (test_mode, payload_size, api_name) \
-             performance_metrics.*, ",
+            "/* Store::latest_runs */ SELECT \
+             DISTINCT ON (test_mode, payload_size, api_name) test_run_id, ",
+            performance_columns!(),
+            ", ",
             run_columns!(),
             " FROM test_runs JOIN performance_metrics ON test_run_id = id",
             run_filter!(),
