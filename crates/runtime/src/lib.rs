@@ -1,1 +1,25 @@
-//! (skeleton)
+//! What every binary of the workspace needs, from its first line to its last.
+//!
+//! In the order in which a process uses them:
+//!
+//! - [`config`]: settings that services share, as flags and environment variables; `.env`
+//! - [`telemetry`]: log lines, as text or JSON
+//! - [`threads`]: how many worker threads, and the tokio runtime made of them
+//! - [`shutdown`]: signals, requests in flight, the graceful stop
+//! - [`postgres`]: the connection pool, migrations, and what kind of error a database error is
+//! - [`status`]: the one table from `Kind` to HTTP status and gRPC code
+//! - [`http`]: the listening socket and what the actix-web faces have in common
+//! - [`grpc`]: the same for the tonic faces
+//! - [`health`]: the background probe of the database, and the client behind `health`
+//! - [`metrics`]: the Prometheus registry
+
+pub mod config;
+pub mod grpc;
+pub mod health;
+pub mod http;
+pub mod metrics;
+pub mod postgres;
+pub mod shutdown;
+pub mod status;
+pub mod telemetry;
+pub mod threads;

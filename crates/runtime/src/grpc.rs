@@ -1,0 +1,93 @@
+//! What the tonic faces have in common: accepted connections with TCP_NODELAY, HTTP/2 settings, the
+//! graceful stop, health and reflection, call metrics.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Server;
+
+use crate::metrics::Metrics;
+use crate::shutdown::InFlight;
+
+mod connection;
+mod observe;
+mod standard;
+
+pub use connection::{Connection, incoming};
+pub use standard::{GrpcHealth, Standard, health_and_reflection};
+
+/// Flow-control window of one stream, in bytes.
+pub const STREAM_WINDOW: u32 = 1024 * 1024;
+/// Flow-control window of one connection, in bytes.
+pub const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+/// Calls that a client may have open on one connection.
+pub const MAX_CONCURRENT_STREAMS: u32 = 1024;
+/// From one HTTP/2 ping to the next on a silent connection.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a ping may go unanswered.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// After the last answer is made: how long connections may take to send it and close by themselves.
+const LINGER: Duration = Duration::from_millis(300);
+/// After connections were cut: how long their tasks may take to notice.
+const CUT_TIME: Duration = Duration::from_secs(1);
+
+/// Serves `routes` on `listener` until `in_flight` is drained. At the stop the listener closes and clients are
+/// told to go away (idle connections close at once); running calls are finished; what is open when nothing is in
+/// flight any more (half-sent calls, health watches, silent streams) is cut.
+///
+/// # Errors
+/// The server ended by itself; the stop is set off then, so that the other parts of the process end too.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    metrics: &Metrics,
+    in_flight: &InFlight,
+) -> anyhow::Result<()> {
+    let cut = CancellationToken::new();
+    let connections = incoming(listener, cut.clone())?;
+    tracing::info!(
+        http2.stream_window_bytes = STREAM_WINDOW,
+        http2.connection_window_bytes = CONNECTION_WINDOW,
+        http2.max_concurrent_streams = MAX_CONCURRENT_STREAMS,
+        http2.keepalive_interval_s = KEEPALIVE_INTERVAL.as_secs(),
+        http2.keepalive_timeout_s = KEEPALIVE_TIMEOUT.as_secs(),
+        tcp.nodelay = true,
+        "gRPC connection settings"
+    );
+    let serving = Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .layer(observe::ObserveLayer::new(metrics.clone()))
+        .add_routes(routes.prepare())
+        .serve_with_incoming_shutdown(connections, in_flight.stop().clone().cancelled_owned());
+    let mut serving = std::pin::pin!(serving);
+
+    let ended = tokio::select! {
+        ended = &mut serving => Some(ended),
+        () = in_flight.drained().cancelled() => None,
+    };
+    if let Some(ended) = ended {
+        if !in_flight.stop().is_cancelled() {
+            in_flight.stop().cancel();
+            ended.context("the gRPC server ended by itself")?;
+            anyhow::bail!("the gRPC server ended by itself");
+        }
+        in_flight.drained().cancelled().await;
+        return ended.context("the gRPC server failed while stopping");
+    }
+    if tokio::time::timeout(LINGER, &mut serving).await.is_ok() {
+        return Ok(());
+    }
+    cut.cancel();
+    if tokio::time::timeout(CUT_TIME, &mut serving).await.is_err() {
+        tracing::warn!("gRPC connections did not close");
+    }
+    Ok(())
+}

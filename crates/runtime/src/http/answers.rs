@@ -1,0 +1,117 @@
+//! Request bodies, and the answers that every REST face gives: errors as JSON, metrics, CORS.
+
+use actix_cors::Cors;
+use actix_web::http::header;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use crate::metrics::Metrics;
+use crate::status::{Failure, Kind, http_response};
+
+/// The whole body, at most `limit` bytes. A body that arrived in one piece is not copied.
+///
+/// # Errors
+/// `TooLarge`, at once where the length is announced; `InvalidArgument` where the client broke off.
+pub async fn body(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    limit: usize,
+) -> Result<Bytes, Failure> {
+    let too_large = || {
+        Failure::new(
+            Kind::TooLarge,
+            format!("the body is larger than {limit} bytes"),
+        )
+    };
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let broken = |error| {
+        Failure::new(
+            Kind::InvalidArgument,
+            format!("the body is incomplete: {error}"),
+        )
+    };
+    let Some(first) = payload.next().await.transpose().map_err(broken)? else {
+        return Ok(Bytes::new());
+    };
+    if first.len() > limit {
+        return Err(too_large());
+    }
+    // The end of the body shows only when the next piece is asked for.
+    let Some(second) = payload.next().await.transpose().map_err(broken)? else {
+        return Ok(first);
+    };
+    let expected = announced.map_or(first.len() + second.len(), |length| length as usize);
+    let mut whole = BytesMut::with_capacity(expected.min(limit));
+    whole.extend_from_slice(&first);
+    let mut next = Some(second);
+    while let Some(piece) = next {
+        if whole.len() + piece.len() > limit {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&piece);
+        next = payload.next().await.transpose().map_err(broken)?;
+    }
+    Ok(whole.freeze())
+}
+
+/// Checks that the request says `application/json`, with any parameters.
+///
+/// # Errors
+/// `UnsupportedMediaType`, also when there is no content type.
+pub fn require_json(request: &HttpRequest) -> Result<(), Failure> {
+    let content_type = request.content_type().trim();
+    if content_type.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::UnsupportedMediaType,
+        "the content type must be application/json",
+    ))
+}
+
+/// For `App::default_service`: 404.
+pub async fn not_found(request: HttpRequest) -> HttpResponse {
+    http_response(Kind::NotFound, &format!("no such path: {}", request.path()))
+}
+
+/// For `Resource::default_service`: 405 with `Allow`. The argument lists the methods, for example `"POST"`.
+pub fn method_not_allowed(allow: &'static str) -> actix_web::Route {
+    web::to(move |request: HttpRequest| async move {
+        let message = format!("{} is not allowed here, only {allow}", request.method());
+        let mut response = http_response(Kind::MethodNotAllowed, &message);
+        response
+            .headers_mut()
+            .insert(header::ALLOW, header::HeaderValue::from_static(allow));
+        response
+    })
+}
+
+/// For `GET /metrics`; the app's data must hold a `web::Data<Metrics>`.
+pub async fn metrics_page(metrics: web::Data<Metrics>) -> HttpResponse {
+    match metrics.render() {
+        Ok(text) => HttpResponse::Ok()
+            .content_type("text/plain; version=0.0.4; charset=utf-8")
+            .body(text),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "metrics cannot be shown");
+            http_response(Kind::Internal, "the metrics cannot be shown")
+        }
+    }
+}
+
+/// The middleware for browsers: any origin, GET and POST, header content-type.
+pub fn cors() -> Cors {
+    Cors::default()
+        .allow_any_origin()
+        .send_wildcard()
+        .allowed_methods(["GET", "POST"])
+        .allowed_header(header::CONTENT_TYPE)
+        .max_age(3600)
+}

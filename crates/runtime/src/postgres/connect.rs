@@ -1,0 +1,93 @@
+//! How connections are opened: socket options, and the runtime that drives them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use deadpool_postgres::Connect;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, Error, NoTls};
+
+use crate::config::DatabaseUrl;
+
+/// The settings of every connection: those of the URL, completed.
+pub(super) fn settings(url: &DatabaseUrl, connect_timeout: Duration) -> Config {
+    let mut config = url.config().clone();
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(connect_timeout);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name(program());
+    }
+    // A peer that vanished without a FIN is noticed after about 15 s, sent to or not. TCP_NODELAY is always set
+    // by tokio-postgres.
+    config
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(5))
+        .keepalives_interval(Duration::from_secs(3))
+        .keepalives_retries(3)
+        .tcp_user_timeout(Duration::from_secs(15));
+    config
+}
+
+fn program() -> String {
+    std::env::current_exe()
+        .ok()
+        .and_then(|path| {
+            path.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        })
+        .unwrap_or_else(|| "weir".to_owned())
+}
+
+/// Opens connections on one runtime, whichever runtime asks: actix-web's workers have runtimes of their own, and
+/// a connection must neither end with one of them nor wait for a busy one.
+pub(super) struct OnRuntime(Handle);
+
+impl OnRuntime {
+    pub(super) fn new(runtime: Handle) -> Self {
+        Self(runtime)
+    }
+}
+
+type Opening<'a> =
+    Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
+
+impl Connect for OnRuntime {
+    fn connect(&self, config: &Config) -> Opening<'_> {
+        let config = config.clone();
+        let runtime = self.0.clone();
+        let opening = self.0.spawn(async move {
+            let (client, connection) = config.connect(NoTls).await?;
+            let task = runtime.spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a PostgreSQL connection broke");
+                }
+            });
+            Ok((client, task))
+        });
+        // Dropping the future (a caller gave up) must not leave a connection behind that nobody owns.
+        let opening = AbortOnDrop(opening);
+        Box::pin(opening)
+    }
+}
+
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<T> {
+        Pin::new(&mut self.0).poll(cx).map(|joined| match joined {
+            Ok(output) => output,
+            Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
+        })
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
