@@ -25,7 +25,6 @@ COPY --from=skeleton /src ./
 RUN cargo build --release --locked ${PACKAGES}
 
 COPY . .
-ARG GIT_COMMIT=unknown
 # The copied files may be older than the skeleton's build: cargo goes by modification times.
 RUN find crates -name '*.rs' -exec touch {} + \
     && cargo build --release --locked ${PACKAGES} \
