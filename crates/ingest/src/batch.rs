@@ -73,12 +73,19 @@ mod tests {
         let rows = fold(events.iter().flat_map(Event::entities));
         assert_eq!(rows.entity_types, ["Car", "Loan", "Loan"]);
         assert_eq!(rows.entity_ids, ["z", "a", "b"]);
-        assert_eq!(rows.attributes, [r#"{"n":2,"n":4,"m":5}"#, r#"{"n":3}"#, r#"{"n":1}"#]);
+        assert_eq!(
+            rows.attributes,
+            [r#"{"n":2,"n":4,"m":5}"#, r#"{"n":3}"#, r#"{"n":1}"#]
+        );
     }
 
     #[test]
     fn an_entity_named_twice_in_one_event_is_folded_in_order() {
-        let event = event(&[("Car", "a", r#"{"n":1}"#), ("Car", "a", "{}"), ("Car", "a", r#"{"n":2}"#)]);
+        let event = event(&[
+            ("Car", "a", r#"{"n":1}"#),
+            ("Car", "a", "{}"),
+            ("Car", "a", r#"{"n":2}"#),
+        ]);
         let rows = fold(event.entities().iter());
         assert_eq!(rows.entity_ids, ["a"]);
         let folded: serde_json::Value = serde_json::from_str(&rows.attributes[0]).expect("JSON");

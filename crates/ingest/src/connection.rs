@@ -27,7 +27,9 @@ impl Deref for Connection {
     type Target = Client;
 
     fn deref(&self) -> &Client {
-        self.0.as_ref().expect("present until given back or dropped")
+        self.0
+            .as_ref()
+            .expect("present until given back or dropped")
     }
 }
 

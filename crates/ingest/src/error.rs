@@ -15,8 +15,8 @@ pub enum IngestError {
         limit: u32,
     },
     /// PostgreSQL refused this event's values although they passed validation.
-    #[error("the database refused the event: {0}")]
-    Refused(String),
+    #[error("the database refused the event's values")]
+    Refused,
     /// As many events wait as may wait.
     #[error("the queue is full: retry later")]
     QueueFull,
@@ -40,7 +40,7 @@ impl IngestError {
         match self {
             Self::Invalid(invalid) => invalid.kind(),
             Self::TooLarge { .. } => Kind::TooLarge,
-            Self::Refused(_) => Kind::InvalidArgument,
+            Self::Refused => Kind::InvalidArgument,
             Self::QueueFull => Kind::ResourceExhausted,
             Self::DatabaseUnavailable | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
             Self::Internal => Kind::Internal,
@@ -52,7 +52,7 @@ impl IngestError {
         match self {
             Self::Invalid(_) => "invalid",
             Self::TooLarge { .. } => "too_large",
-            Self::Refused(_) => "database_refused",
+            Self::Refused => "database_refused",
             Self::QueueFull => "queue_full",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::Timeout => "timeout",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::Event;
+use runtime::metrics::Metrics;
 use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -54,16 +55,23 @@ impl Ingest {
     /// # Errors
     /// The schema cannot be applied.
     pub async fn start(
-        config: IngestConfig,
+        config: &IngestConfig,
         database: Database,
-        metrics: IngestMetrics,
+        metrics: &Metrics,
     ) -> anyhow::Result<(Self, Writers)> {
-        database.migrate(store::migrations(), store::MIGRATION_LOCK).await?;
+        let config = config.clone();
+        let metrics = IngestMetrics::register(metrics, config.persisted_count_log_every)?;
+        database
+            .migrate(store::migrations(), store::MIGRATION_LOCK)
+            .await?;
         let refuse = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let queues = (config.write_mode == WriteMode::Group).then(|| {
-            let (queues, shards) =
-                queue::queues(config.writers.into(), config.queue_capacity as usize, &metrics);
+            let (queues, shards) = queue::queues(
+                config.writers.into(),
+                config.queue_capacity as usize,
+                &metrics,
+            );
             for shard in shards {
                 let writer = Writer {
                     database: database.clone(),
@@ -84,7 +92,12 @@ impl Ingest {
             hasher: foldhash::fast::FixedState::default(),
             next_lane: AtomicUsize::new(0),
         };
-        Ok((Self { shared: Arc::new(shared) }, Writers { tasks, refuse }))
+        Ok((
+            Self {
+                shared: Arc::new(shared),
+            },
+            Writers { tasks, refuse },
+        ))
     }
 
     /// The settings in force.
@@ -109,7 +122,11 @@ impl Ingest {
             Some(queues) => {
                 let (sender, receiver) = oneshot::channel();
                 let writer = self.writer_of(&event, queues.writers());
-                let waiting = Waiting { event, answer: Answer::One(sender), deadline };
+                let waiting = Waiting {
+                    event,
+                    answer: Answer::One(sender),
+                    deadline,
+                };
                 match queues.try_push(writer, waiting) {
                     Err(error) => Err(error),
                     Ok(()) => match timeout_at(deadline, receiver).await {
@@ -130,8 +147,18 @@ impl Ingest {
     pub fn lane(&self, under_way: usize) -> (Lane, Outcomes) {
         let (sender, receiver) = mpsc::channel(under_way.max(1));
         let lane = self.shared.next_lane.fetch_add(1, Ordering::Relaxed);
-        let lane = Lane { ingest: self.clone(), lane, outcomes: sender };
-        (lane, Outcomes { receiver, metrics: self.shared.metrics.clone() })
+        let lane = Lane {
+            ingest: self.clone(),
+            lane,
+            outcomes: sender,
+        };
+        (
+            lane,
+            Outcomes {
+                receiver,
+                metrics: self.shared.metrics.clone(),
+            },
+        )
     }
 
     /// Stores the events of one bulk request, in order, and returns the outcome of each by its index.
@@ -159,7 +186,11 @@ impl Ingest {
     /// # Errors
     /// [`IngestError::DatabaseUnavailable`].
     pub async fn ping(&self) -> Result<(), IngestError> {
-        self.shared.database.ping().await.map_err(|_| IngestError::DatabaseUnavailable)
+        self.shared
+            .database
+            .ping()
+            .await
+            .map_err(|_| IngestError::DatabaseUnavailable)
     }
 
     fn deadline(&self) -> Instant {
@@ -169,7 +200,9 @@ impl Ingest {
     /// The writer that owns the event's (first) key.
     fn writer_of(&self, event: &Event, writers: usize) -> usize {
         let hash = event.entities().first().map_or(0, |entity| {
-            self.shared.hasher.hash_one((entity.entity_type(), entity.entity_id()))
+            self.shared
+                .hasher
+                .hash_one((entity.entity_type(), entity.entity_id()))
         });
         // the upper half: the lower bits of a hash are what hash tables use
         (hash >> 32) as usize % writers
@@ -192,7 +225,7 @@ impl Ingest {
             written
         };
         match timeout_at(deadline, write).await {
-            Ok(written) => written.map_err(report),
+            Ok(written) => written.map_err(|error| report(&error)),
             Err(_elapsed) => Err(IngestError::Timeout),
         }
     }
@@ -234,8 +267,14 @@ impl Lane {
             }
             Some(queues) => {
                 let answer = Answer::OfMany(index, self.outcomes.clone());
-                let waiting = Waiting { event, answer, deadline };
-                queues.push_when_room(self.lane % queues.writers(), waiting).await
+                let waiting = Waiting {
+                    event,
+                    answer,
+                    deadline,
+                };
+                queues
+                    .push_when_room(self.lane % queues.writers(), waiting)
+                    .await
             }
         };
         if refused.is_err() {
@@ -285,18 +324,18 @@ impl Writers {
 }
 
 /// What the caller of a failed statement is told. Logs what callers are not told, here and nowhere else.
-pub(crate) fn report(error: DatabaseError) -> IngestError {
+pub(crate) fn report(error: &DatabaseError) -> IngestError {
     match error.kind() {
         DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
-            tracing::warn!(%error, "the database cannot be reached");
+            tracing::warn!(error = %error.chain(), "the database cannot be reached");
             IngestError::DatabaseUnavailable
         }
         DatabaseErrorKind::Data => {
-            tracing::warn!(%error, "the database refused an event that passed validation");
-            IngestError::Refused(error.client_message())
+            tracing::warn!(error = %error.chain(), "the database refused an event that passed validation");
+            IngestError::Refused
         }
         DatabaseErrorKind::Other => {
-            tracing::error!(%error, "a statement failed");
+            tracing::error!(error = %error.chain(), "a statement failed");
             IngestError::Internal
         }
     }

@@ -26,3 +26,9 @@ pub use config::{IngestConfig, WriteMode};
 pub use error::IngestError;
 pub use handle::{Ingest, Lane, Outcome, Outcomes, Writers};
 pub use metrics::IngestMetrics;
+
+/// What an acknowledged event is answered with, on both faces.
+pub const STORED: &str = "Event processed successfully";
+
+/// What a health check is answered with while the database answers, on both faces.
+pub const HEALTHY: &str = "Event processing service is healthy";

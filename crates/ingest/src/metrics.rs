@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus::core::Collector;
-use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, Opts};
+use runtime::metrics::Metrics;
 
 use crate::error::IngestError;
 
@@ -28,7 +28,7 @@ impl IngestMetrics {
     ///
     /// # Errors
     /// A name is registered already.
-    pub fn register(registry: &Registry, persisted_log_every: u64) -> prometheus::Result<Self> {
+    pub fn register(registry: &Metrics, persisted_log_every: u64) -> anyhow::Result<Self> {
         let metrics = Self {
             events: IntCounter::new("ingest_events_total", "Events committed and acknowledged")?,
             batches: IntCounter::new("ingest_batches_total", "Upserts committed")?,
@@ -41,7 +41,10 @@ impl IngestMetrics {
                 "Events that wait for a writer, those of the batch under way not counted",
             )?,
             refused: IntCounterVec::new(
-                Opts::new("ingest_refused_total", "Events answered with an error, by reason"),
+                Opts::new(
+                    "ingest_refused_total",
+                    "Events answered with an error, by reason",
+                ),
                 &["reason"],
             )?,
             database_seconds: Counter::new(
@@ -54,17 +57,12 @@ impl IngestMetrics {
         for reason in IngestError::REASONS {
             metrics.refused.with_label_values(&[reason]).inc_by(0);
         }
-        let collectors: [Box<dyn Collector>; 6] = [
-            Box::new(metrics.events.clone()),
-            Box::new(metrics.batches.clone()),
-            Box::new(metrics.batch_events_mean.clone()),
-            Box::new(metrics.queue_depth.clone()),
-            Box::new(metrics.refused.clone()),
-            Box::new(metrics.database_seconds.clone()),
-        ];
-        for collector in collectors {
-            registry.register(collector)?;
-        }
+        registry.register(metrics.events.clone())?;
+        registry.register(metrics.batches.clone())?;
+        registry.register(metrics.batch_events_mean.clone())?;
+        registry.register(metrics.queue_depth.clone())?;
+        registry.register(metrics.refused.clone())?;
+        registry.register(metrics.database_seconds.clone())?;
         Ok(metrics)
     }
 
@@ -78,14 +76,16 @@ impl IngestMetrics {
     }
 
     pub(crate) fn dequeued(&self, events: usize) {
-        self.queue_depth.sub(i64::try_from(events).unwrap_or(i64::MAX));
+        self.queue_depth
+            .sub(i64::try_from(events).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn committed(&self, events: u64, database: Duration) {
         self.database_seconds.inc_by(database.as_secs_f64());
         self.batches.inc();
         self.events.inc_by(events);
-        self.batch_events_mean.set(self.events.get() as f64 / self.batches.get() as f64);
+        self.batch_events_mean
+            .set(self.events.get() as f64 / self.batches.get() as f64);
         // A count of its own, since `IntCounter` has no fetch-and-add: each multiple is logged once.
         let before = self.persisted.fetch_add(events, Ordering::Relaxed);
         self.log_persisted(before, before + events);

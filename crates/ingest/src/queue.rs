@@ -87,11 +87,22 @@ pub(crate) fn queues(
     let (senders, shards) = (0..writers)
         .map(|_| {
             let (sender, receiver) = mpsc::unbounded_channel();
-            let shard = Shard { receiver, room: room.clone(), metrics: metrics.clone() };
+            let shard = Shard {
+                receiver,
+                room: room.clone(),
+                metrics: metrics.clone(),
+            };
             (sender, shard)
         })
         .unzip();
-    (Queues { senders, room, metrics: metrics.clone() }, shards)
+    (
+        Queues {
+            senders,
+            room,
+            metrics: metrics.clone(),
+        },
+        shards,
+    )
 }
 
 impl Queues {
@@ -138,11 +149,13 @@ impl Queues {
     fn push(&self, writer: usize, waiting: Waiting) -> Result<(), IngestError> {
         let kib = kib(&waiting.event);
         self.metrics.enqueued();
-        self.senders[writer].send(waiting).map_err(|_writer_is_gone| {
-            self.room.release(1, kib as usize);
-            self.metrics.dequeued(1);
-            IngestError::ShuttingDown
-        })
+        self.senders[writer]
+            .send(waiting)
+            .map_err(|_writer_is_gone| {
+                self.room.release(1, kib as usize);
+                self.metrics.dequeued(1);
+                IngestError::ShuttingDown
+            })
     }
 }
 
@@ -167,7 +180,10 @@ impl Shard {
     }
 
     fn make_room(&self, taken: &[Waiting]) {
-        let taken_kib = taken.iter().map(|waiting| kib(&waiting.event) as usize).sum();
+        let taken_kib = taken
+            .iter()
+            .map(|waiting| kib(&waiting.event) as usize)
+            .sum();
         self.room.release(taken.len(), taken_kib);
         self.metrics.dequeued(taken.len());
     }
@@ -182,5 +198,7 @@ impl Room {
 
 /// Size of an event in whole KiB, at least one.
 fn kib(event: &Event) -> u32 {
-    u32::try_from(event.size_hint_bytes() / 1024 + 1).unwrap_or(u32::MAX).min(CAPACITY_KIB as u32)
+    u32::try_from(event.size_hint_bytes() / 1024 + 1)
+        .unwrap_or(u32::MAX)
+        .min(CAPACITY_KIB as u32)
 }

@@ -38,11 +38,15 @@ VALUES ($1, $2, now(), now(), $3::text::jsonb)
 
 /// Creates or merges all rows in one statement, which is one transaction: durable when it returns.
 pub(crate) async fn upsert(client: &Client, rows: &Rows<'_>) -> Result<(), DatabaseError> {
-    if let ([entity_type], [id], [attributes]) =
-        (&rows.entity_types[..], &rows.entity_ids[..], &rows.attributes[..])
-    {
+    if let ([entity_type], [id], [attributes]) = (
+        &rows.entity_types[..],
+        &rows.entity_ids[..],
+        &rows.attributes[..],
+    ) {
         let statement = client.prepare_cached(UPSERT_ONE).await?;
-        client.execute(&statement, &[entity_type, id, attributes]).await?;
+        client
+            .execute(&statement, &[entity_type, id, attributes])
+            .await?;
         return Ok(());
     }
     let statement = client.prepare_cached(UPSERT).await?;
@@ -75,7 +79,13 @@ pub(crate) async fn read_then_write(client: &Client, rows: &Rows<'_>) -> Result<
     }
     client.batch_execute("BEGIN").await?;
     let written = read_then_write_each(client, rows).await;
-    client.batch_execute(if written.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+    client
+        .batch_execute(if written.is_ok() {
+            "COMMIT"
+        } else {
+            "ROLLBACK"
+        })
+        .await?;
     written
 }
 
@@ -83,11 +93,18 @@ async fn read_then_write_each(client: &Client, rows: &Rows<'_>) -> Result<(), Da
     let read = client.prepare_cached(READ).await?;
     let insert = client.prepare_cached(INSERT).await?;
     let update = client.prepare_cached(UPDATE).await?;
-    for ((entity_type, id), attributes) in
-        rows.entity_types.iter().zip(&rows.entity_ids).zip(&rows.attributes)
+    for ((entity_type, id), attributes) in rows
+        .entity_types
+        .iter()
+        .zip(&rows.entity_ids)
+        .zip(&rows.attributes)
     {
         match client.query_opt(&read, &[entity_type, id]).await? {
-            None => client.execute(&insert, &[entity_type, id, attributes]).await?,
+            None => {
+                client
+                    .execute(&insert, &[entity_type, id, attributes])
+                    .await?
+            }
             Some(row) => {
                 let stored: &str = row.try_get(0)?;
                 let merged = domain::attributes::fold([stored, attributes.as_ref()].into_iter());

@@ -63,8 +63,8 @@ impl Writer {
         match self.write_together(&batch).await {
             Ok(()) => acknowledge(batch),
             // One bad event must not fail its neighbours.
-            Err(Failure::Database(error)) if error.is_about_the_data() && batch.len() > 1 => {
-                tracing::warn!(events = batch.len(), error = %error, "a batch failed; its events are tried one by one");
+            Err(Failure::Database(error)) if may_be_one_event(&error) && batch.len() > 1 => {
+                tracing::warn!(events = batch.len(), error = %error.chain(), "a batch failed; its events are tried one by one");
                 self.write_one_by_one(batch).await;
             }
             Err(failure) => refuse_all(batch, &failure.report()),
@@ -92,11 +92,14 @@ impl Writer {
             };
             match written {
                 Ok(Ok(())) => {
-                    self.metrics.committed(batch.len() as u64, started.elapsed());
+                    self.metrics
+                        .committed(batch.len() as u64, started.elapsed());
                     return Ok(());
                 }
-                Ok(Err(error)) if error.kind() == DatabaseErrorKind::Retry && attempt < ATTEMPTS => {
-                    tracing::debug!(attempt, error = %error, "a batch is tried again");
+                Ok(Err(error))
+                    if error.kind() == DatabaseErrorKind::Retry && attempt < ATTEMPTS =>
+                {
+                    tracing::debug!(attempt, error = %error.chain(), "a batch is tried again");
                     attempt += 1;
                 }
                 Ok(Err(error)) => return Err(Failure::Database(error)),
@@ -130,8 +133,16 @@ impl Failure {
                 tracing::warn!("a statement took longer than REQUEST_TIMEOUT");
                 IngestError::Timeout
             }
-            Self::Database(error) => crate::handle::report(error),
+            Self::Database(error) => crate::handle::report(&error),
         }
+    }
+}
+
+/// Whether the batch failed for something in it, so that its events may fare differently one by one.
+fn may_be_one_event(error: &DatabaseError) -> bool {
+    match error.kind() {
+        DatabaseErrorKind::Data | DatabaseErrorKind::Other => true,
+        DatabaseErrorKind::Retry | DatabaseErrorKind::Unavailable => false,
     }
 }
 
@@ -156,7 +167,10 @@ fn by_size(waiting: &mut Vec<Waiting>) -> Vec<Vec<Waiting>> {
 /// Drops the events that nobody waits for any more, before they are written; answers those that are late.
 fn still_wanted(batch: Vec<Waiting>) -> Vec<Waiting> {
     let now = Instant::now();
-    if batch.iter().all(|waiting| waiting.deadline > now && !waiting.is_abandoned()) {
+    if batch
+        .iter()
+        .all(|waiting| waiting.deadline > now && !waiting.is_abandoned())
+    {
         return batch;
     }
     let mut wanted = Vec::with_capacity(batch.len());

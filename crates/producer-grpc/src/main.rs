@@ -1,2 +1,24 @@
-//! (skeleton)
-fn main() {}
+//! `producer-grpc`: ingestion over gRPC. `--help` lists the settings.
+
+use std::process::ExitCode;
+
+use producer_grpc::{Config, Service};
+use runtime::config::ServiceCommand;
+use runtime::{health, shutdown, telemetry, threads};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let config: Config = runtime::config::parse();
+    if let Some(ServiceCommand::Health) = config.command {
+        let check = health::check_grpc(&config.listen.host, config.grpc_server_port);
+        return Ok(threads::runtime(1)?.block_on(check));
+    }
+    telemetry::init(&config.telemetry)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    threads::runtime(config.threads.count())?.block_on(async {
+        let stop = shutdown::on_signals()?;
+        Ok(Service::build(&config, stop).await?.run().await?.into())
+    })
+}

@@ -1,2 +1,28 @@
-//! (skeleton)
-fn main() {}
+//! `producer-rest`: ingestion over REST. `--help` lists the settings.
+
+use std::process::ExitCode;
+
+use producer_rest::{Config, Service};
+use runtime::config::ServiceCommand;
+use runtime::{health, shutdown, telemetry, threads};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let config: Config = runtime::config::parse();
+    if let Some(ServiceCommand::Health) = config.command {
+        return Ok(health::check_http(
+            &config.listen.host,
+            config.server_port,
+            "/api/v1/events/health",
+        ));
+    }
+    telemetry::init(&config.telemetry)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    // The faces have threads of their own; this one drives the writers and their connections.
+    threads::runtime(1)?.block_on(async {
+        let stop = shutdown::on_signals()?;
+        Ok(Service::build(&config, stop).await?.run().await?.into())
+    })
+}

@@ -1,0 +1,248 @@
+//! The gRPC face of ingestion: `com.example.grpc.EventService`. Decodes, calls [`Ingest`], encodes.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::event::event_service_server::EventService;
+use api::event::{EventOutcome, EventRequest, EventResponse, HealthRequest, HealthResponse};
+use domain::Event;
+use futures_util::{Stream, stream};
+use ingest::{Ingest, IngestError, Lane, Outcomes};
+use prost::Message;
+use runtime::shutdown::{Guard, InFlight, ShuttingDown};
+use runtime::status::Failure;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::{Request, Response, Status, Streaming};
+
+/// Events of one `ProcessEvents` call that may wait for their outcome; beyond it the client is held back by HTTP/2
+/// flow control.
+const STREAM_WINDOW: usize = 1024;
+
+/// The service; clones share the handle.
+#[derive(Clone, Debug)]
+pub struct Events {
+    ingest: Ingest,
+    in_flight: InFlight,
+}
+
+impl Events {
+    /// The stop of `in_flight` ends open streams: no further event is read, and what was read is answered.
+    pub fn new(ingest: Ingest, in_flight: InFlight) -> Self {
+        Self { ingest, in_flight }
+    }
+
+    /// The event of a request, or what is wrong with it.
+    fn parse(&self, request: EventRequest) -> Result<Event, IngestError> {
+        let limit = self.ingest.config().max_event_bytes;
+        if request.encoded_len() > limit as usize {
+            return Err(IngestError::TooLarge { limit });
+        }
+        Ok(Event::try_from(request)?)
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for Events {
+    async fn process_event(
+        &self,
+        request: Request<EventRequest>,
+    ) -> Result<Response<EventResponse>, Status> {
+        let work = async {
+            let event = self.parse(request.into_inner()).inspect_err(|error| {
+                self.ingest.metrics().refused(error);
+            })?;
+            self.ingest.submit(event).await
+        };
+        let outcome = self.in_flight.run(work).await.map_err(Failure::from)?;
+        outcome.map_err(|error| status(&error))?;
+        Ok(Response::new(EventResponse {
+            success: true,
+            message: ingest::STORED.to_owned(),
+        }))
+    }
+
+    async fn health_check(
+        &self,
+        _request: Request<HealthRequest>,
+    ) -> Result<Response<HealthResponse>, Status> {
+        let response = match self.ingest.ping().await {
+            Ok(()) => HealthResponse {
+                healthy: true,
+                message: ingest::HEALTHY.to_owned(),
+            },
+            Err(error) => HealthResponse {
+                healthy: false,
+                message: error.to_string(),
+            },
+        };
+        Ok(Response::new(response))
+    }
+
+    type ProcessEventsStream = Pin<Box<dyn Stream<Item = Result<EventOutcome, Status>> + Send>>;
+
+    async fn process_events(
+        &self,
+        request: Request<Streaming<EventRequest>>,
+    ) -> Result<Response<Self::ProcessEventsStream>, Status> {
+        let (lane, outcomes) = self.ingest.lane(STREAM_WINDOW);
+        let unanswered = Unanswered::new(self.in_flight.clone());
+        // cancelled when the client drops the answers, so that reading ends too
+        let gone = CancellationToken::new();
+        let reader = Reader {
+            events: self.clone(),
+            requests: request.into_inner(),
+            lane,
+            unanswered: unanswered.clone(),
+        };
+        let answers = Answers {
+            outcomes,
+            unanswered,
+            refused: self.in_flight.refused().clone(),
+            reader: Some(tokio::spawn(
+                gone.clone().run_until_cancelled_owned(reader.run()),
+            )),
+            _gone: gone.drop_guard(),
+        };
+        Ok(Response::new(Box::pin(stream::unfold(
+            answers,
+            Answers::next,
+        ))))
+    }
+}
+
+/// The events of one stream that were read and have no outcome yet: at most [`STREAM_WINDOW`], each of them work
+/// that a stop waits for.
+#[derive(Clone)]
+struct Unanswered {
+    window: Arc<Semaphore>,
+    in_flight: InFlight,
+    guards: Arc<Mutex<Vec<Guard>>>,
+}
+
+impl Unanswered {
+    fn new(in_flight: InFlight) -> Self {
+        Self {
+            window: Arc::new(Semaphore::new(STREAM_WINDOW)),
+            in_flight,
+            guards: Arc::default(),
+        }
+    }
+
+    /// Waits for room for one more event.
+    async fn room(&self) {
+        if let Ok(permit) = self.window.acquire().await {
+            // given back by `answered`
+            permit.forget();
+        }
+    }
+
+    /// Notes an event that was read.
+    fn read(&self) -> Result<(), ShuttingDown> {
+        let guard = self.in_flight.enter()?;
+        self.guards
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(guard);
+        Ok(())
+    }
+
+    /// Notes an outcome; which event's does not matter, guards are alike.
+    fn answered(&self) {
+        self.guards
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        self.window.add_permits(1);
+    }
+}
+
+/// Reads the client's events and hands them in.
+struct Reader {
+    events: Events,
+    requests: Streaming<EventRequest>,
+    lane: Lane,
+    unanswered: Unanswered,
+}
+
+impl Reader {
+    /// Ends with the client's last event, or with the status that the answers end with.
+    async fn run(mut self) -> Result<(), Status> {
+        for index in 0.. {
+            self.unanswered.room().await;
+            let request = tokio::select! {
+                biased;
+                () = self.events.in_flight.stop().cancelled() => return Err(shutting_down(ShuttingDown)),
+                request = self.requests.message() => request?,
+            };
+            let Some(request) = request else {
+                return Ok(());
+            };
+            self.unanswered.read().map_err(shutting_down)?;
+            match self.events.parse(request) {
+                Ok(event) => self.lane.submit(index, event).await,
+                Err(error) => self.lane.refuse(index, error).await,
+            }
+        }
+        Ok(())
+    }
+}
+
+type Ended = Option<Result<(), Status>>;
+
+/// The outcomes as the client reads them.
+struct Answers {
+    outcomes: Outcomes,
+    unanswered: Unanswered,
+    /// Cancelled at the end of the grace period.
+    refused: CancellationToken,
+    /// Taken when it has ended.
+    reader: Option<JoinHandle<Ended>>,
+    _gone: DropGuard,
+}
+
+impl Answers {
+    async fn next(mut self) -> Option<(Result<EventOutcome, Status>, Self)> {
+        let next = tokio::select! {
+            biased;
+            next = self.outcomes.next() => next,
+            () = self.refused.cancelled(), if self.reader.is_some() => {
+                self.reader = None;
+                return Some((Err(shutting_down(ShuttingDown)), self));
+            }
+        };
+        if let Some((index, outcome)) = next {
+            self.unanswered.answered();
+            let (success, message) = match outcome {
+                Ok(()) => (true, ingest::STORED.to_owned()),
+                Err(error) => (false, error.to_string()),
+            };
+            return Some((
+                Ok(EventOutcome {
+                    index,
+                    success,
+                    message,
+                }),
+                self,
+            ));
+        }
+        // all outcomes are in: the reader has dropped its lane and ended
+        match self.reader.take()?.await {
+            Ok(Some(Err(status))) => Some((Err(status), self)),
+            Ok(Some(Ok(())) | None) => None,
+            Err(error) => {
+                tracing::error!(%error, "the reader of a stream ended abnormally");
+                Some((Err(status(&IngestError::Internal)), self))
+            }
+        }
+    }
+}
+
+fn shutting_down(reason: ShuttingDown) -> Status {
+    Failure::from(reason).into()
+}
+
+fn status(error: &IngestError) -> Status {
+    runtime::status::grpc_status(error.kind(), error.to_string())
+}

@@ -1,0 +1,114 @@
+//! The gRPC face of ingestion.
+//!
+//! - [`Config`] ([`config`]): settings
+//! - [`Service`]: built (schema applied, ports bound), then run until the stop
+//! - [`grpc`]: `com.example.grpc.EventService`
+//! - `admin`: GET /metrics and GET /health on a port of their own
+
+mod admin;
+pub mod config;
+pub mod grpc;
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use api::event::event_service_server::EventServiceServer;
+use ingest::{Ingest, Writers};
+use runtime::health::Health;
+use runtime::metrics::Metrics;
+use runtime::postgres::Database;
+use runtime::shutdown::{Ending, InFlight};
+use runtime::{grpc as server, http};
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+
+/// A service whose schema is applied and whose ports are bound.
+pub struct Service {
+    database: Database,
+    ingest: Ingest,
+    writers: Writers,
+    metrics: Metrics,
+    grpc: TcpListener,
+    admin: TcpListener,
+    grace: Duration,
+    in_flight: InFlight,
+}
+
+impl Service {
+    /// Connects to the database, applies the schema, binds the ports.
+    ///
+    /// # Errors
+    /// No database within 30 s, a schema that cannot be applied, a port in use.
+    pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let database = Database::connect(&config.database, &stop).await?;
+        let metrics = Metrics::new()?;
+        let (ingest, writers) = Ingest::start(&config.ingest, database.clone(), &metrics).await?;
+        Ok(Self {
+            database,
+            ingest,
+            writers,
+            metrics,
+            grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
+            admin: http::listen(&config.listen.host, config.admin_port)?,
+            grace: config.shutdown.shutdown_grace,
+            in_flight: InFlight::new(stop),
+        })
+    }
+
+    /// The address bound for gRPC.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.grpc.local_addr()?)
+    }
+
+    /// The address bound for metrics and health.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn admin_address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.admin.local_addr()?)
+    }
+
+    /// Serves until the stop, then finishes what was accepted.
+    ///
+    /// # Errors
+    /// A server failed.
+    pub async fn run(self) -> anyhow::Result<Ending> {
+        let (address, admin_address) = (self.address()?, self.admin_address()?);
+        let events = grpc::Events::new(self.ingest.clone(), self.in_flight.clone());
+        // Larger than an event may be, so that an event of a stream that is too large is that event's failure.
+        let message_limit = self.ingest.config().max_bulk_bytes as usize;
+        let standard = server::health_and_reflection(
+            &["com.example.grpc.EventService"],
+            &[api::FILE_DESCRIPTOR_SET],
+        )
+        .await?;
+        let routes = standard
+            .routes
+            .add_service(EventServiceServer::new(events).max_decoding_message_size(message_limit));
+        let admin = admin::server(self.admin, &self.ingest, &self.metrics)?;
+        let health = Health::new();
+        tracing::info!(
+            grpc.address = %address,
+            http.address = %admin_address,
+            http2.stream_window = server::STREAM_WINDOW,
+            http2.connection_window = server::CONNECTION_WINDOW,
+            "ready"
+        );
+        let (ending, served, administered, (), ()) = tokio::join!(
+            self.in_flight.drain(self.grace),
+            server::serve(self.grpc, routes, &self.metrics, &self.in_flight),
+            admin.serve(&self.in_flight),
+            health.probe(&self.database, self.in_flight.stop()),
+            standard.health.follow(health.subscribe(), &self.in_flight),
+        );
+        self.writers.finish().await;
+        self.ingest.metrics().log_totals();
+        served?;
+        administered?;
+        Ok(ending)
+    }
+}

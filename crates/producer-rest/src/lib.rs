@@ -1,0 +1,93 @@
+//! The REST face of ingestion.
+//!
+//! - [`Config`] ([`config`]): settings
+//! - [`Service`]: built (schema applied, port bound), then run until the stop
+//! - [`rest`]: routes and handlers
+
+pub mod config;
+pub mod rest;
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::App;
+use actix_web::web::{self, Data};
+use ingest::{Ingest, Writers};
+use runtime::http;
+use runtime::metrics::Metrics;
+use runtime::postgres::Database;
+use runtime::shutdown::{Ending, InFlight};
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+
+/// A service whose schema is applied and whose port is bound.
+pub struct Service {
+    ingest: Ingest,
+    writers: Writers,
+    metrics: Metrics,
+    listener: TcpListener,
+    threads: usize,
+    grace: Duration,
+    in_flight: InFlight,
+}
+
+impl Service {
+    /// Connects to the database, applies the schema, binds the port.
+    ///
+    /// # Errors
+    /// No database within 30 s, a schema that cannot be applied, a port in use.
+    pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let database = Database::connect(&config.database, &stop).await?;
+        let metrics = Metrics::new()?;
+        let (ingest, writers) = Ingest::start(&config.ingest, database, &metrics).await?;
+        Ok(Self {
+            ingest,
+            writers,
+            metrics,
+            listener: http::listen(&config.listen.host, config.server_port)?,
+            threads: config.threads.count(),
+            grace: config.shutdown.shutdown_grace,
+            in_flight: InFlight::new(stop),
+        })
+    }
+
+    /// The address bound.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// Serves until the stop, then finishes what was accepted.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn run(self) -> anyhow::Result<Ending> {
+        let address = self.address()?;
+        let ingest = Data::new(self.ingest.clone());
+        let in_flight = Data::new(self.in_flight.clone());
+        let metrics = Data::new(self.metrics.clone());
+        let app = move || {
+            App::new()
+                .wrap(http::cors())
+                .wrap(http::Observe::new(metrics.get_ref().clone()))
+                .app_data(ingest.clone())
+                .app_data(in_flight.clone())
+                .app_data(metrics.clone())
+                .configure(rest::routes)
+                .default_service(web::to(http::not_found))
+        };
+        let server = http::server(app, self.listener, self.threads)?;
+        tracing::info!(http.address = %address, threads = self.threads, "ready");
+        let (ending, served) = tokio::join!(
+            self.in_flight.drain(self.grace),
+            server.serve(&self.in_flight)
+        );
+        self.writers.finish().await;
+        self.ingest.metrics().log_totals();
+        served?;
+        Ok(ending)
+    }
+}

@@ -1,0 +1,181 @@
+//! The REST face of ingestion. Decodes, calls [`Ingest`], encodes.
+
+use std::time::Instant;
+
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use domain::{Event, Kind};
+use ingest::{Ingest, IngestError, Outcome};
+use runtime::http::{self, method_not_allowed};
+use runtime::shutdown::InFlight;
+use runtime::status::Failure;
+use serde::Serialize;
+
+/// The routes: events, bulk, health, metrics. The app's data must hold `Data` of [`Ingest`], [`InFlight`] and
+/// [`runtime::metrics::Metrics`].
+pub fn routes(config: &mut ServiceConfig) {
+    let post = |path| web::resource(path).default_service(method_not_allowed("POST"));
+    let get = |path| web::resource(path).default_service(method_not_allowed("GET"));
+    config
+        .service(post("/api/v1/events").route(web::post().to(process_event)))
+        .service(post("/api/v1/events/bulk").route(web::post().to(process_bulk)))
+        .service(get("/api/v1/events/health").route(web::get().to(health)))
+        .service(get("/metrics").route(web::get().to(http::metrics_page)));
+}
+
+#[derive(Serialize)]
+struct Success<'a> {
+    success: bool,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkResponse {
+    success: bool,
+    message: String,
+    processed_count: usize,
+    failed_count: usize,
+    batch_id: String,
+    processing_time_ms: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<BulkFailure>,
+}
+
+#[derive(Serialize)]
+struct BulkFailure {
+    /// Place in the request's array, from 0.
+    index: u64,
+    error: String,
+}
+
+async fn process_event(
+    request: HttpRequest,
+    payload: Payload,
+    ingest: Data<Ingest>,
+    in_flight: Data<InFlight>,
+) -> Result<HttpResponse, Failure> {
+    http::require_json(&request)?;
+    let limit = ingest.config().max_event_bytes;
+    let body = http::body(&request, payload, limit as usize).await;
+    let work = async {
+        let event = match body {
+            Ok(body) => parse(&body, limit),
+            Err(failure) if failure.kind == Kind::TooLarge => Err(IngestError::TooLarge { limit }),
+            Err(failure) => return Err(failure),
+        };
+        let event = event.map_err(|error| refused(&ingest, error))?;
+        ingest.submit(event).await.map_err(failure)
+    };
+    in_flight.run(work).await??;
+    Ok(HttpResponse::Ok().json(Success {
+        success: true,
+        message: ingest::STORED,
+    }))
+}
+
+async fn process_bulk(
+    request: HttpRequest,
+    payload: Payload,
+    ingest: Data<Ingest>,
+    in_flight: Data<InFlight>,
+) -> Result<HttpResponse, Failure> {
+    let started = Instant::now();
+    http::require_json(&request)?;
+    let body = http::body(&request, payload, ingest.config().max_bulk_bytes as usize).await?;
+    let response = in_flight.run(store_bulk(&body, &ingest, started)).await??;
+    Ok(HttpResponse::Ok().json(response))
+}
+
+async fn store_bulk(
+    body: &[u8],
+    ingest: &Ingest,
+    started: Instant,
+) -> Result<BulkResponse, Failure> {
+    let elements = domain::parse_bulk(body).map_err(|invalid| failure(invalid.into()))?;
+    let (mut events, mut failures) = (Vec::with_capacity(elements.len()), Vec::new());
+    let limit = ingest.config().max_event_bytes;
+    for (index, element) in (0..).zip(elements) {
+        let event = if element.get().len() > limit as usize {
+            Err(IngestError::TooLarge { limit })
+        } else {
+            Event::from_raw(element).map_err(IngestError::from)
+        };
+        match event {
+            Ok(event) => events.push((index, event)),
+            Err(error) => {
+                ingest.metrics().refused(&error);
+                failures.push((index, error));
+            }
+        }
+    }
+    let submitted = events.len();
+    let outcomes = ingest.submit_bulk(events).await;
+    let stored = outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.is_ok())
+        .count();
+    let unavailable = outcomes
+        .iter()
+        .find_map(|(_, outcome)| unavailable(outcome));
+    if let (0, 1.., Some(error)) = (stored, submitted, unavailable) {
+        return Err(failure(error.clone()));
+    }
+    failures.extend(
+        outcomes
+            .into_iter()
+            .filter_map(|(index, outcome)| Some((index, outcome.err()?))),
+    );
+    failures.sort_unstable_by_key(|(index, _)| *index);
+    Ok(BulkResponse {
+        success: failures.is_empty(),
+        message: if failures.is_empty() {
+            format!("{stored} events processed successfully")
+        } else {
+            format!("{stored} events processed, {} failed", failures.len())
+        },
+        processed_count: stored,
+        failed_count: failures.len(),
+        batch_id: uuid::Uuid::new_v4().to_string(),
+        processing_time_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        failures: failures
+            .into_iter()
+            .map(|(index, error)| BulkFailure {
+                index,
+                error: error.to_string(),
+            })
+            .collect(),
+    })
+}
+
+async fn health(ingest: Data<Ingest>) -> Result<HttpResponse, Failure> {
+    ingest.ping().await.map_err(failure)?;
+    Ok(HttpResponse::Ok().json(Success {
+        success: true,
+        message: ingest::HEALTHY,
+    }))
+}
+
+fn parse(body: &[u8], limit: u32) -> Result<Event, IngestError> {
+    if body.len() > limit as usize {
+        return Err(IngestError::TooLarge { limit });
+    }
+    Ok(Event::from_json(body)?)
+}
+
+fn unavailable(outcome: &Outcome) -> Option<&IngestError> {
+    outcome
+        .as_ref()
+        .err()
+        .filter(|error| error.kind() == Kind::Unavailable)
+}
+
+/// Counts an event that was refused before it was submitted.
+fn refused(ingest: &Ingest, error: IngestError) -> Failure {
+    ingest.metrics().refused(&error);
+    failure(error)
+}
+
+fn failure(error: IngestError) -> Failure {
+    Failure::new(error.kind(), error.to_string())
+}
