@@ -1,5 +1,3 @@
-use clap::Parser;
-
 use super::*;
 
 #[derive(Debug, clap::Parser)]
@@ -86,7 +84,8 @@ fn a_password_never_shows() {
     for url in [
         "postgresql://me:hidden@db:port/cars",
         "postgres//me:hidden@db/cars",
-        "postgresql://me:hid den=@db/cars",
+        "postgres//me:hid=den@db/cars",
+        "postgresql://me:hid?den=x@db/cars",
         "postgresql://me:hidden",
         "user=me password='hidden",
     ] {
