@@ -9,7 +9,11 @@ use runtime::{health, shutdown, telemetry, threads};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    runtime::exit(run())
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     let config: Config = runtime::config::parse();
     if let Some(ServiceCommand::Health) = config.command {
         return Ok(health::check_http(

@@ -12,8 +12,10 @@
 //! - [`grpc`]: the same for the tonic faces
 //! - [`health`]: the background probe of the database, and the client behind `health`
 //! - [`metrics`]: the Prometheus registry
+//! - [`exit()`]: the last line of a process that cannot go on
 
 pub mod config;
+mod exit;
 pub mod grpc;
 pub mod health;
 pub mod http;
@@ -23,3 +25,5 @@ pub mod shutdown;
 pub mod status;
 pub mod telemetry;
 pub mod threads;
+
+pub use exit::exit;
