@@ -1,10 +1,10 @@
 //! The wire contracts of `proto/` as Rust types, servers and clients, and the conversions to `domain` types.
 //!
-//! - [`event`]: ingestion of events (`com.example.grpc`)
-//! - [`benchmark`]: balances and the transaction stream (`benchmark`)
-//! - [`takhin`]: topics (`takhin.v1`)
-//! - [`immutable_log`]: hash-chained partitions (`immutablelog`)
-//! - `convert`: [`event::EventRequest`] to [`domain::Event`]
+//! - [`event`] has ingestion of events (`com.example.grpc`)
+//! - [`benchmark`] has balances and the transaction stream (`benchmark`)
+//! - [`takhin`] has topics (`takhin.v1`)
+//! - [`immutable_log`] has hash-chained partitions (`immutablelog`)
+//! - `convert` makes a [`event::EventRequest`] a [`domain::Event`]
 
 mod convert;
 
