@@ -1,0 +1,175 @@
+//! The events of scenario `ingest`: four types, prepared once, patched per request.
+//!
+//! - [`attributes`]: what the events carry, by type and payload size
+//! - [`template`]: a prepared request in its protocol's encoding, with places to patch
+//! - [`ledger`]: what was written to repeating keys, so that an audit can find a loss
+//!
+//! Ids are `<family>-<run id>-<worker>-<n>` with `n` counting per event type and worker. CarCreated and
+//! ServiceDone number n address car n, LoanCreated and LoanPaymentSubmitted loan n, so that inserts and
+//! merges mix. Each event puts one marker key, its type's, with the run id into the attributes; a run's
+//! stored events are counted as (row, marker) pairs. The k6 scripts use the same ids and markers.
+
+pub mod attributes;
+pub mod ledger;
+pub mod template;
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use crate::random::Random;
+use crate::tally::Fate;
+use attributes::{EventType, Payload};
+use ledger::{KeyWriter, Keys, Ledger};
+use template::{ID_DIGITS, Template, WORKER_DIGITS};
+
+/// How an event is encoded on the wire.
+#[derive(Clone, Debug)]
+pub enum Encoding {
+    /// A whole HTTP/1.1 request with a JSON body, for this `Host` and this path.
+    Rest {
+        /// Value of the `Host` header.
+        authority: String,
+        /// Path of the request.
+        path: String,
+    },
+    /// A gRPC message with its five-byte prefix.
+    Grpc,
+}
+
+/// What a run sends.
+#[derive(Clone, Debug)]
+pub struct EventPlan {
+    /// Size of the events.
+    pub payload: Payload,
+    /// Carried by every event.
+    pub run_id: String,
+    /// Seed of ids, order and types.
+    pub seed: u64,
+    /// Fixed set of entities that events merge into; none: new ids, as the module's text says.
+    pub keys: Option<u32>,
+}
+
+/// The prepared requests of a run, shared by all its workers.
+#[derive(Debug)]
+pub struct EventSet {
+    plan: EventPlan,
+    workers: usize,
+    /// By [`EventType`]; one for repeating keys.
+    templates: Vec<Template>,
+}
+
+impl EventSet {
+    /// Prepares the requests for `workers` concurrent workers.
+    ///
+    /// # Errors
+    /// When the plan asks for more keys or workers than the fixed-width ids can name, or for repeating keys
+    /// in another size than the default.
+    pub fn prepare(plan: EventPlan, workers: usize, encoding: &Encoding) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            workers < 10_usize.pow(WORKER_DIGITS as u32),
+            "too many workers"
+        );
+        let templates = match plan.keys {
+            None => EventType::ALL
+                .iter()
+                .map(|&kind| Template::unique(kind, &plan, encoding))
+                .collect::<anyhow::Result<_>>()?,
+            Some(keys) => {
+                anyhow::ensure!(
+                    keys as usize >= workers,
+                    "--keys {keys} is less than --concurrency {workers}: each worker needs a key of its own"
+                );
+                anyhow::ensure!(
+                    (keys as usize) < 10_usize.pow(ID_DIGITS as u32),
+                    "too many keys"
+                );
+                anyhow::ensure!(
+                    plan.payload == Payload::Default,
+                    "--keys works with the default payload only"
+                );
+                vec![Template::keyed(&plan, encoding)?]
+            }
+        };
+        Ok(Self {
+            plan,
+            workers,
+            templates,
+        })
+    }
+
+    /// The mean size of a request before patching, bytes.
+    pub fn mean_request_bytes(&self) -> usize {
+        self.templates.iter().map(Template::len).sum::<usize>() / self.templates.len().max(1)
+    }
+}
+
+/// One worker's sequence of events.
+#[derive(Debug)]
+pub struct EventSource {
+    set: Arc<EventSet>,
+    worker: usize,
+    random: Random,
+    /// How many events of each type this worker has made.
+    counts: [u32; EventType::ALL.len()],
+    sequence: u32,
+    keys: Option<KeyWriter>,
+}
+
+impl EventSource {
+    /// The sequence of `worker`, counted from 0.
+    pub fn new(set: Arc<EventSet>, worker: usize) -> Self {
+        let mut random = Random::new(set.plan.seed, worker as u64);
+        let keys = set.plan.keys.map(|total| {
+            KeyWriter::new(
+                Keys {
+                    total,
+                    workers: set.workers,
+                    worker,
+                },
+                &mut random,
+            )
+        });
+        Self {
+            set,
+            worker,
+            random,
+            counts: [0; EventType::ALL.len()],
+            sequence: 0,
+            keys,
+        }
+    }
+
+    /// Writes the next request to the end of `buffer`. Each call is followed by one [`Self::settle`].
+    pub fn next(&mut self, buffer: &mut BytesMut) {
+        self.sequence += 1;
+        match &mut self.keys {
+            None => {
+                let kind = self.random.below(EventType::ALL.len());
+                self.counts[kind] += 1;
+                self.set.templates[kind].write(
+                    buffer,
+                    self.worker,
+                    self.counts[kind],
+                    self.sequence,
+                );
+            }
+            Some(keys) => {
+                let write = keys.next(&mut self.random);
+                self.set.templates[0].write_keyed(buffer, self.worker, self.sequence, write);
+            }
+        }
+    }
+
+    /// Notes how the request ended.
+    pub fn settle(&mut self, fate: &Fate) {
+        if let Some(keys) = &mut self.keys {
+            keys.settle(fate);
+        }
+    }
+
+    /// What was written to repeating keys; none for unique ids.
+    pub fn into_ledger(self) -> Option<Ledger> {
+        self.keys.map(KeyWriter::into_ledger)
+    }
+}

@@ -1,0 +1,22 @@
+//! `benchmark`: a load generator for what k6 cannot do, light enough to share a machine with its target.
+//!
+//! - [`args`], [`target`]: the command line, and a target by its name
+//! - [`events`]: what scenario `ingest` sends
+//! - [`protocol`]: REST and gRPC behind one call
+//! - [`load`]: threads, workers, the closed loop
+//! - [`clock`], [`tally`], [`cpu`]: when, how many, at what cost
+//! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`summary`] and [`result`]
+
+pub mod args;
+pub mod clock;
+pub mod command;
+pub mod cpu;
+pub mod events;
+pub mod load;
+pub mod progress;
+pub mod protocol;
+pub mod random;
+pub mod result;
+pub mod summary;
+pub mod tally;
+pub mod target;

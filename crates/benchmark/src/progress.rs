@@ -1,0 +1,172 @@
+//! What a run looks like while it is on: one redrawn line on a terminal, plain lines otherwise. On standard
+//! error, so that standard output holds nothing but the result.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use crate::args::ProgressMode;
+use crate::clock::{Clock, Part};
+use crate::load::Load;
+
+/// Shows progress; `tick` once a second.
+pub struct Progress {
+    style: Style,
+    last: Option<(Instant, u64)>,
+    ticks: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Redrawn,
+    Plain,
+    None,
+}
+
+/// A plain line comes every so many ticks.
+const PLAIN_EVERY: u32 = 5;
+
+impl Progress {
+    /// In the style asked for.
+    pub fn new(mode: ProgressMode) -> Self {
+        let style = match mode {
+            ProgressMode::None => Style::None,
+            ProgressMode::Auto if std::io::stderr().is_terminal() => Style::Redrawn,
+            ProgressMode::Auto | ProgressMode::Plain => Style::Plain,
+        };
+        Self {
+            style,
+            last: None,
+            ticks: 0,
+        }
+    }
+
+    /// The time between two ticks.
+    pub const EVERY: Duration = Duration::from_secs(1);
+
+    /// Shows how the run stands.
+    pub fn tick(&mut self, load: &Load) {
+        self.ticks += 1;
+        if self.style == Style::None
+            || (self.style == Style::Plain && !self.ticks.is_multiple_of(PLAIN_EVERY))
+        {
+            return;
+        }
+        let tally = load.tally();
+        let now = Instant::now();
+        let acknowledged = tally.whole.acknowledged;
+        let rate = self
+            .last
+            .replace((now, acknowledged))
+            .map(|(then, before)| {
+                (acknowledged - before) as f64 / now.duration_since(then).as_secs_f64()
+            });
+        let ms = |quantile| tally.histogram.value_at_quantile(quantile) as f64 / 1000.0;
+        let latency = (!tally.histogram.is_empty()).then(|| (ms(0.5), ms(0.99)));
+        self.show(&line(
+            load.clock(),
+            now,
+            rate,
+            latency,
+            tally.whole.errors(),
+        ));
+    }
+
+    /// Takes the redrawn line away.
+    pub fn done(&mut self) {
+        if self.style == Style::Redrawn {
+            self.write("\r\x1b[2K");
+        }
+    }
+
+    fn show(&mut self, line: &str) {
+        match self.style {
+            Style::Redrawn => self.write(&format!("\r\x1b[2K{line}")),
+            Style::Plain => self.write(&format!("{line}\n")),
+            Style::None => {}
+        }
+    }
+
+    /// Progress is a courtesy: a closed standard error does not end the run.
+    fn write(&mut self, text: &str) {
+        let mut stderr = std::io::stderr().lock();
+        if stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush())
+            .is_err()
+        {
+            self.style = Style::None;
+        }
+    }
+}
+
+fn line(
+    clock: &Clock,
+    now: Instant,
+    rate: Option<f64>,
+    latency: Option<(f64, f64)>,
+    errors: u64,
+) -> String {
+    let part = match clock.part(now) {
+        Part::WarmUp => "warm-up ",
+        Part::Measured => "measured",
+        Part::Over => "ending  ",
+    };
+    let elapsed = clock.elapsed().as_secs().min(clock.duration().as_secs());
+    let mut line = format!("{elapsed:>4} s of {} s  {part}", clock.duration().as_secs());
+    // Writing to a String cannot fail.
+    if let Some(rate) = rate {
+        write!(line, "  {}/s", thousands(rate.round() as u64)).ok();
+    }
+    if let Some((p50, p99)) = latency {
+        write!(line, "  p50 {p50:.2} ms  p99 {p99:.2} ms").ok();
+    }
+    write!(line, "  errors {}", thousands(errors)).ok();
+    line
+}
+
+/// A number with commas: 1234567 is `1,234,567`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(thousands(number), text);
+        }
+    }
+
+    #[test]
+    fn a_line_says_where_the_run_stands() {
+        let clock = Clock::start(Duration::ZERO, Duration::from_secs(60));
+        let text = line(
+            &clock,
+            Instant::now(),
+            Some(41_230.4),
+            Some((4.6, 10.12)),
+            2,
+        );
+        assert_eq!(
+            text,
+            "   0 s of 60 s  measured  41,230/s  p50 4.60 ms  p99 10.12 ms  errors 2"
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! The two protocols behind one call, and where the target is.
+//!
+//! - [`http1`]: HTTP/1.1 by hand on a socket, one request in flight per connection
+//! - [`grpc`]: gRPC on HTTP/2, many calls in flight per connection
+
+pub mod grpc;
+pub mod http1;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bytes::BytesMut;
+use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use crate::tally::{Fate, Wire};
+
+/// What the target speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// JSON over HTTP/1.1
+    Rest,
+    /// gRPC over HTTP/2 without TLS
+    Grpc,
+}
+
+impl Protocol {
+    /// The name on the command line and in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Grpc => "grpc",
+        }
+    }
+}
+
+/// Makes requests, one at a time, over a connection of its own or a shared one. A lost connection is
+/// opened again by the next call.
+pub trait Caller: Send + 'static {
+    /// Sends `request`, which it empties, and waits for the answer.
+    fn call(&mut self, request: &mut BytesMut) -> impl Future<Output = Fate> + Send;
+}
+
+/// The address of a target, looked up once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `host:port` as the user wrote it.
+    pub authority: String,
+    /// Where connections go.
+    pub address: SocketAddr,
+}
+
+impl Endpoint {
+    /// Takes `http://host:port` apart and looks the host up.
+    ///
+    /// # Errors
+    /// For another scheme (TLS is not supported), a path, or a name that is not found.
+    pub fn parse(url: &str) -> anyhow::Result<Self> {
+        let uri: http::Uri = url.parse().with_context(|| format!("{url} is not a URL"))?;
+        anyhow::ensure!(
+            uri.scheme_str() == Some("http"),
+            "{url}: expected http://host:port (TLS is not supported)"
+        );
+        anyhow::ensure!(
+            uri.path() == "/" && uri.query().is_none(),
+            "{url}: expected http://host:port without a path"
+        );
+        let host = uri.host().with_context(|| format!("{url} names no host"))?;
+        let port = uri.port_u16().unwrap_or(80);
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let mut addresses = std::net::ToSocketAddrs::to_socket_addrs(&(bare, port))
+            .with_context(|| format!("cannot look up {host}"))?
+            .collect::<Vec<_>>();
+        // A name such as localhost may stand for both families, and services listen on 0.0.0.0.
+        addresses.sort_by_key(|address| !address.is_ipv4());
+        let address = *addresses
+            .first()
+            .with_context(|| format!("{host} has no address"))?;
+        Ok(Self {
+            authority: format!("{host}:{port}"),
+            address,
+        })
+    }
+
+    /// Opens a connection with TCP_NODELAY, so that a small request never waits for an acknowledgement.
+    ///
+    /// # Errors
+    /// Those of the socket; a connection that is not there after `timeout` counts as timed out.
+    pub async fn connect(&self, timeout: Duration, wire: &Wire) -> std::io::Result<TcpStream> {
+        let stream = tokio::time::timeout(timeout, TcpStream::connect(self.address))
+            .await
+            .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+        stream.set_nodelay(true)?;
+        wire.add_connection();
+        Ok(stream)
+    }
+}
+
+/// A time limit per request with one timer per caller: setting a timer for each request costs more than
+/// the rest of the bookkeeping together, so the timer is only moved when it fires.
+pub(crate) struct Patience {
+    limit: Duration,
+    timer: std::pin::Pin<Box<Sleep>>,
+}
+
+impl Patience {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            timer: Box::pin(tokio::time::sleep(limit)),
+        }
+    }
+
+    /// Awaits `answer`; none when it takes longer than the limit (by less than a timer's tick).
+    pub(crate) async fn within<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
+        let deadline = Instant::now() + self.limit;
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => return Some(answer),
+                () = self.timer.as_mut() => {
+                    let expired = Instant::now() >= deadline;
+                    let next = if expired { Instant::now() + self.limit } else { deadline };
+                    self.timer.as_mut().reset(next.into());
+                    if expired {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How long a caller waits after a connection could not be opened, so that a target that is away is not
+/// asked at full speed.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+async fn not_connected(error: &std::io::Error) -> Fate {
+    tokio::time::sleep(RETRY_PAUSE).await;
+    Fate::NotSent(format!("connect: {}", error.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_host_and_port() {
+        let endpoint = Endpoint::parse("http://127.0.0.1:8081").unwrap();
+        assert_eq!(endpoint.authority, "127.0.0.1:8081");
+        assert_eq!(endpoint.address.port(), 8081);
+        assert!(
+            Endpoint::parse("http://[::1]:9090/")
+                .unwrap()
+                .address
+                .is_ipv6()
+        );
+        for wrong in [
+            "https://127.0.0.1:8081",
+            "127.0.0.1:8081",
+            "http://127.0.0.1:1/path",
+            "",
+        ] {
+            assert!(Endpoint::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_limit_counts_from_each_request() {
+        let limit = Duration::from_millis(200);
+        let mut patience = Patience::new(limit);
+        let slow = || tokio::time::sleep(Duration::from_millis(120));
+        // Three of them take longer than the limit, none alone does.
+        for _ in 0..3 {
+            assert!(patience.within(slow()).await.is_some());
+        }
+        let asked = Instant::now();
+        assert!(
+            patience
+                .within(std::future::pending::<()>())
+                .await
+                .is_none()
+        );
+        assert!(asked.elapsed() >= limit);
+    }
+}

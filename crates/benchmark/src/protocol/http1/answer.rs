@@ -1,0 +1,256 @@
+//! Where an HTTP/1.1 answer ends, and its status. Pure: bytes in, progress out.
+
+use memchr::memmem;
+
+/// What matters of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Whether the connection takes another request.
+    pub keep_alive: bool,
+}
+
+/// How far an answer has been received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All of it is there.
+    Complete {
+        /// The answer.
+        answer: Answer,
+        /// Bytes that it takes.
+        length: usize,
+    },
+    /// Some is missing.
+    More,
+    /// This is no answer.
+    Malformed,
+}
+
+/// The longest head that is waited for, bytes.
+const MAX_HEAD: usize = 64 << 10;
+
+enum Body {
+    Length(usize),
+    Chunked,
+    UntilClose,
+}
+
+/// Looks for a whole answer at the start of `bytes`; `closed` says that no more will come. Interim answers
+/// (1xx) are passed over.
+pub fn parse(bytes: &[u8], closed: bool) -> Progress {
+    let mut from = 0;
+    loop {
+        let rest = &bytes[from..];
+        let Some(head_end) = memmem::find(rest, b"\r\n\r\n") else {
+            return if rest.len() > MAX_HEAD {
+                Progress::Malformed
+            } else {
+                Progress::More
+            };
+        };
+        let Some((answer, body)) = head(&rest[..head_end]) else {
+            return Progress::Malformed;
+        };
+        let body_from = from + head_end + 4;
+        if (100..200).contains(&answer.status) {
+            from = body_from;
+            continue;
+        }
+        let length = match body {
+            Body::Length(length) => Some(length),
+            Body::Chunked => match chunked(&bytes[body_from..]) {
+                Ok(length) => length,
+                Err(()) => return Progress::Malformed,
+            },
+            Body::UntilClose => closed.then(|| bytes.len() - body_from),
+        };
+        return match length {
+            Some(length) if body_from + length <= bytes.len() => Progress::Complete {
+                answer,
+                length: body_from + length,
+            },
+            _ => Progress::More,
+        };
+    }
+}
+
+fn head(head: &[u8]) -> Option<(Answer, Body)> {
+    let mut lines = head
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.trim_ascii_end());
+    let line = lines.next()?;
+    let minor = *line.strip_prefix(b"HTTP/1.")?.first()?;
+    let status: u16 = std::str::from_utf8(line.get(9..12)?).ok()?.parse().ok()?;
+    let mut answer = Answer {
+        status,
+        keep_alive: minor == b'1',
+    };
+    let mut body = match status {
+        100..200 | 204 | 304 => Body::Length(0),
+        _ => Body::UntilClose,
+    };
+    for line in lines {
+        let colon = memchr::memchr(b':', line)?;
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        // The length of a name tells most of them apart at the cost of one comparison.
+        match name.len() {
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                let length = std::str::from_utf8(value).ok()?.parse().ok()?;
+                if matches!(body, Body::UntilClose) {
+                    body = Body::Length(length);
+                }
+            }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding")
+                && value.to_ascii_lowercase().ends_with(b"chunked") =>
+            {
+                body = Body::Chunked;
+            }
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                answer.keep_alive = match value.to_ascii_lowercase().as_slice() {
+                    b"close" => false,
+                    b"keep-alive" => true,
+                    _ => answer.keep_alive,
+                };
+            }
+            _ => {}
+        }
+    }
+    if matches!(body, Body::UntilClose) {
+        answer.keep_alive = false;
+    }
+    Some((answer, body))
+}
+
+/// The length of a chunked body with its trailers; none when some of it is missing.
+fn chunked(bytes: &[u8]) -> Result<Option<usize>, ()> {
+    let mut at = 0;
+    loop {
+        let Some(end) = memmem::find(&bytes[at..], b"\r\n") else {
+            return Ok(None);
+        };
+        let line = &bytes[at..at + end];
+        let digits = line
+            .split(|&byte| byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        let digits = std::str::from_utf8(digits).map_err(|_| ())?;
+        let size = usize::from_str_radix(digits, 16).map_err(|_| ())?;
+        at += end + 2;
+        if size == 0 {
+            return Ok(trailers(&bytes[at..]).map(|length| at + length));
+        }
+        at = at
+            .checked_add(size)
+            .and_then(|at| at.checked_add(2))
+            .ok_or(())?;
+        match bytes.get(at - 2..at) {
+            Some(b"\r\n") => {}
+            Some(_) => return Err(()),
+            None => return Ok(None),
+        }
+    }
+}
+
+fn trailers(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let end = memmem::find(&bytes[at..], b"\r\n")?;
+        at += end + 2;
+        if end == 0 {
+            return Some(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(status: u16, keep_alive: bool, length: usize) -> Progress {
+        Progress::Complete {
+            answer: Answer { status, keep_alive },
+            length,
+        }
+    }
+
+    #[test]
+    fn whole_answers_are_measured() {
+        for (text, status, keep_alive, extra) in [
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+                200,
+                true,
+                0,
+            ),
+            (
+                "HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+                503,
+                false,
+                0,
+            ),
+            (
+                "HTTP/1.0 200 OK\r\ncontent-length:1\r\n\r\nxyz",
+                200,
+                false,
+                2,
+            ),
+            ("HTTP/1.1 204 No Content\r\n\r\n", 204, true, 0),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\nH",
+                200,
+                true,
+                1,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na;x\r\n0123456789\r\n0\r\nt: 1\r\n\r\n",
+                200,
+                true,
+                0,
+            ),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+                200,
+                true,
+                0,
+            ),
+        ] {
+            let length = text.len() - extra;
+            assert_eq!(
+                parse(text.as_bytes(), false),
+                complete(status, keep_alive, length),
+                "{text:?}"
+            );
+            for cut in 0..length {
+                let progress = parse(&text.as_bytes()[..cut], false);
+                assert_eq!(progress, Progress::More, "{text:?} {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_without_length_ends_with_the_connection() {
+        let text = b"HTTP/1.1 500 Oops\r\n\r\nsorry";
+        assert_eq!(parse(text, false), Progress::More);
+        assert_eq!(parse(text, true), complete(500, false, text.len()));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told() {
+        for text in [
+            "SSH-2.0-OpenSSH\r\n\r\n",
+            "HTTP/1.1 abc\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nabc\r\n",
+        ] {
+            assert_eq!(
+                parse(text.as_bytes(), false),
+                Progress::Malformed,
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What the workers of one thread have counted.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::clock::Part;
+
+/// The longest latency that a histogram tells apart, microseconds; longer ones count as this.
+const LONGEST_US: u64 = 120_000_000;
+
+/// How one request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Answered with success: the event is durable.
+    Acknowledged,
+    /// Answered with an error; the text is its kind, such as `http 503`.
+    Failed(String),
+    /// Sent, wholly or in part, and no answer came: it may or may not have been stored.
+    Unanswered(String),
+    /// Never sent, because there was no connection.
+    NotSent(String),
+}
+
+/// Counts of requests; one thread's, or the sum of several.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// The whole run, warm-up and the end included: what an audit compares with the database.
+    pub whole: Counts,
+    /// Requests that were answered inside the measured window.
+    pub measured: Counts,
+    /// Latency of the measured successes, microseconds.
+    pub histogram: Histogram<u64>,
+    /// Kinds of error and how often each came inside the measured window.
+    pub errors: BTreeMap<String, u64>,
+    /// The same over the whole run.
+    pub errors_whole: BTreeMap<String, u64>,
+}
+
+/// How many requests ended in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// See [`Fate::Acknowledged`].
+    pub acknowledged: u64,
+    /// See [`Fate::Failed`].
+    pub failed: u64,
+    /// See [`Fate::Unanswered`].
+    pub unanswered: u64,
+    /// See [`Fate::NotSent`].
+    pub not_sent: u64,
+}
+
+impl Counts {
+    /// Requests that were sent, wholly or in part.
+    pub fn sent(&self) -> u64 {
+        self.acknowledged + self.failed + self.unanswered
+    }
+
+    /// Sent and not acknowledged: the database may or may not hold them.
+    pub fn in_doubt(&self) -> u64 {
+        self.failed + self.unanswered
+    }
+
+    /// Requests that did not succeed, for whatever reason.
+    pub fn errors(&self) -> u64 {
+        self.failed + self.unanswered + self.not_sent
+    }
+
+    fn add(&mut self, fate: &Fate) {
+        match fate {
+            Fate::Acknowledged => self.acknowledged += 1,
+            Fate::Failed(_) => self.failed += 1,
+            Fate::Unanswered(_) => self.unanswered += 1,
+            Fate::NotSent(_) => self.not_sent += 1,
+        }
+    }
+
+    fn merge(&mut self, other: Counts) {
+        self.acknowledged += other.acknowledged;
+        self.failed += other.failed;
+        self.unanswered += other.unanswered;
+        self.not_sent += other.not_sent;
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        // The bounds are constants that HdrHistogram accepts; it cannot fail on them.
+        #[expect(clippy::unwrap_used, reason = "constant, valid bounds")]
+        let histogram = Histogram::new_with_bounds(1, LONGEST_US, 3).unwrap();
+        Self {
+            whole: Counts::default(),
+            measured: Counts::default(),
+            histogram,
+            errors: BTreeMap::new(),
+            errors_whole: BTreeMap::new(),
+        }
+    }
+}
+
+impl Tally {
+    /// Counts a request that ended in `part` of the run after `latency`.
+    pub fn settle(&mut self, part: Part, fate: &Fate, latency: Duration) {
+        self.whole.add(fate);
+        let measured = part == Part::Measured;
+        if measured {
+            self.measured.add(fate);
+        }
+        match fate {
+            Fate::Acknowledged if measured => {
+                let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+                self.histogram
+                    .saturating_record(micros.clamp(1, LONGEST_US));
+            }
+            Fate::Acknowledged => {}
+            Fate::Failed(kind) | Fate::Unanswered(kind) | Fate::NotSent(kind) => {
+                *self.errors_whole.entry(kind.clone()).or_default() += 1;
+                if measured {
+                    *self.errors.entry(kind.clone()).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    /// Adds what another thread counted.
+    pub fn merge(&mut self, other: &Tally) {
+        self.whole.merge(other.whole);
+        self.measured.merge(other.measured);
+        // Same bounds on both sides, so every value fits.
+        if self.histogram.add(&other.histogram).is_err() {
+            debug_assert!(false, "histograms of different bounds");
+        }
+        for (kind, count) in &other.errors {
+            *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        for (kind, count) in &other.errors_whole {
+            *self.errors_whole.entry(kind.clone()).or_default() += count;
+        }
+    }
+}
+
+/// What a thread shares with the one that reports: its tally and its wire counters.
+#[derive(Debug, Default)]
+pub struct Lane {
+    tally: Mutex<Tally>,
+    /// Bytes and connections.
+    pub wire: Wire,
+}
+
+impl Lane {
+    /// The tally. Locked by the lane's own thread for each request (uncontended: some ten nanoseconds)
+    /// and by the reporting one once a second.
+    pub fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counters of what went over the sockets, above TCP, whole run.
+#[derive(Debug, Default)]
+pub struct Wire {
+    sent: AtomicU64,
+    received: AtomicU64,
+    connections: AtomicU64,
+}
+
+/// [`Wire`] at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WireCounts {
+    /// Bytes written.
+    pub sent: u64,
+    /// Bytes read.
+    pub received: u64,
+    /// Connections opened since the start.
+    pub connections: u64,
+}
+
+impl Wire {
+    /// Counts written bytes.
+    pub fn add_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts read bytes.
+    pub fn add_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts an opened connection.
+    pub fn add_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counters now.
+    pub fn read(&self) -> WireCounts {
+        WireCounts {
+            sent: self.sent.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            connections: self.connections.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl std::iter::Sum for WireCounts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, one| Self {
+            sent: sum.sent + one.sent,
+            received: sum.received + one.received,
+            connections: sum.connections + one.connections,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_measured_successes_enter_the_histogram() {
+        let mut tally = Tally::default();
+        let ms = Duration::from_millis(2);
+        tally.settle(Part::WarmUp, &Fate::Acknowledged, ms);
+        tally.settle(Part::Measured, &Fate::Acknowledged, ms);
+        tally.settle(Part::Measured, &Fate::Failed("http 503".into()), ms);
+        tally.settle(Part::Over, &Fate::Unanswered("timeout".into()), ms);
+        assert_eq!(tally.histogram.len(), 1);
+        assert_eq!(tally.whole.sent(), 4);
+        assert_eq!(tally.whole.in_doubt(), 2);
+        assert_eq!(
+            tally.measured,
+            Counts {
+                acknowledged: 1,
+                failed: 1,
+                ..Counts::default()
+            }
+        );
+        assert_eq!(tally.errors.len(), 1);
+        assert_eq!(tally.errors_whole.len(), 2);
+    }
+
+    #[test]
+    fn merge_adds_everything() {
+        let mut one = Tally::default();
+        one.settle(
+            Part::Measured,
+            &Fate::Acknowledged,
+            Duration::from_millis(1),
+        );
+        one.settle(
+            Part::Measured,
+            &Fate::NotSent("connect".into()),
+            Duration::ZERO,
+        );
+        let mut sum = one.clone();
+        sum.merge(&one);
+        assert_eq!(sum.histogram.len(), 2);
+        assert_eq!(sum.measured.not_sent, 2);
+        assert_eq!(sum.errors["connect"], 2);
+        assert_eq!(sum.whole.sent(), 2);
+    }
+}

@@ -1,0 +1,95 @@
+//! A target by its name: the few keys of `targets.toml` that matter here (docs/reference/targets.md has all).
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use crate::protocol::Protocol;
+
+/// An entry of `targets.toml`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Target {
+    /// The name that it is asked for by.
+    pub name: String,
+    /// `ingest` and so on.
+    pub scenario: String,
+    /// `rest`, `grpc`.
+    pub protocol: String,
+    port: Option<u16>,
+    url: Option<String>,
+    /// For the record.
+    pub language: Option<String>,
+    /// For the record.
+    pub framework: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Targets {
+    target: Vec<Target>,
+}
+
+impl Target {
+    /// Finds `name` in the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has no such target; the message lists those that it has.
+    pub fn find(name: &str, file: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let list: Targets =
+            toml::from_str(&text).with_context(|| format!("cannot read {}", file.display()))?;
+        let names = list
+            .target
+            .iter()
+            .map(|target| target.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let found = list.target.into_iter().find(|target| target.name == name);
+        found.with_context(|| {
+            format!(
+                "no target named {name} in {}; there are: {names}",
+                file.display()
+            )
+        })
+    }
+
+    /// What it speaks.
+    ///
+    /// # Errors
+    /// When that is neither REST nor gRPC.
+    pub fn protocol(&self) -> anyhow::Result<Protocol> {
+        match self.protocol.as_str() {
+            "rest" => Ok(Protocol::Rest),
+            "grpc" => Ok(Protocol::Grpc),
+            other => anyhow::bail!("target {} speaks {other}; expected rest or grpc", self.name),
+        }
+    }
+
+    /// Where it is: its URL, or its port on this machine.
+    ///
+    /// # Errors
+    /// When it has neither.
+    pub fn url(&self) -> anyhow::Result<String> {
+        match (&self.url, self.port) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(port)) => Ok(format!("http://127.0.0.1:{port}")),
+            (None, None) => anyhow::bail!("target {} has neither url nor port", self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lab_s_own_list_is_understood() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../load-test/targets.toml");
+        let target = Target::find("producer-grpc", &file).unwrap();
+        assert_eq!(target.protocol().unwrap(), Protocol::Grpc);
+        assert_eq!(target.url().unwrap(), "http://127.0.0.1:9090");
+        let error = Target::find("nobody", &file).unwrap_err().to_string();
+        assert!(error.contains("producer-rest"), "{error}");
+    }
+}

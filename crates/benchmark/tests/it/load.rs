@@ -1,0 +1,309 @@
+//! Runs inside the test process.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use benchmark::args::ProgressMode;
+use benchmark::command::{Stop, measure};
+use benchmark::events::EventPlan;
+use benchmark::events::attributes::Payload;
+use benchmark::events::ledger::SLOTS;
+use benchmark::events::template::{key_id, slot_name};
+use benchmark::load::{Outcome, Plan, start};
+use benchmark::progress::Progress;
+use benchmark::protocol::{Endpoint, Protocol};
+
+use crate::seen::{Policy, Shared, Treatment};
+use crate::{grpc_server, http_server};
+
+fn plan(protocol: Protocol, address: SocketAddr) -> Plan {
+    Plan {
+        protocol,
+        endpoint: Endpoint::parse(&format!("http://{address}")).unwrap(),
+        concurrency: 12,
+        connections: if protocol == Protocol::Rest { 12 } else { 3 },
+        threads: 1,
+        warmup: Duration::from_millis(100),
+        duration: Duration::from_millis(400),
+        timeout: Duration::from_secs(5),
+        events: EventPlan {
+            payload: Payload::Default,
+            run_id: "it".into(),
+            seed: 1,
+            keys: None,
+        },
+    }
+}
+
+async fn serve(protocol: Protocol, policy: Policy) -> (SocketAddr, Shared) {
+    match protocol {
+        Protocol::Rest => http_server::start(policy).await,
+        Protocol::Grpc => grpc_server::start(policy).await,
+    }
+}
+
+async fn run(plan: Plan) -> Outcome {
+    let load = tokio::task::spawn_blocking(move || start(plan))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut progress = Progress::new(ProgressMode::None);
+    measure(load, &mut progress, &mut Stop::new().unwrap())
+        .await
+        .unwrap()
+}
+
+const BOTH: [Protocol; 2] = [Protocol::Rest, Protocol::Grpc];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_is_what_the_server_stored() {
+    for protocol in BOTH {
+        for threads in [1, 2] {
+            let (address, seen) = serve(protocol, |_| Treatment::Store).await;
+            let outcome = run(Plan {
+                threads,
+                ..plan(protocol, address)
+            })
+            .await;
+            let whole = outcome.tally.whole;
+            assert!(whole.acknowledged > 100, "{protocol:?}: {whole:?}");
+            assert_eq!(
+                whole.acknowledged as usize,
+                seen.get().requests,
+                "{protocol:?}"
+            );
+            assert_eq!(whole.sent(), whole.acknowledged);
+            // Each event is a row and marker of its own: an audit finds as many.
+            assert_eq!(
+                seen.marked("it"),
+                whole.acknowledged as usize,
+                "{protocol:?}"
+            );
+            assert!(
+                seen.get().rows.len() < whole.acknowledged as usize,
+                "no event merged"
+            );
+            assert_eq!(
+                outcome.tally.histogram.len(),
+                outcome.tally.measured.acknowledged
+            );
+            assert!(outcome.tally.measured.acknowledged < whole.acknowledged);
+            assert!(!outcome.interrupted);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_opened_once_and_as_many_as_planned() {
+    for protocol in BOTH {
+        let (address, seen) = serve(protocol, |_| Treatment::Store).await;
+        let plan = plan(protocol, address);
+        let connections = plan.connections;
+        let outcome = run(plan).await;
+        assert_eq!(seen.get().accepted, connections, "{protocol:?}");
+        assert_eq!(
+            outcome.connections_opened as usize, connections,
+            "{protocol:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_counted_by_kind_and_stay_out_of_the_latencies() {
+    for (protocol, kind) in [
+        (Protocol::Rest, "http 503"),
+        (Protocol::Grpc, "grpc UNAVAILABLE"),
+    ] {
+        let policy: Policy = |number| {
+            if number % 5 == 0 {
+                Treatment::Refuse
+            } else {
+                Treatment::Store
+            }
+        };
+        let (address, seen) = serve(protocol, policy).await;
+        let outcome = run(plan(protocol, address)).await;
+        let seen = seen.get();
+        let whole = outcome.tally.whole;
+        assert_eq!(whole.failed as usize, seen.refused, "{protocol:?}");
+        assert_eq!(whole.acknowledged as usize, seen.stored, "{protocol:?}");
+        assert_eq!(outcome.tally.errors_whole[kind], whole.failed);
+        assert_eq!(
+            outcome.tally.histogram.len(),
+            outcome.tally.measured.acknowledged
+        );
+        // A refusal is an answer: the connection stays.
+        assert_eq!(
+            outcome.connections_opened as usize,
+            outcome.plan.connections
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_without_an_answer_are_in_doubt() {
+    for protocol in BOTH {
+        let policy: Policy = |number| {
+            if number % 50 == 0 {
+                Treatment::Vanish
+            } else {
+                Treatment::Store
+            }
+        };
+        let (address, seen) = serve(protocol, policy).await;
+        let outcome = run(plan(protocol, address)).await;
+        let whole = outcome.tally.whole;
+        let seen = seen.get();
+        assert!(whole.unanswered > 0, "{protocol:?}");
+        assert_eq!(whole.sent() as usize, seen.requests, "{protocol:?}");
+        assert_eq!(
+            whole.acknowledged + whole.unanswered,
+            seen.stored as u64,
+            "{protocol:?}"
+        );
+        assert_eq!(whole.in_doubt(), whole.unanswered);
+        if protocol == Protocol::Rest {
+            assert_eq!(seen.accepted as u64, outcome.connections_opened);
+            assert!(outcome.connections_opened > outcome.plan.connections as u64);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_server_is_given_up_on() {
+    for protocol in BOTH {
+        let policy: Policy = |number| match number {
+            20 => Treatment::Silent,
+            _ => Treatment::StoreAfter(Duration::from_millis(1)),
+        };
+        let (address, _) = serve(protocol, policy).await;
+        let timeout = Duration::from_millis(150);
+        let outcome = run(Plan {
+            timeout,
+            ..plan(protocol, address)
+        })
+        .await;
+        assert_eq!(outcome.tally.errors_whole["timeout"], 1, "{protocol:?}");
+        assert_eq!(outcome.tally.whole.unanswered, 1);
+        assert!(outcome.tally.whole.acknowledged > 100);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn latency_percentiles_show_a_slow_server() {
+    for protocol in BOTH {
+        // 90 % take 10 ms, the rest 100 ms.
+        let policy: Policy = |number| {
+            Treatment::StoreAfter(Duration::from_millis(if number % 10 == 0 {
+                100
+            } else {
+                10
+            }))
+        };
+        let (address, _) = serve(protocol, policy).await;
+        let duration = Duration::from_millis(1500);
+        let outcome = run(Plan {
+            duration,
+            ..plan(protocol, address)
+        })
+        .await;
+        let (p50, p99) = (
+            outcome.latency_ms(0.5).unwrap(),
+            outcome.latency_ms(0.99).unwrap(),
+        );
+        assert!((10.0..40.0).contains(&p50), "{protocol:?}: p50 {p50}");
+        assert!((100.0..180.0).contains(&p99), "{protocol:?}: p99 {p99}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeating_keys_are_verified_one_event_at_a_time() {
+    for protocol in BOTH {
+        let (address, seen) = serve(protocol, |number| {
+            if number % 7 == 0 {
+                Treatment::Refuse
+            } else {
+                Treatment::Store
+            }
+        })
+        .await;
+        let mut plan = plan(protocol, address);
+        plan.events.keys = Some(5_000);
+        plan.threads = 2;
+        let outcome = run(plan).await;
+        let seen = seen.get();
+        let stored = |key: u32| {
+            let row = seen.rows.get(&key_id("it", key));
+            std::array::from_fn(|slot| {
+                assert!(slot < SLOTS as usize);
+                let value = row?.get(&slot_name(slot as u32))?;
+                value.as_str()?.parse().ok()
+            })
+        };
+        let findings = outcome.ledger.unwrap().audit(stored);
+        assert!(findings.clean(), "{protocol:?}: {findings:?}");
+        assert_eq!(findings.acknowledged, outcome.tally.whole.acknowledged);
+        assert!(findings.verified > 100);
+        assert_eq!(findings.verified + findings.covered, findings.acknowledged);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_not_there_is_an_error_that_names_it() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    for protocol in BOTH {
+        let error = start(plan(protocol, address)).err().unwrap();
+        assert!(
+            error.to_string().contains(&address.to_string()),
+            "{error:#}"
+        );
+    }
+}
+
+#[test]
+fn plans_that_contradict_themselves_are_refused() {
+    let address = "127.0.0.1:1".parse().unwrap();
+    let rest = || plan(Protocol::Rest, address);
+    for (plan, option) in [
+        (
+            Plan {
+                connections: 3,
+                ..rest()
+            },
+            "--connections",
+        ),
+        (
+            Plan {
+                concurrency: 0,
+                ..rest()
+            },
+            "--concurrency",
+        ),
+        (
+            Plan {
+                threads: 13,
+                ..rest()
+            },
+            "--threads",
+        ),
+        (
+            Plan {
+                connections: 13,
+                ..plan(Protocol::Grpc, address)
+            },
+            "--connections",
+        ),
+        (
+            Plan {
+                duration: Duration::ZERO,
+                ..rest()
+            },
+            "--duration",
+        ),
+    ] {
+        let error = plan.check().unwrap_err().to_string();
+        assert!(error.contains(option), "{error}");
+    }
+}
