@@ -1,45 +1,80 @@
 // @ts-check
 // The configuration of a run, for both scripts: the environment, the phases, the prepared events.
+//
+// A run has up to 3,000 virtual users (2,000, and the 1,000 of the phase before that still finish), and k6
+// evaluates every imported module in each of them. So what can be worked out once is: the callback of a
+// SharedArray runs in the first virtual user alone, and only there the modules are loaded by `require`. Without
+// that a run needs 0.1 MB more per virtual user. Reading an element gives each virtual user a copy.
 import { SharedArray } from 'k6/data';
-import { b64encode } from 'k6/encoding';
-import { k6Options, planPhases } from './lib/phases.js';
-import { readSettings } from './lib/settings.js';
+import { EventSource } from './shared/helpers.js';
 import { summarize } from './lib/summary.js';
-import { EVENT_TYPES, EventSource, grpcRequest, prepareTemplates, writableRequest } from './shared/helpers.js';
 
-/** @typedef {import('./lib/phases.js').Protocol} Protocol */
+/** @typedef {import('./lib/phases.js').PlannedPhase} PlannedPhase */
+/** @typedef {import('./lib/latency.js').Protocol} Protocol */
+/** @typedef {import('./lib/settings.js').Settings} Settings */
 /** @typedef {import('./lib/summary.js').SummaryData} SummaryData */
 
 /** How long a client waits for an answer or a connection. Text, since a number would be milliseconds. */
 export const TIMEOUT = '5s';
 
-export const settings = readSettings(__ENV, JSON.parse(open(import.meta.resolve('./lib/modes.json'))));
-export const phases = planPhases(settings);
+/** @type {{ settings: Settings, phases: PlannedPhase[] }} */
+const run = once('run', () => {
+  /** @type {typeof import('./lib/settings.js')} */
+  const { readSettings } = require('./lib/settings.js');
+  /** @type {typeof import('./lib/phases.js')} */
+  const { planPhases } = require('./lib/phases.js');
+  const settings = readSettings(__ENV, JSON.parse(open('./lib/modes.json')));
+  return { settings, phases: planPhases(settings) };
+});
+export const { settings } = run;
 
-// A SharedArray is filled once for all virtual users; reading an element copies it. So each holds what its
-// protocol sends and nothing more: at 2,000 virtual users, 64 kB more would be 128 MB.
-
-/** The REST bodies in parts, by event type, copied into this virtual user. Only in the init context. */
-export function restBodies() {
-  return Array.from(new SharedArray('REST bodies', () => prepareTemplates(settings).map(({ rest }) => rest)));
-}
-
-/** The gRPC requests, by event type, copied into this virtual user. Only in the init context. */
-export function grpcRequests() {
-  const prepared = new SharedArray('gRPC requests', () =>
-    prepareTemplates(settings).map((template) => grpcRequest(template, b64encode(template.attributesJson))),
-  );
-  return Array.from(prepared, writableRequest);
-}
-
-/** @param {number} vu  `__VU` */
-export function eventSource(vu) {
-  return new EventSource({ ...settings, vu, families: EVENT_TYPES.map(({ family }) => family) });
-}
-
-/** @param {Protocol} protocol */
+/** k6's options. Only in the init context. @param {Protocol} protocol */
 export function options(protocol) {
-  return k6Options(settings, phases, protocol);
+  const prepared = once('options', () => {
+    /** @type {typeof import('./lib/phases.js')} */
+    const { k6Options } = require('./lib/phases.js');
+    return k6Options(run.settings, run.phases, protocol);
+  });
+  // k6 writes into its options, and what `once` returns is frozen.
+  return { ...prepared };
+}
+
+/** The REST bodies. Only in the init context. */
+export function restBodies() {
+  return once('REST bodies', () => {
+    const { prepareTemplates, restBodies } = requireEvents();
+    return restBodies(prepareTemplates(settings));
+  });
+}
+
+/** The gRPC requests. Only in the init context. */
+export function grpcRequests() {
+  return once('gRPC requests', () => {
+    const { grpcRequests, prepareTemplates } = requireEvents();
+    const { b64encode } = require('k6/encoding');
+    return grpcRequests(prepareTemplates(settings), b64encode);
+  });
+}
+
+/** The events of this virtual user. Only in the init context. */
+export function eventSource() {
+  const families = once('families', () => requireEvents().EVENT_TYPES.map(({ family }) => family));
+  return new EventSource({ seed: settings.seed, runId: settings.runId, vu: __VU, families });
+}
+
+/** @returns {typeof import('./lib/events.js')} */
+function requireEvents() {
+  return require('./lib/events.js');
+}
+
+/**
+ * @template T
+ * @param {string} name
+ * @param {() => T} make  called in the first virtual user
+ * @returns {T} a frozen copy
+ */
+function once(name, make) {
+  return new SharedArray(name, () => [make()])[0];
 }
 
 /** Runs when all virtual users are ready, right before the first phase: the time that phases count from. */
@@ -51,5 +86,5 @@ export function announceStart() {
 
 /** @param {SummaryData} data @param {Protocol} protocol */
 export function summary(data, protocol) {
-  return summarize(data, settings, phases, protocol);
+  return summarize(data, run.settings, run.phases, protocol);
 }

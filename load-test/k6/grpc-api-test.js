@@ -6,7 +6,7 @@ import { sleep } from 'k6';
 import grpc from 'k6/net/grpc';
 import { TIMEOUT, announceStart, eventSource, grpcRequests, options as k6Options, settings, summary } from './config.js';
 import { countAnswer, countSent } from './lib/outcome.js';
-import { fillGrpcRequest } from './shared/helpers.js';
+import { grpcRequest } from './shared/helpers.js';
 
 export const options = k6Options('grpc');
 
@@ -17,7 +17,7 @@ const address = `${settings.host}:${settings.port}`;
 const connectParams = { plaintext: !settings.tls, timeout: TIMEOUT };
 const invokeParams = { timeout: TIMEOUT, discardResponseMessage: settings.mode !== 'smoke' };
 const requests = grpcRequests();
-const events = eventSource(__VU);
+const events = eventSource();
 
 const client = new grpc.Client();
 client.load([settings.protoDir], settings.protoFile);
@@ -29,9 +29,7 @@ export function setup() {
 }
 
 export default function () {
-  const event = events.next();
-  const request = requests[event.type];
-  fillGrpcRequest(request, event);
+  const request = grpcRequest(requests, events.next());
   countSent();
   countAnswer(connect() && process(request));
   if (settings.grpcReconnect) {
@@ -76,12 +74,18 @@ function process(request) {
 }
 
 /**
- * UNAVAILABLE without headers comes from the client's own transport: the connection is gone. A service that
- * answers UNAVAILABLE (its database is away) sends headers, and keeps its connection.
+ * UNAVAILABLE with neither headers nor trailers comes from the client's own transport: the connection is gone.
+ * A service that answers UNAVAILABLE (its database is away) sends at least trailers, and keeps its connection.
+ * Without a new connection the client would wait between its own attempts for up to two minutes.
  * @param {import('k6/net/grpc').Response} response
  */
-function isTransportError(response) {
-  return response.status === grpc.StatusUnavailable && Object.keys(response.headers).length === 0;
+function isTransportError({ status, headers, trailers }) {
+  return status === grpc.StatusUnavailable && isEmpty(headers) && isEmpty(trailers);
+}
+
+/** @param {object} entries */
+function isEmpty(entries) {
+  return Object.keys(entries).length === 0;
 }
 
 /** @param {import('./lib/summary.js').SummaryData} data */

@@ -4,3 +4,5 @@ declare const console: {
   warn(...values: unknown[]): void;
   error(...values: unknown[]): void;
 };
+/** Loads a module in the init context. */
+declare function require(path: string): any;

@@ -12,7 +12,7 @@ export const options = k6Options('rest');
 const url = `${settings.tls ? 'https' : 'http'}://${settings.host}:${settings.port}${settings.restPath}`;
 const params = { headers: { 'Content-Type': 'application/json' }, timeout: TIMEOUT };
 const bodies = restBodies();
-const events = eventSource(__VU);
+const events = eventSource();
 
 http.setResponseCallback(http.expectedStatuses(200));
 
@@ -21,9 +21,9 @@ export function setup() {
 }
 
 export default function () {
-  const event = events.next();
+  const body = restBody(bodies, events.next());
   countSent();
-  const response = http.post(url, restBody(bodies[event.type], event), params);
+  const response = http.post(url, body, params);
   countAnswer(isAcknowledged(response));
   if (settings.thinkTimeMs > 0) {
     sleep(settings.thinkTimeMs / 1000);

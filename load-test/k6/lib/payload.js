@@ -1,5 +1,5 @@
 // @ts-check
-// The attributes of an event, grown to a given size. Pure: the same arguments give the same object.
+// The attributes of events, of a given size. Pure: the same arguments give the same attributes.
 //
 // The larger payloads carry the nested structures that such events have in practice (owner with address,
 // insurance, maintenance history, service records, payment history for loans, metadata), as many records as
@@ -36,12 +36,12 @@ export function money(random, low, high) {
 
 /** @param {Random} random */
 export function carAttributes(random) {
-  return { model: pick(random, MODELS), year: between(random, 2005, 2024), color: 'blue', lastUpdated: date(random) };
+  return { model: pick(random, MODELS), year: between(random, 2005, 2024) };
 }
 
 /** @param {Random} random */
 export function loanAttributes(random) {
-  return { balance: money(random, 5000, 60000), lastPaidDate: date(random), currency: 'USD' };
+  return { balance: money(random, 5000, 60000), lastPaidDate: date(random) };
 }
 
 /** @param {Random} random */
@@ -51,7 +51,7 @@ export function paymentAttributes(random) {
 
 /** @param {Random} random */
 export function serviceAttributes(random) {
-  return { serviceCost: money(random, 50, 2500), serviceDate: date(random) };
+  return { serviceCost: money(random, 50, 2500) };
 }
 
 /** @param {Random} random */
@@ -143,57 +143,63 @@ function text(random, length) {
 }
 
 /**
- * Adds what fits into `size` bytes of JSON: small sizes get a text alone, larger ones the nested structures.
- * @param {Attributes} base      stays at the front of the result
- * @param {number} size          bytes that JSON.stringify(result) shall have
- * @param {boolean} loan         with a payment history
+ * Adds a padding text, so that the object's JSON has the size or is up to two bytes shorter: without its last
+ * character, it is a multiple of three.
+ * @param {Attributes} base  stays at the front of the result
+ * @param {number} size      bytes that JSON.stringify(result) shall have
  * @param {Random} random
- * @returns {Attributes} of exactly `size` bytes; of more where `base` alone is larger
+ * @returns {Attributes} larger than `size` where `base` with an empty padding is
  */
-export function grow(base, size, loan, random) {
-  /** @type {Attributes} */
-  const attributes = { ...base };
-  const room = () => size - JSON.stringify(attributes).length;
-  if (room() > 1200) {
-    attributes.owner = owner(random);
-    attributes.insurance = insurance(random);
-    attributes.metadata = metadata(random);
-    addRecords(attributes, room() - 64, loan, random);
+export function grow(base, size, random) {
+  const empty = JSON.stringify({ ...base, padding: '' }).length;
+  const shortest = empty + ((3 - ((empty - 1) % 3)) % 3);
+  const wanted = Math.max(shortest, size - ((size - 1) % 3));
+  return { ...base, padding: text(random, wanted - empty) };
+}
+
+/**
+ * The nested structures that every event of a larger payload carries.
+ * @param {number} size  bytes of JSON that they may take; 0 for none
+ * @param {Random} random
+ * @returns {Attributes}
+ */
+export function commonAttributes(size, random) {
+  if (size === 0) {
+    return {};
   }
-  // `,"padding":""` around the text.
-  const rest = room() - 13;
-  if (rest >= 0) {
-    attributes.padding = text(random, rest);
-  }
-  return attributes;
+  const attributes = { owner: owner(random), insurance: insurance(random), metadata: metadata(random) };
+  return addRecords(attributes, size, { maintenanceHistory: maintenanceEntry, serviceRecords: serviceRecord }, random);
+}
+
+/**
+ * The payment history of a loan: what fits beside `base`.
+ * @param {Attributes} base
+ * @param {number} size  bytes of JSON that both may take
+ * @param {Random} random
+ * @returns {Attributes} without `base`
+ */
+export function paymentHistory(base, size, random) {
+  return addRecords({}, size - JSON.stringify({ ...base, padding: '' }).length, { paymentHistory: payment }, random);
 }
 
 /**
  * Adds records to each history in turn until the next one would not fit.
  * @param {Attributes} attributes
- * @param {number} room  bytes
- * @param {boolean} loan
+ * @param {number} size  bytes of JSON that the result may take
+ * @param {Record<string, (random: Random) => object>} histories  makers of records
  * @param {Random} random
+ * @returns {Attributes}
  */
-function addRecords(attributes, room, loan, random) {
-  /** @type {{ key: string, make: (random: Random) => object, records: object[] }[]} */
-  const histories = [
-    { key: 'maintenanceHistory', make: maintenanceEntry, records: [] },
-    { key: 'serviceRecords', make: serviceRecord, records: [] },
-  ];
-  if (loan) {
-    histories.push({ key: 'paymentHistory', make: payment, records: [] });
-  }
-  for (const { key, records } of histories) {
-    attributes[key] = records;
-    room -= `,"${key}":[]`.length;
-  }
+function addRecords(attributes, size, histories, random) {
+  const lists = Object.entries(histories).map(([key, make]) => ({ key, make, records: /** @type {object[]} */ ([]) }));
+  const result = { ...attributes, ...Object.fromEntries(lists.map(({ key, records }) => [key, records])) };
+  let room = size - JSON.stringify(result).length;
   for (let turn = 0; ; turn++) {
-    const { make, records } = histories[turn % histories.length];
+    const { make, records } = lists[turn % lists.length];
     const record = make(random);
     room -= JSON.stringify(record).length + 1;
     if (room < 0) {
-      return;
+      return result;
     }
     records.push(record);
   }

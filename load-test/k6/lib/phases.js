@@ -1,9 +1,10 @@
 // @ts-check
 // From phases to k6 options: a scenario per phase with an exact start time, so that each phase has exact
 // metrics of its own without raw samples, and the thresholds. Pure.
+import { LATENCY, latencyMetric } from './latency.js';
 
 /** @typedef {import('./settings.js').Settings} Settings */
-/** @typedef {'rest' | 'grpc'} Protocol */
+/** @typedef {import('./latency.js').Protocol} Protocol */
 
 /**
  * @typedef {object} PlannedPhase
@@ -46,22 +47,6 @@ const SUBMETRICS = {
   rest: ['http_req_blocked', 'http_req_connecting'],
   grpc: [],
 };
-
-/** Latency of answered successes alone: of a timeout it would say the timeout, of a refusal how fast it came. */
-const LATENCY = {
-  rest: { metric: 'http_req_duration', tags: ',expected_response:true' },
-  grpc: { metric: 'grpc_req_duration', tags: ',status:0' },
-};
-
-/**
- * The submetric that holds a phase's latencies of successes.
- * @param {Protocol} protocol
- * @param {string} scenario
- */
-export function latencyMetric(protocol, scenario) {
-  const { metric, tags } = LATENCY[protocol];
-  return `${metric}{scenario:${scenario}${tags}}`;
-}
 
 /**
  * k6's `options`.

@@ -1,10 +1,10 @@
 // @ts-check
 // What a run leaves: k6's summary data with the lab's own part, as JSON, and a few lines for a reader. Pure.
-import { latencyMetric } from './phases.js';
+import { latencyMetric } from './latency.js';
 
 /** @typedef {import('./settings.js').Settings} Settings */
 /** @typedef {import('./phases.js').PlannedPhase} PlannedPhase */
-/** @typedef {import('./phases.js').Protocol} Protocol */
+/** @typedef {import('./latency.js').Protocol} Protocol */
 /** @typedef {{ metrics: Record<string, { values: Record<string, number> }>, state: { testRunDurationMs: number }, setup_data?: { startedAtMs: number } }} SummaryData */
 
 /**

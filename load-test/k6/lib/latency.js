@@ -1,0 +1,20 @@
+// @ts-check
+// Which metric holds a phase's latencies. Pure.
+
+/** @typedef {'rest' | 'grpc'} Protocol */
+
+/** Latency of answered successes alone: of a timeout it would say the timeout, of a refusal how fast it came. */
+export const LATENCY = {
+  rest: { metric: 'http_req_duration', tags: ',expected_response:true' },
+  grpc: { metric: 'grpc_req_duration', tags: ',status:0' },
+};
+
+/**
+ * The submetric that holds a phase's latencies of successes.
+ * @param {Protocol} protocol
+ * @param {string} scenario
+ */
+export function latencyMetric(protocol, scenario) {
+  const { metric, tags } = LATENCY[protocol];
+  return `${metric}{scenario:${scenario}${tags}}`;
+}
