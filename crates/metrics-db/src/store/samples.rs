@@ -1,7 +1,10 @@
 //! Resource samples, and what `stats-sidecar` polls to know whom to sample.
 
+use std::time::Duration;
+
 use futures_util::pin_mut;
 use time::OffsetDateTime;
+use tokio::time::{Instant, sleep};
 use tokio_postgres::Row;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
@@ -10,6 +13,9 @@ use super::{Store, column, statement_error};
 use crate::Sampling;
 use crate::error::Result;
 use crate::rows::{ResourceSample, Role};
+
+/// Between two looks for a boundary.
+const BOUNDARY_POLL: Duration = Duration::from_millis(50);
 
 /// A run that is on, with what to sample.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +130,31 @@ impl Store {
             )
             .await?;
         rows.iter().map(sample_from).collect()
+    }
+
+    /// Waits until boundary `k` of a run is sampled, so that an import finds the end of the last phase; answers
+    /// false where it is not within `limit` (the sidecar is away, or came too late for it).
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn await_boundary(&self, run: i64, k: i32, limit: Duration) -> Result<bool> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let rows = self
+                .rows(
+                    "/* Store::await_boundary */
+                     SELECT 1 FROM resource_metrics WHERE test_run_id = $1 AND boundary = $2 LIMIT 1",
+                    &[&run, &k],
+                )
+                .await?;
+            if !rows.is_empty() {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            sleep(BOUNDARY_POLL).await;
+        }
     }
 
     /// Seconds since a process that calls itself `application_name` last asked the database something;
