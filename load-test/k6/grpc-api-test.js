@@ -14,7 +14,7 @@ export const options = k6Options('grpc');
 const RETRY_SECONDS = 0.1;
 
 const address = `${settings.host}:${settings.port}`;
-const connectParams = { plaintext: !settings.tls, timeout: TIMEOUT };
+const connectParams = { plaintext: true, timeout: TIMEOUT };
 const invokeParams = { timeout: TIMEOUT, discardResponseMessage: settings.mode !== 'smoke' };
 const requests = grpcRequests();
 const events = eventSource();

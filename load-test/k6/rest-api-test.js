@@ -9,7 +9,7 @@ import { restBody } from './shared/helpers.js';
 
 export const options = k6Options('rest');
 
-const url = `${settings.tls ? 'https' : 'http'}://${settings.host}:${settings.port}${settings.restPath}`;
+const url = `http://${settings.host}:${settings.port}${settings.restPath}`;
 const params = { headers: { 'Content-Type': 'application/json' }, timeout: TIMEOUT };
 const bodies = restBodies();
 const events = eventSource();

@@ -1,12 +1,12 @@
 // @ts-check
-// Which metric holds a phase's latencies. Pure.
+// Which metric holds latencies. Pure.
 
 /** @typedef {'rest' | 'grpc'} Protocol */
 
 /** Latency of answered successes alone: of a timeout it would say the timeout, of a refusal how fast it came. */
 export const LATENCY = {
-  rest: { metric: 'http_req_duration', tags: ',expected_response:true' },
-  grpc: { metric: 'grpc_req_duration', tags: ',status:0' },
+  rest: { metric: 'http_req_duration', success: 'expected_response:true' },
+  grpc: { metric: 'grpc_req_duration', success: 'status:0' },
 };
 
 /**
@@ -15,6 +15,15 @@ export const LATENCY = {
  * @param {string} scenario
  */
 export function latencyMetric(protocol, scenario) {
-  const { metric, tags } = LATENCY[protocol];
-  return `${metric}{scenario:${scenario}${tags}}`;
+  const { metric, success } = LATENCY[protocol];
+  return `${metric}{scenario:${scenario},${success}}`;
+}
+
+/**
+ * The submetric that holds the latencies of successes over all phases.
+ * @param {Protocol} protocol
+ */
+export function successes(protocol) {
+  const { metric, success } = LATENCY[protocol];
+  return `${metric}{${success}}`;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // From phases to k6 options: a scenario per phase with an exact start time, so that each phase has exact
 // metrics of its own without raw samples, and the thresholds. Pure.
-import { LATENCY, latencyMetric } from './latency.js';
+import { LATENCY, latencyMetric, successes } from './latency.js';
 
 /** @typedef {import('./settings.js').Settings} Settings */
 /** @typedef {import('./latency.js').Protocol} Protocol */
@@ -106,6 +106,8 @@ function thresholds(phases, protocol) {
   if (protocol === 'rest') {
     result.http_req_failed = ['rate<0.05'];
   }
+  // Over all phases; for HTTP k6 keeps this part anyway.
+  result[successes(protocol)] = [];
   for (const { scenario } of phases) {
     for (const metric of [...SUBMETRICS.common, ...SUBMETRICS[protocol]]) {
       result[`${metric}{scenario:${scenario}}`] = [];

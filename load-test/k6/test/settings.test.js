@@ -80,6 +80,7 @@ test('thresholds stand on metrics that k6 has, and keep the parts of each phase'
   }
   assert.deepEqual(rest['http_req_duration{scenario:phase_4,expected_response:true}'], []);
   assert.deepEqual(grpc['grpc_req_duration{scenario:phase_4,status:0}'], []);
+  assert.deepEqual(grpc['grpc_req_duration{status:0}'], []);
 });
 
 test('the summary is k6 data with the plan of the run, a seed beyond 2^53 as text', () => {
