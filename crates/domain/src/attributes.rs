@@ -3,9 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
-
-use crate::scan;
+use crate::{json, scan};
 
 /// The deepest nesting of objects and arrays; the attributes object itself is level 1.
 pub const MAX_NESTING: usize = 500;
@@ -66,10 +64,11 @@ pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Option<String>, Cow<'static, 
         return Ok(None);
     }
     let text = String::from_utf8(bytes).map_err(|_| "is not valid JSON: invalid UTF-8")?;
-    serde_json::from_str::<IgnoredAny>(&text)
-        .map_err(|error| format!("is not valid JSON: {error}"))?;
     let start = text.len() - text.trim_start_matches(WHITE_SPACE).len();
-    let value = scan::value(text.as_bytes(), start);
+    let value = scan::value(text.as_bytes(), start)
+        .ok()
+        .filter(|value| text[value.end..].trim_matches(WHITE_SPACE).is_empty())
+        .ok_or_else(|| json::malformed_problem(&text))?;
     match Scanned::new(&text[start..value.end], value.fault).object() {
         None => Err("must be a JSON object".into()),
         Some(Err(fault)) => Err(fault.problem().into()),

@@ -8,7 +8,7 @@ use crate::{
     attributes, date,
     draft::{Attributes, EntityDraft, EventDraft, Field, HeaderDraft, Part},
     invalid::Invalid,
-    json,
+    json::{self, ReadEvent},
 };
 
 /// The longest entity type and entity id, in characters: the width of their columns.
@@ -35,7 +35,7 @@ impl Event {
     /// # Errors
     /// The first fault: bad JSON, else the first broken rule in the order of the schema.
     pub fn from_json(body: &[u8]) -> Result<Self, Invalid> {
-        Self::from_valid_json(json::checked(body)?)
+        Self::from_read(json::read_event(body)?)
     }
 
     /// As [`Event::from_json`], for an element of [`parse_bulk`](crate::parse_bulk), whose syntax is known to be
@@ -44,11 +44,10 @@ impl Event {
     /// # Errors
     /// The first broken rule in the order of the schema.
     pub fn from_raw(element: &RawValue) -> Result<Self, Invalid> {
-        Self::from_valid_json(element.get())
+        Self::from_read(json::read_event_text(element.get())?)
     }
 
-    fn from_valid_json(text: &str) -> Result<Self, Invalid> {
-        let read = json::read_event(text);
+    fn from_read(read: ReadEvent<'_>) -> Result<Self, Invalid> {
         let draft = read
             .draft
             .ok_or_else(|| Invalid::new("the event", MUST_BE_OBJECT))?;

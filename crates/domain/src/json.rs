@@ -1,9 +1,9 @@
 //! An event's JSON into its draft.
 //!
-//! `serde_json` checks the syntax of the whole text first, without building anything. The cursor here then walks
-//! text that is known to be well-formed, and keeps what derived decoding could not: the last of repeated keys,
-//! wrong types as findings rather than errors (so that the first fault in the order of the schema is the one
-//! reported), numbers of any size, and attributes as the text they are.
+//! The cursor here checks the syntax as it goes, in one pass, and keeps what derived decoding could not: the last of
+//! repeated keys, wrong types as findings rather than errors (so that the first fault in the order of the schema is
+//! the one reported), numbers of any size, and attributes as the text they are. Text that is no JSON is given to
+//! `serde_json` for a message with line and column.
 
 use std::borrow::Cow;
 
@@ -13,18 +13,28 @@ use crate::{
     attributes::Scanned,
     draft::{Attributes, BodyDraft, EntityDraft, EventDraft, Field, HeaderDraft, Part},
     invalid::Invalid,
-    scan::{self, Scan},
+    scan::{self, Malformed, Scan},
 };
 
-/// The body as text of well-formed JSON.
-pub(crate) fn checked(body: &[u8]) -> Result<&str, Invalid> {
-    let text = utf8(body)?;
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(IgnoredAny) => Ok(text),
-        Err(error) => Err(malformed(&error)),
-    }
+/// Reads an event from a body that may be anything.
+pub(crate) fn read_event(body: &[u8]) -> Result<ReadEvent<'_>, Invalid> {
+    read_event_text(utf8(body)?)
 }
 
+/// As [`read_event`], for text.
+pub(crate) fn read_event_text(text: &str) -> Result<ReadEvent<'_>, Invalid> {
+    read(text).map_err(|Malformed| malformed(text))
+}
+
+/// What was read.
+pub(crate) struct ReadEvent<'a> {
+    /// None when the text is no object.
+    pub(crate) draft: Option<EventDraft<'a>>,
+    /// Whether half of a surrogate pair is anywhere in the text.
+    pub(crate) lone_surrogate: bool,
+}
+
+/// The body as text.
 pub(crate) fn utf8(body: &[u8]) -> Result<&str, Invalid> {
     std::str::from_utf8(body).map_err(|error| {
         let before = &body[..error.valid_up_to()];
@@ -40,20 +50,20 @@ pub(crate) fn utf8(body: &[u8]) -> Result<&str, Invalid> {
     })
 }
 
-pub(crate) fn malformed(error: &serde_json::Error) -> Invalid {
-    Invalid::new("the body", format!("is not valid JSON: {error}"))
+/// Says why and where a text is no JSON.
+pub(crate) fn malformed(text: &str) -> Invalid {
+    Invalid::new("the body", malformed_problem(text))
 }
 
-/// What [`read_event`] found.
-pub(crate) struct ReadEvent<'a> {
-    /// None when the text is no object.
-    pub(crate) draft: Option<EventDraft<'a>>,
-    /// Whether half of a surrogate pair is anywhere in the text.
-    pub(crate) lone_surrogate: bool,
+/// As [`malformed`], for a path of the caller's.
+pub(crate) fn malformed_problem(text: &str) -> Cow<'static, str> {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => format!("is not valid JSON: {error}").into(),
+        Ok(IgnoredAny) => "is not valid JSON".into(),
+    }
 }
 
-/// Reads an event from well-formed JSON.
-pub(crate) fn read_event(text: &str) -> ReadEvent<'_> {
+fn read(text: &str) -> Result<ReadEvent<'_>, Malformed> {
     let mut cursor = Cursor {
         text,
         at: 0,
@@ -63,52 +73,71 @@ pub(crate) fn read_event(text: &str) -> ReadEvent<'_> {
         header: Part::Absent,
         body: Part::Absent,
     };
-    let read = cursor.object(&mut draft, |cursor, draft, key| match key {
-        "eventHeader" => draft.header = cursor.object(HeaderDraft::default(), header_member),
-        "eventBody" => draft.body = cursor.object(BodyDraft::default(), body_member),
-        _ => cursor.skip(),
-    });
+    let read = cursor.object(&mut draft, |cursor, draft, key| {
+        match key {
+            "eventHeader" => draft.header = cursor.object(HeaderDraft::default(), header_member)?,
+            "eventBody" => draft.body = cursor.object(BodyDraft::default(), body_member)?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
     let is_object = matches!(read, Part::Present(_));
-    ReadEvent {
+    cursor.end()?;
+    Ok(ReadEvent {
         draft: is_object.then_some(draft),
         lone_surrogate: cursor.lone_surrogate,
-    }
+    })
 }
 
-fn header_member<'a>(cursor: &mut Cursor<'a>, header: &mut HeaderDraft<'a>, key: &str) {
+fn header_member<'a>(
+    cursor: &mut Cursor<'a>,
+    header: &mut HeaderDraft<'a>,
+    key: &str,
+) -> Result<(), Malformed> {
     match key {
-        "uuid" => header.uuid = cursor.field(),
-        "eventName" => header.event_name = cursor.field(),
-        "createdDate" => header.created_date = cursor.field(),
-        "savedDate" => header.saved_date = cursor.field(),
-        "eventType" => header.event_type = cursor.field(),
-        _ => cursor.skip(),
+        "uuid" => header.uuid = cursor.field()?,
+        "eventName" => header.event_name = cursor.field()?,
+        "createdDate" => header.created_date = cursor.field()?,
+        "savedDate" => header.saved_date = cursor.field()?,
+        "eventType" => header.event_type = cursor.field()?,
+        _ => cursor.skip()?,
     }
+    Ok(())
 }
 
-fn body_member<'a>(cursor: &mut Cursor<'a>, body: &mut BodyDraft<'a>, key: &str) {
+fn body_member<'a>(
+    cursor: &mut Cursor<'a>,
+    body: &mut BodyDraft<'a>,
+    key: &str,
+) -> Result<(), Malformed> {
     match key {
         "entities" => {
             body.entities =
-                cursor.array(|cursor| cursor.object(EntityDraft::default(), entity_member));
+                cursor.array(|cursor| cursor.object(EntityDraft::default(), entity_member))?;
         }
-        _ => cursor.skip(),
+        _ => cursor.skip()?,
     }
+    Ok(())
 }
 
-fn entity_member<'a>(cursor: &mut Cursor<'a>, entity: &mut EntityDraft<'a>, key: &str) {
+fn entity_member<'a>(
+    cursor: &mut Cursor<'a>,
+    entity: &mut EntityDraft<'a>,
+    key: &str,
+) -> Result<(), Malformed> {
     match key {
-        "entityType" => entity.entity_type = cursor.field(),
-        "entityId" => entity.entity_id = cursor.field(),
+        "entityType" => entity.entity_type = cursor.field()?,
+        "entityId" => entity.entity_id = cursor.field()?,
         "updatedAttributes" => {
-            let (text, scan) = cursor.value();
+            let (text, scan) = cursor.value()?;
             entity.updated_attributes = Attributes::Json(Scanned::new(text, scan.fault));
         }
-        _ => cursor.skip(),
+        _ => cursor.skip()?,
     }
+    Ok(())
 }
 
-/// A place in well-formed JSON. On other text it would stop early, but never panic or hang.
+/// A place in a text that may be JSON.
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
@@ -117,37 +146,33 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// The next byte that is no white space.
-    fn peek(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
-            self.at += 1;
-        }
-        bytes.get(self.at).copied()
+    fn next(&mut self) -> Result<u8, Malformed> {
+        scan::next(self.text.as_bytes(), &mut self.at)
     }
 
     /// The next value, whatever it is.
-    fn value(&mut self) -> (&'a str, Scan) {
-        self.peek();
+    fn value(&mut self) -> Result<(&'a str, Scan), Malformed> {
+        self.next()?;
         let start = self.at;
-        let scan = scan::value(self.text.as_bytes(), start);
+        let scan = scan::value(self.text.as_bytes(), start)?;
         self.at = scan.end;
         self.lone_surrogate |= scan.lone_surrogate;
-        (self.text.get(start..scan.end).unwrap_or_default(), scan)
+        Ok((&self.text[start..scan.end], scan))
     }
 
-    fn skip(&mut self) {
-        self.value();
+    fn skip(&mut self) -> Result<(), Malformed> {
+        self.value().map(drop)
     }
 
-    fn field(&mut self) -> Field<'a> {
-        let (text, scan) = self.value();
-        match text.as_bytes().first() {
-            Some(b'"') if scan.lone_surrogate => Field::LoneSurrogate,
-            Some(b'"') => Field::Text(unescaped(text)),
-            Some(b'-' | b'0'..=b'9') => Field::Number(text),
-            Some(b'n') => Field::Absent,
+    fn field(&mut self) -> Result<Field<'a>, Malformed> {
+        let (text, scan) = self.value()?;
+        Ok(match text.as_bytes()[0] {
+            b'"' if scan.lone_surrogate => Field::LoneSurrogate,
+            b'"' => Field::Text(unescaped(text, scan.escaped)),
+            b'-' | b'0'..=b'9' => Field::Number(text),
+            b'n' => Field::Absent,
             _ => Field::Wrong,
-        }
+        })
     }
 
     /// Calls `member` for each key of the next value; it must consume the key's value. A key with half of a
@@ -155,68 +180,98 @@ impl<'a> Cursor<'a> {
     fn object<T>(
         &mut self,
         mut object: T,
-        mut member: impl FnMut(&mut Self, &mut T, &str),
-    ) -> Part<T> {
-        if let Some(not_present) = self.enter(b'{') {
-            return not_present;
+        mut member: impl FnMut(&mut Self, &mut T, &str) -> Result<(), Malformed>,
+    ) -> Result<Part<T>, Malformed> {
+        if let Some(not_present) = self.enter(b'{')? {
+            return Ok(not_present);
         }
-        while self.peek() == Some(b'"') {
-            let (text, scan) = self.value();
+        if self.next()? == b'}' {
+            self.at += 1;
+            return Ok(Part::Present(object));
+        }
+        loop {
+            if self.next()? != b'"' {
+                return Err(Malformed);
+            }
+            let (text, scan) = self.value()?;
             let key = if scan.lone_surrogate {
                 Cow::Borrowed("")
             } else {
-                unescaped(text)
+                unescaped(text, scan.escaped)
             };
-            self.peek();
-            self.at += 1; // the colon
-            member(self, &mut object, &key);
-            self.end_of_element();
+            if self.next()? != b':' {
+                return Err(Malformed);
+            }
+            self.at += 1;
+            member(self, &mut object, &key)?;
+            if self.closed(b'}')? {
+                return Ok(Part::Present(object));
+            }
         }
-        self.at += 1;
-        Part::Present(object)
     }
 
     /// Calls `element` for each element of the next value; it must consume it.
-    fn array<T>(&mut self, mut element: impl FnMut(&mut Self) -> T) -> Part<Vec<T>> {
-        if let Some(not_present) = self.enter(b'[') {
-            return not_present;
+    fn array<T>(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Part<Vec<T>>, Malformed> {
+        if let Some(not_present) = self.enter(b'[')? {
+            return Ok(not_present);
         }
         let mut array = Vec::new();
-        while !matches!(self.peek(), Some(b']') | None) {
-            array.push(element(self));
-            self.end_of_element();
+        if self.next()? == b']' {
+            self.at += 1;
+            return Ok(Part::Present(array));
         }
-        self.at += 1;
-        Part::Present(array)
+        loop {
+            array.push(element(self)?);
+            if self.closed(b']')? {
+                return Ok(Part::Present(array));
+            }
+        }
     }
 
     /// Steps into the next value if it begins so; otherwise passes over it and says what it is instead.
-    fn enter<T>(&mut self, opening: u8) -> Option<Part<T>> {
-        let next = self.peek();
-        if next == Some(opening) {
+    fn enter<T>(&mut self, opening: u8) -> Result<Option<Part<T>>, Malformed> {
+        let next = self.next()?;
+        if next == opening {
             self.at += 1;
-            return None;
+            return Ok(None);
         }
-        self.skip();
-        Some(if next == Some(b'n') {
+        self.skip()?;
+        Ok(Some(if next == b'n' {
             Part::Absent
         } else {
             Part::Wrong
-        })
+        }))
     }
 
-    fn end_of_element(&mut self) {
-        if self.peek() == Some(b',') {
-            self.at += 1;
+    /// After an element: whether the container ends here; otherwise a comma is passed over.
+    fn closed(&mut self, closing: u8) -> Result<bool, Malformed> {
+        let next = self.next()?;
+        self.at += 1;
+        if next == closing || next == b',' {
+            Ok(next == closing)
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    /// Nothing but white space may follow.
+    fn end(&mut self) -> Result<(), Malformed> {
+        if self.next().is_err() {
+            Ok(())
+        } else {
+            Err(Malformed)
         }
     }
 }
 
 /// The text that a JSON string without lone surrogates stands for.
-fn unescaped(quoted: &str) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', quoted.as_bytes()).is_some() {
+fn unescaped(quoted: &str, escaped: bool) -> Cow<'_, str> {
+    if escaped {
         // It was checked before, so this cannot fail.
         return Cow::Owned(serde_json::from_str(quoted).unwrap_or_default());
     }
-    Cow::Borrowed(quoted.get(1..quoted.len() - 1).unwrap_or_default())
+    Cow::Borrowed(&quoted[1..quoted.len() - 1])
 }

@@ -16,6 +16,7 @@ mod event;
 mod invalid;
 mod json;
 mod kind;
+mod numeric;
 mod scan;
 
 pub use bulk::parse_bulk;

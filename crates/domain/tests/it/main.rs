@@ -6,3 +6,4 @@ mod attributes;
 mod bulk;
 mod dates;
 mod events;
+mod syntax;
