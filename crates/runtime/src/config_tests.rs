@@ -85,7 +85,7 @@ fn a_password_never_shows() {
         "postgresql://me:hidden@db:port/cars",
         "postgres//me:hidden@db/cars",
         "postgres//me:hid=den@db/cars",
-        "postgresql://me:hid?den=x@db/cars",
+        "postgresql://me@db/cars?hid=den",
         "postgresql://me:hidden",
         "user=me password='hidden",
     ] {

@@ -1,1 +1,19 @@
-//! (skeleton)
+//! For tests only: real parts, started fast and never left behind.
+//!
+//! - [`postgres`]: a PostgreSQL for the test process, a fresh database for each test, servers of a test's own
+//! - [`process`]: a service of the workspace as a process on free ports
+//! - [`http`]: a plain HTTP/1.1 client that can also send half a request
+//! - [`proxy`]: a TCP proxy that cuts or freezes connections
+//!
+//! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
+//! of a pipe. Failures panic: there is nothing a test could do about them.
+#![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
+
+pub mod http;
+pub mod postgres;
+pub mod process;
+pub mod proxy;
+mod watchdog;
+
+pub use postgres::Database;
+pub use process::Service;

@@ -1,0 +1,212 @@
+//! A server from installed binaries.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use super::binaries::Binaries;
+use super::template;
+use crate::watchdog::Watchdog;
+
+const SETTINGS: [(&str, &str); 8] = [
+    ("listen_addresses", "127.0.0.1"),
+    ("unix_socket_directories", ""),
+    ("fsync", "off"),
+    ("full_page_writes", "off"),
+    ("max_connections", "200"),
+    ("shared_buffers", "64MB"),
+    ("log_min_messages", "warning"),
+    ("log_line_prefix", "%m [%p] %a "),
+];
+
+/// Longest time for a start or a stop: recovery after a kill under load takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Ends the server whose folder is `$1`, whichever start of it is running, and removes the folder.
+const CLEAN_UP: &str = r#"
+# A zombie counts as gone: who is to reap it may be slow, or missing in a container.
+runs() {
+    case $(ps -o stat= -p "$1" 2>/dev/null) in '' | Z*) return 1 ;; esac
+}
+pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
+if [ -n "$pid" ] && ps -o command= -p "$pid" 2>/dev/null | grep -q postgres; then
+    kill -QUIT "$pid" 2>/dev/null
+    tries=0
+    while runs "$pid" && [ "$tries" -lt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.02
+    done
+fi
+rm -rf "$1"
+"#;
+
+#[derive(Debug)]
+pub(super) struct Native {
+    binaries: Binaries,
+    settings: Vec<(String, String)>,
+    port: u16,
+    process: Option<Child>,
+    log: PathBuf,
+    data: PathBuf,
+    // Last: removes the folder when all else is gone.
+    watchdog: Option<Watchdog>,
+}
+
+impl Native {
+    pub(super) fn start(binaries: Binaries, settings: &[(&str, &str)]) -> Self {
+        let folder = template::temporary_folder("weir-postgres-", binaries.ids);
+        let path = folder
+            .path()
+            .to_str()
+            .expect("a temporary folder in UTF-8")
+            .to_owned();
+        let watchdog = Watchdog::new(CLEAN_UP, &[&path], binaries.ids);
+        let folder = TempDir::keep(folder);
+        let data = folder.join("data");
+        template::copy_to(&data, &binaries);
+        let mut server = Self {
+            settings: SETTINGS
+                .iter()
+                .chain(settings)
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            port: 0,
+            process: None,
+            log: folder.join("log"),
+            data,
+            binaries,
+            watchdog: Some(watchdog),
+        };
+        // Another process may take the port before the server does.
+        for _ in 0..5 {
+            server.port = free_port();
+            if server.try_run() {
+                return server;
+            }
+        }
+        panic!("PostgreSQL does not start:\n{}", server.log());
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts it on its port. Right after a kill, processes of the former start may still hold its memory.
+    pub(super) fn run(&mut self) {
+        let begun = Instant::now();
+        while !self.try_run() {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "PostgreSQL does not start:\n{}",
+                self.log()
+            );
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// False where the server ended instead of becoming ready.
+    fn try_run(&mut self) -> bool {
+        assert!(self.process.is_none(), "the server runs already");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .expect("a log file");
+        let mut command = Command::new(self.binaries.path("postgres"));
+        command
+            .arg("-D")
+            .arg(&self.data)
+            .arg("-p")
+            .arg(self.port.to_string());
+        for (name, value) in &self.settings {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        command
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .process_group(0);
+        if let Some(ids) = self.binaries.ids {
+            command.uid(ids.uid).gid(ids.gid);
+        }
+        let mut process = command.spawn().expect("the PostgreSQL server");
+        let begun = Instant::now();
+        while !self.is_ready(process.id()) {
+            if process.try_wait().expect("the server's state").is_some() {
+                return false;
+            }
+            if begun.elapsed() > PATIENCE {
+                process.kill().expect("the server can be killed");
+                panic!(
+                    "PostgreSQL is not ready after {PATIENCE:?}:\n{}",
+                    self.log()
+                );
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        self.process = Some(process);
+        true
+    }
+
+    /// The server writes its state into the eighth line of this file.
+    fn is_ready(&self, pid: u32) -> bool {
+        fs::read_to_string(self.data.join("postmaster.pid")).is_ok_and(|text| {
+            let mut lines = text.lines();
+            lines.next() == Some(&pid.to_string())
+                && lines.nth(6).is_some_and(|state| state.trim() == "ready")
+        })
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.end(Signal::SIGINT);
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.end(Signal::SIGKILL);
+    }
+
+    fn end(&mut self, signal: Signal) {
+        let mut process = self.process.take().expect("a running server");
+        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a process id"));
+        kill(pid, signal).expect("the server can be signalled");
+        let begun = Instant::now();
+        while process.try_wait().expect("the server's state").is_none() {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "PostgreSQL does not stop:\n{}",
+                self.log()
+            );
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // Reaped below: the watchdog waits until the process is gone, which a zombie is not.
+            if let Err(error) = process.kill().and_then(|()| process.wait().map(drop)) {
+                eprintln!("testkit: PostgreSQL cannot be ended: {error}");
+            }
+        }
+        drop(self.watchdog.take());
+    }
+}
+
+pub(super) fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
