@@ -1,7 +1,8 @@
-//! The lab's command.
+//! `weir`: the lab's command. See the library for its parts.
 
-mod metrics;
-mod report;
-mod runs;
+use std::process::ExitCode;
 
-fn main() {}
+#[tokio::main]
+async fn main() -> ExitCode {
+    weir::cli::main().await
+}

@@ -1,14 +1,26 @@
-//! The connection to the metrics database for commands outside a session.
+//! The two databases for commands outside a session: found where they run, else started for the command.
 
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use metrics_db::{MetricsDbConfig, Store};
+
+use crate::application_db::ApplicationDb;
+use crate::cluster::{Cluster, Spec};
+use crate::run::Compose;
+use crate::state::State;
+use crate::targets::Targets;
+use crate::tools::Tools;
+
+const UP_LIMIT: Duration = Duration::from_secs(120);
 
 /// A connected store; what had to be started for it is stopped when this is dropped.
 pub struct Connected {
     store: Store,
+    _server: Option<Server>,
 }
 
 impl Deref for Connected {
@@ -18,8 +30,133 @@ impl Deref for Connected {
     }
 }
 
+/// A database server that lives as long as the command.
+enum Server {
+    Native {
+        _cluster: Cluster,
+    },
+    Docker {
+        compose: Compose,
+        service: &'static str,
+    },
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Self::Docker { compose, service } = self {
+            compose.stop_in_background(service);
+        }
+    }
+}
+
 /// Connects to `DB_HOST` and its companions where they are set, else to localhost:5433 where it answers,
-/// else starts the native metrics cluster for as long as the returned value lives.
-pub async fn connect(_root: &Path, config: &MetricsDbConfig) -> Result<Connected> {
-    Ok(Connected { store: Store::connect(config).await? })
+/// else starts the metrics database of the last session (native or Docker) for as long as the returned value
+/// lives. The schema is there afterwards.
+pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected> {
+    let chosen = *config != MetricsDbConfig::default() || std::env::var_os("DB_HOST").is_some();
+    if chosen || answers(&config.host, config.port) {
+        return connected(config, None).await;
+    }
+    let state = State::open(root)?;
+    let spec = Spec::metrics();
+    if let Some(port) = spec.running_port(&state) {
+        // A session is on, on a port of its own.
+        let config = MetricsDbConfig {
+            host: "127.0.0.1".into(),
+            port,
+            ..config.clone()
+        };
+        return connected(&config, None).await;
+    }
+    if last_runtime(&state).as_deref() == Some("docker") {
+        return docker_metrics(root)
+            .await
+            .context("the metrics database of the last session is in Docker");
+    }
+    anyhow::ensure!(
+        spec.exists(&state),
+        "there is no metrics database yet: nothing answers at {}:{} (DB_HOST, DB_PORT), and no session has been \
+         run in this checkout",
+        config.host,
+        config.port
+    );
+    let cluster = native(root, &state, &spec).await?;
+    let config = cluster.metrics_config();
+    connected(&config, Some(Server::Native { _cluster: cluster })).await
+}
+
+/// The application database for `weir audit`: `url` where it is given, else where the last session had it.
+pub async fn application(
+    root: &Path,
+    url: Option<&str>,
+) -> Result<(ApplicationDb, impl Sized + use<>)> {
+    if let Some(url) = url {
+        return Ok((ApplicationDb::connect(url).await?, None));
+    }
+    let default = "postgresql://postgres:password@127.0.0.1:5432/car_entities";
+    if answers("127.0.0.1", 5432) {
+        return Ok((ApplicationDb::connect(default).await?, None));
+    }
+    let state = State::open(root)?;
+    let spec = Spec::application(root);
+    anyhow::ensure!(
+        last_runtime(&state).as_deref() != Some("docker") && spec.exists(&state),
+        "the application database does not run: start it (docker compose up -d postgres-large) or give --database-url"
+    );
+    let cluster = native(root, &state, &spec).await?;
+    Ok((ApplicationDb::connect(&cluster.url()).await?, Some(cluster)))
+}
+
+async fn connected(config: &MetricsDbConfig, server: Option<Server>) -> Result<Connected> {
+    let store = Store::connect(config).await?;
+    store.migrate().await?;
+    Ok(Connected {
+        store,
+        _server: server,
+    })
+}
+
+async fn native(root: &Path, state: &State, spec: &Spec<'_>) -> Result<Cluster> {
+    let _lock = state.lock()?;
+    let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
+    Cluster::start(state, &tools.pg_bin, spec)
+        .await
+        .with_context(|| spec.name.to_owned())
+}
+
+async fn docker_metrics(root: &Path) -> Result<Connected> {
+    let service = "postgres-metrics";
+    let compose = Compose::find(root, &Targets::load(root)?).await?;
+    let running = compose.container(service).await.is_some();
+    compose
+        .run(&["up", "-d", "--no-build", "--wait", service], UP_LIMIT)
+        .await?;
+    let port = compose.published(service, 5432).await?;
+    let server = (!running).then_some(Server::Docker { compose, service });
+    let password = std::env::var("POSTGRES_PASSWORD").unwrap_or_else(|_| "password".into());
+    let config = MetricsDbConfig {
+        host: "127.0.0.1".into(),
+        port,
+        password,
+        ..MetricsDbConfig::default()
+    };
+    connected(&config, server).await
+}
+
+/// `docker` or `native`.
+fn last_runtime(state: &State) -> Option<String> {
+    std::fs::read_to_string(state.dir.join("last-runtime"))
+        .ok()
+        .map(|text| text.trim().to_owned())
+}
+
+/// True where something accepts connections there.
+fn answers(host: &str, port: u16) -> bool {
+    let addresses: Vec<SocketAddr> = (host, port)
+        .to_socket_addrs()
+        .map(Iterator::collect)
+        .unwrap_or_default();
+    addresses
+        .iter()
+        .any(|address| TcpStream::connect_timeout(address, Duration::from_millis(500)).is_ok())
 }

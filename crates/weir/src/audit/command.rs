@@ -1,0 +1,94 @@
+//! `weir audit RUN`: the audit that was recorded, and the count of today.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use metrics_db::{Audit, MetricsDbConfig, Run};
+use serde_json::json;
+
+use super::sentence;
+use crate::metrics;
+use crate::output;
+use crate::usage::UsageError;
+
+/// Compare what a run acknowledged with what is in the application database
+#[derive(Args, Debug)]
+pub struct AuditArgs {
+    /// Number of the run, or the run id that its events carry
+    run: String,
+    /// The application database [default: that of the last session]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    #[command(flatten)]
+    metrics: MetricsDbConfig,
+}
+
+/// Runs it. Exit 1 where the recorded audit or that of today fails.
+pub async fn run(args: AuditArgs, root: &Path, json: bool) -> Result<ExitCode> {
+    let store = metrics::connect(root, &args.metrics).await?;
+    let run = match args.run.parse::<i64>() {
+        Ok(id) => store.run(id).await?,
+        Err(_) => store
+            .run_by_label(&args.run)
+            .await?
+            .ok_or_else(|| UsageError::plain(format!("'{}' is no run", args.run)))?,
+    };
+    // A native server can be started for one database only while nobody holds the checkout's lock.
+    drop(store);
+    let recorded = run.audit.as_ref();
+    let today = recount(&args, root, &run).await;
+    let passed = recorded.is_none_or(|a| a.passed)
+        && today
+            .as_ref()
+            .map_or(true, |now| now.as_ref().is_none_or(|a| a.passed));
+    let words = match &today {
+        Ok(Some(audit)) => sentence(audit),
+        Ok(None) => {
+            "The application database holds nothing of this run any more: each run begins with an \
+                     empty table."
+                .to_owned()
+        }
+        Err(error) => format!("Not counted again: {error:#}"),
+    };
+    if json {
+        output::json(&json!({
+            "run": run.id,
+            "run_label": run.run_label,
+            "recorded": recorded,
+            "today": today.as_ref().ok().cloned().flatten(),
+            "message": words,
+            "passed": passed,
+        }))?;
+    } else {
+        output::line(&format!(
+            "run {} ({}), {} {} {}",
+            run.id, run.run_label, run.api_name, run.test_mode, run.payload_size
+        ));
+        match recorded {
+            Some(audit) => output::line(&format!("recorded: {}", sentence(audit))),
+            None => output::line("recorded: no audit was made"),
+        }
+        output::line(&format!("now:      {words}"));
+    }
+    Ok(ExitCode::from(u8::from(!passed)))
+}
+
+/// Today's count; none where the run's events are gone.
+async fn recount(args: &AuditArgs, root: &Path, run: &Run) -> Result<Option<Audit>> {
+    let (database, _server) = metrics::application(root, args.database_url.as_deref()).await?;
+    let stored = database.count_events(&run.run_label).await?;
+    let recorded = run
+        .audit
+        .as_ref()
+        .context("the run has no counts to compare with")?;
+    if stored == 0 && recorded.acknowledged > 0 {
+        return Ok(None);
+    }
+    Ok(Some(Audit::judge(
+        recorded.acknowledged,
+        recorded.in_doubt,
+        stored,
+    )))
+}

@@ -1,0 +1,147 @@
+//! The command line: what weir can be asked, and how wrong arguments are answered.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use runtime::config::{LogFormat, TelemetryConfig};
+use runtime::telemetry;
+
+use crate::audit::AuditArgs;
+use crate::import::ImportArgs;
+use crate::listing::{PlanCommand, TargetsArgs};
+use crate::modes::Modes;
+use crate::report::ReportArgs;
+use crate::run::RunArgs;
+use crate::runs::RunsCommand;
+use crate::targets::Targets;
+use crate::usage::{EXIT_USAGE, UsageError, run_usage};
+use crate::verify::VerifyArgs;
+use crate::{audit, import, listing, output, report, root, run, runs, verify};
+
+/// Measures event services against each other: runs them under load, audits what they stored, and reports.
+#[derive(Parser, Debug)]
+#[command(name = "weir", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Run(Box<RunArgs>),
+    Plan(PlanCommand),
+    Targets(TargetsArgs),
+    Verify(VerifyArgs),
+    Audit(AuditArgs),
+    Import(ImportArgs),
+    /// Write the report of a session again
+    Report(ReportArgs),
+    /// List, show, export and clean up what was measured
+    #[command(subcommand)]
+    Runs(RunsCommand),
+}
+
+/// Parses the arguments, runs the command, and turns what happens into words and an exit status.
+pub async fn main() -> ExitCode {
+    // The progress is for the user; log lines are for whoever looks for a fault.
+    let telemetry = TelemetryConfig {
+        rust_log: Some(std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into())),
+        log_format: Some(LogFormat::Text),
+        ..Default::default()
+    };
+    if let Err(error) = telemetry::init(&telemetry) {
+        output::error_line(&format!("weir: {error}"));
+        return ExitCode::FAILURE;
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    match dispatch(cli).await {
+        Ok(code) => code,
+        Err(error) => match error.downcast_ref::<UsageError>() {
+            Some(usage) => {
+                output::error_line(&format!("weir: {usage}"));
+                ExitCode::from(EXIT_USAGE)
+            }
+            None => {
+                output::error_line(&format!("weir: {error:#}"));
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let json = cli.json;
+    let root = root::find()?;
+    match cli.command {
+        Command::Run(args) => run::run(*args, &root, json).await,
+        Command::Plan(command) => listing::plan(&command, &root, json),
+        Command::Targets(_) => listing::targets(&root, json),
+        Command::Verify(args) => verify::run(args, &root, json).await,
+        Command::Audit(args) => audit::run(args, &root, json).await,
+        Command::Import(args) => import::run(args, &root, json).await,
+        Command::Report(args) => report::run(args, &root, json)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Runs(command) => runs::run(command, &root, json)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Help and version go to standard output with status 0; anything else is wrong usage.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let wanted = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    let text = error.render();
+    if wanted {
+        output::line(text.to_string().trim_end());
+    } else {
+        output::error_line(text.to_string().trim_end());
+    }
+    // What `run` takes depends on two files, so clap cannot know it.
+    if let Some(usage) = known_values() {
+        let about_run = std::env::args()
+            .nth(1)
+            .is_some_and(|word| word == "run" || word == "plan");
+        if about_run && wanted {
+            output::line(&format!("\n{usage}"));
+        } else if about_run {
+            output::error_line(&format!("\n{usage}"));
+        }
+    }
+    if wanted {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_USAGE)
+    }
+}
+
+fn known_values() -> Option<String> {
+    let root = root::find().ok()?;
+    Some(run_usage(
+        &Modes::load(&root).ok()?,
+        &Targets::load(&root).ok()?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

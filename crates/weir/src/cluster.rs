@@ -1,0 +1,413 @@
+//! An embedded PostgreSQL: a data directory of the lab's own, served on 127.0.0.1 while it is needed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::Command;
+use tokio_postgres::NoTls;
+
+use crate::process::{Spawned, free_port, output_of, tail};
+use crate::state::{State, open_to_all};
+
+/// The documented login of both databases; they listen on 127.0.0.1 only.
+const USER: &str = "postgres";
+const PASSWORD: &str = "password";
+
+/// Crash recovery after a power cut may take this long.
+const START_LIMIT: Duration = Duration::from_secs(120);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// What distinguishes one cluster from another.
+#[derive(Clone, Debug)]
+pub struct Spec<'a> {
+    /// Name of the data directory below the state directory.
+    pub name: &'a str,
+    /// Database that must exist.
+    pub database: &'a str,
+    /// Taken where it is free.
+    pub preferred_port: u16,
+    /// Settings file to start with; none: PostgreSQL's defaults.
+    pub settings: Option<PathBuf>,
+    /// True where an unreadable data directory of another major version may be thrown away.
+    pub disposable: bool,
+}
+
+impl<'a> Spec<'a> {
+    /// The application database, with the settings that Docker's has.
+    pub fn application(root: &Path) -> Self {
+        let settings = root.join("postgres/settings.conf");
+        Self {
+            name: "postgres-large",
+            database: "car_entities",
+            preferred_port: 5432,
+            settings: settings.is_file().then_some(settings),
+            disposable: true,
+        }
+    }
+
+    /// The metrics database.
+    pub fn metrics() -> Self {
+        Self {
+            name: "postgres-metrics",
+            database: "performance_metrics",
+            preferred_port: 5433,
+            settings: None,
+            disposable: false,
+        }
+    }
+
+    fn data_dir(&self, state: &State) -> PathBuf {
+        state.dir.join(self.name)
+    }
+
+    /// True where the cluster has been made.
+    pub fn exists(&self, state: &State) -> bool {
+        self.data_dir(state).join("PG_VERSION").is_file()
+    }
+
+    /// The port on which a server of this data directory is listening already.
+    pub fn running_port(&self, state: &State) -> Option<u16> {
+        let file = fs::read_to_string(self.data_dir(state).join("postmaster.pid")).ok()?;
+        let mut lines = file.lines();
+        let pid: i32 = lines.next()?.trim().parse().ok()?;
+        let port = lines.nth(2)?.trim().parse().ok()?;
+        kill(Pid::from_raw(pid), None).ok()?;
+        Some(port)
+    }
+}
+
+/// A running server. Dropping it stops it in good order.
+#[derive(Debug)]
+pub struct Cluster {
+    process: Option<Spawned>,
+    /// Port on 127.0.0.1.
+    pub port: u16,
+    database: String,
+}
+
+impl Cluster {
+    /// Makes the data directory where there is none, starts the server, and waits until it answers.
+    pub async fn start(state: &State, pg_bin: &Path, spec: &Spec<'_>) -> Result<Self> {
+        let pg_bin = reachable(state, pg_bin).await?;
+        let data = spec.data_dir(state);
+        check_version(&pg_bin, &data, spec).await?;
+        if !data.join("PG_VERSION").is_file() {
+            init(state, &pg_bin, &data, spec.name).await?;
+        }
+        stop_leftover(&data).await?;
+
+        let port = free_port(Some(spec.preferred_port))?;
+        let mut command = server_command(state, &pg_bin);
+        command.arg("-D").arg(&data);
+        for setting in settings(state, &data, spec)? {
+            command.args(["-c", &setting]);
+        }
+        command.args([
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+        ]);
+        command.args(["-c", &format!("port={port}")]);
+        let log = state.log(spec.name);
+        // SIGINT is PostgreSQL's fast shutdown: sessions end, what is committed is written.
+        let process = Spawned::start(spec.name, command, &log)?.with_stop_signal(Signal::SIGINT);
+        let mut cluster = Self {
+            process: Some(process),
+            port,
+            database: spec.database.into(),
+        };
+        cluster.wait_ready().await?;
+        cluster.create_database().await?;
+        Ok(cluster)
+    }
+
+    /// `postgresql://` address of its database.
+    pub fn url(&self) -> String {
+        format!(
+            "postgresql://{USER}:{PASSWORD}@127.0.0.1:{}/{}",
+            self.port, self.database
+        )
+    }
+
+    /// The same for a metrics cluster.
+    pub fn metrics_config(&self) -> metrics_db::MetricsDbConfig {
+        metrics_db::MetricsDbConfig {
+            host: "127.0.0.1".into(),
+            port: self.port,
+            name: self.database.clone(),
+            user: USER.into(),
+            password: PASSWORD.into(),
+            ..Default::default()
+        }
+    }
+
+    /// Process id of the server's root process.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Spawned::pid)
+    }
+
+    /// Stops the server.
+    pub async fn stop(mut self) -> Result<()> {
+        if let Some(process) = self.process.take() {
+            process.stop(STOP_LIMIT).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            if let Some(process) = &mut self.process {
+                process.check_alive()?;
+            }
+            let error = match connect(self.port, "postgres").await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            if Instant::now() > deadline {
+                return Err(error).context("PostgreSQL did not answer within two minutes");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn create_database(&self) -> Result<()> {
+        let client = connect(self.port, "postgres").await?;
+        let found = client
+            .query_opt(
+                "SELECT 1 FROM pg_database WHERE datname = $1",
+                &[&self.database],
+            )
+            .await?;
+        if found.is_none() {
+            // The name is one of two constants: no quoting to get wrong.
+            client
+                .batch_execute(&format!("CREATE DATABASE {}", self.database))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let Some(mut process) = self.process.take() else {
+            return;
+        };
+        let pid = Pid::from_raw(i32::try_from(process.pid()).unwrap_or(i32::MAX));
+        if kill(pid, Signal::SIGINT).is_err() {
+            return;
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while process.exited().is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+async fn connect(port: u16, database: &str) -> Result<tokio_postgres::Client> {
+    let mut config = tokio_postgres::Config::new();
+    config
+        .host("127.0.0.1")
+        .port(port)
+        .user(USER)
+        .password(PASSWORD)
+        .dbname(database);
+    config.connect_timeout(Duration::from_secs(5));
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+fn server_command(state: &State, pg_bin: &Path) -> Command {
+    let mut command = Command::new(pg_bin.join("postgres"));
+    run_as(state, &mut command);
+    command
+}
+
+fn run_as(state: &State, command: &mut Command) {
+    // A directory that the account may enter, whatever the caller's is.
+    command
+        .current_dir("/")
+        .env_remove("PGDATA")
+        .env_remove("PGPORT");
+    if let Some(account) = &state.account {
+        command.uid(account.uid).gid(account.gid);
+    }
+}
+
+/// PostgreSQL's programs where its account can reach them; a copy in the state directory otherwise.
+async fn reachable(state: &State, pg_bin: &Path) -> Result<PathBuf> {
+    if state.account.is_none() || open_to_all(pg_bin) {
+        return Ok(pg_bin.to_owned());
+    }
+    let install = pg_bin
+        .parent()
+        .with_context(|| format!("{} has no parent", pg_bin.display()))?;
+    let name = install
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let copy = state.dir.join("tools").join(name);
+    let bin = copy.join(pg_bin.file_name().unwrap_or_default());
+    if !bin.join("postgres").is_file() {
+        let temporary = copy.with_extension("new");
+        if temporary.exists() {
+            fs::remove_dir_all(&temporary)?;
+        }
+        fs::create_dir_all(temporary.parent().unwrap_or(&state.dir))?;
+        let status = Command::new("cp")
+            .arg("-R")
+            .arg(install)
+            .arg(&temporary)
+            .status()
+            .await?;
+        ensure!(
+            status.success(),
+            "cannot copy {} to {}",
+            install.display(),
+            temporary.display()
+        );
+        fs::rename(&temporary, &copy)?;
+    }
+    Ok(bin)
+}
+
+/// A data directory serves one major version of PostgreSQL only.
+async fn check_version(pg_bin: &Path, data: &Path, spec: &Spec<'_>) -> Result<()> {
+    let Ok(made_by) = fs::read_to_string(data.join("PG_VERSION")) else {
+        return Ok(());
+    };
+    let made_by = made_by.trim();
+    let program = pg_bin.join("postgres").to_string_lossy().into_owned();
+    let Some(version) = output_of(&program, &["--version"], Duration::from_secs(10)).await else {
+        bail!("{program} --version failed");
+    };
+    let major = version
+        .split(|c: char| !c.is_ascii_digit())
+        .find(|part| !part.is_empty());
+    if major == Some(made_by) {
+        return Ok(());
+    }
+    ensure!(
+        spec.disposable,
+        "{} was made by PostgreSQL {made_by}, and the tools are '{version}': set WEIR_PG_BIN to a PostgreSQL \
+         {made_by}, or move the directory away to begin a new history",
+        data.display()
+    );
+    fs::remove_dir_all(data)?;
+    Ok(())
+}
+
+/// Makes the data directory under another name first: what is there under its own name is complete.
+async fn init(state: &State, pg_bin: &Path, data: &Path, name: &str) -> Result<()> {
+    let fresh = data.with_extension("new");
+    for leftover in [&fresh, &data.to_path_buf()] {
+        if leftover.exists() {
+            fs::remove_dir_all(leftover)?;
+        }
+    }
+    state.private_dir(&fresh)?;
+    let password = state.dir.join(format!("{name}.password"));
+    fs::write(&password, PASSWORD)?;
+    state.give(&password)?;
+    let log = state.log(&format!("{name}-initdb"));
+    fs::create_dir_all(log.parent().unwrap_or(&state.dir))?;
+    let out = fs::File::create(&log)?;
+
+    let mut command = Command::new(pg_bin.join("initdb"));
+    run_as(state, &mut command);
+    command
+        .arg("-D")
+        .arg(&fresh)
+        .args([
+            "-U",
+            USER,
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--auth=scram-sha-256",
+        ])
+        .arg(format!("--pwfile={}", password.display()))
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .kill_on_drop(true);
+    let status = command
+        .status()
+        .await
+        .with_context(|| format!("{}/initdb", pg_bin.display()))?;
+    fs::remove_file(&password)?;
+    ensure!(
+        status.success(),
+        "initdb failed ({status}):\n{}",
+        tail(&log, 8)
+    );
+    fs::rename(&fresh, data)?;
+    Ok(())
+}
+
+/// A server that a killed session left behind. The caller holds the lock, so it is nobody else's.
+async fn stop_leftover(data: &Path) -> Result<()> {
+    let path = data.join("postmaster.pid");
+    let Ok(file) = fs::read_to_string(&path) else {
+        return Ok(());
+    };
+    let Some(pid) = file
+        .lines()
+        .next()
+        .and_then(|line| line.trim().parse::<i32>().ok())
+    else {
+        return Ok(());
+    };
+    // The number may belong to something else by now.
+    let name = output_of(
+        "ps",
+        &["-o", "comm=", "-p", &pid.to_string()],
+        Duration::from_secs(5),
+    )
+    .await;
+    let name = name.or_else(|| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+    if !name.is_some_and(|n| n.contains("postgres")) {
+        return Ok(());
+    }
+    kill(Pid::from_raw(pid), Signal::SIGINT).with_context(|| {
+        format!("cannot stop the PostgreSQL left over from an earlier session (process {pid})")
+    })?;
+    let deadline = Instant::now() + STOP_LIMIT;
+    while path.exists() {
+        ensure!(
+            Instant::now() < deadline,
+            "the PostgreSQL of an earlier session (process {pid}) does not stop"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// `name=value` settings of the server: those of the file, the buffer pool cut to a quarter of the memory.
+fn settings(state: &State, data: &Path, spec: &Spec<'_>) -> Result<Vec<String>> {
+    let Some(path) = &spec.settings else {
+        return Ok(Vec::new());
+    };
+    let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+    // PostgreSQL's account may not reach the repository, so the file goes beside the data.
+    let copy = data.join("weir.conf");
+    fs::write(&copy, text)?;
+    state.give(&copy)?;
+    let mut all = vec![format!("config_file={}", copy.display())];
+    if let Some(memory) = crate::environment::memory_bytes() {
+        let quarter_mb = memory / 4 / (1024 * 1024);
+        if quarter_mb < 1024 {
+            all.push(format!("shared_buffers={}MB", quarter_mb.max(16)));
+        }
+    }
+    Ok(all)
+}

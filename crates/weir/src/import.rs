@@ -1,0 +1,115 @@
+//! From k6's summary and the stored samples to the rows of a run: figures, phases, checks, validity.
+
+mod command;
+
+use anyhow::Result;
+use metrics_db::{Audit, Check, Performance, Store, phase_usage};
+
+use crate::audit;
+use crate::summary::Summary;
+use crate::validity::{self, Allowance, Evidence};
+use crate::verify::Finding;
+
+pub use command::{ImportArgs, run};
+
+/// What is known of a run beside its summary and its samples.
+pub struct Facts<'a> {
+    /// Phases are bounded by time.
+    pub timed: bool,
+    /// In seconds from the start of the first phase, as the sampler was told.
+    pub boundaries: Vec<f64>,
+    /// CPUs of each part.
+    pub allowance: Allowance,
+    /// The target is on this machine and should have been sampled.
+    pub sampled: bool,
+    /// The services are debug builds.
+    pub debug_build: bool,
+    /// Of the contract check; empty where there was none.
+    pub findings: &'a [Finding],
+    /// None where nobody could look into the database.
+    pub audit: Option<&'a Audit>,
+}
+
+/// What was stored.
+pub struct Imported {
+    /// Figures over the run.
+    pub performance: Performance,
+    /// Why the run takes part in no ranking; empty where it does.
+    pub invalid_reasons: Vec<String>,
+}
+
+/// Stores figures, phases, checks and validity of a run.
+pub async fn import(
+    store: &Store,
+    run: i64,
+    summary: &Summary,
+    facts: &Facts<'_>,
+) -> Result<Imported> {
+    let performance = summary.performance();
+    let usage = if facts.timed {
+        phase_usage(&store.samples(run).await?, &facts.boundaries)
+    } else {
+        Vec::new()
+    };
+    let mut phases = summary.phases();
+    for (phase, usage) in phases.iter_mut().zip(&usage) {
+        usage.apply(phase);
+    }
+    store.put_performance(run, &performance).await?;
+    store.put_phases(run, &phases).await?;
+
+    let crossed = summary.crossed_thresholds();
+    let evidence = Evidence {
+        timed: facts.timed,
+        performance: &performance,
+        usage: &usage,
+        allowance: facts.allowance,
+        crossed: &crossed,
+        sampled: facts.sampled,
+    };
+    let mut checks = vec![contract(facts.findings), audited(facts.audit)];
+    if facts.debug_build {
+        let detail = "The services are debug builds, whose figures mean nothing.";
+        checks.push(Check::bad("build", "Build", "debug", detail));
+    }
+    checks.extend(validity::checks(&evidence));
+    let (valid, invalid_reasons) = validity::verdict(&checks);
+    store.set_checks(run, &checks).await?;
+    // A smoke run that works is neither valid nor invalid: it has measured nothing to judge.
+    if facts.timed || !valid {
+        store.set_validity(run, valid, &invalid_reasons).await?;
+    }
+    Ok(Imported {
+        performance,
+        invalid_reasons,
+    })
+}
+
+fn contract(findings: &[Finding]) -> Check {
+    if findings.is_empty() {
+        let detail = "The contract was not checked before this run.";
+        return Check::warn("contract", "Contract", "not checked", detail);
+    }
+    let passed = findings.iter().filter(|f| f.passed).count();
+    let figure = format!("{passed} of {}", findings.len());
+    let detail = format!(
+        "The target passed {passed} of {} cases before it was measured.",
+        findings.len()
+    );
+    let make = if passed == findings.len() {
+        Check::ok
+    } else {
+        Check::bad
+    };
+    make("contract", "Contract", figure, detail)
+}
+
+fn audited(audit: Option<&Audit>) -> Check {
+    audit.map_or_else(
+        || {
+            let detail = "Nobody compared what was acknowledged with what is in the database.";
+            Check::bad("audit", "Audit", "not made", detail)
+        },
+        audit::check,
+    )
+}

@@ -1,0 +1,179 @@
+//! `weir import FILE|DIR`: runs that were made by hand.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use metrics_db::{MetricsDbConfig, NewRun, NewSession, RunStatus, Store};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Facts, import};
+use crate::environment::{cores, fingerprint};
+use crate::output::{self, Table};
+use crate::summary::Summary;
+use crate::targets::Targets;
+use crate::validity::Allowance;
+use crate::{environment, metrics};
+
+/// Import summaries of k6 runs that were made by hand
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// A summary (SUMMARY_PATH of the k6 scripts), or a directory that is searched for them
+    path: PathBuf,
+    #[command(flatten)]
+    metrics: MetricsDbConfig,
+}
+
+/// What became of one file.
+#[derive(Debug, Serialize)]
+struct Row {
+    file: PathBuf,
+    run: Option<i64>,
+    result: String,
+}
+
+/// Runs it. A summary whose run is known already is passed over; exit 1 where a file could not be imported.
+pub async fn run(args: ImportArgs, root: &Path, json: bool) -> Result<ExitCode> {
+    let files = summaries(&args.path)?;
+    let targets = Targets::load(root)?;
+    let store = metrics::connect(root, &args.metrics).await?;
+    store.migrate().await?;
+    let mut session = None;
+    let mut failed = false;
+    let mut rows = Vec::new();
+    for file in files {
+        let (run, result) = match one(&store, &targets, root, &mut session, &file).await {
+            Ok(Some(run)) => (Some(run), "imported".to_owned()),
+            Ok(None) => (None, "already there".to_owned()),
+            Err(error) => {
+                failed = true;
+                (None, format!("{error:#}"))
+            }
+        };
+        rows.push(Row { file, run, result });
+    }
+    if let Some(session) = &session {
+        store.finish_session(session).await?;
+    }
+    if json {
+        output::json(&rows)?;
+    } else {
+        let mut table = Table::new(&["File", "Run", "Result"]).numbers(&[1]);
+        for row in &rows {
+            let run = row.run.map_or_else(String::new, |run| run.to_string());
+            table.row([row.file.display().to_string(), run, row.result.clone()]);
+        }
+        output::line(&table.to_string());
+    }
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// The file itself, or all JSON files below the directory that have the lab's part.
+fn summaries(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    let mut open = vec![path.to_owned()];
+    while let Some(directory) = open.pop() {
+        let entries =
+            std::fs::read_dir(&directory).with_context(|| format!("{}", directory.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "json") && Summary::read(&path).is_ok()
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Imports a summary into the session of this import, which the first file begins.
+async fn one(
+    store: &Store,
+    targets: &Targets,
+    root: &Path,
+    session: &mut Option<String>,
+    file: &Path,
+) -> Result<Option<i64>> {
+    let summary = Summary::read(file)?;
+    let header = &summary.weir;
+    if store.run_by_label(&header.run_id).await?.is_some() {
+        return Ok(None);
+    }
+    let session = match session {
+        Some(session) => session.clone(),
+        None => session.insert(begin_session(store, root).await?).clone(),
+    };
+    let target = targets.get(&header.target);
+    let seed = header
+        .seed
+        .as_i64()
+        .or_else(|| header.seed.as_str()?.parse().ok())
+        .unwrap_or(0);
+    let run = NewRun {
+        session_id: Some(session),
+        api_name: header.target.clone(),
+        scenario: target.map_or_else(|| "ingest".into(), |t| t.scenario.clone()),
+        test_mode: header.mode.clone(),
+        payload_size: header.payload.clone(),
+        protocol: header.protocol.as_str().into(),
+        language: target.and_then(|t| t.language.clone()),
+        framework: target.and_then(|t| t.framework.clone()),
+        run_label: header.run_id.clone(),
+        seed,
+        phase_scale: header.phase_scale,
+        ..NewRun::default()
+    };
+    let run = store.create_run(&run).await?;
+    let all = cores() as f64;
+    let facts = Facts {
+        timed: header.mode != "smoke",
+        boundaries: Vec::new(),
+        allowance: Allowance {
+            generator: all,
+            database: all,
+            host: all,
+        },
+        sampled: false,
+        debug_build: false,
+        findings: &[],
+        audit: None,
+    };
+    let imported = import(store, run, &summary, &facts).await;
+    let (status, error) = match &imported {
+        Ok(_) => (RunStatus::Completed, None),
+        Err(error) => (RunStatus::Failed, Some(format!("{error:#}"))),
+    };
+    store
+        .finish_run(
+            run,
+            status,
+            Some(summary.measured_seconds()),
+            error.as_deref(),
+        )
+        .await?;
+    imported.map(|_| Some(run))
+}
+
+async fn begin_session(store: &Store, root: &Path) -> Result<String> {
+    // Where the runs were made is not known: an empty environment equals no other.
+    let environment = json!({ "imported": true });
+    let session = NewSession {
+        id: crate::run::session_id()?,
+        command: "weir import".into(),
+        seed: 0,
+        runtime: "external".into(),
+        git_commit: environment::git_commit(root).await,
+        fingerprint: fingerprint(&environment),
+        environment,
+    };
+    store.create_session(&session).await?;
+    Ok(session.id)
+}

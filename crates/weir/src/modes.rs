@@ -1,0 +1,213 @@
+//! Modes, their phases and the payload names: `load-test/k6/lib/modes.json`, which k6 reads too.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+/// Where the file is below the repository root.
+pub const MODES_FILE: &str = "load-test/k6/lib/modes.json";
+
+/// The file, but for the `warmup` mode, which only k6 reads.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Modes {
+    modes: BTreeMap<String, Mode>,
+    /// Payload names in the order in which they are run.
+    pub payloads: Vec<String>,
+}
+
+/// One load profile.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mode {
+    /// One after the other.
+    pub phases: Vec<Phase>,
+}
+
+/// A stretch of constant load: so many seconds, or so many iterations in all.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// As the reports show it, e.g. `baseline`.
+    pub name: String,
+    /// Virtual users.
+    pub vus: u32,
+    /// Length before `PHASE_SCALE`; none where `iterations` bounds the phase.
+    pub seconds: Option<f64>,
+    /// Iterations of all VUs together; none where `seconds` bounds the phase.
+    pub iterations: Option<u64>,
+}
+
+impl Modes {
+    /// Reads and checks the file below `root`.
+    pub fn load(root: &Path) -> Result<Self> {
+        let path = root.join(MODES_FILE);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("{}", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let modes: Self = serde_json::from_str(text)?;
+        ensure!(!modes.payloads.is_empty(), "payloads: none is named");
+        for (name, mode) in &modes.modes {
+            ensure!(
+                !mode.phases.is_empty(),
+                "modes.{name}.phases: there is none"
+            );
+            for phase in &mode.phases {
+                let place = format!("modes.{name}.phases.{}", phase.name);
+                ensure!(phase.vus > 0, "{place}.vus must be at least 1");
+                ensure!(
+                    phase.seconds.is_some() != phase.iterations.is_some(),
+                    "{place}: one of seconds and iterations must be given"
+                );
+                ensure!(
+                    phase.seconds.is_none_or(|s| s > 0.0),
+                    "{place}.seconds must be above 0"
+                );
+            }
+        }
+        Ok(modes)
+    }
+
+    /// The mode of that name.
+    pub fn get(&self, name: &str) -> Option<&Mode> {
+        self.modes.get(name)
+    }
+
+    /// The names that can be asked for, lightest load first.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.modes.keys().map(String::as_str).collect();
+        names.sort_by_key(|n| {
+            let phases = &self.modes[*n].phases;
+            (phases.len(), phases.iter().map(|p| p.vus).max())
+        });
+        names
+    }
+}
+
+impl Mode {
+    /// Length of each phase in seconds at `scale`; zero where iterations bound it.
+    pub fn phase_seconds(&self, scale: f64) -> Vec<f64> {
+        self.phases
+            .iter()
+            .map(|p| p.seconds.unwrap_or(0.0) * scale)
+            .collect()
+    }
+
+    /// How long the phases take together at `scale`. A phase of iterations counts as five seconds.
+    pub fn expected(&self, scale: f64) -> Duration {
+        let seconds: f64 = self
+            .phases
+            .iter()
+            .map(|p| p.seconds.map_or(5.0, |s| s * scale))
+            .sum();
+        Duration::from_secs_f64(seconds)
+    }
+
+    /// Phase boundaries in seconds from the start of the measurement: 0, then the end of each timed phase.
+    pub fn boundaries(&self, scale: f64) -> Vec<f64> {
+        let mut at = 0.0;
+        let mut all = vec![0.0];
+        for phase in &self.phases {
+            let Some(seconds) = phase.seconds else { break };
+            at += seconds * scale;
+            all.push(at);
+        }
+        all
+    }
+
+    /// True where every phase is bounded by time, so that rates mean something.
+    pub fn is_timed(&self) -> bool {
+        self.phases.iter().all(|p| p.seconds.is_some())
+    }
+
+    /// The phase that runs `elapsed` seconds after the start: its number from 1 and itself.
+    pub fn phase_at(&self, elapsed: f64, scale: f64) -> (usize, &Phase) {
+        let mut end = 0.0;
+        for (index, phase) in self.phases.iter().enumerate() {
+            end += phase.seconds.unwrap_or(f64::INFINITY) * scale;
+            if elapsed < end {
+                return (index + 1, phase);
+            }
+        }
+        (self.phases.len(), &self.phases[self.phases.len() - 1])
+    }
+}
+
+/// `PHASE_SCALE` from the environment: a number above 0, 1 where it is not set.
+pub fn phase_scale() -> Result<f64> {
+    let Ok(text) = std::env::var("PHASE_SCALE") else {
+        return Ok(1.0);
+    };
+    if text.is_empty() {
+        return Ok(1.0);
+    }
+    match text.parse::<f64>() {
+        Ok(scale) if scale > 0.0 && scale.is_finite() => Ok(scale),
+        _ => Err(crate::usage::UsageError::plain(format!(
+            "PHASE_SCALE={text}: must be a number above 0, e.g. 0.05"
+        ))
+        .into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"{"modes":{
+        "smoke":{"thinkTimeMs":0,"phases":[{"name":"smoke","vus":1,"iterations":5}]},
+        "saturation":{"phases":[{"name":"a","vus":10,"seconds":120},{"name":"b","vus":2000,"seconds":60}]},
+        "full":{"thinkTimeMs":100,"phases":[{"name":"baseline","vus":10,"seconds":120},{"name":"mid","vus":50,"seconds":60}]}},
+        "warmup":{"phases":[{"name":"warmup","vus":2,"iterations":50}]},
+        "payloads":["default","4k"],"gracefulStopSeconds":5}"#;
+
+    #[test]
+    fn names_come_lightest_first_and_without_the_warm_up() {
+        assert_eq!(
+            Modes::parse(FILE).unwrap().names(),
+            ["smoke", "full", "saturation"]
+        );
+    }
+
+    #[test]
+    fn boundaries_are_cumulative_and_scaled() {
+        let modes = Modes::parse(FILE).unwrap();
+        assert_eq!(
+            modes.get("full").unwrap().boundaries(0.5),
+            [0.0, 60.0, 90.0]
+        );
+        assert_eq!(modes.get("smoke").unwrap().boundaries(0.5), [0.0]);
+        assert!(modes.get("warmup").is_none());
+    }
+
+    #[test]
+    fn the_phase_of_a_moment() {
+        let modes = Modes::parse(FILE).unwrap();
+        let full = modes.get("full").unwrap();
+        assert_eq!(full.phase_at(0.0, 1.0).1.name, "baseline");
+        assert_eq!(full.phase_at(120.0, 1.0).0, 2);
+        assert_eq!(full.phase_at(999.0, 1.0).0, 2);
+        assert_eq!(
+            modes.get("smoke").unwrap().phase_at(7.0, 1.0).1.name,
+            "smoke"
+        );
+    }
+
+    #[test]
+    fn a_phase_needs_exactly_one_bound() {
+        for bad in [
+            r#"{"name":"x","vus":1}"#,
+            r#"{"name":"x","vus":1,"seconds":1,"iterations":1}"#,
+        ] {
+            let file =
+                format!(r#"{{"modes":{{"m":{{"phases":[{bad}]}}}},"payloads":["default"]}}"#);
+            let error = Modes::parse(&file).unwrap_err().to_string();
+            assert!(error.contains("modes.m.phases.x"), "{error}");
+        }
+    }
+}

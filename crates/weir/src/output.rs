@@ -1,0 +1,147 @@
+//! What weir prints: lines, tables, JSON. The only module that writes to standard output.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::fmt;
+use std::io::{IsTerminal, Write};
+
+use anyhow::Result;
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement};
+use serde::Serialize;
+
+/// Prints a line. A closed pipe (`weir runs list | head`) is no error.
+pub fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").is_err() {
+        // Nobody reads any more.
+    }
+}
+
+/// Prints a line to standard error.
+pub fn error_line(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints a value as indented JSON.
+pub fn json<T: Serialize>(value: &T) -> Result<()> {
+    line(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// A table without lines, its columns two spaces apart.
+pub struct Table(comfy_table::Table);
+
+impl Table {
+    /// A table of these columns.
+    pub fn new(headers: &[&str]) -> Self {
+        let mut table = comfy_table::Table::new();
+        table
+            .load_style(NOTHING)
+            .set_header(headers.iter().map(|h| h.to_uppercase()));
+        if let Some(width) = terminal_width() {
+            table
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
+        }
+        Self(table)
+    }
+
+    /// Aligns columns of numbers to the right.
+    #[must_use]
+    pub fn numbers(mut self, columns: &[usize]) -> Self {
+        for column in columns {
+            if let Some(column) = self.0.column_mut(*column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self
+    }
+
+    /// Adds a row.
+    pub fn row<I, S>(&mut self, cells: I)
+    where
+        I: IntoIterator<Item = S>,
+        S: ToString,
+    {
+        self.0.add_row(
+            cells
+                .into_iter()
+                .map(|cell| cell.to_string())
+                .collect::<Vec<_>>(),
+        );
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, row) in self.0.lines().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            f.write_str(row.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Columns of the terminal; none where standard output is none.
+pub fn terminal_width() -> Option<u16> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    crossterm::terminal::size()
+        .ok()
+        .map(|(columns, _)| columns)
+        .filter(|columns| *columns > 0)
+}
+
+/// A duration for people: `45 s`, `12 min`, `2 h 05 min`.
+pub fn duration(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..=99 => format!("{seconds} s"),
+        100..=5999 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A count with thousands separated: `12,345`.
+pub fn thousands(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if value < 0.0 { format!("-{out}") } else { out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn figures_for_people() {
+        assert_eq!(thousands(0.4), "0");
+        assert_eq!(thousands(1234567.0), "1,234,567");
+        assert_eq!(duration(Duration::from_secs(45)), "45 s");
+        assert_eq!(duration(Duration::from_secs(700)), "12 min");
+        assert_eq!(duration(Duration::from_secs(7500)), "2 h 05 min");
+    }
+
+    #[test]
+    fn a_table_has_no_trailing_blanks() {
+        let mut table = Table::new(&["Name", "Count"]);
+        table.row(["a", "1"]);
+        table.row(["bbb", "22"]);
+        let text = table.to_string();
+        assert!(
+            text.starts_with(" NAME  COUNT") || text.starts_with("NAME"),
+            "{text:?}"
+        );
+        assert!(text.lines().all(|l| l == l.trim_end()), "{text:?}");
+    }
+}

@@ -1,0 +1,296 @@
+//! The matrix of a session: target x payload x trial, and the order of its cells.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::modes::{Mode, Modes};
+use crate::targets::{Target, Targets};
+use crate::usage::UsageError;
+
+/// What a cell takes beside its phases: start, verify, warm-up, audit, stop.
+const OVERHEAD: Duration = Duration::from_secs(12);
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Name of a mode.
+    pub mode: String,
+    /// Target names; empty: the default targets of the scenario.
+    pub targets: Vec<String>,
+    /// Payload names; empty: all.
+    pub payloads: Vec<String>,
+    /// Scenario whose default targets are meant.
+    pub scenario: String,
+    /// Trials of each target and payload, at least 1.
+    pub trials: u32,
+    /// Decides the order within each round.
+    pub seed: u64,
+    /// `PHASE_SCALE`.
+    pub phase_scale: f64,
+}
+
+/// A session's cells in the order in which they run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the mode.
+    pub mode_name: String,
+    /// Its phases.
+    pub mode: Mode,
+    /// `PHASE_SCALE`.
+    pub phase_scale: f64,
+    /// Seed of order and payloads.
+    pub seed: u64,
+    /// In running order.
+    pub cells: Vec<Cell>,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cell {
+    /// Place in the session, from 1.
+    pub order: u32,
+    /// Trial, from 1.
+    pub trial: u32,
+    /// Payload name.
+    pub payload: String,
+    /// What is measured.
+    #[serde(serialize_with = "name_only")]
+    pub target: Target,
+}
+
+fn name_only<S: serde::Serializer>(target: &Target, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&target.name)
+}
+
+impl Plan {
+    /// Checks the request against what exists and lays out the cells.
+    ///
+    /// With one trial the targets come in the order of the file. With more, each round (one trial of one
+    /// payload) runs its targets in an order of its own, drawn from the seed, so that drift of the machine
+    /// does not favour one of them.
+    pub fn new(request: &Request, modes: &Modes, targets: &Targets) -> Result<Self> {
+        let usage = |problem: String| UsageError::for_run(&problem, modes, targets);
+        let mode = modes
+            .get(&request.mode)
+            .ok_or_else(|| usage(format!("'{}' is no mode", request.mode)))?;
+        let chosen = choose_targets(request, targets).map_err(usage)?;
+        let payloads = choose_payloads(request, modes).map_err(usage)?;
+        if request.trials == 0 {
+            return Err(usage("--trials must be at least 1".into()).into());
+        }
+
+        let mut cells = Vec::new();
+        let mut random = SplitMix(request.seed);
+        for trial in 1..=request.trials {
+            for payload in &payloads {
+                let mut round = chosen.clone();
+                if request.trials > 1 {
+                    random.shuffle(&mut round);
+                }
+                for target in round {
+                    let order = u32::try_from(cells.len() + 1)?;
+                    cells.push(Cell {
+                        order,
+                        trial,
+                        payload: payload.clone(),
+                        target: target.clone(),
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            mode_name: request.mode.clone(),
+            mode: mode.clone(),
+            phase_scale: request.phase_scale,
+            seed: request.seed,
+            cells,
+        })
+    }
+
+    /// About how long one cell takes.
+    pub fn expected_cell(&self) -> Duration {
+        self.mode.expected(self.phase_scale) + OVERHEAD
+    }
+
+    /// About how long `cells` of them take.
+    pub fn expected(&self, cells: usize) -> Duration {
+        self.expected_cell() * u32::try_from(cells).unwrap_or(u32::MAX)
+    }
+
+    /// The different targets of the cells, in the order of their first cell.
+    pub fn targets(&self) -> Vec<&Target> {
+        let mut all: Vec<&Target> = Vec::new();
+        for cell in &self.cells {
+            if !all.iter().any(|t| t.name == cell.target.name) {
+                all.push(&cell.target);
+            }
+        }
+        all
+    }
+}
+
+fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a Target>, String> {
+    if request.targets.is_empty() {
+        let chosen: Vec<&Target> = targets
+            .iter()
+            .filter(|t| t.default && t.scenario == request.scenario)
+            .collect();
+        if chosen.is_empty() {
+            return Err(format!(
+                "no target belongs to the scenario '{}'",
+                request.scenario
+            ));
+        }
+        return Ok(chosen);
+    }
+    let mut chosen = Vec::new();
+    for name in &request.targets {
+        let target = targets
+            .get(name)
+            .ok_or_else(|| format!("'{name}' is no target"))?;
+        if target.scenario != request.scenario {
+            return Err(format!(
+                "target '{name}' belongs to the scenario '{}', not to '{}'",
+                target.scenario, request.scenario
+            ));
+        }
+        if chosen.iter().any(|t: &&Target| t.name == *name) {
+            return Err(format!("target '{name}' is named twice"));
+        }
+        chosen.push(target);
+    }
+    Ok(chosen)
+}
+
+fn choose_payloads(request: &Request, modes: &Modes) -> Result<Vec<String>, String> {
+    if request.payloads.is_empty() {
+        return Ok(modes.payloads.clone());
+    }
+    let mut chosen: Vec<String> = Vec::new();
+    for name in &request.payloads {
+        if !modes.payloads.contains(name) {
+            return Err(format!("'{name}' is no payload"));
+        }
+        if chosen.contains(name) {
+            return Err(format!("payload '{name}' is named twice"));
+        }
+        chosen.push(name.clone());
+    }
+    Ok(chosen)
+}
+
+/// SplitMix64: ten lines that give the same order for the same seed in every release.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let bound = last as u64 + 1;
+            let pick = usize::try_from(self.next() % bound).unwrap_or(0);
+            items.swap(last, pick);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn files() -> (Modes, Targets) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        (Modes::load(&root).unwrap(), Targets::load(&root).unwrap())
+    }
+
+    fn request(targets: &[&str], payloads: &[&str], trials: u32, seed: u64) -> Request {
+        Request {
+            mode: "smoke".into(),
+            targets: targets.iter().map(|s| (*s).into()).collect(),
+            payloads: payloads.iter().map(|s| (*s).into()).collect(),
+            scenario: "ingest".into(),
+            trials,
+            seed,
+            phase_scale: 1.0,
+        }
+    }
+
+    fn order(plan: &Plan) -> Vec<String> {
+        plan.cells
+            .iter()
+            .map(|c| format!("{} {} {}", c.trial, c.payload, c.target.name))
+            .collect()
+    }
+
+    #[test]
+    fn nothing_named_means_defaults_and_all_payloads() {
+        let (modes, targets) = files();
+        let plan = Plan::new(&request(&[], &[], 1, 1), &modes, &targets).unwrap();
+        assert_eq!(plan.cells.len(), 2 * 5);
+        assert_eq!(
+            order(&plan)[..2],
+            ["1 default producer-rest", "1 default producer-grpc"]
+        );
+        assert_eq!(plan.cells[9].order, 10);
+    }
+
+    #[test]
+    fn rounds_are_complete_and_their_order_follows_the_seed() {
+        let (modes, targets) = files();
+        let plan = |seed| Plan::new(&request(&[], &["4k"], 12, seed), &modes, &targets).unwrap();
+        for round in plan(7).cells.chunks(2) {
+            assert_ne!(round[0].target.name, round[1].target.name);
+            assert_eq!(round[0].trial, round[1].trial);
+        }
+        assert_eq!(order(&plan(7)), order(&plan(7)));
+        assert_ne!(order(&plan(7)), order(&plan(8)));
+        let first = |p: &Plan| {
+            p.cells
+                .chunks(2)
+                .filter(|r| r[0].target.name == "producer-rest")
+                .count()
+        };
+        assert!(
+            (1..12).contains(&first(&plan(7))),
+            "one target always comes first"
+        );
+    }
+
+    #[test]
+    fn what_does_not_exist_is_a_usage_error_that_lists_what_does() {
+        let (modes, targets) = files();
+        let mut bad_mode = request(&[], &[], 1, 1);
+        bad_mode.mode = "fulll".into();
+        for (request, word) in [
+            (bad_mode, "'fulll' is no mode"),
+            (request(&["nobody"], &[], 1, 1), "'nobody' is no target"),
+            (request(&[], &["5k"], 1, 1), "'5k' is no payload"),
+            (
+                request(&["producer-rest", "producer-rest"], &[], 1, 1),
+                "named twice",
+            ),
+            (request(&[], &[], 0, 1), "--trials"),
+        ] {
+            let error = Plan::new(&request, &modes, &targets).unwrap_err();
+            let error = error
+                .downcast_ref::<UsageError>()
+                .expect("a usage error")
+                .to_string();
+            for expected in [word, "saturation", "producer-grpc", "64k"] {
+                assert!(
+                    error.contains(expected),
+                    "{expected} is missing in:\n{error}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! `weir run`: a session, from its arguments to the path of its report.
+//!
+//! - this file: the command, and how its runtime is chosen
+//! - `session`: the cells one after the other, and what is kept of them
+//! - `cell`: the steps of one cell
+//! - `measure`: one measurement, from k6's start to its summary
+//! - `backend`, `docker`, `native`: the two runtimes
+//! - `k6`: one run of k6
+//! - `progress`: what the user sees meanwhile
+//! - `stop`: Ctrl-C and SIGTERM
+
+mod backend;
+mod cell;
+mod docker;
+mod k6;
+mod measure;
+mod native;
+mod progress;
+mod session;
+mod stop;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use metrics_db::MetricsDbConfig;
+
+pub(crate) use docker::Compose;
+pub(crate) use session::session_id;
+
+use crate::modes::{Modes, phase_scale};
+use crate::output::{self, duration};
+use crate::plan::{Plan, Request};
+use crate::state::State;
+use crate::targets::Targets;
+use crate::usage::UsageError;
+use backend::Backend;
+use docker::Docker;
+use native::Native;
+use progress::Progress;
+use stop::Stop;
+
+/// Where k6's summaries and the sampler's CSV files go, below the repository root.
+pub const RESULTS_DIR: &str = "load-test/results/throughput-sequential";
+
+/// Exit status after Ctrl-C, as shells give it.
+const EXIT_INTERRUPTED: u8 = 130;
+
+/// What to measure.
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// smoke, full or saturation
+    mode: Option<String>,
+    /// Targets, separated by commas; '' or none: the default targets of the scenario
+    targets: Option<String>,
+    /// Payloads, separated by commas; none: all sizes
+    payloads: Option<String>,
+    /// Scenario whose default targets are meant
+    #[arg(long, default_value = "ingest", value_name = "NAME")]
+    scenario: String,
+    /// Measure each target and payload so often, the targets of each round in random order
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    trials: u32,
+    /// Seed of payloads and order [default: drawn and printed]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+}
+
+/// Measure targets against each other and write a report
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Where the services run; auto: Docker where it works, else natively
+    #[arg(long, value_enum, default_value_t = RuntimeArg::Auto, value_name = "RUNTIME")]
+    runtime: RuntimeArg,
+    /// Leave the databases running at the end
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    metrics: MetricsDbConfig,
+}
+
+/// `--runtime`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RuntimeArg {
+    /// Docker where an engine answers and the images can be had, else native
+    Auto,
+    /// Containers of docker-compose.yml
+    Docker,
+    /// Processes of this machine
+    Native,
+}
+
+impl PlanArgs {
+    /// Lays out the cells; what does not exist is a usage error.
+    pub fn plan(&self, modes: &Modes, targets: &Targets) -> Result<Plan> {
+        let Some(mode) = &self.mode else {
+            return Err(UsageError::for_run("no mode is given", modes, targets).into());
+        };
+        let request = Request {
+            mode: mode.clone(),
+            targets: list(self.targets.as_deref()),
+            payloads: list(self.payloads.as_deref()),
+            scenario: self.scenario.clone(),
+            trials: self.trials,
+            seed: self.seed.unwrap_or_else(drawn_seed),
+            phase_scale: phase_scale()?,
+        };
+        Plan::new(&request, modes, targets)
+    }
+
+    /// The arguments that repeat this plan with `seed`, for a shell.
+    fn to_shell(&self, seed: u64) -> String {
+        let mut words = vec![self.mode.clone().unwrap_or_default()];
+        let targets = self.targets.clone().unwrap_or_default();
+        let payloads = self.payloads.clone().unwrap_or_default();
+        if !targets.is_empty() || !payloads.is_empty() {
+            words.push(if targets.is_empty() {
+                "''".into()
+            } else {
+                targets
+            });
+        }
+        if !payloads.is_empty() {
+            words.push(payloads);
+        }
+        if self.scenario != "ingest" {
+            words.push(format!("--scenario {}", self.scenario));
+        }
+        if self.trials > 1 {
+            words.push(format!("--trials {}", self.trials));
+        }
+        words.push(format!("--seed {seed}"));
+        words.join(" ")
+    }
+}
+
+/// The parts of a comma-separated list; none and the empty text are the empty list.
+fn list(text: Option<&str>) -> Vec<String> {
+    let parts = text.unwrap_or_default().split(',').map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Six digits from the clock: short enough to type, different each time.
+fn drawn_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(1, |since| {
+        u64::try_from(since.as_micros() % 1_000_000).unwrap_or(1)
+    })
+}
+
+/// Runs a session. Exit 0 where every cell was measured and passed its audit, 1 where one did not, 130 where
+/// the user stopped it.
+pub async fn run(args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
+    let modes = Modes::load(root)?;
+    let targets = Targets::load(root)?;
+    let plan = args.plan.plan(&modes, &targets)?;
+    let state = State::open(root)?;
+    let _lock = state.lock()?;
+    let stop = Stop::on_signals()?;
+
+    let progress = Progress::new(json);
+    progress.say(&format!(
+        "{} runs of {}, about {} together, seed {}",
+        plan.cells.len(),
+        plan.mode_name,
+        duration(plan.expected(plan.cells.len())),
+        plan.seed
+    ));
+    let backend = match choose(&args, root, &state, &targets, &plan, &progress, &stop).await {
+        Ok(backend) => backend,
+        Err(_) if stop.is_requested() => {
+            progress.finish();
+            output::error_line("Stopped before the first run; nothing was measured.");
+            return Ok(ExitCode::from(EXIT_INTERRUPTED));
+        }
+        Err(error) => {
+            progress.finish();
+            return Err(error);
+        }
+    };
+    remember_runtime(&state, backend.name())?;
+
+    let command = shell_command(&args, &plan, backend.name());
+    let session =
+        session::Session::begin(root, plan, backend, command, progress.clone(), stop.clone());
+    let report = session.await?.run(args.keep).await?;
+    progress.finish();
+
+    if json {
+        output::json(&report)?;
+    } else {
+        output::line(&report.closing_words());
+    }
+    Ok(match (stop.is_requested(), report.all_passed()) {
+        (true, _) => ExitCode::from(EXIT_INTERRUPTED),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
+
+/// Prepares the runtime that was asked for; `auto` falls back to native with a sentence on why.
+async fn choose(
+    args: &RunArgs,
+    root: &Path,
+    state: &State,
+    targets: &Targets,
+    plan: &Plan,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<Backend> {
+    let used = plan.targets();
+    if args.runtime != RuntimeArg::Native {
+        match docker(root, state, targets, plan, progress, stop).await {
+            Ok(docker) => return Ok(Backend::Docker(Box::new(docker))),
+            Err(error) if args.runtime == RuntimeArg::Docker || stop.is_requested() => {
+                return Err(error.context("--runtime docker"));
+            }
+            Err(error) => progress.say(&format!("Running natively, without Docker: {error:#}.")),
+        }
+    }
+    let native = Native::start(root, state, &used, &args.metrics, progress);
+    let native = stop
+        .or(native)
+        .await
+        .context("the native runtime could not be set up")?;
+    if native.is_debug_build() && plan.mode_name != "smoke" {
+        let allowed = std::env::var_os("WEIR_ALLOW_DEBUG_BUILD").is_some();
+        if !allowed {
+            native.shutdown(false).await?;
+            bail!(
+                "the services are debug builds, whose figures mean nothing: run a release build of weir"
+            );
+        }
+    }
+    Ok(Backend::Native(Box::new(native)))
+}
+
+async fn docker(
+    root: &Path,
+    state: &State,
+    targets: &Targets,
+    plan: &Plan,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<Docker> {
+    progress.step("looking for Docker");
+    let mut docker = stop
+        .or(Docker::find(root, state, targets, &plan.targets()))
+        .await?;
+    match stop.or(docker.prepare(progress)).await {
+        Ok(()) => Ok(docker),
+        Err(error) => {
+            if let Err(error) = docker.shutdown(false).await {
+                tracing::warn!(%error, "the containers could not be stopped");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Which runtime holds the newest metrics, for commands outside a session.
+fn remember_runtime(state: &State, name: &str) -> Result<()> {
+    std::fs::write(state.dir.join("last-runtime"), name).context("cannot write the state directory")
+}
+
+/// The command line that repeats the session.
+fn shell_command(args: &RunArgs, plan: &Plan, runtime: &str) -> String {
+    let scale = if (plan.phase_scale - 1.0).abs() < f64::EPSILON {
+        String::new()
+    } else {
+        format!("PHASE_SCALE={} ", plan.phase_scale)
+    };
+    format!(
+        "{scale}load-test/shared/run-sequential-throughput-tests.sh {} --runtime {runtime}",
+        args.plan.to_shell(plan.seed)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_the_arguments() {
+        assert!(list(None).is_empty());
+        assert!(list(Some("")).is_empty());
+        assert_eq!(list(Some("a, b,")), ["a", "b"]);
+        let args = PlanArgs {
+            mode: Some("full".into()),
+            targets: Some(String::new()),
+            payloads: Some("32k".into()),
+            scenario: "ingest".into(),
+            trials: 2,
+            seed: None,
+        };
+        assert_eq!(args.to_shell(7), "full '' 32k --trials 2 --seed 7");
+    }
+}

@@ -1,0 +1,134 @@
+//! Where a session runs: in containers, or as processes of this machine.
+
+use std::path::Path;
+
+use anyhow::Result;
+use metrics_db::{MetricsDbConfig, Probe};
+use serde_json::Value;
+
+use super::docker::Docker;
+use super::k6::{Generator, Job};
+use super::native::Native;
+use crate::targets::Target;
+use crate::validity::Allowance;
+use crate::verify::Endpoint;
+
+/// A started target.
+#[derive(Clone, Debug)]
+pub(crate) struct Started {
+    /// Where weir reaches it.
+    pub(crate) from_here: Endpoint,
+    /// Where the generator reaches it.
+    pub(crate) from_generator: Endpoint,
+    /// How it is sampled; none where it is not on this machine.
+    pub(crate) probe: Option<Probe>,
+}
+
+/// One of the two runtimes. Both offer the same.
+pub(crate) enum Backend {
+    /// `docker compose`.
+    Docker(Box<Docker>),
+    /// Child processes.
+    Native(Box<Native>),
+}
+
+macro_rules! both {
+    ($self:expr, $runtime:ident => $call:expr) => {
+        match $self {
+            Backend::Docker($runtime) => $call,
+            Backend::Native($runtime) => $call,
+        }
+    };
+}
+
+impl Backend {
+    /// `docker` or `native`, as the metrics database writes it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Docker(_) => "docker",
+            Self::Native(_) => "native",
+        }
+    }
+
+    /// Address of the application database from here.
+    pub(crate) fn application_url(&self) -> String {
+        both!(self, runtime => runtime.application_url())
+    }
+
+    /// The metrics database from here.
+    pub(crate) fn metrics_config(&self) -> MetricsDbConfig {
+        both!(self, runtime => runtime.metrics_config())
+    }
+
+    /// How the application database is sampled.
+    pub(crate) fn database_probe(&self) -> Option<Probe> {
+        both!(self, runtime => runtime.database_probe())
+    }
+
+    /// CPUs that each part may use.
+    pub(crate) fn allowance(&self) -> Allowance {
+        both!(self, runtime => runtime.allowance())
+    }
+
+    /// Versions, build ids and limits of what this runtime starts, for the fingerprint.
+    pub(crate) async fn describe(&self, targets: &[&Target]) -> Value {
+        both!(self, runtime => runtime.describe(targets).await)
+    }
+
+    /// Starts what samples the resources.
+    pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
+        both!(self, runtime => runtime.start_sidecar().await)
+    }
+
+    /// Stops every target, whoever started it.
+    pub(crate) async fn stop_targets(&mut self) -> Result<()> {
+        both!(self, runtime => runtime.stop_targets().await)
+    }
+
+    /// Starts a target that has no URL of its own.
+    pub(crate) async fn start_target(&mut self, target: &Target) -> Result<Started> {
+        both!(self, runtime => runtime.start_target(target).await)
+    }
+
+    /// An error where the started target has ended.
+    pub(crate) fn check_target(&mut self) -> Result<()> {
+        match self {
+            // A container that ends is noticed by its answers; asking the engine each second costs CPU.
+            Self::Docker(_) => Ok(()),
+            Self::Native(native) => native.check_target(),
+        }
+    }
+
+    /// Keeps the target's log.
+    pub(crate) async fn save_logs(&mut self, to: &Path) -> Result<()> {
+        both!(self, runtime => runtime.save_logs(to).await)
+    }
+
+    /// Starts k6.
+    pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
+        both!(self, runtime => runtime.start_generator(job).await)
+    }
+
+    /// How a started k6 is sampled.
+    pub(crate) fn generator_probe(&self, generator: &Generator) -> Probe {
+        match &generator.container {
+            Some(name) => Probe::Container { name: name.clone() },
+            None => Probe::Process {
+                pid: generator.process.pid(),
+            },
+        }
+    }
+
+    /// Stops a k6 that has not ended by itself.
+    pub(crate) async fn stop_generator(&mut self, generator: Generator) -> Result<()> {
+        both!(self, runtime => runtime.stop_generator(generator).await)
+    }
+
+    /// Stops all that this session started; with `keep` the databases stay.
+    pub(crate) async fn shutdown(self, keep: bool) -> Result<()> {
+        match self {
+            Self::Docker(docker) => docker.shutdown(keep).await,
+            Self::Native(native) => native.shutdown(keep).await,
+        }
+    }
+}

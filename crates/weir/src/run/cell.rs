@@ -1,0 +1,485 @@
+//! One cell of the matrix: stop all others, fresh database, start, healthy, verify, warm up, measure, audit,
+//! import, stop. Each step has a time limit; a failure ends the cell and not the session.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use metrics_db::{Audit, NewRun, RunStatus};
+use serde::Serialize;
+
+use super::RESULTS_DIR;
+use super::backend::Started;
+use super::k6::{Generator, Job};
+use super::measure;
+use super::session::{Session, timestamp};
+use crate::application_db::ApplicationDb;
+use crate::output::thousands;
+use crate::plan::Cell;
+use crate::summary::Summary;
+use crate::targets::{Grpc, Rest, Target};
+use crate::{audit, import, verify};
+
+const STOP_LIMIT: Duration = Duration::from_secs(90);
+const DATABASE_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_secs(240);
+const HEALTHY_LIMIT: Duration = Duration::from_secs(60);
+const VERIFY_LIMIT: Duration = Duration::from_secs(60);
+const WARM_UP_LIMIT: Duration = Duration::from_secs(180);
+const AUDIT_LIMIT: Duration = Duration::from_secs(900);
+const IMPORT_LIMIT: Duration = Duration::from_secs(60);
+
+/// A smoke run needs no warm service, only one that has been warmed up like any other.
+const SMOKE_WARM_UP: u32 = 20;
+
+/// How a cell ended.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// Place in the session, from 1.
+    pub(crate) order: u32,
+    /// Target's name.
+    pub(crate) target: String,
+    /// Payload's name.
+    pub(crate) payload: String,
+    /// From 1.
+    pub(crate) trial: u32,
+    /// Number of the run in the metrics database; none where not even that could be had.
+    pub(crate) run: Option<i64>,
+    /// How far it came.
+    pub(crate) status: RunStatus,
+    /// Why it did not complete.
+    pub(crate) error: Option<String>,
+    /// What was measured.
+    pub(crate) figures: Option<Figures>,
+}
+
+/// The figures of a measured cell that the user sees at once.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Figures {
+    /// True where the mode measures rates; false for smoke.
+    pub(crate) timed: bool,
+    /// Successful requests a second.
+    pub(crate) throughput_per_sec: f64,
+    /// Milliseconds, of successful requests.
+    pub(crate) p95_ms: Option<f64>,
+    /// Failed requests.
+    pub(crate) errors: i64,
+    /// What is in the database.
+    pub(crate) audit: Audit,
+    /// Why it takes part in no ranking; empty where it does.
+    pub(crate) invalid_reasons: Vec<String>,
+}
+
+/// What the steps of a cell share.
+pub(crate) struct Running<'a> {
+    pub(crate) cell: &'a Cell,
+    pub(crate) run: i64,
+    pub(crate) label: String,
+    /// Path of the results without extension.
+    pub(crate) results: PathBuf,
+}
+
+/// Runs a cell to its end, whatever that is.
+pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
+    let mut outcome = Outcome {
+        order: cell.order,
+        target: cell.target.name.clone(),
+        payload: cell.payload.clone(),
+        trial: cell.trial,
+        run: None,
+        status: RunStatus::Failed,
+        error: None,
+        figures: None,
+    };
+    session
+        .progress
+        .cell(&outcome.name(session.plan.cells.len()));
+    let context = match begin(session, cell).await {
+        Ok(context) => context,
+        Err(error) => {
+            outcome.error = Some(format!("could not be recorded: {error:#}"));
+            return outcome;
+        }
+    };
+    outcome.run = Some(context.run);
+
+    let mut generator = None;
+    let measured = steps(session, &context, &mut generator).await;
+    let stopped = session.stop.is_requested() && measured.is_err();
+    let mut duration = None;
+    match measured {
+        Ok((figures, seconds)) => {
+            duration = Some(seconds);
+            if figures.audit.passed {
+                outcome.status = RunStatus::Completed;
+            } else {
+                outcome.error = Some(audit::sentence(&figures.audit));
+            }
+            outcome.figures = Some(figures);
+        }
+        Err(_) if stopped => {
+            outcome.status = RunStatus::Aborted;
+            outcome.error = Some("stopped by the user".into());
+        }
+        Err(error) => outcome.error = Some(format!("{error:#}")),
+    }
+    if let Err(error) = clean_up(session, &context, generator, outcome.status).await {
+        let problem = format!("could not be stopped: {error:#}");
+        outcome.error = Some(
+            outcome
+                .error
+                .map_or(problem.clone(), |first| format!("{first}; {problem}")),
+        );
+        if outcome.status == RunStatus::Completed {
+            outcome.status = RunStatus::Failed;
+        }
+    }
+    let error = outcome.error.as_deref();
+    if let Err(problem) = session
+        .store
+        .finish_run(context.run, outcome.status, duration, error)
+        .await
+    {
+        session.progress.say(&format!(
+            "run {} could not be recorded: {problem}",
+            context.run
+        ));
+        outcome.status = RunStatus::Failed;
+    }
+    outcome
+}
+
+/// The row of the run, and the names of its files.
+async fn begin<'a>(session: &Session, cell: &'a Cell) -> Result<Running<'a>> {
+    let target = &cell.target;
+    let label = format!("{}-{:02}", session.id, cell.order);
+    let run = NewRun {
+        session_id: Some(session.id.clone()),
+        api_name: target.name.clone(),
+        scenario: target.scenario.clone(),
+        test_mode: session.plan.mode_name.clone(),
+        payload_size: cell.payload.clone(),
+        protocol: target.protocol.as_str().into(),
+        language: target.language.clone(),
+        framework: target.framework.clone(),
+        driver: "k6".into(),
+        run_label: label.clone(),
+        trial: i32::try_from(cell.trial)?,
+        run_order: i32::try_from(cell.order)?,
+        seed: i64::try_from(session.plan.seed)?,
+        phase_scale: session.plan.phase_scale,
+    };
+    let directory = session.root.join(RESULTS_DIR).join(&target.name);
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot create {}", directory.display()))?;
+    let file = format!(
+        "{}-{}-{}-{}",
+        target.name,
+        session.plan.mode_name,
+        cell.payload,
+        timestamp()?
+    );
+    let run = session.store.create_run(&run).await?;
+    Ok(Running {
+        cell,
+        run,
+        label,
+        results: directory.join(file),
+    })
+}
+
+/// A step under its name and time limit, given up as soon as the user stops the session.
+macro_rules! step {
+    ($session:expr, $name:literal, $limit:expr, $work:expr) => {{
+        $session.progress.step($name);
+        let stop = $session.stop.clone();
+        let limit: Duration = $limit;
+        match stop
+            .or(async { Ok(tokio::time::timeout(limit, $work).await) })
+            .await?
+        {
+            Ok(done) => done.context($name)?,
+            Err(_) => bail!("{}: not done within {} s", $name, limit.as_secs()),
+        }
+    }};
+}
+
+/// All steps but the last. A generator that has to be stopped is left in `generator`.
+async fn steps(
+    session: &mut Session,
+    context: &Running<'_>,
+    generator: &mut Option<Generator>,
+) -> Result<(Figures, f64)> {
+    let target = &context.cell.target;
+    step!(
+        session,
+        "stopping all others",
+        STOP_LIMIT,
+        session.backend.stop_targets()
+    );
+    let url = session.backend.application_url();
+    let database = step!(session, "emptying the database", DATABASE_LIMIT, async {
+        fresh(&url).await
+    });
+    let started = step!(session, "starting", START_LIMIT, start(session, target));
+    step!(
+        session,
+        "waiting until healthy",
+        HEALTHY_LIMIT + Duration::from_secs(5),
+        healthy(session, target, &started)
+    );
+    let findings = step!(
+        session,
+        "verifying the contract",
+        VERIFY_LIMIT,
+        verify::verify(target, &started.from_here, Some(&database))
+    );
+    verify::require_all(&findings)?;
+    step!(
+        session,
+        "warming up",
+        WARM_UP_LIMIT,
+        warm_up(session, context, &started, generator)
+    );
+    // What verification and warm-up have written goes too: each measurement begins with an empty table.
+    step!(
+        session,
+        "emptying the database",
+        DATABASE_LIMIT,
+        database.reset()
+    );
+    let before = database.counters().await?;
+
+    let limit = measure::limit(&session.plan);
+    let measured = step!(
+        session,
+        "measuring",
+        limit,
+        measure::run(session, context, &started, generator)
+    );
+    let summary = Summary::read(&measured.summary)?;
+    let audit = step!(
+        session,
+        "auditing the database",
+        AUDIT_LIMIT,
+        audit::audit(&database, &context.label, &summary.counts())
+    );
+    session.store.set_audit(context.run, &audit).await?;
+    let stats = database.stats_since(&before).await?;
+    session
+        .store
+        .set_database_stats(context.run, &stats)
+        .await?;
+
+    let facts = import::Facts {
+        timed: session.plan.mode.is_timed(),
+        boundaries: session.plan.mode.boundaries(session.plan.phase_scale),
+        allowance: session.backend.allowance(),
+        sampled: started.probe.is_some(),
+        debug_build: session.debug_build,
+        findings: &findings,
+        audit: Some(&audit),
+    };
+    let store = session.store.clone();
+    let imported = step!(
+        session,
+        "importing",
+        IMPORT_LIMIT,
+        import::import(&store, context.run, &summary, &facts)
+    );
+    let figures = Figures {
+        timed: facts.timed,
+        throughput_per_sec: imported.performance.throughput_per_sec,
+        p95_ms: imported.performance.latency.p95,
+        errors: imported.performance.failed_requests,
+        audit,
+        invalid_reasons: imported.invalid_reasons,
+    };
+    Ok((figures, summary.measured_seconds()))
+}
+
+async fn fresh(url: &str) -> Result<ApplicationDb> {
+    let database = ApplicationDb::connect(url).await?;
+    database.reset().await?;
+    Ok(database)
+}
+
+async fn start(session: &mut Session, target: &Target) -> Result<Started> {
+    if let Some((host, port)) = target.address()? {
+        let endpoint = verify::Endpoint { host, port };
+        return Ok(Started {
+            from_here: endpoint.clone(),
+            from_generator: endpoint,
+            probe: None,
+        });
+    }
+    session.backend.start_target(target).await
+}
+
+async fn healthy(session: &mut Session, target: &Target, started: &Started) -> Result<()> {
+    let backend = &mut session.backend;
+    verify::wait_healthy(target, &started.from_here, HEALTHY_LIMIT, || {
+        backend.check_target()
+    })
+    .await
+}
+
+async fn warm_up(
+    session: &mut Session,
+    context: &Running<'_>,
+    started: &Started,
+    generator: &mut Option<Generator>,
+) -> Result<()> {
+    let mut env = environment(session, context, started);
+    set(&mut env, "TEST_MODE", "warmup");
+    set(&mut env, "RUN_ID", &format!("{}-w", context.label));
+    if !session.plan.mode.is_timed() {
+        set(&mut env, "WARMUP_ITERATIONS", &SMOKE_WARM_UP.to_string());
+    }
+    let job = Job {
+        script: context.cell.target.script.clone(),
+        env,
+        summary: None,
+        log: context.results.with_extension("k6.log"),
+        paused: false,
+        name: format!("weir-k6-{}-w", context.label),
+    };
+    let running = generator.insert(session.backend.start_generator(&job).await?);
+    let status = running.process.wait().await?;
+    running.judge_exit(status)?;
+    *generator = None;
+    Ok(())
+}
+
+/// The environment of the k6 script for this cell.
+pub(crate) fn environment(
+    session: &Session,
+    context: &Running<'_>,
+    started: &Started,
+) -> Vec<(String, String)> {
+    let target = &context.cell.target;
+    let mut env = Vec::new();
+    set(&mut env, "TEST_MODE", &session.plan.mode_name);
+    set(&mut env, "TARGET", &target.name);
+    set(&mut env, "HOST", &started.from_generator.host);
+    set(&mut env, "PORT", &started.from_generator.port.to_string());
+    set(&mut env, "PAYLOAD_SIZE", &context.cell.payload);
+    set(&mut env, "SEED", &session.plan.seed.to_string());
+    set(&mut env, "RUN_ID", &context.label);
+    set(
+        &mut env,
+        "PHASE_SCALE",
+        &session.plan.phase_scale.to_string(),
+    );
+    if let Some(Rest { path, .. }) = &target.rest {
+        set(&mut env, "REST_PATH", path);
+    }
+    if let Some(Grpc {
+        service,
+        method,
+        proto,
+        reconnect,
+    }) = &target.grpc
+    {
+        set(&mut env, "GRPC_SERVICE", service);
+        set(&mut env, "GRPC_METHOD", method);
+        set(&mut env, "GRPC_PROTO", proto);
+        set(
+            &mut env,
+            "GRPC_RECONNECT",
+            if *reconnect { "1" } else { "0" },
+        );
+    }
+    env
+}
+
+fn set(env: &mut Vec<(String, String)>, name: &str, value: &str) {
+    env.retain(|(known, _)| known != name);
+    env.push((name.into(), value.into()));
+}
+
+/// Stops generator and target. The logs of a cell that did not complete are kept beside its results.
+async fn clean_up(
+    session: &mut Session,
+    context: &Running<'_>,
+    generator: Option<Generator>,
+    status: RunStatus,
+) -> Result<()> {
+    session.progress.step("stopping");
+    let generator_stopped = match generator {
+        Some(generator) => session.backend.stop_generator(generator).await,
+        None => Ok(()),
+    };
+    if status == RunStatus::Failed {
+        let log = context.results.with_extension("service.log");
+        if let Err(error) = session.backend.save_logs(&log).await {
+            tracing::warn!(%error, "the service's log could not be kept");
+        }
+    } else {
+        // k6 says the same in its summary.
+        let log = context.results.with_extension("k6.log");
+        if status == RunStatus::Completed && log.exists() {
+            fs::remove_file(&log)?;
+        }
+    }
+    session.backend.stop_targets().await?;
+    generator_stopped
+}
+
+impl Outcome {
+    fn name(&self, cells: usize) -> String {
+        let trial = if self.trial > 1 {
+            format!(" trial {}", self.trial)
+        } else {
+            String::new()
+        };
+        format!(
+            "[{}/{cells}] {} {}{trial}",
+            self.order, self.target, self.payload
+        )
+    }
+
+    /// The cell in a line.
+    pub(crate) fn line(&self, cells: usize) -> String {
+        let name = self.name(cells);
+        let figures = self.figures.as_ref().map(Figures::words);
+        match (self.status, figures, &self.error) {
+            (RunStatus::Completed, Some(figures), _) => format!("{name}: {figures}"),
+            (RunStatus::Aborted, _, _) => format!("{name}: ABORTED, stopped by the user"),
+            (_, Some(figures), Some(error)) => format!("{name}: FAILED, {error} ({figures})"),
+            (_, _, error) => format!("{name}: FAILED, {}", error.as_deref().unwrap_or("unknown")),
+        }
+    }
+}
+
+impl Figures {
+    fn words(&self) -> String {
+        let mut words = if self.timed {
+            format!("{} events/s", thousands(self.throughput_per_sec))
+        } else {
+            format!(
+                "{} events acknowledged, {} stored",
+                self.audit.acknowledged, self.audit.stored
+            )
+        };
+        if let Some(p95) = self.p95_ms {
+            words += &format!(", p95 {p95:.1} ms");
+        }
+        words += &format!(", {} errors", self.errors);
+        if self.timed {
+            words += &format!(
+                ", audit {}",
+                if self.audit.passed {
+                    "passed"
+                } else {
+                    "FAILED"
+                }
+            );
+        }
+        if let Some(first) = self.invalid_reasons.first() {
+            words += &format!("; not ranked: {first}");
+        }
+        words
+    }
+}

@@ -1,0 +1,389 @@
+//! The Docker runtime: the services of docker-compose.yml, k6 in a container of its own.
+//!
+//! - this file: starting, stopping, describing
+//! - `compose`: how `docker compose` is called, and what its file says
+
+mod compose;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use metrics_db::{MetricsDbConfig, Probe};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+pub(crate) use compose::Compose;
+
+use super::backend::Started;
+use super::k6::{Generator, Job};
+use super::progress::Progress;
+use crate::environment::cores;
+use crate::process::{Spawned, free_port, output_of};
+use crate::state::State;
+use crate::targets::{Target, Targets};
+use crate::validity::Allowance;
+use crate::verify::Endpoint;
+
+const APPLICATION: &str = "postgres-large";
+const METRICS: &str = "postgres-metrics";
+const GENERATOR: &str = "k6-throughput";
+const SIDECAR: &str = "stats-sidecar";
+
+/// k6's control interface inside its container.
+const API_PORT: u16 = 6565;
+
+const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
+const PULL_LIMIT: Duration = Duration::from_secs(20 * 60);
+const UP_LIMIT: Duration = Duration::from_secs(180);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// A session in containers.
+pub(crate) struct Docker {
+    compose: Compose,
+    state: State,
+    results: PathBuf,
+    /// Services of the targets of this session.
+    services: Vec<String>,
+    /// Services of all targets, also those that this session does not measure.
+    target_services: Vec<String>,
+    /// What was not running before and goes with the session.
+    started: Vec<&'static str>,
+    application_port: u16,
+    metrics_port: u16,
+    database_container: String,
+    target: Option<String>,
+}
+
+impl Docker {
+    /// Looks for an engine and reads the compose file; starts nothing.
+    pub(crate) async fn find(
+        root: &Path,
+        state: &State,
+        all: &Targets,
+        targets: &[&Target],
+    ) -> Result<Self> {
+        let compose = Compose::find(root, all).await?;
+        Ok(Self {
+            compose,
+            state: state.clone(),
+            results: root.join("load-test/results"),
+            services: compose_services(targets)?,
+            target_services: compose_services(&all.iter().collect::<Vec<_>>()).unwrap_or_default(),
+            started: Vec::new(),
+            application_port: 0,
+            metrics_port: 0,
+            database_container: String::new(),
+            target: None,
+        })
+    }
+
+    /// Has all images built or pulled and both databases running. An error says why that cannot be.
+    pub(crate) async fn prepare(&mut self, progress: &Progress) -> Result<()> {
+        progress.step("building the images (the first time: several minutes)");
+        build(&mut self.compose, &self.state, &self.services).await?;
+        progress.step("pulling images");
+        for service in [APPLICATION, METRICS, GENERATOR] {
+            pull(&self.compose, service).await?;
+        }
+        progress.step("starting the databases");
+        for service in [APPLICATION, METRICS] {
+            if self.compose.container(service).await.is_none() {
+                self.started.push(service);
+                self.compose.avoid_taken_ports(service)?;
+            }
+        }
+        self.compose
+            .run(
+                &["up", "-d", "--no-build", "--wait", APPLICATION, METRICS],
+                UP_LIMIT,
+            )
+            .await
+            .context("the databases did not start")?;
+        self.application_port = self.compose.published(APPLICATION, 5432).await?;
+        self.metrics_port = self.compose.published(METRICS, 5432).await?;
+        self.database_container = self
+            .compose
+            .container(APPLICATION)
+            .await
+            .with_context(|| format!("{APPLICATION} is not running"))?;
+        Ok(())
+    }
+
+    pub(crate) fn application_url(&self) -> String {
+        let password = password();
+        format!(
+            "postgresql://postgres:{password}@127.0.0.1:{}/car_entities",
+            self.application_port
+        )
+    }
+
+    pub(crate) fn metrics_config(&self) -> MetricsDbConfig {
+        MetricsDbConfig {
+            host: "127.0.0.1".into(),
+            port: self.metrics_port,
+            password: password(),
+            ..MetricsDbConfig::default()
+        }
+    }
+
+    pub(crate) fn database_probe(&self) -> Option<Probe> {
+        Some(Probe::Container {
+            name: self.database_container.clone(),
+        })
+    }
+
+    pub(crate) fn allowance(&self) -> Allowance {
+        let all = cores() as f64;
+        let of = |service| {
+            self.compose
+                .cpus(service)
+                .map_or(all, |quota| quota.min(all))
+        };
+        Allowance {
+            generator: of(GENERATOR),
+            database: of(APPLICATION),
+            host: all,
+        }
+    }
+
+    pub(crate) async fn describe(&self, targets: &[&Target]) -> Value {
+        let mut builds = serde_json::Map::new();
+        for target in targets {
+            let Some(compose) = &target.compose else {
+                continue;
+            };
+            let image = self.compose.image_id(&compose.service).await;
+            let limits = self.compose.limits(&compose.service);
+            let build = json!({ "image": image, "pool_size": target.pool_size, "limits": limits });
+            builds.insert(target.name.clone(), build);
+        }
+        let version = ["version", "--format", "{{.Server.Version}}"];
+        json!({
+            "docker": output_of("docker", &version, Duration::from_secs(10)).await,
+            "k6": self.compose.image(GENERATOR),
+            "postgres_image": self.compose.image(APPLICATION),
+            "limits": {
+                "database": self.compose.limits(APPLICATION),
+                "generator": self.compose.limits(GENERATOR),
+            },
+            "targets": builds,
+            "profile": "release",
+        })
+    }
+
+    pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
+        self.started.push(SIDECAR);
+        self.compose
+            .run(
+                &[
+                    "up",
+                    "-d",
+                    "--no-deps",
+                    "--no-build",
+                    "--force-recreate",
+                    SIDECAR,
+                ],
+                UP_LIMIT,
+            )
+            .await
+            .context("stats-sidecar did not start")?;
+        Ok(())
+    }
+
+    pub(crate) async fn stop_targets(&mut self) -> Result<()> {
+        let mut args = vec!["rm", "--stop", "--force"];
+        args.extend(self.target_services.iter().map(String::as_str));
+        self.compose
+            .run(&args, STOP_LIMIT)
+            .await
+            .context("the services did not stop")?;
+        self.target = None;
+        Ok(())
+    }
+
+    pub(crate) async fn start_target(&mut self, target: &Target) -> Result<Started> {
+        let compose = target.compose.as_ref().with_context(|| {
+            format!(
+                "target {} has no [target.compose]: it cannot be started in Docker",
+                target.name
+            )
+        })?;
+        let service = &compose.service;
+        let port = target.port.context("port is missing")?;
+        self.compose.set_service_environment(target);
+        self.compose.avoid_taken_ports(service)?;
+        self.target = Some(service.clone());
+        self.compose
+            .run(
+                &[
+                    "up",
+                    "-d",
+                    "--no-deps",
+                    "--no-build",
+                    "--force-recreate",
+                    service,
+                ],
+                UP_LIMIT,
+            )
+            .await
+            .with_context(|| format!("{service} did not start"))?;
+        let container = self
+            .compose
+            .container(service)
+            .await
+            .with_context(|| format!("{service} is not running"))?;
+        Ok(Started {
+            from_here: Endpoint::local(self.compose.published(service, port).await?),
+            from_generator: Endpoint {
+                host: service.clone(),
+                port,
+            },
+            probe: Some(Probe::Container { name: container }),
+        })
+    }
+
+    pub(crate) async fn save_logs(&mut self, to: &Path) -> Result<()> {
+        let Some(service) = &self.target else {
+            return Ok(());
+        };
+        let text = self
+            .compose
+            .run(
+                &["logs", "--no-color", "--no-log-prefix", service],
+                STOP_LIMIT,
+            )
+            .await?;
+        fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
+    }
+
+    pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
+        let api_port = free_port(None)?;
+        let mut args: Vec<String> = ["run", "--rm", "--no-deps", "-T", "--name", &job.name]
+            .map(Into::into)
+            .into();
+        args.extend(["-p".into(), format!("127.0.0.1:{api_port}:{API_PORT}")]);
+        let summary = job
+            .summary
+            .as_ref()
+            .map(|path| self.inside(path))
+            .transpose()?;
+        let summary = summary.map(|path| ("SUMMARY_PATH".to_owned(), path));
+        for (name, value) in job.env.iter().chain(&summary) {
+            args.extend(["-e".into(), format!("{name}={value}")]);
+        }
+        args.push(GENERATOR.into());
+        args.extend(super::k6::arguments(job, &format!("0.0.0.0:{API_PORT}")));
+        args.push(format!("/k6/scripts/{}", job.script));
+        let process = Spawned::start("k6", self.compose.command(&args), &job.log)?;
+        Ok(Generator {
+            process,
+            api_port,
+            container: Some(job.name.clone()),
+        })
+    }
+
+    /// A path of the results directory as the k6 container sees it.
+    fn inside(&self, path: &Path) -> Result<String> {
+        let below = path
+            .strip_prefix(&self.results)
+            .context("the summary must lie in the results directory")?;
+        Ok(format!("/results/{}", below.display()))
+    }
+
+    pub(crate) async fn stop_generator(&mut self, generator: Generator) -> Result<()> {
+        if let Some(name) = &generator.container {
+            remove_container(name).await?;
+        }
+        generator.process.stop(Duration::from_secs(10)).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn shutdown(mut self, keep: bool) -> Result<()> {
+        self.stop_targets().await?;
+        let services: Vec<&str> = self
+            .started
+            .iter()
+            .copied()
+            .filter(|s| !keep || *s == SIDECAR)
+            .collect();
+        for service in services {
+            self.compose.run(&["stop", service], STOP_LIMIT).await?;
+        }
+        tracing::debug!(state = %self.state.dir.display(), "containers stopped");
+        Ok(())
+    }
+}
+
+/// What the containers' databases were made with.
+fn password() -> String {
+    std::env::var("POSTGRES_PASSWORD").unwrap_or_else(|_| "password".into())
+}
+
+fn compose_services(targets: &[&Target]) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for target in targets.iter().filter(|t| !t.is_external()) {
+        let Some(compose) = &target.compose else {
+            continue;
+        };
+        if !all.contains(&compose.service) {
+            all.push(compose.service.clone());
+        }
+    }
+    ensure!(
+        !all.is_empty() || targets.iter().all(|t| t.is_external()),
+        "none of the targets has a [target.compose]"
+    );
+    Ok(all)
+}
+
+/// Builds the images; once more on the host's network where the build's own reaches no registry.
+async fn build(compose: &mut Compose, state: &State, services: &[String]) -> Result<()> {
+    let mut args: Vec<String> = vec!["build".into()];
+    args.extend(services.iter().cloned());
+    args.push(SIDECAR.into());
+    let first = compose
+        .run_logged(&args, &state.log("docker-build"), BUILD_LIMIT)
+        .await;
+    let Err(error) = first else { return Ok(()) };
+    if std::env::var_os("BUILD_NETWORK").is_some() {
+        return Err(error);
+    }
+    compose.set("BUILD_NETWORK", "host");
+    let log = state.log("docker-build-host-network");
+    compose
+        .run_logged(&args, &log, BUILD_LIMIT)
+        .await
+        .context("the images could not be built")
+}
+
+async fn pull(compose: &Compose, service: &str) -> Result<()> {
+    let image = compose
+        .image(service)
+        .with_context(|| format!("{service} names no image"))?;
+    if compose.image_id(service).await.is_some() {
+        return Ok(());
+    }
+    let pulled = output_of("docker", &["pull", "--quiet", &image], PULL_LIMIT).await;
+    ensure!(
+        pulled.is_some(),
+        "the image {image} is not here and cannot be pulled"
+    );
+    Ok(())
+}
+
+async fn remove_container(name: &str) -> Result<()> {
+    let mut command = Command::new("docker");
+    command
+        .args(["rm", "--force", name])
+        .stdout(std::process::Stdio::null());
+    command
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true);
+    // It may be gone already, which is what is wanted.
+    tokio::time::timeout(STOP_LIMIT, command.status())
+        .await
+        .with_context(|| format!("container {name} could not be removed"))??;
+    Ok(())
+}

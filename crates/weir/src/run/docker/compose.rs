@@ -1,0 +1,347 @@
+//! `docker compose` as a command, and the file that it reads.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::process::{free_port, is_free, output_of, tail};
+use crate::targets::{Target, Targets};
+
+const QUICK: Duration = Duration::from_secs(20);
+
+/// How compose is called for this checkout.
+#[derive(Clone, Debug)]
+pub(crate) struct Compose {
+    root: PathBuf,
+    /// The command, e.g. `docker compose --profile k6-test ...`.
+    words: Vec<String>,
+    env: Vec<(String, String)>,
+    /// What `config --format json` answers.
+    config: Value,
+    /// The file itself, for the names of its variables.
+    text: String,
+}
+
+impl Compose {
+    /// Finds an engine and a compose command that can read the file of this checkout.
+    pub(crate) async fn find(root: &Path, targets: &Targets) -> Result<Self> {
+        let version = output_of(
+            "docker",
+            &["version", "--format", "{{.Server.Version}}"],
+            QUICK,
+        )
+        .await;
+        ensure!(version.is_some(), "no Docker engine answers");
+        let file = root.join("docker-compose.yml");
+        let text = std::fs::read_to_string(&file).with_context(|| format!("{}", file.display()))?;
+        let mut words = command_words().await?;
+        let mut profiles: Vec<&str> = targets
+            .iter()
+            .filter_map(|t| Some(t.compose.as_ref()?.profile.as_str()))
+            .collect();
+        profiles.push("k6-test");
+        profiles.sort_unstable();
+        profiles.dedup();
+        for profile in profiles {
+            words.extend(["--profile".to_owned(), profile.to_owned()]);
+        }
+        let mut compose = Self {
+            root: root.into(),
+            words,
+            env: environment(root).await,
+            config: Value::Null,
+            text,
+        };
+        let config = compose.run(&["config", "--format", "json"], QUICK).await?;
+        compose.config = serde_json::from_str(&config).context("docker compose config")?;
+        Ok(compose)
+    }
+
+    /// Sets a variable for all further calls.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.into(), value.into()));
+    }
+
+    /// The command with these arguments, not started.
+    pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(&self.words[0]);
+        command
+            .args(&self.words[1..])
+            .args(args)
+            .current_dir(&self.root);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs it and answers its standard output; the error holds the last lines of its standard error.
+    pub(crate) async fn run(&self, args: &[&str], limit: Duration) -> Result<String> {
+        let what = format!("docker compose {}", args.join(" "));
+        let mut command = self.command(args);
+        // A group of its own: Ctrl-C is for weir, which then stops the containers in order.
+        command
+            .stdin(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true);
+        let output = tokio::time::timeout(limit, command.output())
+            .await
+            .with_context(|| format!("{what}: not done within {} s", limit.as_secs()))?
+            .with_context(|| what.clone())?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+            bail!(
+                "{what} failed:\n{}",
+                lines[lines.len().saturating_sub(6)..].join("\n")
+            );
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Stops a service without waiting for it: for a place that cannot wait.
+    pub(crate) fn stop_in_background(&self, service: &str) {
+        let mut command = self.command(&["stop", service]).into_std();
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        if let Err(error) = command.spawn() {
+            tracing::warn!(service, %error, "the service could not be stopped");
+        }
+    }
+
+    /// Runs something long with its output in a file.
+    pub(crate) async fn run_logged(
+        &self,
+        args: &[String],
+        log: &Path,
+        limit: Duration,
+    ) -> Result<()> {
+        if let Some(directory) = log.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let out = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let mut command = self.command(args);
+        command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .process_group(0)
+            .kill_on_drop(true);
+        let what = format!("docker compose {}", args.join(" "));
+        let status = tokio::time::timeout(limit, command.status())
+            .await
+            .with_context(|| format!("{what}: not done within {} min", limit.as_secs() / 60))??;
+        ensure!(
+            status.success(),
+            "{what} failed; its log {} says:\n{}",
+            log.display(),
+            tail(log, 6)
+        );
+        Ok(())
+    }
+
+    /// Id of the running container of a service.
+    pub(crate) async fn container(&self, service: &str) -> Option<String> {
+        let text = self
+            .run(&["ps", "--status", "running", "-q", service], QUICK)
+            .await
+            .ok()?;
+        text.lines()
+            .next()
+            .map(str::to_owned)
+            .filter(|id| !id.is_empty())
+    }
+
+    /// Port of this machine behind which a container's port is.
+    pub(crate) async fn published(&self, service: &str, port: u16) -> Result<u16> {
+        let text = self
+            .run(&["port", service, &port.to_string()], QUICK)
+            .await?;
+        text.trim()
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok())
+            .with_context(|| format!("{service} does not publish port {port}"))
+    }
+
+    /// Moves the published ports of a service that is not running off those that somebody else has.
+    pub(crate) fn avoid_taken_ports(&mut self, service: &str) -> Result<()> {
+        let ports = self.config["services"][service]["ports"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        for port in ports {
+            let published = &port["published"];
+            let number = published
+                .as_u64()
+                .or_else(|| published.as_str()?.parse().ok());
+            let Some(number) = number.and_then(|n| u16::try_from(n).ok()) else {
+                continue;
+            };
+            let Some(variable) = self.port_variable(number) else {
+                continue;
+            };
+            let set_before = self.env.iter().find(|(name, _)| *name == variable);
+            let wanted = set_before
+                .and_then(|(_, value)| value.parse().ok())
+                .unwrap_or(number);
+            if !is_free(wanted) {
+                let other = free_port(None)?;
+                self.set(&variable, &other.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// The variable by which the file sets a published port, e.g. `METRICS_PORT` of `${METRICS_PORT:-5433}:5432`.
+    fn port_variable(&self, published: u16) -> Option<String> {
+        let default = format!(":-{published}}}:");
+        let set =
+            |name: &str| std::env::var(name).is_ok_and(|value| value == published.to_string());
+        if let Some(end) = self.text.find(&default) {
+            let start = self.text[..end].rfind("${")? + 2;
+            return Some(self.text[start..end].to_owned());
+        }
+        // The caller has set the variable, so that the file's default is another number.
+        self.text
+            .split("${")
+            .filter_map(|part| part.split_once(":-").map(|(name, _)| name))
+            .find(|name| name.ends_with("_PORT") && set(name))
+            .map(str::to_owned)
+    }
+
+    /// What the lab sets for a target, where the caller has not: the file passes these on.
+    pub(crate) fn set_service_environment(&mut self, target: &Target) {
+        let mut wanted: Vec<(String, String)> = target
+            .native
+            .iter()
+            .flat_map(|native| native.env.clone())
+            .filter(|(name, _)| !name.ends_with("_PORT"))
+            .collect();
+        if let Some(size) = target.pool_size {
+            wanted.push(("DATABASE_POOL_SIZE".into(), size.to_string()));
+        }
+        for (name, value) in wanted {
+            if std::env::var_os(&name).is_none() || name == "DATABASE_POOL_SIZE" {
+                self.set(&name, &value);
+            }
+        }
+    }
+
+    /// Name of a service's image.
+    pub(crate) fn image(&self, service: &str) -> Option<String> {
+        let project = self.config["name"].as_str()?;
+        match self.config["services"][service]["image"].as_str() {
+            Some(image) => Some(image.to_owned()),
+            None => Some(format!("{project}-{service}")),
+        }
+    }
+
+    /// Id of that image, where it is here.
+    pub(crate) async fn image_id(&self, service: &str) -> Option<String> {
+        let image = self.image(service)?;
+        output_of(
+            "docker",
+            &["image", "inspect", "--format", "{{.Id}}", &image],
+            QUICK,
+        )
+        .await
+    }
+
+    /// CPUs that the file grants a service.
+    pub(crate) fn cpus(&self, service: &str) -> Option<f64> {
+        let of = |key: &str| number(&self.config["services"][service][key]);
+        Some(of("cpu_quota")? / of("cpu_period").unwrap_or(100_000.0))
+    }
+
+    /// CPU and memory limits of a service, as the fingerprint holds them.
+    pub(crate) fn limits(&self, service: &str) -> Value {
+        let memory = &self.config["services"][service]["deploy"]["resources"]["limits"]["memory"];
+        serde_json::json!({ "cpus": self.cpus(service), "memory_bytes": memory })
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// `WEIR_COMPOSE`, or the first of `docker compose` and `docker-compose` that answers.
+async fn command_words() -> Result<Vec<String>> {
+    if let Ok(named) = std::env::var("WEIR_COMPOSE") {
+        let words: Vec<String> = named.split_whitespace().map(str::to_owned).collect();
+        ensure!(!words.is_empty(), "WEIR_COMPOSE is empty");
+        return Ok(words);
+    }
+    if output_of("docker", &["compose", "version", "--short"], QUICK)
+        .await
+        .is_some()
+    {
+        return Ok(vec!["docker".into(), "compose".into()]);
+    }
+    let standalone = output_of("docker-compose", &["version", "--short"], QUICK).await;
+    // Version 1 knows neither profiles of services named on the command line nor --wait.
+    if standalone.is_some_and(|version| !version.starts_with('1')) {
+        return Ok(vec!["docker-compose".into()]);
+    }
+    bail!("docker compose (v2 or later) is not installed")
+}
+
+/// What the file takes from the lab.
+async fn environment(root: &Path) -> Vec<(String, String)> {
+    let user = format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid());
+    let mut env = vec![("BUILDKIT_PROGRESS".to_owned(), "plain".to_owned())];
+    let mut unless_set = |name: &str, value: Option<String>| {
+        if let Some(value) = value
+            && std::env::var_os(name).is_none()
+        {
+            env.push((name.to_owned(), value));
+        }
+    };
+    unless_set("LAB_USER", Some(user));
+    let socket = std::env::var("DOCKER_SOCKET").unwrap_or_else(|_| "/var/run/docker.sock".into());
+    let group = std::fs::metadata(socket)
+        .ok()
+        .map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
+    unless_set("DOCKER_GID", group.map(|gid| gid.to_string()));
+    unless_set("GIT_COMMIT", crate::environment::git_commit(root).await);
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compose(text: &str) -> Compose {
+        let config = serde_json::json!({ "name": "weir", "services": {
+            "db": { "image": "postgres:18", "cpu_quota": "400000", "cpu_period": "100000",
+                    "ports": [{ "published": "5432", "target": 5432 }] },
+            "api": { "build": {} } } });
+        Compose {
+            root: "/".into(),
+            words: vec!["docker".into()],
+            env: vec![],
+            config,
+            text: text.into(),
+        }
+    }
+
+    #[test]
+    fn names_limits_and_images_come_from_the_file() {
+        let compose = compose("ports: [\"${BIND:-127.0.0.1}:${POSTGRES_PORT:-5432}:5432\"]");
+        assert_eq!(
+            compose.port_variable(5432).as_deref(),
+            Some("POSTGRES_PORT")
+        );
+        assert_eq!(compose.port_variable(9999), None);
+        assert_eq!(compose.image("db").as_deref(), Some("postgres:18"));
+        assert_eq!(compose.image("api").as_deref(), Some("weir-api"));
+        assert_eq!(compose.cpus("db"), Some(4.0));
+        assert_eq!(compose.cpus("api"), None);
+    }
+}

@@ -1,0 +1,236 @@
+//! One run of k6: started paused, let go at an exact moment, watched through its control interface.
+//!
+//! k6 prepares its virtual users and then waits (`--paused`). weir tells stats-sidecar when the first phase
+//! will begin and resumes k6 at that moment, so that the CPU counters can be read exactly at the boundaries.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use super::progress::Load;
+use crate::http::request;
+use crate::modes::Mode;
+use crate::process::{Spawned, tail};
+use crate::summary::latency_metric;
+use crate::targets::Protocol;
+
+/// k6's exit status where a threshold was crossed: the run itself went well.
+const THRESHOLDS_CROSSED: i32 = 99;
+
+/// `PausedBeforeRun` of k6's execution status: all virtual users are ready.
+const PAUSED_BEFORE_RUN: i64 = 4;
+
+/// k6 answers its control interface late when it has no CPU left.
+const API_LIMIT: Duration = Duration::from_secs(5);
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// Script below `load-test/k6/`.
+    pub(crate) script: String,
+    /// Environment of the script.
+    pub(crate) env: Vec<(String, String)>,
+    /// Where the script writes its summary, a path on this machine; none: nowhere.
+    pub(crate) summary: Option<PathBuf>,
+    /// Where k6's own output goes.
+    pub(crate) log: PathBuf,
+    /// Wait for [`Generator::resume`] before the first phase.
+    pub(crate) paused: bool,
+    /// Unique among what runs at a time.
+    pub(crate) name: String,
+}
+
+/// A started k6.
+#[derive(Debug)]
+pub(crate) struct Generator {
+    /// The process, or the client of its container.
+    pub(crate) process: Spawned,
+    /// Port of its control interface on this machine.
+    pub(crate) api_port: u16,
+    /// Name of its container, in Docker.
+    pub(crate) container: Option<String>,
+}
+
+/// What to ask k6 for while it runs.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    /// How the target is spoken to.
+    pub(crate) protocol: Protocol,
+    /// Its phases.
+    pub(crate) mode: &'a Mode,
+    /// `PHASE_SCALE`.
+    pub(crate) scale: f64,
+    started: Instant,
+    last: Option<(Instant, f64)>,
+    p95: Option<f64>,
+    next_p95: Instant,
+}
+
+/// k6's arguments before the script.
+pub(crate) fn arguments(job: &Job, api: &str) -> Vec<String> {
+    let mut all: Vec<String> = [
+        "run",
+        "--quiet",
+        "--no-color",
+        "--no-usage-report",
+        "--address",
+        api,
+    ]
+    .map(Into::into)
+    .into();
+    if job.paused {
+        all.push("--paused".into());
+    }
+    all
+}
+
+impl Generator {
+    /// Waits until all virtual users are ready.
+    pub(crate) async fn wait_paused(&mut self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            self.process.check_alive()?;
+            if let Ok(status) = self.status().await
+                && status["data"]["attributes"]["status"].as_i64() == Some(PAUSED_BEFORE_RUN)
+            {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "k6 did not prepare its virtual users within {} s; its log says:\n{}",
+                limit.as_secs(),
+                tail(self.process.log(), 5)
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Lets the first phase begin.
+    pub(crate) async fn resume(&self) -> Result<()> {
+        let body = r#"{"data":{"type":"status","id":"default","attributes":{"paused":false}}}"#;
+        let body = Some(Bytes::from_static(body.as_bytes()));
+        let (status, answer) = request(
+            "127.0.0.1",
+            self.api_port,
+            Method::PATCH,
+            "/v1/status",
+            body,
+            API_LIMIT,
+        )
+        .await?;
+        ensure!(
+            status.is_success(),
+            "k6 refused to begin: {status} {}",
+            String::from_utf8_lossy(&answer)
+        );
+        Ok(())
+    }
+
+    /// An error where k6 ended in a way that leaves no usable summary.
+    pub(crate) fn judge_exit(&self, status: ExitStatus) -> Result<()> {
+        if status.success() || status.code() == Some(THRESHOLDS_CROSSED) {
+            return Ok(());
+        }
+        bail!(
+            "k6 failed ({status}); its log {} says:\n{}",
+            self.process.log().display(),
+            tail(self.process.log(), 5)
+        )
+    }
+
+    async fn status(&self) -> Result<Value> {
+        self.get("/v1/status").await
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        let (status, body) = request(
+            "127.0.0.1",
+            self.api_port,
+            Method::GET,
+            path,
+            None,
+            API_LIMIT,
+        )
+        .await?;
+        ensure!(status.is_success(), "{path}: {status}");
+        serde_json::from_slice(&body).with_context(|| format!("{path}: no JSON"))
+    }
+
+    async fn sample(&self, metric: &str, key: &str) -> Result<f64> {
+        // Submetrics have braces and colons in their names.
+        let id: String = metric
+            .chars()
+            .map(|c| match c {
+                '{' => "%7B".into(),
+                '}' => "%7D".into(),
+                ':' => "%3A".into(),
+                ',' => "%2C".into(),
+                other => other.to_string(),
+            })
+            .collect();
+        let answer = self.get(&format!("/v1/metrics/{id}")).await?;
+        answer["data"]["attributes"]["sample"][key]
+            .as_f64()
+            .with_context(|| format!("{metric} has no {key}"))
+    }
+}
+
+impl<'a> Watch<'a> {
+    /// A watch over a run that begins now.
+    pub(crate) fn new(protocol: Protocol, mode: &'a Mode, scale: f64) -> Self {
+        let now = Instant::now();
+        Self {
+            protocol,
+            mode,
+            scale,
+            started: now,
+            last: None,
+            p95: None,
+            next_p95: now,
+        }
+    }
+
+    /// Asks for the figures of the moment; none while k6 has none yet.
+    ///
+    /// A counter costs k6 nothing to answer. A percentile costs it a sort of all its samples, so it is asked
+    /// for so seldom that it takes at most a hundredth of the time.
+    pub(crate) async fn look(&mut self, generator: &Generator) -> Option<Load> {
+        let status = generator.status().await.ok()?;
+        let vus = status["data"]["attributes"]["vus"].as_u64().unwrap_or(0);
+        let acknowledged = generator
+            .sample("events_acknowledged", "count")
+            .await
+            .unwrap_or(0.0);
+        let errors = generator
+            .sample("events_failed_total", "count")
+            .await
+            .unwrap_or(0.0);
+
+        let now = Instant::now();
+        let rate = match self.last.replace((now, acknowledged)) {
+            Some((then, before)) => {
+                (acknowledged - before).max(0.0) / now.duration_since(then).as_secs_f64().max(0.001)
+            }
+            None => acknowledged / now.duration_since(self.started).as_secs_f64().max(0.001),
+        };
+        let elapsed = now.duration_since(self.started).as_secs_f64();
+        let (number, phase) = self.mode.phase_at(elapsed, self.scale);
+        if now >= self.next_p95 {
+            let metric = latency_metric(self.protocol, &format!("phase_{number}"));
+            self.p95 = generator.sample(&metric, "p(95)").await.ok();
+            self.next_p95 = Instant::now() + (now.elapsed() * 100).max(Duration::from_secs(2));
+        }
+        Some(Load {
+            phase: format!("phase {number}/{} {}", self.mode.phases.len(), phase.name),
+            vus,
+            rate,
+            p95_ms: self.p95,
+            errors: errors as u64,
+        })
+    }
+}

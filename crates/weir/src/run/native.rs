@@ -1,0 +1,262 @@
+//! The native runtime: the services, k6 and two PostgreSQL servers as child processes.
+//!
+//! - this file: starting, stopping, describing
+//! - `build`: where the binaries are, and how they come to be there
+//! - `leftovers`: processes that a killed session left behind
+
+mod build;
+mod leftovers;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use metrics_db::{MetricsDbConfig, Probe};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+pub(crate) use build::Binaries;
+
+use super::backend::Started;
+use super::k6::{Generator, Job};
+use super::progress::Progress;
+use crate::cluster::{Cluster, Spec};
+use crate::environment::{cores, file_sha256};
+use crate::process::{Spawned, free_port};
+use crate::state::State;
+use crate::targets::Target;
+use crate::tools::Tools;
+use crate::validity::Allowance;
+use crate::verify::Endpoint;
+
+/// A service drains what it has accepted within its own grace of ten seconds.
+const STOP_GRACE: Duration = Duration::from_secs(15);
+
+/// A native session.
+pub(crate) struct Native {
+    root: PathBuf,
+    state: State,
+    tools: Tools,
+    binaries: Binaries,
+    application: Cluster,
+    /// None where `DB_HOST` names a metrics database elsewhere.
+    metrics_cluster: Option<Cluster>,
+    metrics: MetricsDbConfig,
+    sidecar: Option<Spawned>,
+    target: Option<Spawned>,
+}
+
+impl Native {
+    /// Builds and fetches what is missing, and starts both databases. The caller holds the state's lock.
+    pub(crate) async fn start(
+        root: &Path,
+        state: &State,
+        targets: &[&Target],
+        metrics: &MetricsDbConfig,
+        progress: &Progress,
+    ) -> Result<Self> {
+        progress.step("setting up k6 and PostgreSQL");
+        let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
+        progress.step("building the services (the first time: several minutes)");
+        let binaries = Binaries::build(root, state, targets).await?;
+        progress.step("starting the databases");
+        leftovers::stop_all(state).await?;
+        let application = Cluster::start(state, &tools.pg_bin, &Spec::application(root))
+            .await
+            .context("postgres-large")?;
+        let elsewhere = std::env::var_os("DB_HOST").is_some();
+        let (metrics_cluster, metrics) = if elsewhere {
+            (None, metrics.clone())
+        } else {
+            let cluster = Cluster::start(state, &tools.pg_bin, &Spec::metrics())
+                .await
+                .context("postgres-metrics")?;
+            let config = cluster.metrics_config();
+            (Some(cluster), config)
+        };
+        Ok(Self {
+            root: root.into(),
+            state: state.clone(),
+            tools,
+            binaries,
+            application,
+            metrics_cluster,
+            metrics,
+            sidecar: None,
+            target: None,
+        })
+    }
+
+    /// True where the services are debug builds, whose figures mean nothing.
+    pub(crate) fn is_debug_build(&self) -> bool {
+        self.binaries.is_debug()
+    }
+
+    pub(crate) fn application_url(&self) -> String {
+        self.application.url()
+    }
+
+    pub(crate) fn metrics_config(&self) -> MetricsDbConfig {
+        self.metrics.clone()
+    }
+
+    pub(crate) fn database_probe(&self) -> Option<Probe> {
+        self.application.pid().map(|pid| Probe::Process { pid })
+    }
+
+    pub(crate) fn allowance(&self) -> Allowance {
+        let all = cores() as f64;
+        Allowance {
+            generator: all,
+            database: all,
+            host: all,
+        }
+    }
+
+    pub(crate) async fn describe(&self, targets: &[&Target]) -> Value {
+        let builds: serde_json::Map<String, Value> = targets
+            .iter()
+            .filter_map(|target| {
+                let path = self.binaries.path(&self.root, target.native.as_ref()?);
+                let build =
+                    json!({ "binary_sha256": file_sha256(&path), "pool_size": target.pool_size });
+                Some((target.name.clone(), build))
+            })
+            .collect();
+        json!({
+            "k6": self.tools.k6_version().await,
+            "targets": builds,
+            "profile": self.binaries.profile(),
+        })
+    }
+
+    pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
+        let mut command = Command::new(self.binaries.dir().join("stats-sidecar"));
+        command
+            .current_dir(&self.state.dir)
+            .env("DB_HOST", &self.metrics.host)
+            .env("DB_PORT", self.metrics.port.to_string())
+            .env("DB_NAME", &self.metrics.name)
+            .env("DB_USER", &self.metrics.user)
+            .env("DB_PASSWORD", &self.metrics.password)
+            .env("STATS_CSV_DIR", self.root.join(super::RESULTS_DIR))
+            .env("LOG_FORMAT", "text");
+        self.sidecar =
+            Some(self.spawn("stats-sidecar", command, &self.state.log("stats-sidecar"))?);
+        Ok(())
+    }
+
+    pub(crate) async fn stop_targets(&mut self) -> Result<()> {
+        if let Some(target) = self.target.take() {
+            target.stop(STOP_GRACE).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn start_target(&mut self, target: &Target) -> Result<Started> {
+        let native = target.native.as_ref().with_context(|| {
+            format!(
+                "target {} has no [target.native]: it cannot be started as a process",
+                target.name
+            )
+        })?;
+        let port = free_port(target.port)?;
+        let mut command = Command::new(self.binaries.path(&self.root, native));
+        command
+            .args(&native.args)
+            // Not the repository: a `.env` there would set what the lab has not chosen.
+            .current_dir(&self.state.dir)
+            .env("HOST", "127.0.0.1")
+            .env(&native.port_env, port.to_string())
+            .env("DATABASE_URL", self.application_url())
+            .env("LOG_FORMAT", "text");
+        if let Some(pool_size) = target.pool_size {
+            command.env("DATABASE_POOL_SIZE", pool_size.to_string());
+        }
+        for (name, value) in &native.env {
+            // What the caller has set on purpose goes before what the file proposes.
+            if std::env::var_os(name).is_none() {
+                command.env(name, value);
+            }
+        }
+        let log = self.state.log("target");
+        if log.exists() {
+            fs::remove_file(&log).with_context(|| format!("cannot remove {}", log.display()))?;
+        }
+        let process = self.spawn(&target.name, command, &log)?;
+        let probe = Probe::Process { pid: process.pid() };
+        self.target = Some(process);
+        let endpoint = Endpoint::local(port);
+        Ok(Started {
+            from_here: endpoint.clone(),
+            from_generator: endpoint,
+            probe: Some(probe),
+        })
+    }
+
+    pub(crate) fn check_target(&mut self) -> Result<()> {
+        self.target.as_mut().map_or(Ok(()), Spawned::check_alive)
+    }
+
+    pub(crate) async fn save_logs(&mut self, to: &Path) -> Result<()> {
+        let log = self.state.log("target");
+        if log.exists() {
+            fs::copy(&log, to).with_context(|| format!("cannot write {}", to.display()))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
+        let api_port = free_port(None)?;
+        let mut command = Command::new(&self.tools.k6);
+        command.args(super::k6::arguments(job, &format!("127.0.0.1:{api_port}")));
+        command.arg(self.root.join("load-test/k6").join(&job.script));
+        command.current_dir(&self.state.dir);
+        command
+            .env("PROTO_DIR", self.root.join("proto"))
+            .env("K6_NO_USAGE_REPORT", "true");
+        command.envs(job.env.iter().map(|(name, value)| (name, value)));
+        match &job.summary {
+            Some(path) => command.env("SUMMARY_PATH", path),
+            None => command.env_remove("SUMMARY_PATH"),
+        };
+        let process = self.spawn("k6", command, &job.log)?;
+        Ok(Generator {
+            process,
+            api_port,
+            container: None,
+        })
+    }
+
+    pub(crate) async fn stop_generator(&mut self, generator: Generator) -> Result<()> {
+        generator.process.stop(Duration::from_secs(10)).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn shutdown(mut self, keep: bool) -> Result<()> {
+        self.stop_targets().await?;
+        if let Some(sidecar) = self.sidecar.take() {
+            sidecar.stop(STOP_GRACE).await?;
+        }
+        leftovers::forget_all(&self.state)?;
+        if keep {
+            // The next session finds and stops them.
+            std::mem::forget(self.application);
+            std::mem::forget(self.metrics_cluster);
+            return Ok(());
+        }
+        self.application.stop().await?;
+        if let Some(cluster) = self.metrics_cluster {
+            cluster.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a process and notes it, so that the next session can stop it should this one be killed.
+    fn spawn(&self, name: &str, command: Command, log: &Path) -> Result<Spawned> {
+        let process = Spawned::start(name, command, log)?;
+        leftovers::record(&self.state, name, process.pid())?;
+        Ok(process)
+    }
+}

@@ -1,0 +1,212 @@
+//! A session: its row in the metrics database, its cells one after the other, its report.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use metrics_db::{NewSession, RunStatus, Store};
+use serde::Serialize;
+use serde_json::json;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::backend::Backend;
+use super::cell::{self, Outcome};
+use super::progress::Progress;
+use super::stop::Stop;
+use crate::application_db::ApplicationDb;
+use crate::environment;
+use crate::plan::Plan;
+use crate::report;
+
+/// A session that has begun.
+pub(crate) struct Session {
+    pub(crate) root: PathBuf,
+    pub(crate) id: String,
+    pub(crate) plan: Plan,
+    pub(crate) backend: Backend,
+    pub(crate) store: Store,
+    pub(crate) progress: Progress,
+    pub(crate) stop: Stop,
+    /// From here weir's own messages and those of the steps say where the results are.
+    pub(crate) debug_build: bool,
+}
+
+/// What a session leaves, for the user and for `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct SessionReport {
+    session: String,
+    runtime: &'static str,
+    cells: Vec<Outcome>,
+    /// Cells that the user's stop left out.
+    not_run: usize,
+    html: Option<PathBuf>,
+    markdown: Option<PathBuf>,
+    /// Why there is no report.
+    report_error: Option<String>,
+}
+
+impl Session {
+    /// Connects to the metrics database and records the session.
+    pub(crate) async fn begin(
+        root: &Path,
+        plan: Plan,
+        backend: Backend,
+        command: String,
+        progress: Progress,
+        stop: Stop,
+    ) -> Result<Self> {
+        progress.step("recording the session");
+        let prepared = prepare(root, &plan, &backend, command).await;
+        let (store, id) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                if let Err(stopping) = backend.shutdown(false).await {
+                    tracing::warn!(error = %stopping, "could not stop everything");
+                }
+                return Err(error);
+            }
+        };
+        let debug_build = matches!(&backend, Backend::Native(native) if native.is_debug_build());
+        Ok(Self {
+            root: root.into(),
+            id,
+            plan,
+            backend,
+            store,
+            progress,
+            stop,
+            debug_build,
+        })
+    }
+
+    /// Runs all cells, writes the report and stops what was started.
+    pub(crate) async fn run(mut self, keep: bool) -> Result<SessionReport> {
+        let cells = self.plan.cells.clone();
+        let mut outcomes = Vec::new();
+        if let Err(error) = self.backend.start_sidecar().await {
+            // Without it the runs are not valid, and their checks say so.
+            self.progress
+                .say(&format!("No resources are sampled: {error:#}"));
+        }
+        for (index, one) in cells.iter().enumerate() {
+            if self.stop.is_requested() {
+                break;
+            }
+            self.progress.left(self.plan.expected(cells.len() - index));
+            let outcome = cell::run(&mut self, one).await;
+            self.progress.say(&outcome.line(cells.len()));
+            outcomes.push(outcome);
+        }
+        self.progress.cell("");
+        self.progress.left(std::time::Duration::ZERO);
+        self.progress.step("writing the report");
+        self.store.finish_session(&self.id).await?;
+        let out_dir = self.root.join("load-test/results").join(&self.id);
+        let written = report::write(&self.store, &self.id, &out_dir).await;
+        let mut end = SessionReport {
+            not_run: cells.len() - outcomes.len(),
+            session: self.id,
+            runtime: self.backend.name(),
+            cells: outcomes,
+            html: None,
+            markdown: None,
+            report_error: None,
+        };
+        match written {
+            Ok(paths) => {
+                end.html = Some(paths.html);
+                end.markdown = Some(paths.markdown);
+            }
+            Err(error) => end.report_error = Some(format!("{error:#}")),
+        }
+        self.progress.step("stopping");
+        drop(self.store);
+        self.backend
+            .shutdown(keep)
+            .await
+            .context("could not stop everything that was started")?;
+        Ok(end)
+    }
+}
+
+/// The store with its schema, and the recorded session's id.
+async fn prepare(
+    root: &Path,
+    plan: &Plan,
+    backend: &Backend,
+    command: String,
+) -> Result<(Store, String)> {
+    let store = Store::connect(&backend.metrics_config()).await?;
+    store.migrate().await?;
+    store
+        .abort_running_runs("weir ended without finishing this run")
+        .await?;
+    let database = ApplicationDb::connect(&backend.application_url()).await?;
+    let environment = json!({
+        "runtime": backend.name(),
+        "machine": environment::machine().await,
+        "database": database.describe().await?,
+        "lab": backend.describe(&plan.targets()).await,
+    });
+    let session = NewSession {
+        id: session_id()?,
+        command,
+        seed: i64::try_from(plan.seed)?,
+        runtime: backend.name().into(),
+        git_commit: environment::git_commit(root).await,
+        fingerprint: environment::fingerprint(&environment),
+        environment,
+    };
+    store.create_session(&session).await?;
+    Ok((store, session.id))
+}
+
+/// UTC time and four random digits: sorts by time, unique among sessions of one second.
+pub(crate) fn session_id() -> Result<String> {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    Ok(format!("{}-{}", timestamp()?, &random[..4]))
+}
+
+/// Now, as file names hold it: `20261121T104205Z`.
+pub(crate) fn timestamp() -> Result<String> {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    Ok(OffsetDateTime::now_utc().format(format)?)
+}
+
+impl SessionReport {
+    /// True where every cell of the plan was measured and passed its audit, and the report is there.
+    pub(crate) fn all_passed(&self) -> bool {
+        self.not_run == 0
+            && self.report_error.is_none()
+            && self
+                .cells
+                .iter()
+                .all(|cell| cell.status == RunStatus::Completed)
+    }
+
+    /// The last lines of a session.
+    pub(crate) fn closing_words(&self) -> String {
+        let failed = self
+            .cells
+            .iter()
+            .filter(|c| c.status != RunStatus::Completed)
+            .count();
+        let mut words = match (failed, self.not_run) {
+            (0, 0) => format!("All {} runs completed.", self.cells.len()),
+            (_, 0) => format!("{failed} of {} runs did not complete.", self.cells.len()),
+            (_, left) => {
+                let done = self.cells.len() - failed;
+                format!("Stopped: {done} runs completed, {failed} did not, {left} were not begun.")
+            }
+        };
+        if let Some(error) = &self.report_error {
+            words += &format!("\nThe report could not be written: {error}");
+        }
+        for (name, path) in [("Report:  ", &self.html), ("Markdown:", &self.markdown)] {
+            if let Some(path) = path {
+                words += &format!("\n{name} {}", path.display());
+            }
+        }
+        words
+    }
+}

@@ -1,0 +1,295 @@
+//! What k6 leaves at the end of a run (`handleSummary`), as rows of the metrics database.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use metrics_db::{Latency, Performance, Phase};
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+use crate::targets::Protocol;
+
+/// The file, as far as the lab reads it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Summary {
+    /// The lab's own part.
+    pub weir: Header,
+    metrics: BTreeMap<String, Metric>,
+    state: State,
+}
+
+/// What the run was.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// Name of the mode.
+    pub mode: String,
+    /// Name of the payload.
+    pub payload: String,
+    /// The run label that every event carries.
+    pub run_id: String,
+    /// Of the generator; text where it does not fit a double.
+    #[serde(default)]
+    pub seed: serde_json::Value,
+    /// `PHASE_SCALE`.
+    pub phase_scale: f64,
+    /// When the first phase began, milliseconds since 1970.
+    #[serde(default)]
+    pub started_at_ms: Option<f64>,
+    /// How the target was spoken to.
+    pub protocol: Protocol,
+    /// Name of the target; `unnamed` where the caller gave none.
+    #[serde(default)]
+    pub target: String,
+    /// In order.
+    pub phases: Vec<PhaseHeader>,
+}
+
+/// One phase as it was planned.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhaseHeader {
+    /// From 1.
+    pub number: i32,
+    /// E.g. `baseline`.
+    pub name: String,
+    /// Virtual users.
+    pub vus: i32,
+    /// From the start of the first phase.
+    pub start_seconds: f64,
+    /// Its length; of a phase that iterations ended, the length of the run.
+    pub duration_seconds: f64,
+    /// Tag of its metrics.
+    pub scenario: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Metric {
+    #[serde(default)]
+    values: BTreeMap<String, Option<f64>>,
+    #[serde(default)]
+    thresholds: BTreeMap<String, Threshold>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Threshold {
+    ok: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct State {
+    test_run_duration_ms: f64,
+}
+
+/// Events of a run or of a phase, as the generator counted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests begun.
+    pub sent: i64,
+    /// Answered with success.
+    pub acknowledged: i64,
+    /// Answered with an error.
+    pub failed: i64,
+}
+
+impl Counts {
+    /// Sent and not acknowledged: an error, a time-out, or cut off by the end of the run.
+    pub fn in_doubt(&self) -> i64 {
+        self.sent - self.acknowledged
+    }
+
+    /// Share of the finished requests that failed.
+    fn error_rate(&self) -> f64 {
+        let finished = self.acknowledged + self.failed;
+        if finished == 0 {
+            0.0
+        } else {
+            self.failed as f64 / finished as f64
+        }
+    }
+}
+
+impl Summary {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&text)
+            .with_context(|| format!("{} is no summary of the lab's k6 scripts", path.display()))
+    }
+
+    /// Reads its text.
+    pub fn parse(text: &str) -> Result<Self> {
+        let summary: Self = serde_json::from_str(text)?;
+        ensure!(!summary.weir.phases.is_empty(), "weir.phases is empty");
+        Ok(summary)
+    }
+
+    /// Counts over the whole run.
+    pub fn counts(&self) -> Counts {
+        self.counts_of("")
+    }
+
+    fn counts_of(&self, tag: &str) -> Counts {
+        let count = |name: &str| self.value(&format!("{name}{tag}"), "count").unwrap_or(0.0) as i64;
+        Counts {
+            sent: count("events_sent"),
+            acknowledged: count("events_acknowledged"),
+            failed: count("events_failed_total"),
+        }
+    }
+
+    /// Length of the measured phases, seconds.
+    pub fn measured_seconds(&self) -> f64 {
+        let end = self
+            .weir
+            .phases
+            .iter()
+            .map(|p| p.start_seconds + p.duration_seconds)
+            .fold(0.0, f64::max);
+        if end > 0.0 {
+            end
+        } else {
+            self.state.test_run_duration_ms / 1000.0
+        }
+    }
+
+    /// Figures over the whole run.
+    pub fn performance(&self) -> Performance {
+        let counts = self.counts();
+        let seconds = self.measured_seconds();
+        Performance {
+            total_requests: counts.sent,
+            successful_requests: counts.acknowledged,
+            failed_requests: counts.failed,
+            dropped_iterations: self.value("dropped_iterations", "count").unwrap_or(0.0) as i64,
+            intended_per_sec: None,
+            throughput_per_sec: rate(counts.acknowledged, seconds),
+            error_rate: counts.error_rate(),
+            latency: self.overall_latency(),
+            bytes_sent: self.value("data_sent", "count").map(|n| n as i64),
+            bytes_received: self.value("data_received", "count").map(|n| n as i64),
+            histogram: None,
+        }
+    }
+
+    /// Figures of each phase, without what the sampled resources add.
+    pub fn phases(&self) -> Vec<Phase> {
+        self.weir
+            .phases
+            .iter()
+            .map(|header| self.phase(header))
+            .collect()
+    }
+
+    fn phase(&self, header: &PhaseHeader) -> Phase {
+        let tag = format!("{{scenario:{}}}", header.scenario);
+        let counts = self.counts_of(&tag);
+        let bytes = |name: &str| {
+            self.value(&format!("{name}{tag}"), "count")
+                .map(|n| n as i64)
+        };
+        Phase {
+            phase_number: header.number,
+            phase_name: header.name.clone(),
+            target_vus: header.vus,
+            started_at: self.started_at(header.start_seconds),
+            duration_seconds: header.duration_seconds,
+            total_requests: counts.sent,
+            successful_requests: counts.acknowledged,
+            failed_requests: counts.failed,
+            dropped_iterations: bytes("dropped_iterations").unwrap_or(0),
+            throughput_per_sec: rate(counts.acknowledged, header.duration_seconds),
+            error_rate: counts.error_rate(),
+            latency: self.latency(&latency_metric(self.weir.protocol, &header.scenario)),
+            bytes_sent: bytes("data_sent"),
+            bytes_received: bytes("data_received"),
+            ..Phase::default()
+        }
+    }
+
+    /// Start of the measurement plus `seconds`, where the script has left its start.
+    pub fn started_at(&self, seconds: f64) -> Option<OffsetDateTime> {
+        let ms = self.weir.started_at_ms? + seconds * 1000.0;
+        OffsetDateTime::from_unix_timestamp_nanos((ms * 1e6) as i128).ok()
+    }
+
+    /// Latency of successes over all phases. k6 keeps percentiles per phase and over all answers; where every
+    /// answer was a success the latter are what is wanted, and a single phase is the whole run.
+    fn overall_latency(&self) -> Latency {
+        if let [only] = &self.weir.phases[..] {
+            return self.latency(&latency_metric(self.weir.protocol, &only.scenario));
+        }
+        let (of_successes, of_all) = match self.weir.protocol {
+            Protocol::Rest => (
+                "http_req_duration{expected_response:true}",
+                "http_req_duration",
+            ),
+            Protocol::Grpc => ("grpc_req_duration{status:0}", "grpc_req_duration"),
+        };
+        if self.metrics.contains_key(of_successes) {
+            return self.latency(of_successes);
+        }
+        if self.counts().failed == 0 {
+            self.latency(of_all)
+        } else {
+            Latency::default()
+        }
+    }
+
+    fn latency(&self, metric: &str) -> Latency {
+        // Without a sample k6 writes zeros, which would read as an excellent latency.
+        if self.value(metric, "count").unwrap_or(0.0) == 0.0 {
+            return Latency::default();
+        }
+        let value = |key: &str| self.value(metric, key);
+        Latency {
+            avg: value("avg"),
+            min: value("min"),
+            max: value("max"),
+            p50: value("p(50)"),
+            p90: value("p(90)"),
+            p95: value("p(95)"),
+            p99: value("p(99)"),
+            p999: value("p(99.9)"),
+        }
+    }
+
+    /// Thresholds of the script that were crossed, e.g. `http_req_duration: p(95)<2000`.
+    pub fn crossed_thresholds(&self) -> Vec<String> {
+        self.metrics
+            .iter()
+            .flat_map(|(name, metric)| {
+                let crossed = metric
+                    .thresholds
+                    .iter()
+                    .filter(|(_, threshold)| !threshold.ok);
+                crossed.map(move |(rule, _)| format!("{name}: {rule}"))
+            })
+            .collect()
+    }
+
+    fn value(&self, metric: &str, key: &str) -> Option<f64> {
+        self.metrics.get(metric)?.values.get(key).copied().flatten()
+    }
+}
+
+/// The submetric that holds the latencies of a phase's successes.
+pub fn latency_metric(protocol: Protocol, scenario: &str) -> String {
+    match protocol {
+        Protocol::Rest => {
+            format!("http_req_duration{{scenario:{scenario},expected_response:true}}")
+        }
+        Protocol::Grpc => format!("grpc_req_duration{{scenario:{scenario},status:0}}"),
+    }
+}
+
+fn rate(count: i64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}

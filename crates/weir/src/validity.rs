@@ -1,0 +1,454 @@
+//! Whether a run may be believed: each check with its figure, and the verdict over all.
+
+use metrics_db::{Check, CheckStatus, Performance, PhaseUsage, RoleUsage};
+
+/// Bounds, in the units of the figures.
+mod bound {
+    /// Share of its allowance that the generator may use in any phase.
+    pub(super) const GENERATOR: f64 = 0.80;
+    /// Share of its allowance that the database may use in any phase.
+    pub(super) const DATABASE: f64 = 0.95;
+    /// Share of the machine that may be busy in any phase: beyond, all that runs on it wait for each other.
+    pub(super) const HOST: f64 = 0.95;
+    /// Share of the machine's time that the hypervisor may take in any phase.
+    pub(super) const STEAL: f64 = 0.02;
+    /// Share of a phase in which the generator may be held back by its quota.
+    pub(super) const THROTTLED: f64 = 0.05;
+    /// Share of requests that may fail.
+    pub(super) const ERRORS: f64 = 0.01;
+    /// Share of iterations that may be dropped.
+    pub(super) const DROPPED: f64 = 0.001;
+}
+
+/// CPUs that each part may use: its quota, or the machine's cores.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance {
+    /// k6.
+    pub generator: f64,
+    /// The application database.
+    pub database: f64,
+    /// The machine.
+    pub host: f64,
+}
+
+/// What is known of a run when it is judged, beside its audit.
+#[derive(Clone, Debug)]
+pub struct Evidence<'a> {
+    /// Phases were bounded by time; false for smoke.
+    pub timed: bool,
+    /// Figures over the run.
+    pub performance: &'a Performance,
+    /// Resources per phase; empty where nothing was sampled.
+    pub usage: &'a [PhaseUsage],
+    /// CPUs of each part.
+    pub allowance: Allowance,
+    /// Thresholds of the script that were crossed.
+    pub crossed: &'a [String],
+    /// The target is on this machine and should have been sampled.
+    pub sampled: bool,
+}
+
+/// All checks that can be made of it.
+pub fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
+    let mut all = vec![errors(evidence.performance), dropped(evidence.performance)];
+    if evidence.timed {
+        all.extend(resources(evidence));
+    } else {
+        let detail =
+            "A smoke run shows that the target works; it measures nothing and ranks nothing.";
+        all.push(Check::warn("mode", "Mode", "smoke", detail));
+    }
+    all.push(thresholds(evidence.crossed));
+    all
+}
+
+/// The verdict: whether no bound is broken, and a sentence for each that is.
+pub fn verdict(checks: &[Check]) -> (bool, Vec<String>) {
+    let bad = checks.iter().filter(|c| c.status == CheckStatus::Bad);
+    let reasons: Vec<String> = bad.map(|c| c.detail.clone()).collect();
+    (reasons.is_empty(), reasons)
+}
+
+fn errors(performance: &Performance) -> Check {
+    let rate = performance.error_rate;
+    let figure = format!(
+        "{} of {}",
+        performance.failed_requests, performance.total_requests
+    );
+    let detail = format!(
+        "{} of {} requests failed; the bound is {}.",
+        performance.failed_requests,
+        performance.total_requests,
+        percent(bound::ERRORS)
+    );
+    if performance.successful_requests == 0 {
+        return Check::bad("errors", "Errors", figure, "No request succeeded.");
+    }
+    let make = if rate > bound::ERRORS {
+        Check::bad
+    } else if performance.failed_requests > 0 {
+        Check::warn
+    } else {
+        Check::ok
+    };
+    make("errors", "Errors", figure, detail)
+}
+
+fn dropped(performance: &Performance) -> Check {
+    let dropped = performance.dropped_iterations;
+    let started = performance.total_requests + dropped;
+    let share = if started == 0 {
+        0.0
+    } else {
+        dropped as f64 / started as f64
+    };
+    let detail = format!(
+        "The generator dropped {dropped} of {started} iterations; the bound is {}.",
+        percent(bound::DROPPED)
+    );
+    let make = if share > bound::DROPPED {
+        Check::bad
+    } else {
+        Check::ok
+    };
+    make("dropped", "Dropped", dropped.to_string(), detail)
+}
+
+fn thresholds(crossed: &[String]) -> Check {
+    if crossed.is_empty() {
+        return Check::ok(
+            "thresholds",
+            "Thresholds",
+            "all held",
+            "All thresholds of the k6 script held.",
+        );
+    }
+    let detail = format!("Crossed: {}.", crossed.join("; "));
+    Check::warn(
+        "thresholds",
+        "Thresholds",
+        format!("{} crossed", crossed.len()),
+        detail,
+    )
+}
+
+fn resources(evidence: &Evidence<'_>) -> Vec<Check> {
+    if evidence
+        .usage
+        .iter()
+        .all(|phase| phase.generator.cpu_seconds.is_none())
+    {
+        let detail =
+            "No resource was sampled, so it is not known whether the generator was the limit.";
+        return vec![Check::bad(
+            "generator_cpu",
+            "Generator CPU",
+            "not sampled",
+            detail,
+        )];
+    }
+    let usage = evidence.usage;
+    let allowance = evidence.allowance;
+    let mut all = vec![
+        cpu(
+            "generator_cpu",
+            "Generator CPU",
+            "the generator",
+            usage,
+            |p| &p.generator,
+            allowance.generator,
+            bound::GENERATOR,
+        ),
+        cpu(
+            "database_cpu",
+            "Database CPU",
+            "the database",
+            usage,
+            |p| &p.database,
+            allowance.database,
+            bound::DATABASE,
+        ),
+        cpu(
+            "host_cpu",
+            "Machine CPU",
+            "the machine",
+            usage,
+            |p| &p.host,
+            allowance.host,
+            bound::HOST,
+        ),
+        share_of_time(
+            "steal",
+            "Steal",
+            usage,
+            |p| p.host.steal_seconds,
+            allowance.host,
+            bound::STEAL,
+            "the hypervisor took",
+        ),
+        share_of_time(
+            "throttling",
+            "Throttling",
+            usage,
+            |p| p.generator.throttled_seconds,
+            1.0,
+            bound::THROTTLED,
+            "its CPU quota held back the generator for",
+        ),
+    ];
+    if evidence.sampled && usage.iter().any(|p| p.target.cpu_seconds.is_none()) {
+        let detail = "The target was not sampled in every phase, so its cost is not known.";
+        all.push(Check::warn(
+            "target_sampled",
+            "Target sampled",
+            "no",
+            detail,
+        ));
+    }
+    all.push(boundaries(usage));
+    all
+}
+
+/// The busiest phase against the bound.
+fn cpu(
+    id: &str,
+    label: &str,
+    what: &str,
+    usage: &[PhaseUsage],
+    role: fn(&PhaseUsage) -> &RoleUsage,
+    cpus: f64,
+    bound: f64,
+) -> Check {
+    let busiest = usage
+        .iter()
+        .filter_map(|p| Some((p.phase_number, role(p).cpu_avg_percent? / 100.0 / cpus)))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((phase, share)) = busiest else {
+        return Check::warn(
+            id,
+            label,
+            "not sampled",
+            format!("The CPU of {what} was not sampled."),
+        );
+    };
+    let over = usage
+        .iter()
+        .filter(|p| {
+            role(p)
+                .cpu_avg_percent
+                .is_some_and(|c| c / 100.0 / cpus > bound)
+        })
+        .count();
+    let figure = format!("{} of {}", percent(share), cpus_text(cpus));
+    if over == 0 {
+        let detail = format!(
+            "In its busiest phase ({phase}) {what} used {} of {}; the bound is {}.",
+            percent(share),
+            cpus_text(cpus),
+            percent(bound)
+        );
+        return Check::ok(id, label, figure, detail);
+    }
+    let detail = format!(
+        "{} was the limit in {over} of {} phases: it used up to {} of {} (phase {phase}), the bound is {}.",
+        capitalised(what),
+        usage.len(),
+        percent(share),
+        cpus_text(cpus),
+        percent(bound)
+    );
+    Check::bad(id, label, figure, detail)
+}
+
+fn share_of_time(
+    id: &str,
+    label: &str,
+    usage: &[PhaseUsage],
+    seconds: fn(&PhaseUsage) -> Option<f64>,
+    cpus: f64,
+    bound: f64,
+    what: &str,
+) -> Check {
+    let worst = usage
+        .iter()
+        .filter(|p| p.duration_seconds > 0.0)
+        .filter_map(|p| Some((p.phase_number, seconds(p)? / p.duration_seconds / cpus)))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((phase, share)) = worst else {
+        return Check::ok(id, label, "none", "No such limit applies here.");
+    };
+    let detail = format!(
+        "In phase {phase} {what} {} of the time; the bound is {}.",
+        percent(share),
+        percent(bound)
+    );
+    let make = if share > bound { Check::bad } else { Check::ok };
+    make(id, label, percent(share), detail)
+}
+
+fn boundaries(usage: &[PhaseUsage]) -> Check {
+    let inexact = usage
+        .iter()
+        .filter(|p| p.target.cpu_seconds.is_some() && !p.target.exact)
+        .count();
+    if inexact == 0 {
+        let detail = "The CPU counters were read within 50 ms of every phase boundary.";
+        return Check::ok("boundaries", "Boundaries", "exact", detail);
+    }
+    let detail = format!(
+        "In {inexact} of {} phases a CPU counter was interpolated at a boundary.",
+        usage.len()
+    );
+    Check::warn(
+        "boundaries",
+        "Boundaries",
+        format!("{inexact} interpolated"),
+        detail,
+    )
+}
+
+fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    if value != 0.0 && value.abs() < 1.0 {
+        format!("{value:.1} %")
+    } else {
+        format!("{value:.0} %")
+    }
+}
+
+fn cpus_text(cpus: f64) -> String {
+    if (cpus - 1.0).abs() < f64::EPSILON {
+        "1 core".into()
+    } else {
+        format!("{cpus} cores")
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(percent: f64) -> RoleUsage {
+        RoleUsage {
+            cpu_seconds: Some(percent / 10.0),
+            cpu_avg_percent: Some(percent),
+            exact: true,
+            steal_seconds: Some(0.0),
+            ..RoleUsage::default()
+        }
+    }
+
+    fn phase(number: i32, generator: f64) -> PhaseUsage {
+        PhaseUsage {
+            phase_number: number,
+            duration_seconds: 10.0,
+            target: role(30.0),
+            database: role(40.0),
+            generator: role(generator),
+            host: role(100.0),
+        }
+    }
+
+    fn judged(usage: &[PhaseUsage], performance: &Performance) -> (bool, Vec<String>) {
+        let evidence = Evidence {
+            timed: true,
+            performance,
+            usage,
+            allowance: Allowance {
+                generator: 2.0,
+                database: 2.0,
+                host: 2.0,
+            },
+            crossed: &[],
+            sampled: true,
+        };
+        verdict(&checks(&evidence))
+    }
+
+    fn good() -> Performance {
+        Performance {
+            total_requests: 1000,
+            successful_requests: 1000,
+            ..Performance::default()
+        }
+    }
+
+    #[test]
+    fn a_quiet_run_is_valid() {
+        assert_eq!(
+            judged(&[phase(1, 50.0), phase(2, 150.0)], &good()),
+            (true, vec![])
+        );
+    }
+
+    #[test]
+    fn a_busy_generator_is_named_with_its_phases() {
+        let (valid, reasons) = judged(&[phase(1, 50.0), phase(2, 170.0)], &good());
+        assert!(!valid);
+        assert!(
+            reasons[0].starts_with("The generator was the limit in 1 of 2 phases"),
+            "{reasons:?}"
+        );
+        assert!(
+            reasons[0].contains("85 % of 2 cores (phase 2)"),
+            "{reasons:?}"
+        );
+    }
+
+    #[test]
+    fn steal_errors_and_drops_exclude() {
+        let mut stolen = phase(1, 50.0);
+        stolen.host.steal_seconds = Some(1.0);
+        assert!(judged(&[stolen], &good()).1[0].contains("hypervisor took 5 %"));
+        let failing = Performance {
+            failed_requests: 20,
+            error_rate: 0.02,
+            ..good()
+        };
+        assert!(!judged(&[phase(1, 50.0)], &failing).0);
+        let dropping = Performance {
+            dropped_iterations: 10,
+            ..good()
+        };
+        assert!(!judged(&[phase(1, 50.0)], &dropping).0);
+        assert!(
+            !judged(&[phase(1, 50.0)], &Performance::default()).0,
+            "no request succeeded"
+        );
+    }
+
+    #[test]
+    fn what_was_not_sampled_is_not_believed() {
+        assert!(!judged(&[], &good()).0);
+    }
+
+    #[test]
+    fn smoke_ranks_nothing_but_is_no_failure() {
+        let performance = good();
+        let evidence = Evidence {
+            timed: false,
+            performance: &performance,
+            usage: &[],
+            allowance: Allowance {
+                generator: 2.0,
+                database: 2.0,
+                host: 2.0,
+            },
+            crossed: &[],
+            sampled: true,
+        };
+        let all = checks(&evidence);
+        assert!(
+            all.iter()
+                .any(|c| c.id == "mode" && c.status == CheckStatus::Warn)
+        );
+        assert!(verdict(&all).0);
+    }
+}

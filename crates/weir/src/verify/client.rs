@@ -1,0 +1,230 @@
+//! One event to a target, over the protocol that it speaks.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use api::event::{
+    EntityUpdate, EventBody, EventHeader, EventRequest, EventResponse, HealthRequest,
+    HealthResponse,
+};
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tonic::Code;
+use tonic::transport::Channel;
+use tonic_prost::ProstCodec;
+
+use crate::http::request;
+use crate::targets::{Grpc, Protocol, Rest, Target};
+
+/// A good target answers within milliseconds; this is for one that hangs.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Where a target listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// A port of this machine.
+    pub fn local(port: u16) -> Self {
+        Self {
+            host: "127.0.0.1".into(),
+            port,
+        }
+    }
+}
+
+/// An event to send.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) name: String,
+    pub(super) entities: Vec<Entity>,
+}
+
+/// One entity update of it.
+#[derive(Clone, Debug)]
+pub(super) struct Entity {
+    pub(super) kind: String,
+    pub(super) id: String,
+    pub(super) attributes: Value,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Durable.
+    Acknowledged,
+    /// 400 or INVALID_ARGUMENT, with the message.
+    Invalid(String),
+    /// Anything else, in words.
+    Other(String),
+}
+
+/// A client of one target.
+pub(super) enum Client {
+    Rest(Endpoint, Rest),
+    Grpc(Endpoint, Grpc),
+}
+
+impl Client {
+    pub(super) fn new(target: &Target, endpoint: &Endpoint) -> Result<Self> {
+        let endpoint = endpoint.clone();
+        Ok(match target.protocol {
+            Protocol::Rest => Self::Rest(endpoint, target.rest.clone().context("[target.rest]")?),
+            Protocol::Grpc => Self::Grpc(endpoint, target.grpc.clone().context("[target.grpc]")?),
+        })
+    }
+
+    /// What a bad event must be answered with.
+    pub(super) fn refusal(&self) -> &'static str {
+        match self {
+            Self::Rest(..) => "400",
+            Self::Grpc(..) => "INVALID_ARGUMENT",
+        }
+    }
+
+    /// An error where the target does not say that it is healthy.
+    pub(super) async fn health(&self) -> Result<()> {
+        match self {
+            Self::Rest(at, rest) => {
+                let (status, _) =
+                    request(&at.host, at.port, Method::GET, &rest.health, None, LIMIT).await?;
+                ensure!(
+                    status == StatusCode::OK,
+                    "GET {} answered {status}",
+                    rest.health
+                );
+            }
+            Self::Grpc(at, grpc) => {
+                let path = format!("/{}/HealthCheck", grpc.service);
+                let answer: std::result::Result<HealthResponse, _> = call(
+                    at,
+                    &path,
+                    HealthRequest {
+                        service: String::new(),
+                    },
+                )
+                .await?;
+                match answer {
+                    Ok(health) => ensure!(health.healthy, "HealthCheck says: {}", health.message),
+                    Err(status) => bail!(
+                        "HealthCheck answered {:?}: {}",
+                        status.code(),
+                        status.message()
+                    ),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn send(&self, event: &Event) -> Result<Answer> {
+        match self {
+            Self::Rest(at, rest) => send_rest(at, rest, event).await,
+            Self::Grpc(at, grpc) => send_grpc(at, grpc, event).await,
+        }
+    }
+}
+
+async fn send_rest(at: &Endpoint, rest: &Rest, event: &Event) -> Result<Answer> {
+    let entities: Vec<Value> = event
+        .entities
+        .iter()
+        .map(|e| json!({ "entityType": e.kind, "entityId": e.id, "updatedAttributes": e.attributes }))
+        .collect();
+    let body = json!({
+        "eventHeader": {
+            "uuid": uuid::Uuid::new_v4().to_string(),
+            "eventName": event.name,
+            "createdDate": "2024-01-15T10:30:00Z",
+            "savedDate": "2024-01-15T10:30:05Z",
+            "eventType": event.name,
+        },
+        "eventBody": { "entities": entities },
+    });
+    let body = Some(Bytes::from(body.to_string()));
+    let (status, answer) =
+        request(&at.host, at.port, Method::POST, &rest.path, body, LIMIT).await?;
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    Ok(match status {
+        StatusCode::OK => {
+            let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+            // A target without the field is judged by its status alone.
+            match answer.get("success") {
+                Some(Value::Bool(false)) => Answer::Other(format!("200 and {text}")),
+                _ => Answer::Acknowledged,
+            }
+        }
+        StatusCode::BAD_REQUEST => Answer::Invalid(text),
+        other => Answer::Other(format!("{other} {text}")),
+    })
+}
+
+async fn send_grpc(at: &Endpoint, grpc: &Grpc, event: &Event) -> Result<Answer> {
+    let entities = event
+        .entities
+        .iter()
+        .map(|e| EntityUpdate {
+            entity_type: e.kind.clone(),
+            entity_id: e.id.clone(),
+            updated_attributes: std::collections::BTreeMap::new(),
+            attributes_json: e.attributes.to_string().into_bytes(),
+        })
+        .collect();
+    let message = EventRequest {
+        event_header: Some(EventHeader {
+            uuid: uuid::Uuid::new_v4().to_string(),
+            event_name: event.name.clone(),
+            created_date: "2024-01-15T10:30:00Z".into(),
+            saved_date: "2024-01-15T10:30:05Z".into(),
+            event_type: event.name.clone(),
+        }),
+        event_body: Some(EventBody { entities }),
+    };
+    let path = format!("/{}/{}", grpc.service, grpc.method);
+    let answer: std::result::Result<EventResponse, _> = call(at, &path, message).await?;
+    Ok(match answer {
+        Ok(response) if response.success => Answer::Acknowledged,
+        Ok(response) => Answer::Other(format!("OK and success = false: {}", response.message)),
+        Err(status) if status.code() == Code::InvalidArgument => {
+            Answer::Invalid(status.message().to_owned())
+        }
+        Err(status) => Answer::Other(format!("{:?}: {}", status.code(), status.message())),
+    })
+}
+
+/// A unary call on a connection of its own: the outer error is that of the transport, the inner one the answer.
+async fn call<Q, A>(
+    at: &Endpoint,
+    path: &str,
+    message: Q,
+) -> Result<std::result::Result<A, tonic::Status>>
+where
+    Q: prost::Message + Send + Sync + 'static,
+    A: prost::Message + Default + Send + Sync + 'static,
+{
+    let address = format!("http://{}:{}", at.host, at.port);
+    let channel = Channel::from_shared(address.clone())?
+        .connect_timeout(LIMIT)
+        .timeout(LIMIT)
+        .tcp_nodelay(true)
+        .connect()
+        .await
+        .with_context(|| format!("cannot connect to {address}"))?;
+    let mut grpc = tonic::client::Grpc::new(channel);
+    grpc.ready()
+        .await
+        .with_context(|| format!("cannot connect to {address}"))?;
+    let path = PathAndQuery::try_from(path)?;
+    let codec: ProstCodec<Q, A> = ProstCodec::default();
+    Ok(grpc
+        .unary(tonic::Request::new(message), path, codec)
+        .await
+        .map(tonic::Response::into_inner))
+}
