@@ -8,6 +8,7 @@
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
 //! of a pipe. Failures panic: there is nothing a test could do about them.
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
+#![allow(clippy::print_stderr, reason = "a test's output")]
 
 pub mod http;
 pub mod postgres;

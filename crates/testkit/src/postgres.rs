@@ -30,7 +30,7 @@ pub struct Server(Backend);
 #[derive(Debug)]
 enum Backend {
     Native(Box<Native>),
-    Container(Container),
+    Container(Box<Container>),
 }
 
 impl Server {
@@ -43,7 +43,7 @@ impl Server {
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
         Self(match binaries::find() {
             Some(binaries) => Backend::Native(Box::new(Native::start(binaries, settings))),
-            None => Backend::Container(Container::start(settings)),
+            None => Backend::Container(Box::new(Container::start(settings))),
         })
     }
 

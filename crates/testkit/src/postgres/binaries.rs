@@ -53,7 +53,7 @@ fn candidates() -> Vec<PathBuf> {
             tools
                 .lines()
                 .filter_map(|line| line.strip_prefix("WEIR_PG_BIN="))
-                .map(PathBuf::from),
+                .map(|path| PathBuf::from(path.trim_matches('\''))),
         );
     }
     if let Some(path) = std::env::var_os("PATH") {
