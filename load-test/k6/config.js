@@ -16,6 +16,8 @@ import { summarize } from './lib/summary.js';
 
 /** How long a client waits for an answer or a connection. Text, since a number would be milliseconds. */
 export const TIMEOUT = '5s';
+/** The pause after an attempt that found no connection, so that a service that is away is not hammered. */
+export const RETRY_SECONDS = 0.1;
 
 /** @type {{ settings: Settings, phases: PlannedPhase[] }} */
 const run = once('run', () => {

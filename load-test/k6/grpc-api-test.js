@@ -4,14 +4,11 @@
 // clients, measured on purpose. docs/reference/k6.md describes the environment and the metrics.
 import { sleep } from 'k6';
 import grpc from 'k6/net/grpc';
-import { TIMEOUT, announceStart, eventSource, grpcRequests, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, eventSource, grpcRequests, options as k6Options, settings, summary } from './config.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { grpcRequest } from './shared/helpers.js';
 
 export const options = k6Options('grpc');
-
-/** A pause after a failed connect, so that a service that is away is not hammered. */
-const RETRY_SECONDS = 0.1;
 
 const address = `${settings.host}:${settings.port}`;
 const connectParams = { plaintext: true, timeout: TIMEOUT };
@@ -30,8 +27,10 @@ export function setup() {
 
 export default function () {
   const request = grpcRequest(requests, events.next());
+  // An iteration that is cut off while it connects has sent nothing, hence this order.
+  const ready = connect();
   countSent();
-  countAnswer(connect() && process(request));
+  countAnswer(ready && process(request));
   if (settings.grpcReconnect) {
     disconnect();
   }

@@ -3,7 +3,7 @@
 // the virtual user's kept-alive connection. docs/reference/k6.md describes the environment and the metrics.
 import { sleep } from 'k6';
 import http from 'k6/http';
-import { TIMEOUT, announceStart, eventSource, options as k6Options, restBodies, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, eventSource, options as k6Options, restBodies, settings, summary } from './config.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { restBody } from './shared/helpers.js';
 
@@ -25,6 +25,9 @@ export default function () {
   countSent();
   const response = http.post(url, body, params);
   countAnswer(isAcknowledged(response));
+  if (response.status === 0) {
+    sleep(RETRY_SECONDS);
+  }
   if (settings.thinkTimeMs > 0) {
     sleep(settings.thinkTimeMs / 1000);
   }
