@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use metrics_db::MetricsDbConfig;
 
 use crate::events::attributes::Payload;
 use crate::protocol::Protocol;
+use crate::ratios::args::RatioArgs;
 
 /// Load generator of the lab: light enough to share a machine with what it measures.
 ///
@@ -21,9 +24,20 @@ use crate::protocol::Protocol;
     max_term_width = 100
 )]
 pub struct Cli {
+    /// What to do instead of making load.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// The load to make.
     #[command(flatten)]
     pub load: LoadArgs,
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(about = "Measure what group commit is worth, against pgbench and against none")]
+    #[expect(missing_docs, reason = "described by its options")]
+    Ratios(RatioArgs),
 }
 
 /// What is asked of the target.
@@ -121,6 +135,14 @@ pub struct LoadArgs {
     /// Write the result as JSON to this file, or - for standard output (instead of the summary)
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// Write the run into the metrics database
+    #[arg(long)]
+    pub record: bool,
+
+    /// Where that is.
+    #[command(flatten)]
+    pub metrics_db: MetricsDbConfig,
 
     /// How progress is shown
     #[arg(long, value_enum, default_value_t)]

@@ -7,11 +7,12 @@ use std::time::SystemTime;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::LoadArgs;
+use crate::args::{LoadArgs, ProgressMode};
 use crate::events::EventPlan;
 use crate::load::{self, Load, Outcome, Plan};
 use crate::progress::Progress;
 use crate::protocol::{Endpoint, Protocol};
+use crate::record::Recording;
 use crate::result::RunResult;
 use crate::summary;
 use crate::target::Target;
@@ -41,8 +42,23 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
     };
     let plan = plan(&args, target.as_ref())?;
     let mut stop = Stop::new()?;
-    let load = tokio::task::spawn_blocking(move || load::start(plan)).await??;
-    let outcome = measure(load, &mut Progress::new(args.progress), &mut stop).await?;
+    let recording = match args.record {
+        true => {
+            Some(Recording::begin(&args.metrics_db, &plan, args.scenario, target.as_ref()).await?)
+        }
+        false => None,
+    };
+    let outcome = make_load(plan, args.progress, &mut stop).await;
+    match (recording, &outcome) {
+        (Some(recording), Ok(outcome)) => {
+            let run = recording.complete(outcome).await?;
+            writeln!(std::io::stderr(), "recorded as run {run}")?;
+        }
+        // The load's own error is the one to report.
+        (Some(recording), Err(error)) => drop(recording.fail(error).await),
+        (None, _) => {}
+    }
+    let outcome = outcome?;
     let result = RunResult::new(
         &outcome,
         args.scenario.name(),
@@ -56,6 +72,11 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
             (false, _) => Ending::Complete,
         },
     )
+}
+
+async fn make_load(plan: Plan, progress: ProgressMode, stop: &mut Stop) -> anyhow::Result<Outcome> {
+    let load = tokio::task::spawn_blocking(move || load::start(plan)).await??;
+    measure(load, &mut Progress::new(progress), stop).await
 }
 
 /// Stands by a load until it is over, or until it is told to stop; then waits for the last answers.

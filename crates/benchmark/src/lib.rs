@@ -5,7 +5,8 @@
 //! - [`protocol`]: REST and gRPC behind one call
 //! - [`load`]: threads, workers, the closed loop
 //! - [`clock`], [`tally`], [`cpu`]: when, how many, at what cost
-//! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`summary`] and [`result`]
+//! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`summary`], [`result`] and [`record`]
+//! - [`ratios`]: `benchmark ratios`, what group commit is worth
 
 pub mod args;
 pub mod clock;
@@ -16,6 +17,8 @@ pub mod load;
 pub mod progress;
 pub mod protocol;
 pub mod random;
+pub mod ratios;
+pub mod record;
 pub mod result;
 pub mod summary;
 pub mod tally;

@@ -140,6 +140,11 @@ pub fn slot_name(slot: u32) -> String {
     format!("e{slot:02}")
 }
 
+/// The attributes of an event for repeating keys, for a writer that does not patch them.
+pub fn keyed_attribute_text(run_id: &str, slot: &str) -> String {
+    keyed_attributes(run_id, slot, NUMBER_PLACEHOLDER)
+}
+
 /// Writes `number` in decimal over all of `place`, with leading zeros; digits that do not fit are cut off.
 fn digits(place: &mut [u8], mut number: u64) {
     for digit in place.iter_mut().rev() {

@@ -1,0 +1,86 @@
+//! `benchmark ratios`: what group commit is worth, measured against pgbench and against the same services
+//! without it. Two sides of a ratio run directly after each other, in alternating order, several times; the
+//! median counts. Everything runs on this machine: a PostgreSQL of its own, one service at a time, the load.
+//!
+//! - [`args`], [`machine`]: options; what it all ran on
+//! - [`guarded`], [`postgres`], [`service`], [`pgbench`]: the processes
+//! - [`process_tree`]: what they cost
+//! - [`store`]: the table: emptied before a side, audited after it
+//! - [`side`], [`pairs`]: one measurement, and what is put beside what
+//! - [`session`]: all of it in order
+//! - [`report`]: the table, Markdown and JSON
+
+pub mod args;
+mod guarded;
+mod machine;
+mod pairs;
+mod pgbench;
+mod postgres;
+mod process_tree;
+mod report;
+mod service;
+mod session;
+mod side;
+mod store;
+
+use std::fs;
+use std::io::Write;
+
+use anyhow::Context;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::command::{Ending, Stop};
+use args::RatioArgs;
+use report::Report;
+use session::Session;
+
+/// Measures the ratios that `args` ask for, prints them and writes them to files.
+///
+/// # Errors
+/// When something that is needed is missing or fails, with what was measured until then on the screen.
+pub async fn run(args: RatioArgs) -> anyhow::Result<Ending> {
+    let mut stop = Stop::new()?;
+    let mut session = Session::prepare(args)?;
+    // Interrupted, the future is dropped, and with it every process that it started.
+    let ended = tokio::select! {
+        ended = session.run() => Some(ended),
+        () = stop.asked() => None,
+    };
+    let report = Report::new(&session, ended.is_none());
+    let mut out = std::io::stdout().lock();
+    if !session.pairs().is_empty() {
+        let folder = write(&session, &report)?;
+        write!(out, "{}", report.markdown())?;
+        writeln!(
+            out,
+            "\nWritten to {}/ratios.json and ratios.md",
+            folder.display()
+        )?;
+    }
+    match ended {
+        Some(Err(error)) => Err(error),
+        Some(Ok(())) if report.passed() => Ok(Ending::Complete),
+        Some(Ok(())) => Ok(Ending::NoSuccess),
+        None => Ok(Ending::Interrupted),
+    }
+}
+
+fn write(session: &Session, report: &Report) -> anyhow::Result<std::path::PathBuf> {
+    let now = OffsetDateTime::now_utc();
+    let name = now.format(format_description!(
+        "ratios-[year][month][day]T[hour][minute][second]Z"
+    ))?;
+    let folder = session
+        .args()
+        .output
+        .clone()
+        .unwrap_or_else(|| session.args().root.join("load-test/results").join(name));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let json = serde_json::to_string_pretty(report)? + "\n";
+    for (name, text) in [("ratios.json", json), ("ratios.md", report.markdown())] {
+        let file = folder.join(name);
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(folder)
+}

@@ -1,0 +1,91 @@
+//! Options of `benchmark ratios`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::pairs::Ratio;
+
+/// Measures durable ingestion against pgbench and against the same services without group commit.
+///
+/// Starts a PostgreSQL of its own (fsync and synchronous_commit on) and the services, one at a time, and
+/// needs nothing else on the machine. Exit status 1 when a figure misses its floor or an event is lost.
+#[derive(Clone, Debug, Args)]
+pub struct RatioArgs {
+    /// Pairs per ratio; the median of at least 5 counts
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub pairs: u32,
+
+    /// Measured seconds per side
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub seconds: u32,
+
+    /// Seconds of warm-up per side
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub warmup: u32,
+
+    /// Only these, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "RATIO")]
+    pub only: Vec<Ratio>,
+
+    /// Entities that the events repeat over
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1000..))]
+    pub keys: u32,
+
+    /// Requests in flight
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub concurrency: usize,
+
+    /// Connections that carry them over gRPC; over REST each has its own
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub grpc_connections: usize,
+
+    /// Clients of pgbench
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250))]
+    pub pgbench_clients: u32,
+
+    /// DATABASE_POOL_SIZE of the services
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub pool_size: u32,
+
+    /// The checkout: where postgres/settings.conf and .tools/env are, and results go
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub root: PathBuf,
+
+    /// Where the services' binaries are [default: beside this one]
+    #[arg(long, value_name = "DIR")]
+    pub bin_dir: Option<PathBuf>,
+
+    /// Where the database goes while it is needed, on a disk [default: .weir/ratios, or /var/tmp as root]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Where ratios.json and ratios.md go [default: load-test/results/ratios-<time>]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+
+    /// Measure debug builds too: for trying the command out, the figures mean nothing
+    #[arg(long)]
+    pub allow_debug: bool,
+}
+
+impl RatioArgs {
+    /// Length of the measured window.
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(self.seconds.into())
+    }
+
+    /// Length of the warm-up.
+    pub fn warmup(&self) -> Duration {
+        Duration::from_secs(self.warmup.into())
+    }
+
+    /// The ratios to measure, each once, in the order of the table.
+    pub fn ratios(&self) -> Vec<Ratio> {
+        Ratio::ALL
+            .into_iter()
+            .filter(|ratio| self.only.is_empty() || self.only.contains(ratio))
+            .collect()
+    }
+}

@@ -1,0 +1,109 @@
+//! One side of a ratio: what runs, and what its measurement gave.
+
+use serde::Serialize;
+
+use super::service::WriteMode;
+use crate::events::ledger::Findings;
+use crate::protocol::Protocol;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Side {
+    /// pgbench, one upsert a transaction.
+    Pgbench,
+    /// A producer in one of its write modes.
+    Rest(WriteMode),
+    /// The same over gRPC.
+    Grpc(WriteMode),
+}
+
+impl Side {
+    /// Protocol and write mode; none for pgbench.
+    pub(super) fn service(self) -> Option<(Protocol, WriteMode)> {
+        match self {
+            Self::Pgbench => None,
+            Self::Rest(mode) => Some((Protocol::Rest, mode)),
+            Self::Grpc(mode) => Some((Protocol::Grpc, mode)),
+        }
+    }
+
+    /// For people.
+    pub(super) fn label(self) -> String {
+        let mode = |mode| match mode {
+            WriteMode::Group => "group commit",
+            WriteMode::Single => "one upsert a request",
+            WriteMode::ReadThenWrite => "read then write",
+        };
+        match self {
+            Self::Pgbench => "pgbench, one upsert a transaction".into(),
+            Self::Rest(write) => format!("REST, {}", mode(write)),
+            Self::Grpc(write) => format!("gRPC, {}", mode(write)),
+        }
+    }
+}
+
+impl Serialize for Side {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = match self.service() {
+            None => "pgbench".to_owned(),
+            Some((protocol, mode)) => format!("{}-{}", protocol.name(), mode.value()),
+        };
+        serializer.serialize_str(&name)
+    }
+}
+
+/// What one measurement of a side gave.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Measurement {
+    pub(super) side: Side,
+    /// Durable events a second.
+    pub(super) rate: f64,
+    /// Durable events in the window.
+    pub(super) events: u64,
+    /// Mean of pgbench's transactions; none for services, which have percentiles.
+    pub(super) latency_mean_ms: Option<f64>,
+    pub(super) latency_p50_ms: Option<f64>,
+    pub(super) latency_p99_ms: Option<f64>,
+    /// CPU in the window, microseconds per event; none where there is no service.
+    pub(super) service_cpu_us: Option<f64>,
+    pub(super) postgres_cpu_us: f64,
+    pub(super) client_cpu_us: f64,
+    /// Share of the client's threads' time that it used; none for pgbench.
+    pub(super) client_share: Option<f64>,
+    /// Requests that did not succeed, whole run.
+    pub(super) errors: u64,
+    /// None for pgbench, whose transactions carry no numbers.
+    pub(super) audit: Option<Findings>,
+}
+
+impl Measurement {
+    /// Why this measurement proves nothing, if so.
+    pub(super) fn fault(&self) -> Option<String> {
+        let label = self.side.label();
+        if let Some(audit) = &self.audit {
+            if !audit.clean() {
+                return Some(format!(
+                    "{label}: {} events lost, {} unexplained",
+                    audit.lost, audit.unexplained
+                ));
+            }
+            if audit.covered > 0 {
+                return Some(format!(
+                    "{label}: {} events could not be checked; use more --keys",
+                    audit.covered
+                ));
+            }
+        }
+        if self.errors > 0 {
+            return Some(format!("{label}: {} requests did not succeed", self.errors));
+        }
+        match self.client_share {
+            Some(share) if share > 0.9 => Some(format!(
+                "{label}: the generator was the limit ({:.0} % busy)",
+                share * 100.0
+            )),
+            _ => None,
+        }
+    }
+}
