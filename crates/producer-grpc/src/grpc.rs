@@ -174,7 +174,7 @@ impl Reader {
             let request = tokio::select! {
                 biased;
                 () = self.events.in_flight.stop().cancelled() => return Err(shutting_down(ShuttingDown)),
-                request = self.requests.message() => request?,
+                request = self.requests.message() => request.map_err(runtime::grpc::stream_status)?,
             };
             let Some(request) = request else {
                 return Ok(());

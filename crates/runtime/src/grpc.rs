@@ -15,9 +15,11 @@ use crate::shutdown::InFlight;
 mod connection;
 mod observe;
 mod standard;
+mod too_large;
 
 pub use connection::{Connection, incoming};
 pub use standard::{GrpcHealth, Standard, health_and_reflection};
+pub use too_large::stream_status;
 
 /// Flow-control window of one stream, in bytes.
 pub const STREAM_WINDOW: u32 = 1024 * 1024;

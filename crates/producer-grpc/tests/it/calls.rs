@@ -1,0 +1,241 @@
+//! Unary calls, health and reflection.
+
+use std::collections::BTreeMap;
+
+use api::event::{EntityUpdate, HealthRequest};
+use serde_json::json;
+use testkit::http;
+use testkit::postgres::{Database, Server};
+use testkit::process::Service;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+use crate::support::{BINARY, Fixture, event, request};
+
+#[tokio::test]
+async fn events_are_created_and_merged() {
+    let fixture = Fixture::start().await;
+    let mut client = fixture.client().await;
+    let answer = client
+        .process_event(event("Car", "c-1", r#"{"a":1,"b":{"x":1.50}}"#))
+        .await
+        .unwrap();
+    assert!(answer.get_ref().success);
+    assert_eq!(answer.get_ref().message, "Event processed successfully");
+    client
+        .process_event(event("Car", "c-1", r#"{"b":2}"#))
+        .await
+        .unwrap();
+    assert_eq!(
+        fixture.stored("Car", "c-1").await,
+        Some(json!({"a": 1, "b": 2}))
+    );
+}
+
+#[tokio::test]
+async fn values_of_the_map_are_strings_and_the_json_is_merged_last() {
+    let fixture = Fixture::start().await;
+    let strings = [
+        ("price", "850.00"),
+        ("flag", "true"),
+        ("quote", "a\"b\\\n"),
+        ("both", "map"),
+    ];
+    let update = EntityUpdate {
+        entity_type: "Car".to_owned(),
+        entity_id: "c".to_owned(),
+        updated_attributes: BTreeMap::from(
+            strings.map(|(key, value)| (key.to_owned(), value.to_owned())),
+        ),
+        attributes_json: r#"{"both":"json","n":1}"#.into(),
+    };
+    fixture
+        .client()
+        .await
+        .process_event(request(vec![update]))
+        .await
+        .unwrap();
+    assert_eq!(
+        fixture.stored("Car", "c").await,
+        Some(
+            json!({"price": "850.00", "flag": "true", "quote": "a\"b\\\n", "both": "json", "n": 1})
+        )
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_is_resource_exhausted() {
+    let fixture =
+        Fixture::start_with(&[("MAX_EVENT_BYTES", "100000"), ("MAX_BULK_BYTES", "1000000")]).await;
+    let mut client = fixture.client().await;
+    // beyond the event's limit, and beyond what is decoded at all
+    for size in [150_000, 2_000_000] {
+        let large = format!("{{\"padding\":\"{}\"}}", "x".repeat(size));
+        let status = client
+            .process_event(event("Car", "large", &large))
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{size}: {status}");
+        assert!(status.message().contains("large"), "{}", status.message());
+    }
+    let fits = format!("{{\"padding\":\"{}\"}}", "x".repeat(90_000));
+    client
+        .process_event(event("Car", "fits", &fits))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_full_queue_is_resource_exhausted_with_a_hint() {
+    let fixture = Fixture::start_with(&[("QUEUE_CAPACITY", "2"), ("WRITERS", "1")]).await;
+    let mut database = fixture.database.client().await;
+    let lock = database.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let client = fixture.client().await;
+    let calls = (0..20).map(|n| {
+        let mut client = client.clone();
+        async move {
+            client
+                .process_event(event("Car", &format!("c-{n}"), "{}"))
+                .await
+        }
+    });
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        lock.commit().await.unwrap();
+    };
+    let (outcomes, ()) = tokio::join!(futures_util::future::join_all(calls), release);
+    let refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+    assert!(refused.len() >= 5, "{} refused", refused.len());
+    for status in refused {
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+    }
+}
+
+#[tokio::test]
+async fn health_follows_the_database() {
+    let mut server = tokio::task::spawn_blocking(Server::start).await.unwrap();
+    let database = Database::fresh_on(&server).await;
+    let service = Service::start(
+        BINARY,
+        &[
+            ("DATABASE_URL", database.url()),
+            ("DATABASE_ACQUIRE_TIMEOUT", "300ms"),
+        ],
+    );
+    let fixture = Fixture { database, service };
+    let mut own = fixture.client().await;
+    let mut standard = HealthClient::new(fixture.channel().await);
+    wait_for(&mut standard, ServingStatus::Serving).await;
+    assert!(
+        own.health_check(HealthRequest::default())
+            .await
+            .unwrap()
+            .get_ref()
+            .healthy
+    );
+    assert_eq!(
+        http::get(fixture.service.http(), "/health").await.status,
+        200
+    );
+
+    let server = tokio::task::spawn_blocking(move || {
+        server.stop();
+        server
+    });
+    let mut server = server.await.unwrap();
+    wait_for(&mut standard, ServingStatus::NotServing).await;
+    assert!(
+        !own.health_check(HealthRequest::default())
+            .await
+            .unwrap()
+            .get_ref()
+            .healthy
+    );
+    assert_eq!(
+        http::get(fixture.service.http(), "/health").await.status,
+        503
+    );
+    let status = own
+        .process_event(event("Car", "c", "{}"))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(
+        status.message(),
+        "the database cannot be reached: retry later"
+    );
+
+    let server = tokio::task::spawn_blocking(move || {
+        server.start_again();
+        server
+    });
+    let _server = server.await.unwrap();
+    wait_for(&mut standard, ServingStatus::Serving).await;
+    own.process_event(event("Car", "c", "{}")).await.unwrap();
+}
+
+async fn wait_for(client: &mut HealthClient<tonic::transport::Channel>, wanted: ServingStatus) {
+    let mut last = ServingStatus::Unknown;
+    for _ in 0..200 {
+        for service in ["", "com.example.grpc.EventService"] {
+            let request = HealthCheckRequest {
+                service: service.to_owned(),
+            };
+            last = client.check(request).await.unwrap().get_ref().status();
+        }
+        if last == wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("still {last:?}, not {wanted:?}");
+}
+
+#[tokio::test]
+async fn reflection_lists_the_services_and_metrics_count_the_calls() {
+    let fixture = Fixture::start().await;
+    fixture
+        .client()
+        .await
+        .process_event(event("Car", "c", "{}"))
+        .await
+        .unwrap();
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut reflection = ServerReflectionClient::new(fixture.channel().await);
+    let mut answers = reflection
+        .server_reflection_info(tokio_stream::once(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response;
+    let Some(MessageResponse::ListServicesResponse(list)) = answer else {
+        panic!("{answer:?}")
+    };
+    let names: Vec<&str> = list
+        .service
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
+    for name in ["com.example.grpc.EventService", "grpc.health.v1.Health"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    let metrics = http::get(fixture.service.http(), "/metrics").await;
+    assert!(
+        metrics.text().contains("ingest_events_total 1"),
+        "{}",
+        metrics.text()
+    );
+}

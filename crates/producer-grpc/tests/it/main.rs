@@ -1,0 +1,7 @@
+//! producer-grpc as a process and in process, on a real PostgreSQL.
+
+mod calls;
+mod parity;
+mod stopping;
+mod streaming;
+mod support;

@@ -1,0 +1,115 @@
+//! `ProcessEvents`: outcomes while the client still sends.
+
+use std::time::Duration;
+
+use api::event::{EventOutcome, EventRequest};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::support::{Fixture, event};
+
+async fn next(outcomes: &mut tonic::Streaming<EventOutcome>) -> Option<EventOutcome> {
+    tokio::time::timeout(Duration::from_secs(10), outcomes.message())
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn each_outcome_comes_while_the_client_may_still_send() {
+    let fixture = Fixture::start().await;
+    let (sender, events) = mpsc::channel(1);
+    let mut outcomes = fixture
+        .client()
+        .await
+        .process_events(ReceiverStream::new(events))
+        .await
+        .unwrap()
+        .into_inner();
+    for n in 0..3 {
+        let id = if n == 1 { "" } else { "c" };
+        sender
+            .send(event("Car", id, &format!("{{\"n\":{n}}}")))
+            .await
+            .unwrap();
+        let outcome = next(&mut outcomes).await.unwrap();
+        assert_eq!((outcome.index, outcome.success), (n, n != 1));
+        if n == 1 {
+            assert_eq!(
+                outcome.message,
+                "eventBody.entities[0].entityId must not be empty"
+            );
+        }
+    }
+    drop(sender);
+    assert_eq!(next(&mut outcomes).await, None);
+    assert_eq!(fixture.stored("Car", "c").await, Some(json!({"n": 2})));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_events_each_have_one_outcome_and_keep_their_order() {
+    let fixture = Fixture::start().await;
+    let events =
+        (0..10_000).map(|n| event("Car", &format!("c-{}", n % 7), &format!("{{\"n\":{n}}}")));
+    let events: Vec<EventRequest> = events.collect();
+    let mut outcomes = fixture
+        .client()
+        .await
+        .process_events(tokio_stream::iter(events))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut seen = vec![false; 10_000];
+    while let Some(outcome) = next(&mut outcomes).await {
+        assert!(outcome.success, "{}", outcome.message);
+        let index = usize::try_from(outcome.index).unwrap();
+        assert!(!std::mem::replace(&mut seen[index], true), "{index} twice");
+    }
+    assert!(seen.iter().all(|seen| *seen));
+    for key in 0..7 {
+        let last = (0..10_000).rev().find(|n| n % 7 == key).unwrap();
+        assert_eq!(
+            fixture.stored("Car", &format!("c-{key}")).await,
+            Some(json!({"n": last}))
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_empty_stream_gives_no_outcome() {
+    let fixture = Fixture::start().await;
+    let none = tokio_stream::iter(Vec::<EventRequest>::new());
+    let mut outcomes = fixture
+        .client()
+        .await
+        .process_events(none)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(next(&mut outcomes).await, None);
+}
+
+#[tokio::test]
+async fn an_event_too_large_is_one_failure_of_the_stream() {
+    let fixture = Fixture::start_with(&[("MAX_EVENT_BYTES", "100000")]).await;
+    let large = format!("{{\"padding\":\"{}\"}}", "x".repeat(150_000));
+    let events = vec![
+        event("Car", "a", "{}"),
+        event("Car", "b", &large),
+        event("Car", "c", "{}"),
+    ];
+    let mut outcomes = fixture
+        .client()
+        .await
+        .process_events(tokio_stream::iter(events))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut all = Vec::new();
+    while let Some(outcome) = next(&mut outcomes).await {
+        all.push((outcome.index, outcome.success));
+    }
+    all.sort_unstable();
+    assert_eq!(all, [(0, true), (1, false), (2, true)]);
+}
