@@ -70,7 +70,8 @@ pub async fn import(
     let mut checks = vec![contract(facts.findings), audited(facts.audit)];
     if facts.debug_build {
         let detail = "The services are debug builds, whose figures mean nothing.";
-        checks.push(Check::bad("build", "Build", "debug", detail));
+        let make = if facts.timed { Check::bad } else { Check::warn };
+        checks.push(make("build", "Build", "debug", detail));
     }
     checks.extend(validity::checks(&evidence));
     let (valid, invalid_reasons) = validity::verdict(&checks);

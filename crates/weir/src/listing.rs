@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::modes::Modes;
-use crate::output::{self, Table, duration};
+use crate::output::{self, Table, counted, duration};
 use crate::run::PlanArgs;
 use crate::targets::Targets;
 
@@ -102,8 +102,8 @@ pub fn plan(command: &PlanCommand, root: &Path, json: bool) -> Result<ExitCode> 
         ));
     }
     output::line(&format!(
-        "{} runs of {}, about {} each, about {} together, seed {}",
-        plan.cells.len(),
+        "{} of {}, about {} each, about {} together, seed {}",
+        counted(plan.cells.len(), "run"),
         plan.mode_name,
         duration(plan.expected_cell()),
         duration(expected),

@@ -30,7 +30,7 @@ pub(crate) use docker::Compose;
 pub(crate) use session::session_id;
 
 use crate::modes::{Modes, phase_scale};
-use crate::output::{self, duration};
+use crate::output::{self, counted, duration};
 use crate::plan::{Plan, Request};
 use crate::state::State;
 use crate::targets::Targets;
@@ -166,8 +166,8 @@ pub async fn run(args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
 
     let progress = Progress::new(json);
     progress.say(&format!(
-        "{} runs of {}, about {} together, seed {}",
-        plan.cells.len(),
+        "{} of {}, about {} together, seed {}",
+        counted(plan.cells.len(), "run"),
         plan.mode_name,
         duration(plan.expected(plan.cells.len())),
         plan.seed

@@ -15,6 +15,7 @@ use super::progress::Progress;
 use super::stop::Stop;
 use crate::application_db::ApplicationDb;
 use crate::environment;
+use crate::output::counted;
 use crate::plan::Plan;
 use crate::report;
 
@@ -27,7 +28,7 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) progress: Progress,
     pub(crate) stop: Stop,
-    /// From here weir's own messages and those of the steps say where the results are.
+    /// The services are debug builds, whose figures mean nothing.
     pub(crate) debug_build: bool,
 }
 
@@ -192,11 +193,17 @@ impl SessionReport {
             .filter(|c| c.status != RunStatus::Completed)
             .count();
         let mut words = match (failed, self.not_run) {
-            (0, 0) => format!("All {} runs completed.", self.cells.len()),
-            (_, 0) => format!("{failed} of {} runs did not complete.", self.cells.len()),
+            (0, 0) => format!("{} completed.", counted(self.cells.len(), "run")),
+            (_, 0) => format!(
+                "{failed} of {} did not complete.",
+                counted(self.cells.len(), "run")
+            ),
             (_, left) => {
                 let done = self.cells.len() - failed;
-                format!("Stopped: {done} runs completed, {failed} did not, {left} were not begun.")
+                format!(
+                    "Stopped: {} completed, {failed} did not, {left} not begun.",
+                    counted(done, "run")
+                )
             }
         };
         if let Some(error) = &self.report_error {
