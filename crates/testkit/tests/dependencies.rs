@@ -282,7 +282,11 @@ fn versions_stand_in_the_root_manifest_alone() {
             let listed = manifest.get(section).and_then(toml::Value::as_table);
             for (name, value) in listed.into_iter().flatten() {
                 let own = value.is_str() || value.get("version").is_some();
-                assert!(!own, "{}: {section}.{name} has a version of its own", package.name);
+                assert!(
+                    !own,
+                    "{}: {section}.{name} has a version of its own",
+                    package.name
+                );
             }
         }
     }
