@@ -12,6 +12,7 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory};
 use actix_web::HttpServer;
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Server};
+use actix_web::rt::net::TcpStream;
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Notify;
@@ -113,8 +114,10 @@ where
         .client_request_timeout(HEAD_TIMEOUT)
         // `serve` decides; this must not be shorter than any grace.
         .shutdown_timeout(24 * 60 * 60)
-        .on_connect(move |_, data| {
-            data.insert(counted.enter());
+        .on_connect(move |stream, data| {
+            let stream = stream.downcast_ref::<TcpStream>();
+            let nodelay = stream.is_some_and(|stream| stream.nodelay().unwrap_or(false));
+            data.insert(counted.enter(nodelay));
         })
         .listen_auto_h2c(listener)?
         .run();
@@ -165,9 +168,12 @@ impl Running {
 struct Connections(Arc<(AtomicUsize, Notify)>);
 
 impl Connections {
-    fn enter(&self) -> Connection {
+    fn enter(&self, nodelay: bool) -> Connection {
         self.0.0.fetch_add(1, Ordering::AcqRel);
-        Connection(self.clone())
+        Connection {
+            counted: self.clone(),
+            nodelay,
+        }
     }
 
     async fn closed(&self) {
@@ -181,13 +187,25 @@ impl Connections {
     }
 }
 
-/// One open connection; actix-web drops it with the connection.
-struct Connection(Connections);
+/// One open connection, as `HttpRequest::conn_data` gives it; actix-web drops it with the connection.
+#[derive(Debug)]
+pub struct Connection {
+    counted: Connections,
+    nodelay: bool,
+}
+
+impl Connection {
+    /// Whether TCP_NODELAY was set when the connection was accepted, as the operating system says.
+    pub fn nodelay(&self) -> bool {
+        self.nodelay
+    }
+}
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if self.0.0.0.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.0.1.notify_one();
+        let (open, closed) = &*self.counted.0;
+        if open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            closed.notify_one();
         }
     }
 }

@@ -61,7 +61,8 @@ pub async fn body(
     Ok(whole.freeze())
 }
 
-/// Checks that the request says `application/json`, with any parameters.
+/// Checks that the request says `application/json`, with any parameters. Ask after [`body`]: actix-web closes a
+/// connection whose request is answered before its body is read.
 ///
 /// # Errors
 /// `UnsupportedMediaType`, also when there is no content type.
@@ -76,21 +77,28 @@ pub fn require_json(request: &HttpRequest) -> Result<(), Failure> {
     ))
 }
 
+/// Longest body that is read for nothing, so that the connection stays usable after an error.
+const DISCARDED: usize = 64 * 1024;
+
 /// For `App::default_service`: 404.
-pub async fn not_found(request: HttpRequest) -> HttpResponse {
+pub async fn not_found(request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    drop(body(&request, payload, DISCARDED).await);
     http_response(Kind::NotFound, &format!("no such path: {}", request.path()))
 }
 
 /// For `Resource::default_service`: 405 with `Allow`. The argument lists the methods, for example `"POST"`.
 pub fn method_not_allowed(allow: &'static str) -> actix_web::Route {
-    web::to(move |request: HttpRequest| async move {
-        let message = format!("{} is not allowed here, only {allow}", request.method());
-        let mut response = http_response(Kind::MethodNotAllowed, &message);
-        response
-            .headers_mut()
-            .insert(header::ALLOW, header::HeaderValue::from_static(allow));
-        response
-    })
+    web::to(
+        move |request: HttpRequest, payload: web::Payload| async move {
+            drop(body(&request, payload, DISCARDED).await);
+            let message = format!("{} is not allowed here, only {allow}", request.method());
+            let mut response = http_response(Kind::MethodNotAllowed, &message);
+            response
+                .headers_mut()
+                .insert(header::ALLOW, header::HeaderValue::from_static(allow));
+            response
+        },
+    )
 }
 
 /// For `GET /metrics`; the app's data must hold a `web::Data<Metrics>`.

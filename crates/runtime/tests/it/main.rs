@@ -1,0 +1,6 @@
+//! The runtime against real parts: sockets, signals, PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod database;
+mod grpc;
+mod http;

@@ -1,0 +1,2 @@
+-- A schema that fails when it is applied twice.
+CREATE TABLE probe (n integer);
