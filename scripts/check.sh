@@ -49,12 +49,17 @@ from_pip() {
     "$venv/bin/pip" install --quiet --disable-pip-version-check "$1"
 }
 
+# What git knows or would add; also in a checkout that belongs to another user.
+files_of_checkout() {
+    git -c safe.directory="$root" ls-files --cached --others --exclude-standard "$@"
+}
+
 lint_scripts() {
     command -v shellcheck >/dev/null || from_pip "$shellcheck_package"
     local files=() file
     while IFS= read -r file; do
         if [[ -f $file && $(head -n 1 "$file") =~ ^\#!.*[/\ ](ba)?sh ]]; then files+=("$file"); fi
-    done < <(git ls-files --cached --others --exclude-standard)
+    done < <(files_of_checkout)
     printf '%s\n' "${files[@]}"
     shellcheck --external-sources --source-path=SCRIPTDIR "${files[@]}"
 }
@@ -104,7 +109,7 @@ main() {
     local manifest
     while IFS= read -r manifest; do
         step "JavaScript in $(dirname "$manifest") (types, tests)" check_package "$(dirname "$manifest")"
-    done < <(git ls-files --cached --others --exclude-standard -- '*package.json')
+    done < <(files_of_checkout -- '*package.json')
     step "dependencies (cargo deny)" check_dependencies
     step "compose file" check_compose
 
