@@ -1,6 +1,10 @@
 //! What can go wrong with an event after it was found valid, and with one that was not.
 
 use domain::{Invalid, Kind};
+use runtime::postgres::{DatabaseError, DatabaseErrorKind};
+
+/// What became of one event: `Ok` once it is committed.
+pub type Outcome = Result<(), IngestError>;
 
 /// Why an event was not acknowledged. `Display` is what the client may see.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -58,6 +62,24 @@ impl IngestError {
             Self::Timeout => "timeout",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
+        }
+    }
+
+    /// What the caller of a failed statement is told. Logs what callers are not told, here and nowhere else.
+    pub(crate) fn report(error: &DatabaseError) -> Self {
+        match error.kind() {
+            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
+                tracing::warn!(error = %error.chain(), "the database cannot be reached");
+                Self::DatabaseUnavailable
+            }
+            DatabaseErrorKind::Data => {
+                tracing::warn!(error = %error.chain(), "the database refused an event that passed validation");
+                Self::Refused
+            }
+            DatabaseErrorKind::Other => {
+                tracing::error!(error = %error.chain(), "a statement failed");
+                Self::Internal
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::Event;
 use runtime::metrics::Metrics;
-use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
+use runtime::postgres::Database;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -16,14 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::batch;
 use crate::config::{IngestConfig, WriteMode};
 use crate::connection::Connection;
-use crate::error::IngestError;
+use crate::error::{IngestError, Outcome};
 use crate::metrics::IngestMetrics;
 use crate::queue::{self, Answer, Queues, Waiting};
 use crate::store;
 use crate::writer::Writer;
-
-/// What became of one event: `Ok` once it is committed.
-pub type Outcome = Result<(), IngestError>;
 
 /// Takes valid events and answers each after its commit. Clones share everything.
 #[derive(Clone, Debug)]
@@ -225,7 +222,7 @@ impl Ingest {
             written
         };
         match timeout_at(deadline, write).await {
-            Ok(written) => written.map_err(|error| report(&error)),
+            Ok(written) => written.map_err(|error| IngestError::report(&error)),
             Err(_elapsed) => Err(IngestError::Timeout),
         }
     }
@@ -319,24 +316,6 @@ impl Writers {
             if let Err(error) = ended {
                 tracing::error!(%error, "a writer ended abnormally");
             }
-        }
-    }
-}
-
-/// What the caller of a failed statement is told. Logs what callers are not told, here and nowhere else.
-pub(crate) fn report(error: &DatabaseError) -> IngestError {
-    match error.kind() {
-        DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
-            tracing::warn!(error = %error.chain(), "the database cannot be reached");
-            IngestError::DatabaseUnavailable
-        }
-        DatabaseErrorKind::Data => {
-            tracing::warn!(error = %error.chain(), "the database refused an event that passed validation");
-            IngestError::Refused
-        }
-        DatabaseErrorKind::Other => {
-            tracing::error!(error = %error.chain(), "a statement failed");
-            IngestError::Internal
         }
     }
 }

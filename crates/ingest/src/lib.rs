@@ -23,8 +23,8 @@ mod store;
 mod writer;
 
 pub use config::{IngestConfig, WriteMode};
-pub use error::IngestError;
-pub use handle::{Ingest, Lane, Outcome, Outcomes, Writers};
+pub use error::{IngestError, Outcome};
+pub use handle::{Ingest, Lane, Outcomes, Writers};
 pub use metrics::IngestMetrics;
 
 /// What an acknowledged event is answered with, on both faces.

@@ -10,8 +10,7 @@ use domain::Event;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::error::IngestError;
-use crate::handle::Outcome;
+use crate::error::{IngestError, Outcome};
 use crate::metrics::IngestMetrics;
 
 /// Attributes that may wait in all queues together. Bounds memory when events are large.

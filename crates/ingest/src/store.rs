@@ -107,7 +107,7 @@ async fn read_then_write_each(client: &Client, rows: &Rows<'_>) -> Result<(), Da
             }
             Some(row) => {
                 let stored: &str = row.try_get(0)?;
-                let merged = domain::attributes::fold([stored, attributes.as_ref()].into_iter());
+                let merged = domain::attributes::fold([stored, attributes.as_ref()]);
                 client.execute(&update, &[entity_type, id, &merged]).await?
             }
         };

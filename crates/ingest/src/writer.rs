@@ -133,7 +133,7 @@ impl Failure {
                 tracing::warn!("a statement took longer than REQUEST_TIMEOUT");
                 IngestError::Timeout
             }
-            Self::Database(error) => crate::handle::report(&error),
+            Self::Database(error) => IngestError::report(&error),
         }
     }
 }
