@@ -1,21 +1,78 @@
-//! The comparison report of a session: one HTML page and its Markdown twin.
+//! The comparison report of a session: one HTML page, its Markdown twin, and exports of the same data.
+//!
+//! - [`input`]: the rows that a report is built from
+//! - [`build`]: rows to [`model::Report`], a pure function over the modules below
+//!   - [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
+//!   - [`generator`] was the generator the limit, [`stats`] the statistics, [`series`] samples over time
+//!   - [`verdict`] the first sentence, [`badges`] why to believe it, [`limits`] what is not shown,
+//!     [`environment`] settings side by side
+//! - [`html`], [`markdown`], [`export`]: the model as files; [`render`] the template engine, [`words`] figures in words
+
+pub mod badges;
+pub mod build;
+pub mod cell;
+pub mod compare;
+pub mod environment;
+pub mod export;
+pub mod generator;
+pub mod html;
+pub mod input;
+pub mod limits;
+pub mod markdown;
+pub mod model;
+pub mod render;
+pub mod series;
+pub mod stats;
+pub mod trial;
+pub mod verdict;
+pub mod words;
+
+#[cfg(test)]
+#[path = "../tests/it/invented.rs"]
+mod invented;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use clap::Args;
-use metrics_db::{MetricsDbConfig, Store};
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use metrics_db::{MetricsDbConfig, RunFilter, Store};
+
+use self::input::{RunRows, SessionRows};
+use self::model::Report;
+use crate::output;
 
 /// `weir report`: write the report of a session anew.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// Session id; the newest one if left out.
-    session: Option<String>,
-    /// Directory to write to [default: load-test/results/<session>].
+    /// Session ids; several are shown as one, with their differing settings called out [default: the newest]
+    #[arg(value_name = "SESSION")]
+    sessions: Vec<String>,
+    /// Directory to write to [default: load-test/results/<session>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["html", "markdown"])]
+    format: Vec<Format>,
     #[command(flatten)]
     metrics: MetricsDbConfig,
+}
+
+/// A form that the report can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One self-contained page: report.html
+    Html,
+    /// The page's twin in text: report.md
+    #[value(alias = "md")]
+    Markdown,
+    /// The model behind both: report.json
+    Json,
+    /// One line a run: report.csv
+    Csv,
+    /// One test case a run, for CI: report.junit.xml
+    Junit,
 }
 
 /// Where the two files are.
@@ -28,11 +85,122 @@ pub struct ReportPaths {
 }
 
 /// Runs `weir report`.
-pub(crate) async fn run(_args: ReportArgs, _root: &Path, _json: bool) -> Result<()> {
-    anyhow::bail!("report: not written yet")
+pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()> {
+    let store = crate::metrics::connect(root, &args.metrics).await?;
+    let mut sessions = args.sessions;
+    if sessions.is_empty() {
+        let newest = store.latest_session().await?;
+        sessions.push(
+            newest
+                .context("the metrics database holds no session yet")?
+                .id,
+        );
+    }
+    let rows = read(&store, &sessions).await?;
+    let out_dir = args
+        .out
+        .unwrap_or_else(|| root.join("load-test/results").join(sessions.join("+")));
+    let report = build::build(&rows, POINTS);
+    let mut paths = Vec::new();
+    for format in &args.format {
+        paths.push(save(&out_dir, *format, &text(&rows, &report, *format)?)?);
+    }
+    announce(&report, &args.format, &paths, json)
 }
 
 /// Writes both files of `session` into `out_dir`.
-pub async fn write(_store: &Store, _session: &str, _out_dir: &Path) -> Result<ReportPaths> {
-    anyhow::bail!("report: not written yet")
+///
+/// # Errors
+/// No such session, the metrics database cannot be read, or a file cannot be written.
+pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<ReportPaths> {
+    let rows = read(store, &[session.to_owned()]).await?;
+    let report = build::build(&rows, POINTS);
+    Ok(ReportPaths {
+        html: save(out_dir, Format::Html, &text(&rows, &report, Format::Html)?)?,
+        markdown: save(
+            out_dir,
+            Format::Markdown,
+            &text(&rows, &report, Format::Markdown)?,
+        )?,
+    })
+}
+
+/// Points of a time series to begin with; fewer where the page would grow past its limit.
+const POINTS: usize = 300;
+
+/// Reads all rows of the sessions.
+async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
+    let mut sessions = Vec::new();
+    for id in ids {
+        let Some(session) = store.session(id).await? else {
+            bail!("there is no session {id}; `weir runs list` shows what there is");
+        };
+        let filter = RunFilter {
+            session: Some(id.clone()),
+            ..RunFilter::default()
+        };
+        let mut runs = Vec::new();
+        for found in store.runs_with_performance(&filter).await? {
+            let phases = store.phases(found.run.id).await?;
+            let samples = store.samples(found.run.id).await?;
+            runs.push(RunRows {
+                run: found.run,
+                performance: found.performance,
+                phases,
+                samples,
+            });
+        }
+        runs.sort_by_key(|rows| (rows.run.run_order, rows.run.id));
+        sessions.push(SessionRows { session, runs });
+    }
+    Ok(sessions)
+}
+
+fn text(rows: &[SessionRows], report: &Report, format: Format) -> Result<String> {
+    match format {
+        Format::Html => html::page(rows),
+        Format::Markdown => markdown::text(report),
+        Format::Json => export::json(report),
+        Format::Csv => export::csv(report),
+        Format::Junit => export::junit(report),
+    }
+}
+
+fn save(directory: &Path, format: Format, text: &str) -> Result<PathBuf> {
+    let name = match format {
+        Format::Html => "report.html",
+        Format::Markdown => "report.md",
+        Format::Json => "report.json",
+        Format::Csv => "report.csv",
+        Format::Junit => "report.junit.xml",
+    };
+    let path = directory.join(name);
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("creating {}", directory.display()))?;
+    std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
+}
+
+/// Says where the files are and what the first sentence is.
+fn announce(report: &Report, formats: &[Format], paths: &[PathBuf], json: bool) -> Result<()> {
+    if json {
+        let files: serde_json::Map<String, serde_json::Value> = formats
+            .iter()
+            .zip(paths)
+            .filter_map(|(format, path)| {
+                Some((
+                    format.to_possible_value()?.get_name().to_owned(),
+                    path.to_string_lossy().into(),
+                ))
+            })
+            .collect();
+        return output::json(
+            &serde_json::json!({"verdict": report.verdict.text(), "files": files}),
+        );
+    }
+    output::line(&report.verdict.text());
+    for path in paths {
+        output::line(&path.display().to_string());
+    }
+    Ok(())
 }

@@ -1,0 +1,106 @@
+// @ts-check
+// How long: percentiles of one phase, tails as the load grows; for a smoke run what each answer took.
+
+/** @type {[keyof Latency, string][]} */
+const percentiles = [["p50", "50"], ["p90", "90"], ["p95", "95"], ["p99", "99"], ["p999", "99.9"]];
+
+function drawLatency() {
+  const chooser = /** @type {HTMLSelectElement | null} */ (document.getElementById("choose-phase"));
+  const phase = () => (chooser ? Number(chooser.value) : (report.phases.at(-1)?.number ?? 1));
+  chooser?.addEventListener("change", () => document.querySelectorAll('[data-chart="percentiles"]').forEach(redraw));
+
+  multiples("percentiles", "Latency percentiles of each target", (payload) => () => {
+    const rows = report.phase_rows
+      .filter((row) => row.payload === payload && row.phase.number === phase())
+      .flatMap((row) => percentiles.map(([key, percentile]) => ({ ...row, key, percentile })));
+    const points = positive(rows, (row) => row.latency[row.key]);
+    if (points.length === 0) return null;
+    const last = d3.groups(points, (row) => row.target).map(([, group]) => group[group.length - 1]);
+    return {
+      height: 240, marginLeft: 46, marginBottom: 38, marginRight: roomFor(names),
+      x: { type: "point", domain: percentiles.map(([, label]) => label), label: "percentile →", labelOffset: 34 },
+      y: { ...logAxis(points.map((row) => row.value)), label: "↑ ms" },
+      marks: [
+        Plot.line(points, { x: "percentile", y: "value", z: "target", stroke: (row) => colorOf(row.target), strokeWidth: 2 }),
+        Plot.dot(points, { x: "percentile", y: "value", fill: fillOf, stroke: (row) => colorOf(row.target), r: 3.2 }),
+        endNames(last, { x: (row) => row.percentile, y: (row) => row.value, target: (row) => row.target }),
+        Plot.tip(points, Plot.pointer({ x: "percentile", y: "value", fill: "var(--card)", stroke: "var(--line)", title: (row) => `${phaseTitle(row)}\n${row.percentile} % within ${fig(row.value)} ms` })),
+      ],
+    };
+  });
+
+  multiples("tails", "99th and 95th percentile of each target by number of VUs", (payload) => (width) => {
+    const rows = report.phase_rows.filter((row) => row.payload === payload);
+    const p99 = positive(rows, (row) => row.latency.p99);
+    const p95 = positive(rows, (row) => row.latency.p95);
+    if (p99.length === 0) return null;
+    return {
+      ...overVus(width, rows),
+      y: { ...logAxis([...p99, ...p95].map((row) => row.value)), label: "↑ ms" },
+      marks: [
+        Plot.line(p95, { x: (row) => row.phase.vus, y: "value", z: "target", stroke: (row) => colorOf(row.target), strokeWidth: 1.2, strokeDasharray: "4,3" }),
+        Plot.line(p99, { x: (row) => row.phase.vus, y: "value", z: "target", stroke: (row) => colorOf(row.target), strokeWidth: 2 }),
+        Plot.dot(p99, { x: (row) => row.phase.vus, y: "value", stroke: (row) => colorOf(row.target), fill: fillOf, r: 3.5, strokeWidth: 1.5 }),
+        endNames(lastPhases(p99), { x: (row) => row.phase.vus, y: (row) => /** @type {any} */ (row).value, target: (row) => row.target }),
+        Plot.tip(p99, Plot.pointer({ x: (row) => row.phase.vus, y: "value", fill: "var(--card)", stroke: "var(--line)", title: (row) => `${phaseTitle(row)}\np99 ${fig(row.value)} ms, p95 ${fig(row.latency.p95)} ms` })),
+      ],
+    };
+  });
+
+  drawAnswers();
+}
+
+/** A logarithmic axis that names at least three values: 1, 2, 5 within a decade, decades alone beyond three.
+ * @param {number[]} values */
+function logAxis(values) {
+  const low = Math.min(...values) * 0.9;
+  const high = Math.max(...values) * 1.1;
+  const steps = Math.log10(high / low) > 3 ? [1] : Math.log10(high / low) > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8];
+  const ticks = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1)
+    .flatMap((decade) => steps.map((step) => Number((step * 10 ** decade).toPrecision(3))))
+    .filter((value) => value >= low && value <= high);
+  return { type: /** @type {const} */ ("log"), domain: [low, high], ticks, tickFormat: tick, grid: true };
+}
+
+/** Smoke: shortest to longest as a line, the mean as a dot. */
+function drawAnswers() {
+  const figure = document.querySelector('[data-chart="answers"]');
+  if (!figure) return;
+  place(figure, "Shortest, mean and longest answer of each target and payload", (width) => {
+    const rows = positive(report.runs.filter((run) => run.standing !== "left_out"), (run) => run.latency.avg);
+    if (rows.length === 0) return null;
+    return byPayload(width, rows, {
+      label: "ms →",
+      axis: logAxis(rows.flatMap((row) => [row.latency.min ?? row.value, row.latency.max ?? row.value, row.value])),
+      marks: (y) => [
+        Plot.ruleY(rows, { fy: "payload", y, x1: (row) => row.latency.min ?? row.value, x2: (row) => row.latency.max ?? row.value, stroke: (row) => colorOf(row.target), strokeWidth: 2, strokeOpacity: 0.6 }),
+        Plot.dot(rows, { fy: "payload", y, x: "value", fill: (row) => colorOf(row.target), r: 4 }),
+        Plot.tip(rows, Plot.pointer({ fy: "payload", y, x: "value", fill: "var(--card)", stroke: "var(--line)", title: (row) => `${nameOf(row.target)}, ${row.payload}\n${fig(row.latency.min)} to ${fig(row.latency.max)} ms, mean ${fig(row.value)} ms` })),
+      ],
+    });
+  });
+}
+
+/** Rows of targets under each payload, payload names to the left, target names in a key.
+ * @param {number} width
+ * @param {{ payload: string, target: number }[]} rows
+ * @param {{ label: string, axis: any, marks: (y: (row: { target: number }) => string) => any[] }} figure
+ * @returns {PlotOptions} */
+function byPayload(width, rows, { label, axis, marks }) {
+  const payloads = report.payloads.filter((payload) => rows.some((row) => row.payload === payload));
+  const y = (/** @type {{ target: number }} */ row) => nameOf(row.target);
+  const narrow = width < 460;
+  return {
+    height: payloads.length * (names.length * 15 + 12) + (narrow ? 74 : 48),
+    marginTop: 10, marginLeft: 58, marginRight: narrow ? 12 : roomFor(names), marginBottom: 38,
+    x: { ...axis, label, labelOffset: 34 },
+    y: { axis: null, domain: names, padding: 0.2 },
+    fy: { label: null, domain: payloads, padding: 0.12 },
+    marks: [
+      Plot.axisFy({ anchor: "left", label: null, tickSize: 0, fill: "var(--ink)" }),
+      ...marks(y),
+      // The names stand at the right of the first payload's rows.
+      narrow ? null : Plot.text(report.targets.map((_, target) => ({ target, payload: payloads[0] })), { fy: "payload", y, frameAnchor: "right", dx: 10, textAnchor: "start", text: y, fill: (row) => colorOf(row.target), fontWeight: 500 }),
+    ],
+  };
+}

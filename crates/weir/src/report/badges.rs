@@ -1,0 +1,278 @@
+//! Why the verdict may be believed: one badge a check, with its figure.
+
+use super::model::{Badge, Level, Report, RunInfo, Standing};
+use super::words::{count, list, percent, plural};
+
+/// The badges in their fixed order, then one for each further check that is not as it should be.
+pub fn of(report: &Report) -> Vec<Badge> {
+    let mut badges = vec![audit(report), errors(report)];
+    // Five requests cannot say anything about the generator.
+    if report.measures {
+        badges.push(generator(report));
+        badges.push(dropped(report));
+    }
+    badges.extend([contract(report), settings(report), left_out(report)]);
+    badges.extend(others(report));
+    badges
+}
+
+fn badge(id: &str, level: Level, text: impl Into<String>, section: &'static str) -> Badge {
+    Badge {
+        id: id.to_owned(),
+        level,
+        text: text.into(),
+        section,
+    }
+}
+
+fn finished(report: &Report) -> Vec<&RunInfo> {
+    report
+        .runs
+        .iter()
+        .filter(|run| run.standing != Standing::LeftOut)
+        .collect()
+}
+
+fn audit(report: &Report) -> Badge {
+    let failed: Vec<&RunInfo> = report
+        .runs
+        .iter()
+        .filter(|run| run.audit_passed == Some(false))
+        .collect();
+    if !failed.is_empty() {
+        let text = format!(
+            "audit failed in {} of {}",
+            failed.len(),
+            plural(report.runs.len(), "run")
+        );
+        return badge("audit", Level::Bad, text, "trials");
+    }
+    let runs = finished(report);
+    let missing = runs.iter().filter(|run| run.audit_passed.is_none()).count();
+    if runs.is_empty() || missing > 0 {
+        let text = format!("{missing} of {} not audited", plural(runs.len(), "run"));
+        return badge("audit", Level::Warn, text, "trials");
+    }
+    let sum = |part: fn(&RunInfo) -> Option<i64>| -> i64 {
+        runs.iter().filter_map(|run| part(run)).sum()
+    };
+    let doubt = sum(|run| run.audit_in_doubt);
+    let mut text = format!(
+        "{} acknowledged, {} stored once",
+        count(sum(|run| run.audit_acknowledged)),
+        count(sum(|run| run.audit_stored))
+    );
+    if doubt > 0 {
+        text.push_str(&format!(", {} in doubt", count(doubt)));
+    }
+    badge("audit", Level::Ok, text, "trials")
+}
+
+fn errors(report: &Report) -> Badge {
+    let runs = finished(report);
+    let requests: i64 = runs.iter().filter_map(|run| run.requests).sum();
+    let failed: i64 = runs.iter().filter_map(|run| run.failed).sum();
+    if failed == 0 {
+        return badge("errors", Level::Ok, "no errors", "phases");
+    }
+    let share = failed as f64 / requests.max(1) as f64;
+    let level = if share > 0.05 {
+        Level::Bad
+    } else {
+        Level::Warn
+    };
+    badge(
+        "errors",
+        level,
+        format!("{} errors ({})", count(failed), percent(share)),
+        "phases",
+    )
+}
+
+fn generator(report: &Report) -> Badge {
+    let rows: Vec<_> = report
+        .phase_rows
+        .iter()
+        .filter(|row| row.generator_share.is_some())
+        .collect();
+    let Some(most) = rows
+        .iter()
+        .filter_map(|row| row.generator_share)
+        .reduce(f64::max)
+    else {
+        return badge("generator", Level::Warn, "generator not sampled", "phases");
+    };
+    let (hit, all) = super::verdict::limited_phases(report);
+    if hit > 0 {
+        let text = format!(
+            "generator the limit in {hit} of {all} phases, up to {} busy",
+            percent(most)
+        );
+        return badge("generator", Level::Warn, text, "phases");
+    }
+    badge(
+        "generator",
+        Level::Ok,
+        format!("generator at most {} busy", percent(most)),
+        "phases",
+    )
+}
+
+fn dropped(report: &Report) -> Badge {
+    let dropped: i64 = finished(report).iter().filter_map(|run| run.dropped).sum();
+    match dropped {
+        0 => badge("dropped", Level::Ok, "no dropped iterations", "trials"),
+        some => badge(
+            "dropped",
+            Level::Warn,
+            format!("{} dropped iterations", count(some)),
+            "trials",
+        ),
+    }
+}
+
+fn contract(report: &Report) -> Badge {
+    let of = |run: &RunInfo| {
+        run.checks
+            .iter()
+            .find(|check| check.id == "contract")
+            .map(|check| check.level)
+    };
+    let broken: Vec<&str> = (0..report.targets.len())
+        .filter(|target| {
+            report
+                .runs
+                .iter()
+                .any(|run| run.target == *target && of(run) == Some(Level::Bad))
+        })
+        .map(|target| report.targets[target].name.as_str())
+        .collect();
+    if !broken.is_empty() {
+        return badge(
+            "contract",
+            Level::Bad,
+            format!("contract broken by {}", list(&broken)),
+            "trials",
+        );
+    }
+    let runs = finished(report);
+    let unverified = runs.iter().filter(|run| of(run).is_none()).count();
+    if runs.is_empty() || unverified > 0 {
+        let text = format!(
+            "contract not verified in {unverified} of {}",
+            plural(runs.len(), "run")
+        );
+        return badge("contract", Level::Warn, text, "trials");
+    }
+    badge(
+        "contract",
+        Level::Ok,
+        "same contract, verified before each run",
+        "trials",
+    )
+}
+
+fn settings(report: &Report) -> Badge {
+    match report.fingerprints.as_slice() {
+        [one] if !one.value.is_empty() => {
+            let short: String = one.value.chars().take(8).collect();
+            badge(
+                "settings",
+                Level::Ok,
+                format!("equal settings (fingerprint {short})"),
+                "environment",
+            )
+        }
+        [_] | [] => badge(
+            "settings",
+            Level::Warn,
+            "settings not recorded",
+            "environment",
+        ),
+        many => {
+            let differing = report
+                .settings
+                .iter()
+                .filter(|setting| setting.differs)
+                .count();
+            let text = format!(
+                "{} environments, {} differ",
+                many.len(),
+                plural(differing, "setting")
+            );
+            badge("settings", Level::Bad, text, "environment")
+        }
+    }
+}
+
+fn left_out(report: &Report) -> Badge {
+    let out: Vec<&RunInfo> = report
+        .runs
+        .iter()
+        .filter(|run| run.standing != Standing::Counted)
+        .collect();
+    let all = plural(report.runs.len(), "trial");
+    let Some(first) = out.first() else {
+        return badge(
+            "left_out",
+            Level::Ok,
+            format!("{all}, none left out"),
+            "trials",
+        );
+    };
+    let reason = first
+        .reasons
+        .first()
+        .map_or(String::new(), |reason| format!(": {}", shorten(reason)));
+    badge(
+        "left_out",
+        Level::Warn,
+        format!("{} of {all} left out{reason}", out.len()),
+        "trials",
+    )
+}
+
+/// Reasons may be a service's whole error; a badge takes one line of it.
+fn shorten(reason: &str) -> String {
+    let line = reason
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('.');
+    if line.chars().count() <= 80 {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(79).collect();
+    format!("{}…", cut.trim_end())
+}
+
+/// Checks that the lab made beyond those above, where one is not as it should be: the worst of each.
+fn others(report: &Report) -> Vec<Badge> {
+    const SHOWN: [&str; 7] = [
+        "audit",
+        "errors",
+        "error_rate",
+        "generator_cpu",
+        "dropped_iterations",
+        "contract",
+        "settings",
+    ];
+    let mut found: Vec<Badge> = Vec::new();
+    for check in report.runs.iter().flat_map(|run| &run.checks) {
+        if check.level == Level::Ok || SHOWN.contains(&check.id.as_str()) {
+            continue;
+        }
+        let new = badge(
+            &check.id,
+            check.level,
+            format!("{}: {}", check.label, check.figure),
+            "trials",
+        );
+        match found.iter_mut().find(|known| known.id == new.id) {
+            Some(known) if known.level < new.level => *known = new,
+            Some(_) => {}
+            None => found.push(new),
+        }
+    }
+    found
+}

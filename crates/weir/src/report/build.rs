@@ -1,0 +1,267 @@
+//! Rows to report: a pure function, so that every sentence and figure can be tested without a database.
+
+use metrics_db::Session;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+use super::cell::{self, Cell};
+use super::generator::{self, Cores};
+use super::input::{RunRows, SessionRows};
+use super::model::{
+    FORMAT, Level, PhaseInfo, Report, RunInfo, SessionInfo, Standing, Target, Verdict, VerdictKind,
+};
+use super::words::{list, plural};
+use super::{badges, compare, environment, limits, series, trial, verdict};
+
+/// Payload names, smallest first; names that are not known come after, as met.
+const PAYLOADS: [&str; 5] = ["default", "4k", "8k", "32k", "64k"];
+
+/// Builds the report of these sessions. `points`: the most points a time series may have.
+pub fn build(rows: &[SessionRows], points: usize) -> Report {
+    let sessions: Vec<&Session> = rows.iter().map(|rows| &rows.session).collect();
+    let all: Vec<(&SessionRows, &RunRows)> = rows
+        .iter()
+        .flat_map(|session| session.runs.iter().map(move |run| (session, run)))
+        .collect();
+    let first = all.first().map(|(_, run)| &run.run);
+    let mode = first.map_or_else(String::new, |run| run.test_mode.clone());
+    let scale = first.map_or(1.0, |run| run.phase_scale);
+    let scenario = first.map_or("ingest", |run| run.scenario.as_str());
+    let by_peak = mode == "saturation";
+    let targets = targets(&all);
+    let payloads = payloads(&all);
+    let runs = runs(&all, &targets, (&mode, scale), by_peak);
+    let phases = phases(&runs);
+    let seed = sessions
+        .first()
+        .map_or(0, |session| session.seed.unsigned_abs());
+    let fingerprints = environment::fingerprints(&sessions);
+
+    let cells = cell::cells(&runs, &payloads, targets.len(), by_peak);
+    let measures = mode != "smoke";
+    let comparisons = if measures {
+        compare::comparisons(&cells, seed)
+    } else {
+        Vec::new()
+    };
+    let mut throughput: Vec<_> = cells
+        .iter()
+        .map(|cell| cell.throughput(best(&cells, cell.payload), seed))
+        .collect();
+    compare::rank(&mut throughput, &comparisons);
+
+    let mut report = Report {
+        format: FORMAT,
+        title: title(&mode, &targets),
+        subtitle: String::new(),
+        sessions: sessions
+            .iter()
+            .map(|session| session_info(session))
+            .collect(),
+        measures,
+        phase_scale: scale,
+        think_time_ms: think_time(&mode),
+        rate_is: rate_is(&mode).to_owned(),
+        phase_rows: cells.iter().flat_map(Cell::phase_rows).collect(),
+        cost: cells.iter().map(Cell::cost).collect(),
+        series: all
+            .iter()
+            .filter(|_| measures)
+            .flat_map(|(_, rows)| series::of_run(rows.run.id, &rows.samples, points))
+            .collect(),
+        settings: environment::settings(&sessions, &fingerprints),
+        verdict: Verdict {
+            kind: VerdictKind::Seen,
+            level: Level::Ok,
+            sentence: Vec::new(),
+            notes: Vec::new(),
+        },
+        badges: Vec::new(),
+        limits: Vec::new(),
+        mode,
+        targets,
+        payloads,
+        phases,
+        throughput,
+        comparisons,
+        runs,
+        fingerprints,
+    };
+    report.subtitle = subtitle(&report, &sessions);
+    report.verdict = verdict::judge(&report, scenario);
+    report.badges = badges::of(&report);
+    report.limits = limits::paragraphs(
+        &report,
+        sessions
+            .first()
+            .map_or("", |session| session.runtime.as_str()),
+    );
+    report
+}
+
+/// The highest median under a payload.
+fn best(cells: &[Cell<'_>], payload: &str) -> f64 {
+    cells
+        .iter()
+        .filter(|cell| cell.payload == payload)
+        .map(Cell::rate)
+        .fold(0.0, f64::max)
+}
+
+fn targets(all: &[(&SessionRows, &RunRows)]) -> Vec<Target> {
+    let mut found: Vec<Target> = Vec::new();
+    for (_, rows) in all {
+        let run = &rows.run;
+        if found.iter().all(|target| target.name != run.api_name) {
+            found.push(Target {
+                name: run.api_name.clone(),
+                protocol: run.protocol.clone(),
+                language: run.language.clone(),
+                framework: run.framework.clone(),
+                driver: run.driver.clone(),
+                color: 0,
+            });
+        }
+    }
+    // By name, so that a target keeps its colour whatever the order of a session; REST before gRPC, as people say it.
+    found.sort_by_key(|target| (target.protocol != "rest", target.name.clone()));
+    for (color, target) in found.iter_mut().enumerate() {
+        target.color = color;
+    }
+    found
+}
+
+fn payloads(all: &[(&SessionRows, &RunRows)]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (_, rows) in all {
+        if !found.contains(&rows.run.payload_size) {
+            found.push(rows.run.payload_size.clone());
+        }
+    }
+    found.sort_by_key(|name| {
+        PAYLOADS
+            .iter()
+            .position(|known| known == name)
+            .unwrap_or(PAYLOADS.len())
+    });
+    found
+}
+
+fn runs(
+    all: &[(&SessionRows, &RunRows)],
+    targets: &[Target],
+    (mode, scale): (&str, f64),
+    by_peak: bool,
+) -> Vec<RunInfo> {
+    all.iter()
+        .filter_map(|(session, rows)| {
+            let target = targets
+                .iter()
+                .position(|target| target.name == rows.run.api_name)?;
+            let cores: Cores = generator::cores(&session.session.environment);
+            let mut info = trial::info(rows, &session.session.id, target, cores, by_peak);
+            if rows.run.test_mode != mode || rows.run.phase_scale != scale {
+                info.standing = Standing::LeftOut;
+                info.reasons.push(format!(
+                    "{} at scale {} is not mixed with {mode} at scale {scale}",
+                    rows.run.test_mode, rows.run.phase_scale
+                ));
+            }
+            Some(info)
+        })
+        .collect()
+}
+
+/// The phases of the run that has the most of them.
+fn phases(runs: &[RunInfo]) -> Vec<PhaseInfo> {
+    runs.iter()
+        .filter(|run| run.standing != Standing::LeftOut)
+        .map(|run| {
+            run.phases
+                .iter()
+                .map(|row| row.phase.clone())
+                .collect::<Vec<_>>()
+        })
+        .max_by_key(Vec::len)
+        .unwrap_or_default()
+}
+
+/// The pause between two requests as `load-test/k6/lib/modes.json` has it.
+fn think_time(mode: &str) -> Option<f64> {
+    let modes: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../load-test/k6/lib/modes.json")).ok()?;
+    modes
+        .pointer(&format!("/modes/{mode}/thinkTimeMs"))?
+        .as_f64()
+}
+
+fn rate_is(mode: &str) -> &'static str {
+    match mode {
+        "saturation" => "the highest phase of each trial",
+        "smoke" => "five requests, one after the other",
+        _ => "mean over all phases",
+    }
+}
+
+fn title(mode: &str, targets: &[Target]) -> String {
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    match names.as_slice() {
+        [] => format!("Weir {mode}"),
+        [one] => format!("Weir {mode}: {one}"),
+        many => format!("Weir {mode}: {}", list(many)),
+    }
+}
+
+fn subtitle(report: &Report, sessions: &[&Session]) -> String {
+    let mut parts = Vec::new();
+    let format =
+        format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+    if let Some(start) = sessions
+        .first()
+        .and_then(|session| session.started_at.format(&format).ok())
+    {
+        parts.push(start);
+    }
+    let trials = report
+        .throughput
+        .iter()
+        .map(|row| row.trials.len())
+        .max()
+        .unwrap_or(0);
+    let scale = if report.phase_scale == 1.0 {
+        String::new()
+    } else {
+        format!(" at scale {}", report.phase_scale)
+    };
+    parts.push(format!(
+        "{}{scale}, {} each",
+        report.mode,
+        plural(trials, "trial")
+    ));
+    parts.push(format!(
+        "payload{} {}",
+        if report.payloads.len() == 1 { "" } else { "s" },
+        report.payloads.join(", ")
+    ));
+    if let Some(session) = sessions.first() {
+        parts.push(format!("seed {}", session.seed));
+        parts.push(session.runtime.clone());
+        parts.push(format!("session {}", session.id));
+    }
+    parts.join(" · ")
+}
+
+fn session_info(session: &Session) -> SessionInfo {
+    let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+    SessionInfo {
+        id: session.id.clone(),
+        command: session.command.clone(),
+        seed: session.seed,
+        runtime: session.runtime.clone(),
+        git_commit: session.git_commit.clone(),
+        fingerprint: session.fingerprint.clone(),
+        started_at: text(session.started_at),
+        completed_at: session.completed_at.map(text),
+    }
+}

@@ -1,0 +1,225 @@
+//! The trials of one target under one payload, and the medians over them.
+
+use super::model::{
+    CostRow, CpuPerRequest, Latency, PhaseRow, RunInfo, Standing, ThroughputRow, TrialRate,
+};
+use super::stats::{bootstrap_median, median};
+
+/// The trials that a figure is made of. Trials that count; where there is none, the finished but invalid ones,
+/// which are shown and never ranked.
+pub struct Cell<'a> {
+    /// Payload.
+    pub payload: &'a str,
+    /// Index into the report's targets.
+    pub target: usize,
+    /// In the order run.
+    pub runs: Vec<&'a RunInfo>,
+    /// Why the cell takes part in no ranking; none where it does.
+    pub reason: Option<String>,
+}
+
+/// The cells that have a trial to show, by payload, then target.
+pub fn cells<'a>(
+    runs: &'a [RunInfo],
+    payloads: &'a [String],
+    targets: usize,
+    by_peak: bool,
+) -> Vec<Cell<'a>> {
+    let mut cells = Vec::new();
+    for payload in payloads {
+        for target in 0..targets {
+            let with = |standing| -> Vec<&RunInfo> {
+                runs.iter()
+                    .filter(|run| {
+                        run.target == target && run.payload == *payload && run.standing == standing
+                    })
+                    .filter(|run| run.rate.is_some())
+                    .collect()
+            };
+            let (mut shown, mut reason) = (with(Standing::Counted), None);
+            if shown.is_empty() {
+                shown = with(Standing::Invalid);
+                reason = shown.first().and_then(|run| run.reasons.first().cloned());
+            }
+            if shown.is_empty() {
+                continue;
+            }
+            let reason = limited(&shown, by_peak).or(reason);
+            cells.push(Cell {
+                payload,
+                target,
+                runs: shown,
+                reason,
+            });
+        }
+    }
+    cells
+}
+
+/// Says in how many phases that make up the rate the generator was the limit.
+fn limited(runs: &[&RunInfo], by_peak: bool) -> Option<String> {
+    let hit = runs.iter().any(|run| match (by_peak, peak(run)) {
+        (true, Some(peak)) => run.generator_limited.contains(&peak),
+        _ => !run.generator_limited.is_empty(),
+    });
+    hit.then(|| "the generator was the limit".to_owned())
+}
+
+/// The number of the phase with the highest rate.
+fn peak(run: &RunInfo) -> Option<i32> {
+    run.phases
+        .iter()
+        .max_by(|a, b| a.rate.total_cmp(&b.rate))
+        .map(|phase| phase.phase.number)
+}
+
+impl Cell<'_> {
+    /// Rates of the trials.
+    pub fn rates(&self) -> Vec<f64> {
+        self.runs.iter().filter_map(|run| run.rate).collect()
+    }
+
+    /// Their median.
+    pub fn rate(&self) -> f64 {
+        median(&self.rates()).unwrap_or(0.0)
+    }
+
+    /// The row of the throughput figure; `best` is the highest median under the payload.
+    pub fn throughput(&self, best: f64, seed: u64) -> ThroughputRow {
+        let rate = self.rate();
+        ThroughputRow {
+            payload: self.payload.to_owned(),
+            target: self.target,
+            median: rate,
+            interval: bootstrap_median(&self.rates(), seed),
+            relative: if best > 0.0 { rate / best } else { 0.0 },
+            rank: None,
+            trials: self
+                .runs
+                .iter()
+                .filter_map(|run| {
+                    Some(TrialRate {
+                        run: run.id,
+                        trial: run.trial,
+                        rate: run.rate?,
+                    })
+                })
+                .collect(),
+            ranked: self.reason.is_none(),
+            reason: self.reason.clone(),
+        }
+    }
+
+    /// One row a phase.
+    pub fn phase_rows(&self) -> Vec<PhaseRow> {
+        let mut numbers: Vec<i32> = self
+            .runs
+            .iter()
+            .flat_map(|run| run.phases.iter().map(|row| row.phase.number))
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+            .into_iter()
+            .filter_map(|number| self.phase_row(number))
+            .collect()
+    }
+
+    fn phase_row(&self, number: i32) -> Option<PhaseRow> {
+        let rows: Vec<&PhaseRow> = self
+            .runs
+            .iter()
+            .flat_map(|run| run.phases.iter().filter(|row| row.phase.number == number))
+            .collect();
+        let first = rows.first()?;
+        let mid = |of: fn(&PhaseRow) -> Option<f64>| middle(&rows, of);
+        Some(PhaseRow {
+            payload: self.payload.to_owned(),
+            target: self.target,
+            phase: first.phase.clone(),
+            trials: rows.len(),
+            requests: mid(|row| Some(row.requests))?,
+            rate: mid(|row| Some(row.rate))?,
+            error_rate: mid(|row| Some(row.error_rate))?,
+            latency: Latency {
+                avg: mid(|row| row.latency.avg),
+                min: mid(|row| row.latency.min),
+                max: mid(|row| row.latency.max),
+                p50: mid(|row| row.latency.p50),
+                p90: mid(|row| row.latency.p90),
+                p95: mid(|row| row.latency.p95),
+                p99: mid(|row| row.latency.p99),
+                p999: mid(|row| row.latency.p999),
+            },
+            cpu_avg_percent: mid(|row| row.cpu_avg_percent),
+            cpu_peak_percent: mid(|row| row.cpu_peak_percent),
+            memory_avg_mb: mid(|row| row.memory_avg_mb),
+            memory_peak_mb: mid(|row| row.memory_peak_mb),
+            generator_share: mid(|row| row.generator_share),
+            generator_limited: rows.iter().any(|row| row.generator_limited),
+            cpu_us: CpuPerRequest {
+                target: mid(|row| row.cpu_us.target),
+                database: mid(|row| row.cpu_us.database),
+                generator: mid(|row| row.cpu_us.generator),
+            },
+            cpu_percent_per_request: mid(|row| row.cpu_percent_per_request),
+            ram_mb_per_request: mid(|row| row.ram_mb_per_request),
+        })
+    }
+
+    /// What a request costs, all phases together.
+    pub fn cost(&self) -> CostRow {
+        let mid = |of: fn(&RunInfo) -> Option<f64>| middle(&self.runs, of);
+        CostRow {
+            payload: self.payload.to_owned(),
+            target: self.target,
+            cpu_us: CpuPerRequest {
+                target: mid(|run| run.cpu_us.target),
+                database: mid(|run| run.cpu_us.database),
+                generator: mid(|run| run.cpu_us.generator),
+            },
+            bytes_sent: mid(|run| per_request(run.bytes_sent.map(|bytes| bytes as f64), run)),
+            bytes_received: mid(|run| {
+                per_request(run.bytes_received.map(|bytes| bytes as f64), run)
+            }),
+            memory_avg_mb: mid(|run| weighted(run, |row| row.memory_avg_mb)),
+            memory_peak_mb: mid(|run| run.memory_peak_mb),
+            wal_bytes: mid(|run| {
+                Some(run.wal_bytes? / run.audit_stored.filter(|n| *n > 0)? as f64)
+            }),
+            cpu_percent_per_request: mid(|run| {
+                per_request(area(run, |row| row.cpu_avg_percent), run)
+            }),
+            ram_mb_per_request: mid(|run| per_request(area(run, |row| row.memory_avg_mb), run)),
+        }
+    }
+}
+
+fn per_request(total: Option<f64>, run: &RunInfo) -> Option<f64> {
+    Some(total? / run.requests.filter(|requests| *requests > 0)? as f64)
+}
+
+/// Value times duration, summed over the phases; none where a phase has no value.
+fn area(run: &RunInfo, of: fn(&PhaseRow) -> Option<f64>) -> Option<f64> {
+    run.phases
+        .iter()
+        .map(|row| Some(of(row)? * row.phase.duration_seconds))
+        .sum::<Option<f64>>()
+        .filter(|_| !run.phases.is_empty())
+}
+
+/// Mean over the phases, weighted by their duration.
+fn weighted(run: &RunInfo, of: fn(&PhaseRow) -> Option<f64>) -> Option<f64> {
+    let seconds: f64 = run
+        .phases
+        .iter()
+        .map(|row| row.phase.duration_seconds)
+        .sum();
+    Some(area(run, of)? / Some(seconds).filter(|seconds| *seconds > 0.0)?)
+}
+
+/// The median of what the items have to say.
+fn middle<T>(items: &[&T], of: fn(&T) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = items.iter().filter_map(|item| of(item)).collect();
+    median(&values)
+}

@@ -1,0 +1,161 @@
+//! Was the generator the limit? Judged per phase, from CPU counters.
+//!
+//! Two ways to be the limit: the generator used up its own allowance, or it shared the machine's cores with
+//! the service and the database, the cores were all busy, and most of that was the generator's own work.
+//! In both cases a faster service would hardly have shown a higher rate.
+
+use metrics_db::Phase;
+use serde_json::Value;
+
+/// From this share of its allowance on the generator counts as the limit.
+pub const ALLOWANCE_BOUND: f64 = 0.85;
+/// From this share of the machine's cores on the machine counts as busy.
+pub const MACHINE_BOUND: f64 = 0.90;
+
+/// The cores that the generator may use, and those of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cores {
+    /// Limit of the generator's container; the machine's cores where it has none.
+    pub generator: Option<f64>,
+    /// All cores of the machine.
+    pub machine: Option<f64>,
+}
+
+/// What the generator did in a phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GeneratorUse {
+    /// Share of its allowance, 0 to 1; none where it was not sampled.
+    pub share: Option<f64>,
+    /// It was the limit.
+    pub limited: bool,
+}
+
+/// Reads the cores from a session's environment; the keys are tried in turn, the first number counts.
+pub fn cores(environment: &Value) -> Cores {
+    let number = |paths: &[&str]| {
+        paths
+            .iter()
+            .find_map(|path| environment.pointer(path).and_then(number_of))
+            .filter(|n| *n > 0.0)
+    };
+    let machine = number(&[
+        "/machine/cgroup_cpu_limit",
+        "/machine/cores",
+        "/machine/cpus",
+        "/cores",
+    ]);
+    let own = number(&[
+        "/limits/generator_cpus",
+        "/limits/k6_cpus",
+        "/limits/k6/cpus",
+        "/generator/cpus",
+    ]);
+    Cores {
+        generator: own.or(machine),
+        machine,
+    }
+}
+
+/// Numbers come as such or, from compose files, as text.
+fn number_of(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// Judges a phase.
+pub fn judge(phase: &Phase, cores: Cores) -> GeneratorUse {
+    let Some(used) = phase.generator_cpu_seconds else {
+        return GeneratorUse::default();
+    };
+    if phase.duration_seconds <= 0.0 {
+        return GeneratorUse::default();
+    }
+    let busy_cores = used / phase.duration_seconds;
+    let share = cores.generator.map(|allowance| busy_cores / allowance);
+    let own_limit = share.is_some_and(|share| share >= ALLOWANCE_BOUND);
+    let others =
+        phase.target_cpu_seconds.unwrap_or(0.0) + phase.database_cpu_seconds.unwrap_or(0.0);
+    let machine_full = cores
+        .machine
+        .is_some_and(|all| (used + others) / phase.duration_seconds / all >= MACHINE_BOUND);
+    GeneratorUse {
+        share,
+        limited: own_limit || (machine_full && used > others),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn phase(generator: f64, target: f64, database: f64) -> Phase {
+        Phase {
+            duration_seconds: 10.0,
+            generator_cpu_seconds: Some(generator),
+            target_cpu_seconds: Some(target),
+            database_cpu_seconds: Some(database),
+            ..Phase::default()
+        }
+    }
+
+    #[test]
+    fn limited_by_its_allowance_or_by_a_machine_that_it_fills() {
+        let two = Cores {
+            generator: Some(2.0),
+            machine: Some(8.0),
+        };
+        let shared = Cores {
+            generator: Some(2.0),
+            machine: Some(2.0),
+        };
+        let table = [
+            ("half of its allowance", phase(10.0, 8.0, 9.0), two, false),
+            ("all of its allowance", phase(18.0, 8.0, 9.0), two, true),
+            (
+                "machine full, mostly generator",
+                phase(11.0, 4.0, 4.0),
+                shared,
+                true,
+            ),
+            (
+                "machine full, mostly service",
+                phase(5.0, 9.0, 5.0),
+                shared,
+                false,
+            ),
+            ("machine idle", phase(2.0, 0.5, 0.5), shared, false),
+            (
+                "nothing known of the cores",
+                phase(18.0, 1.0, 1.0),
+                Cores::default(),
+                false,
+            ),
+        ];
+        for (name, phase, cores, limited) in table {
+            assert_eq!(judge(&phase, cores).limited, limited, "{name}");
+        }
+        assert_eq!(judge(&Phase::default(), two), GeneratorUse::default());
+    }
+
+    #[test]
+    fn cores_are_read_from_numbers_and_text() {
+        let found = cores(&json!({"machine": {"cpus": 8}, "limits": {"k6_cpus": "2.0"}}));
+        assert_eq!(
+            found,
+            Cores {
+                generator: Some(2.0),
+                machine: Some(8.0)
+            }
+        );
+        let bare = cores(&json!({"machine": {"cpus": 4}}));
+        assert_eq!(
+            bare,
+            Cores {
+                generator: Some(4.0),
+                machine: Some(4.0)
+            }
+        );
+        assert_eq!(cores(&json!({})), Cores::default());
+    }
+}

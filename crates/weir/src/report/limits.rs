@@ -1,0 +1,61 @@
+//! What the report does not show: standing paragraphs, and those that this report's runs call for.
+
+use super::model::{Report, Target};
+
+/// One paragraph each.
+pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
+    let mut said = vec![
+        "One machine: generator, service and database share its cores, caches and disk. What one takes, the \
+         others do not have; absolute rates are lower than on machines of their own."
+            .to_owned(),
+        "No network: loopback (or a bridge on the same machine) has no loss, no distance and no load balancer. \
+         TLS was off. The events are generated, not recorded."
+            .to_owned(),
+    ];
+    if uses(&report.targets, "k6") {
+        said.push(
+            "Latency by k6 is measured differently per protocol: http_req_duration is sending, waiting and \
+             receiving, and leaves out waiting for a connection, connecting and TLS; grpc_req_duration is the whole \
+             call and includes waiting for the connection. With connections kept open, as here, the difference is \
+             small; at the start of a phase it is not."
+                .to_owned(),
+        );
+        said.push(
+            "k6 spends more CPU on a gRPC call than on an HTTP request, so it reaches its own limit earlier over \
+             gRPC. Compare the CPU that a request costs the service before the rates."
+                .to_owned(),
+        );
+    }
+    if report.mode != "compare" {
+        said.push(
+            "Closed model: a VU sends its next request only after the answer to the one before. A slow service is \
+             asked less often, so that its latency under a given rate of arrivals is understated."
+                .to_owned(),
+        );
+    }
+    if let Some(pause) = report.think_time_ms.filter(|pause| *pause > 0.0) {
+        said.push(format!(
+            "Capacity: with {} ms between a VU's requests the rate is set by the number of VUs, not by the service.",
+            super::words::figure(pause)
+        ));
+    }
+    if report.phase_scale != 1.0 {
+        said.push(format!(
+            "Phases were scaled by {} (PHASE_SCALE): too short for the service, the database and its checkpoints \
+             to settle. Runs of different scale are never mixed.",
+            report.phase_scale
+        ));
+    }
+    if runtime == "native" {
+        said.push(
+            "Native runtime: no CPU or memory limits were set on any process, and bytes are those that the \
+             generator counts above TCP."
+                .to_owned(),
+        );
+    }
+    said
+}
+
+fn uses(targets: &[Target], driver: &str) -> bool {
+    targets.iter().any(|target| target.driver == driver)
+}

@@ -1,0 +1,230 @@
+//! One run's rows to one [`RunInfo`]: its standing, its rate, its costs, its phases.
+
+use metrics_db::{CheckStatus, Phase, RunStatus};
+use time::format_description::well_known::Rfc3339;
+
+use super::generator::{self, Cores};
+use super::input::RunRows;
+use super::model::{CheckInfo, CpuPerRequest, Level, PhaseInfo, PhaseRow, RunInfo, Standing};
+
+/// The run as the report shows it. `target` is its index; `ranked_by_peak`: the rate is the highest phase's.
+pub fn info(
+    rows: &RunRows,
+    session: &str,
+    target: usize,
+    cores: Cores,
+    ranked_by_peak: bool,
+) -> RunInfo {
+    let (run, performance) = (&rows.run, rows.performance.as_ref());
+    let phases = phase_rows(rows, target, cores);
+    let (standing, reasons) = standing(rows);
+    let peak = phases
+        .iter()
+        .map(|phase| phase.rate)
+        .fold(None, |best: Option<f64>, rate| {
+            Some(best.map_or(rate, |best| best.max(rate)))
+        });
+    let overall = performance.map(|p| p.throughput_per_sec);
+    RunInfo {
+        id: run.id,
+        session: session.to_owned(),
+        label: run.run_label.clone(),
+        target,
+        payload: run.payload_size.clone(),
+        trial: run.trial,
+        order: run.run_order,
+        status: run.status.to_string(),
+        standing,
+        reasons,
+        started_at: run.started_at.format(&Rfc3339).unwrap_or_default(),
+        duration_seconds: run.duration_seconds,
+        rate: if ranked_by_peak {
+            peak.or(overall)
+        } else {
+            overall
+        },
+        requests: performance.map(|p| p.total_requests),
+        successful: performance.map(|p| p.successful_requests),
+        failed: performance.map(|p| p.failed_requests),
+        dropped: performance.map(|p| p.dropped_iterations),
+        error_rate: performance.map(|p| p.error_rate),
+        latency: performance.map(|p| p.latency).unwrap_or_default(),
+        bytes_sent: performance.and_then(|p| p.bytes_sent),
+        bytes_received: performance.and_then(|p| p.bytes_received),
+        cpu_us: cpu_of_all(&rows.phases),
+        generator_share: phases
+            .iter()
+            .filter_map(|phase| phase.generator_share)
+            .reduce(f64::max),
+        generator_limited: phases
+            .iter()
+            .filter(|p| p.generator_limited)
+            .map(|p| p.phase.number)
+            .collect(),
+        memory_peak_mb: phases
+            .iter()
+            .filter_map(|phase| phase.memory_peak_mb)
+            .reduce(f64::max),
+        audit_acknowledged: run.audit.map(|audit| audit.acknowledged),
+        audit_in_doubt: run.audit.map(|audit| audit.in_doubt),
+        audit_stored: run.audit.map(|audit| audit.stored),
+        audit_passed: run.audit.map(|audit| audit.passed),
+        wal_bytes: run
+            .database_stats
+            .as_ref()
+            .and_then(|stats| stats.get("wal_bytes")?.as_f64()),
+        checks: checks(rows),
+        phases,
+        seed: run.seed,
+    }
+}
+
+fn standing(rows: &RunRows) -> (Standing, Vec<String>) {
+    let run = &rows.run;
+    let mut reasons = Vec::new();
+    if let Some(audit) = run.audit.filter(|audit| !audit.passed) {
+        reasons.push(format!(
+            "audit failed: {} acknowledged, {} stored",
+            super::words::count(audit.acknowledged),
+            super::words::count(audit.stored)
+        ));
+    }
+    match run.status {
+        RunStatus::Running => reasons.push("not finished".to_owned()),
+        RunStatus::Aborted => reasons.push("aborted".to_owned()),
+        RunStatus::Failed if reasons.is_empty() && run.error_message.is_none() => {
+            reasons.push("failed".to_owned());
+        }
+        RunStatus::Failed | RunStatus::Completed => {}
+    }
+    // The message of a failed audit repeats what the counts say.
+    if let Some(message) = run
+        .error_message
+        .as_ref()
+        .filter(|_| reasons.is_empty() || run.status == RunStatus::Aborted)
+    {
+        reasons.push(message.clone());
+    }
+    if run.status == RunStatus::Completed && rows.performance.is_none() {
+        reasons.push("no results were imported".to_owned());
+    }
+    if !reasons.is_empty() {
+        return (Standing::LeftOut, reasons);
+    }
+    if run.valid == Some(false) {
+        let mut said = run.invalid_reasons.clone();
+        if said.is_empty() {
+            said.push("a validity check failed".to_owned());
+        }
+        return (Standing::Invalid, said);
+    }
+    (Standing::Counted, reasons)
+}
+
+fn checks(rows: &RunRows) -> Vec<CheckInfo> {
+    let level = |status| match status {
+        CheckStatus::Ok => Level::Ok,
+        CheckStatus::Warn => Level::Warn,
+        CheckStatus::Bad => Level::Bad,
+    };
+    rows.run
+        .checks
+        .iter()
+        .map(|check| CheckInfo {
+            id: check.id.clone(),
+            label: check.label.clone(),
+            level: level(check.status),
+            figure: check.figure.clone(),
+            detail: check.detail.clone(),
+        })
+        .collect()
+}
+
+fn phase_rows(rows: &RunRows, target: usize, cores: Cores) -> Vec<PhaseRow> {
+    let mut start = 0.0;
+    rows.phases
+        .iter()
+        .map(|phase| {
+            let info = PhaseInfo {
+                number: phase.phase_number,
+                name: phase.phase_name.clone(),
+                vus: phase.target_vus,
+                start_seconds: start,
+                duration_seconds: phase.duration_seconds,
+            };
+            start += phase.duration_seconds;
+            phase_row(phase, info, &rows.run.payload_size, target, cores)
+        })
+        .collect()
+}
+
+fn phase_row(
+    phase: &Phase,
+    info: PhaseInfo,
+    payload: &str,
+    target: usize,
+    cores: Cores,
+) -> PhaseRow {
+    let generator = generator::judge(phase, cores);
+    let per_request = |total: Option<f64>| {
+        total
+            .filter(|_| phase.total_requests > 0)
+            .map(|total| total / phase.total_requests as f64)
+    };
+    PhaseRow {
+        payload: payload.to_owned(),
+        target,
+        trials: 1,
+        requests: phase.total_requests as f64,
+        rate: phase.throughput_per_sec,
+        error_rate: phase.error_rate,
+        latency: phase.latency,
+        cpu_avg_percent: phase.target_cpu_avg_percent,
+        cpu_peak_percent: phase.target_cpu_peak_percent,
+        memory_avg_mb: phase.target_memory_avg_mb,
+        memory_peak_mb: phase.target_memory_peak_mb,
+        generator_share: generator.share,
+        generator_limited: generator.limited,
+        cpu_us: CpuPerRequest {
+            target: microseconds(phase.target_cpu_seconds, phase.successful_requests),
+            database: microseconds(phase.database_cpu_seconds, phase.successful_requests),
+            generator: microseconds(phase.generator_cpu_seconds, phase.successful_requests),
+        },
+        cpu_percent_per_request: per_request(
+            phase
+                .target_cpu_avg_percent
+                .map(|cpu| cpu * phase.duration_seconds),
+        ),
+        ram_mb_per_request: per_request(
+            phase
+                .target_memory_avg_mb
+                .map(|mb| mb * phase.duration_seconds),
+        ),
+        phase: info,
+    }
+}
+
+/// CPU-seconds over successful requests, in microseconds.
+fn microseconds(cpu_seconds: Option<f64>, requests: i64) -> Option<f64> {
+    cpu_seconds
+        .filter(|_| requests > 0)
+        .map(|seconds| seconds * 1e6 / requests as f64)
+}
+
+/// CPU of all phases over the successful requests of all phases; none where a phase was not sampled.
+fn cpu_of_all(phases: &[Phase]) -> CpuPerRequest {
+    let requests: i64 = phases.iter().map(|phase| phase.successful_requests).sum();
+    let total = |part: fn(&Phase) -> Option<f64>| {
+        let seconds = phases
+            .iter()
+            .map(part)
+            .sum::<Option<f64>>()
+            .filter(|_| !phases.is_empty());
+        microseconds(seconds, requests)
+    };
+    CpuPerRequest {
+        target: total(|phase| phase.target_cpu_seconds),
+        database: total(|phase| phase.database_cpu_seconds),
+        generator: total(|phase| phase.generator_cpu_seconds),
+    }
+}

@@ -1,0 +1,263 @@
+//! The first sentence: what was found, or why nothing can be said.
+//!
+//! In this order, the first that applies: a failed audit, nothing finished, smoke, nothing to compare, the
+//! generator (or another check) as the limit, too few trials, and only then a difference or none.
+
+mod compared;
+mod notes;
+
+pub(in crate::report) use compared::limited_phases;
+
+use super::model::{Level, Report, RunInfo, Span, Standing, Verdict, VerdictKind};
+use super::words::{count, list, plural};
+
+/// What the runs of this scenario do, in words.
+pub(in crate::report) struct Terms {
+    /// "stored" or "answered".
+    pub(super) did: &'static str,
+    /// "event" or "request".
+    pub(super) unit: &'static str,
+}
+
+/// The words for a scenario of targets.toml.
+pub(super) fn terms(scenario: &str) -> Terms {
+    match scenario {
+        "ingest" => Terms {
+            did: "stored",
+            unit: "event",
+        },
+        _ => Terms {
+            did: "answered",
+            unit: "request",
+        },
+    }
+}
+
+/// Judges a report that is complete but for its verdict.
+pub fn judge(report: &Report, scenario: &str) -> Verdict {
+    let terms = terms(scenario);
+    let mut verdict = sentence(report, &terms);
+    verdict
+        .notes
+        .extend(notes::of(report, verdict.kind, &terms));
+    verdict
+}
+
+fn sentence(report: &Report, terms: &Terms) -> Verdict {
+    let failed_audits: Vec<&RunInfo> = report
+        .runs
+        .iter()
+        .filter(|run| run.audit_passed == Some(false))
+        .collect();
+    if !failed_audits.is_empty() {
+        return audit_failed(report, &failed_audits, terms);
+    }
+    let finished = |target: usize| {
+        report
+            .runs
+            .iter()
+            .any(|run| run.target == target && run.standing != Standing::LeftOut)
+    };
+    let dead: Vec<usize> = (0..report.targets.len())
+        .filter(|target| !finished(*target))
+        .collect();
+    if dead.len() == report.targets.len() || (!dead.is_empty() && !report.measures) {
+        return not_working(report, &dead);
+    }
+    if !report.measures {
+        return smoke(report);
+    }
+    compared::sentence(report, &dead, terms)
+}
+
+fn audit_failed(report: &Report, runs: &[&RunInfo], terms: &Terms) -> Verdict {
+    let mut say = Sentence::new().say("The audit failed: ");
+    for (place, target) in distinct(runs).into_iter().enumerate() {
+        let of = |part: fn(&RunInfo) -> Option<i64>| -> i64 {
+            runs.iter()
+                .filter(|run| run.target == target)
+                .filter_map(|run| part(run))
+                .sum()
+        };
+        let (acknowledged, stored) = (of(|run| run.audit_acknowledged), of(|run| run.audit_stored));
+        say = say
+            .say(if place > 0 { "; " } else { "" })
+            .name(report, target)
+            .say(&format!(
+                " acknowledged {} {}s, and {} {} in the database",
+                count(acknowledged),
+                terms.unit,
+                count(stored),
+                if stored == 1 { "is" } else { "are" }
+            ));
+    }
+    let mut verdict = say.say(".").end(VerdictKind::AuditFailed, Level::Bad);
+    verdict.notes.push(format!(
+        "In {} of {}. Rates and latencies of a target that loses what it acknowledged, or stores what was not \
+         sent, mean nothing: nothing is ranked.",
+        runs.len(),
+        plural(report.runs.len(), "run")
+    ));
+    verdict
+}
+
+fn not_working(report: &Report, dead: &[usize]) -> Verdict {
+    let mut verdict = if report.targets.is_empty() {
+        Sentence::new()
+            .say("No run was made.")
+            .end(VerdictKind::Failed, Level::Bad)
+    } else {
+        let what = match (report.measures, dead.len()) {
+            (false, 1) => " does not work.",
+            (false, _) => " do not work.",
+            (true, _) => ": no run was finished.",
+        };
+        Sentence::new()
+            .names(report, dead)
+            .say(what)
+            .end(VerdictKind::Failed, Level::Bad)
+    };
+    let alive: Vec<&str> = (0..report.targets.len())
+        .filter(|target| !dead.contains(target))
+        .map(|target| report.targets[target].name.as_str())
+        .collect();
+    for target in dead {
+        let reason = report
+            .runs
+            .iter()
+            .find(|run| run.target == *target)
+            .and_then(|run| run.reasons.first());
+        if let Some(reason) = reason {
+            verdict.notes.push(format!(
+                "{}: {}.",
+                report.targets[*target].name,
+                reason.trim_end_matches('.')
+            ));
+        }
+    }
+    if !alive.is_empty() {
+        verdict.notes.push(format!(
+            "{} {}.",
+            list(&alive),
+            if alive.len() == 1 { "works" } else { "work" }
+        ));
+    }
+    verdict
+}
+
+fn smoke(report: &Report) -> Verdict {
+    let works = match report.targets.len() {
+        1 => "The target works.".to_owned(),
+        2 => "Both targets work.".to_owned(),
+        more => format!("All {more} targets work."),
+    };
+    // A target may have answered under one payload and failed under another.
+    let broken = report
+        .runs
+        .iter()
+        .filter(|run| run.standing == Standing::LeftOut)
+        .count();
+    let errors: i64 = report.runs.iter().filter_map(|run| run.failed).sum();
+    if broken > 0 {
+        let say = format!(
+            "{} of {} failed.",
+            broken,
+            plural(report.runs.len(), "smoke run")
+        );
+        let mut verdict = Sentence::new()
+            .say(&say)
+            .end(VerdictKind::Failed, Level::Bad);
+        for run in report
+            .runs
+            .iter()
+            .filter(|run| run.standing == Standing::LeftOut)
+            .take(4)
+        {
+            let reason = run.reasons.first().map_or("failed", String::as_str);
+            let name = &report.targets[run.target].name;
+            verdict.notes.push(format!(
+                "{name}, {} payload: {}.",
+                run.payload,
+                reason.trim_end_matches('.')
+            ));
+        }
+        return verdict;
+    }
+    if errors > 0 {
+        let say = format!(
+            "{} failed. A smoke run should have none.",
+            plural(errors as usize, "request")
+        );
+        return Sentence::new()
+            .say(&say)
+            .end(VerdictKind::Failed, Level::Bad);
+    }
+    Sentence::new()
+        .say(&works)
+        .say(" A smoke run measures nothing, so nothing is ranked.")
+        .end(VerdictKind::Smoke, Level::Ok)
+}
+
+fn distinct(runs: &[&RunInfo]) -> Vec<usize> {
+    let mut targets: Vec<usize> = runs.iter().map(|run| run.target).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
+}
+
+/// Builds a sentence of words and names.
+pub(super) struct Sentence(Vec<Span>);
+
+impl Sentence {
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn say(mut self, words: &str) -> Self {
+        match self.0.last_mut() {
+            Some(span) if span.target.is_none() => span.text.push_str(words),
+            _ => self.0.push(Span {
+                text: words.to_owned(),
+                target: None,
+            }),
+        }
+        self
+    }
+
+    pub(super) fn name(mut self, report: &Report, target: usize) -> Self {
+        self.0.push(Span {
+            text: report.targets[target].name.clone(),
+            target: Some(target),
+        });
+        self
+    }
+
+    /// `a`, `a and b`, `a, b and c`.
+    pub(super) fn names(mut self, report: &Report, targets: &[usize]) -> Self {
+        for (place, target) in targets.iter().enumerate() {
+            if place > 0 {
+                self = self.say(if place + 1 == targets.len() {
+                    " and "
+                } else {
+                    ", "
+                });
+            }
+            self = self.name(report, *target);
+        }
+        self
+    }
+
+    pub(super) fn end(self, kind: VerdictKind, level: Level) -> Verdict {
+        let sentence = self
+            .0
+            .into_iter()
+            .filter(|span| !span.text.is_empty())
+            .collect();
+        Verdict {
+            kind,
+            level,
+            sentence,
+            notes: Vec::new(),
+        }
+    }
+}
