@@ -7,4 +7,6 @@ mod grpc_server;
 mod http_server;
 mod load;
 mod process;
+mod ratios;
+mod record;
 mod seen;
