@@ -235,6 +235,14 @@ mod tests {
     /// (elapsed seconds, boundary, cumulative CPU-seconds)
     type Point = (f64, Option<i32>, f64);
 
+    /// (name, samples, boundaries, expected CPU-seconds of each phase and whether they are exact)
+    type Case = (
+        &'static str,
+        &'static [Point],
+        &'static [f64],
+        &'static [Option<(f64, bool)>],
+    );
+
     fn samples(role: Role, points: &[Point]) -> Vec<ResourceSample> {
         points
             .iter()
@@ -248,9 +256,11 @@ mod tests {
 
     #[test]
     fn cpu_seconds_between_boundaries() {
-        let boundary = Some;
+        const fn boundary(k: i32) -> Option<i32> {
+            Some(k)
+        }
         #[rustfmt::skip]
-        let cases: &[(&str, &[Point], &[f64], &[Option<(f64, bool)>])] = &[
+        let cases: &[Case] = &[
             ("exact boundaries",
              &[(0.0, boundary(0), 5.0), (1.0, None, 6.0), (2.0, boundary(1), 8.0), (4.0, boundary(2), 8.5)],
              &[0.0, 2.0, 4.0], &[Some((3.0, true)), Some((0.5, true))]),

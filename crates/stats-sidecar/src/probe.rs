@@ -4,13 +4,17 @@
 //! - [`procfs`]: that table on Linux
 //! - [`ps`]: that table where there is no `/proc` (macOS)
 //! - [`docker`]: a container through the Docker API
+//! - [`cgroup`]: the same container's counters in the kernel's files
 //! - [`host`]: the machine
 
+pub mod cgroup;
 pub mod docker;
 pub mod host;
 pub mod processes;
 pub mod procfs;
 pub mod ps;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of a MiB, which the metrics database counts memory in.
 pub const MIB: f64 = 1024.0 * 1024.0;
@@ -74,4 +78,12 @@ impl ProbeError {
             reason: reason.to_string(),
         }
     }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }

@@ -1,8 +1,7 @@
 //! The life of one run's sampling: from the first sight of its row until its status changes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use metrics_db::{Probe, ResourceSample, Role, RunningRun, Sampling};
@@ -12,13 +11,19 @@ use tokio::time::sleep;
 
 use crate::probe::docker::{Container, Engine};
 use crate::probe::processes::{ProcessTree, Table};
-use crate::probe::{Counters, ProbeError, host};
+use crate::probe::{Counters, ProbeError, host, now};
 use crate::schedule::{Due, Schedule};
 use crate::writer::Writer;
 
 /// Between samples the generator's counter is read so often: what it uses in its last moments is lost by no more
 /// than this.
 const TOUCH_EVERY: Duration = Duration::from_millis(100);
+
+/// A reading this much before its boundary is one for an earlier sample, seconds.
+const EARLY_S: f64 = 0.05;
+
+/// Counters tick every 10 ms: a percentage over less than this would be noise, seconds.
+const SHORTEST_PERCENT_S: f64 = 0.1;
 
 /// A run whose lab died stays `running`; it is sampled no longer than this past its last boundary, seconds.
 const ABANDONED_AFTER_S: f64 = 1_800.0;
@@ -38,7 +43,7 @@ pub struct Sampler {
     run: RunningRun,
     schedule: Schedule,
     readers: Vec<Reader>,
-    engine: Arc<Engine>,
+    engine: Engine,
     machine_mb: Option<f64>,
     /// Time and CPU-seconds of the sample before.
     previous: HashMap<Role, (f64, f64)>,
@@ -66,7 +71,7 @@ type Reading = (Role, f64, Result<Counters, ProbeError>);
 
 impl Sampler {
     /// A sampler of `run`, whose samples go to `writer`.
-    pub fn new(run: RunningRun, engine: Arc<Engine>, writer: Writer) -> Self {
+    pub fn new(run: RunningRun, engine: Engine, writer: Writer) -> Self {
         Self {
             run,
             schedule: Schedule::default(),
@@ -192,7 +197,9 @@ impl Sampler {
             match reading {
                 Ok(counters) => {
                     self.warned.remove(&role);
-                    batch.push(self.sample_of(role, at, due.boundary, &counters));
+                    // An engine may answer with counters that it has read earlier.
+                    let boundary = due.boundary.filter(|_| at >= due.at - EARLY_S);
+                    batch.push(self.sample_of(role, at, boundary, &counters));
                 }
                 Err(error) => {
                     if self.warned.insert(role) {
@@ -233,12 +240,19 @@ impl Sampler {
         }
         let (engine, machine_mb) = (&self.engine, self.machine_mb);
         let containers = containers.into_iter().map(|(role, container)| async move {
-            let asked = now();
-            let counters = container.read(engine, machine_mb).await;
-            // The engine read them somewhere between question and answer.
-            (role, (asked + now()) / 2.0, counters)
+            (role, container.read(engine, machine_mb).await)
         });
-        readings.extend(join_all(containers).await);
+        for (role, answer) in join_all(containers).await {
+            match answer {
+                Ok(read) => {
+                    readings.extend(
+                        read.into_iter()
+                            .map(|(at, counters)| (role, at, Ok(counters))),
+                    );
+                }
+                Err(error) => readings.push((role, now(), Err(error))),
+            }
+        }
         readings
     }
 
@@ -252,7 +266,7 @@ impl Sampler {
         let before = self.previous.insert(role, (at, counters.cpu_seconds));
         let cpu_percent = before.and_then(|(then, cpu)| {
             let (seconds, used) = (at - then, counters.cpu_seconds - cpu);
-            (seconds > 0.0 && used >= 0.0).then(|| used / seconds * 100.0)
+            (seconds >= SHORTEST_PERCENT_S && used >= 0.0).then(|| used / seconds * 100.0)
         });
         let limit = counters.memory_limit_mb.or(self.machine_mb);
         let bytes = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
@@ -305,15 +319,7 @@ impl Reader {
     }
 }
 
-/// Seconds since 1970.
-fn now() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64()
-}
-
-/// The same as the database takes it: microseconds.
+/// Seconds since 1970 as the database takes them: microseconds.
 fn moment(seconds: f64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos((seconds * 1e6).round() as i128 * 1_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)

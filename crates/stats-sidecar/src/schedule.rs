@@ -174,7 +174,6 @@ mod tests {
         assert_eq!(
             run(&mut schedule, 9.9, 12.5),
             [
-                (9.9, None),
                 (10.0, Some(0)),
                 (10.2, Some(1)),
                 (10.4, Some(2)),
@@ -191,8 +190,8 @@ mod tests {
         assert_eq!(
             due,
             Due {
-                at: 15.2,
-                boundary: None
+                at: 15.0,
+                boundary: Some(1)
             }
         );
         schedule.taken(due);
@@ -200,8 +199,8 @@ mod tests {
         assert_eq!(
             schedule.next(15.2),
             Due {
-                at: 19.0,
-                boundary: Some(2)
+                at: 16.0,
+                boundary: None
             }
         );
     }

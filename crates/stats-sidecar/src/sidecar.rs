@@ -27,7 +27,7 @@ pub async fn serve(store: Store, csv_dir: Option<PathBuf>, stop: CancellationTok
     let mut sidecar = Sidecar {
         store,
         csv_dir: csv_dir.map(Arc::from),
-        engine: Arc::default(),
+        engine: Engine::default(),
         orders: HashMap::new(),
         samplers: JoinSet::new(),
         unreadable: HashSet::new(),
@@ -65,7 +65,7 @@ pub async fn serve(store: Store, csv_dir: Option<PathBuf>, stop: CancellationTok
 struct Sidecar {
     store: Store,
     csv_dir: Option<Arc<Path>>,
-    engine: Arc<Engine>,
+    engine: Engine,
     /// By run; a run stays here until it is no longer running, even where its sampler has given up.
     orders: HashMap<i64, watch::Sender<Order>>,
     samplers: JoinSet<()>,
@@ -121,7 +121,7 @@ impl Sidecar {
         let store = self.store.clone();
         let csv_dir = self.csv_dir.clone();
         let writer = Writer::start(store.clone(), run.id);
-        let sampler = Sampler::new(run.clone(), Arc::clone(&self.engine), writer);
+        let sampler = Sampler::new(run.clone(), self.engine.clone(), writer);
         self.samplers.spawn(async move {
             sampler.run(receiver).await;
             if let Some(directory) = csv_dir {
