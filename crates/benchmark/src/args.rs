@@ -140,13 +140,13 @@ pub struct LoadArgs {
     #[arg(long)]
     pub record: bool,
 
-    /// Where that is.
-    #[command(flatten)]
-    pub metrics_db: MetricsDbConfig,
-
     /// How progress is shown
     #[arg(long, value_enum, default_value_t)]
     pub progress: ProgressMode,
+
+    /// Where the metrics database is.
+    #[command(flatten)]
+    pub metrics_db: MetricsDbConfig,
 }
 
 /// The longest run id, bytes: an entity id has at most 255 characters.

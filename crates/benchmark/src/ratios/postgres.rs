@@ -40,7 +40,8 @@ impl Programs {
                 .map(|folder| folder.join(name))
                 .find(|file| file.is_file())
                 .with_context(|| {
-                    format!("{name} of PostgreSQL was found neither in WEIR_PG_BIN nor in the PATH")
+                    format!("PostgreSQL's {name} was found neither in WEIR_PG_BIN nor in the PATH; distributions have it in \
+                     the package of the server (Debian: postgresql, RHEL: postgresql-contrib)")
                 })
         };
         // Server and initdb have to be of one version, so of one folder.

@@ -13,6 +13,9 @@ use super::side::{Measurement, Side};
 use crate::progress::thousands;
 use crate::protocol::Protocol;
 
+/// A median of fewer says too little.
+const FEWEST_PAIRS: u32 = 5;
+
 /// Everything that a session gave.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,10 +93,15 @@ impl Report {
             .collect();
         let ratios = ratio_rows(&pairs);
         let cpu = cpu_rows(&measurements);
-        let faults: Vec<String> = measurements
+        let mut faults: Vec<String> = measurements
             .iter()
             .filter_map(|measurement| measurement.fault())
             .collect();
+        if args.pairs < FEWEST_PAIRS {
+            faults.push(format!(
+                "fewer than {FEWEST_PAIRS} pairs: a trial, no result"
+            ));
+        }
         let complete = !interrupted && pairs.len() == args.ratios().len() * args.pairs as usize;
         let met = ratios.iter().all(|row| row.met) && cpu.iter().all(|row| row.met);
         Self {
@@ -245,7 +253,7 @@ impl Report {
         let (machine, settings) = (&self.machine, &self.settings);
         writeln!(
             text,
-            "\n{} pairs a ratio, sides in alternating order, {} s each after {} s of warm-up; the table emptied and a \
+            "\nPairs per ratio: {}; sides in alternating order, {} s each after {} s of warm-up; the table emptied and a \
              checkpoint taken before each. Events of 400 bytes of attributes over {} keys. Load: REST {} connections; \
              gRPC {} in flight over {} connections; pgbench {} clients. Services: pool of {}.",
             settings.pairs,
