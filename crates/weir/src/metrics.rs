@@ -93,18 +93,25 @@ pub async fn application(
     if let Some(url) = url {
         return Ok((ApplicationDb::connect(url).await?, None));
     }
-    let default = "postgresql://postgres:password@127.0.0.1:5432/car_entities";
-    if answers("127.0.0.1", 5432) {
-        return Ok((ApplicationDb::connect(default).await?, None));
-    }
     let state = State::open(root)?;
     let spec = Spec::application(root);
+    if last_runtime(&state).as_deref() == Some("native") && spec.exists(&state) {
+        if let Some(port) = spec.running_port(&state) {
+            return Ok((ApplicationDb::connect(&default_url(port)).await?, None));
+        }
+        let cluster = native(root, &state, &spec).await?;
+        return Ok((ApplicationDb::connect(&cluster.url()).await?, Some(cluster)));
+    }
     anyhow::ensure!(
-        last_runtime(&state).as_deref() != Some("docker") && spec.exists(&state),
+        answers("127.0.0.1", 5432),
         "the application database does not run: start it (docker compose up -d postgres-large) or give --database-url"
     );
-    let cluster = native(root, &state, &spec).await?;
-    Ok((ApplicationDb::connect(&cluster.url()).await?, Some(cluster)))
+    Ok((ApplicationDb::connect(&default_url(5432)).await?, None))
+}
+
+/// The application database with its documented login.
+fn default_url(port: u16) -> String {
+    format!("postgresql://postgres:password@127.0.0.1:{port}/car_entities")
 }
 
 async fn connected(config: &MetricsDbConfig, server: Option<Server>) -> Result<Connected> {

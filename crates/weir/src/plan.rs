@@ -10,7 +10,7 @@ use crate::targets::{Target, Targets};
 use crate::usage::UsageError;
 
 /// What a cell takes beside its phases: start, verify, warm-up, audit, stop.
-const OVERHEAD: Duration = Duration::from_secs(12);
+pub const OVERHEAD: Duration = Duration::from_secs(12);
 
 /// What to run.
 #[derive(Clone, Debug)]

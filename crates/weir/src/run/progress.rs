@@ -144,9 +144,9 @@ impl Progress {
         lock(&self.inner).now.load = Some(load);
     }
 
-    /// Says how long the session is expected to last from now.
-    pub(crate) fn left(&self, left: Duration) {
-        lock(&self.inner).now.ends = Some(Instant::now() + left);
+    /// Says how long the session is expected to last from now; none: not any more.
+    pub(crate) fn left(&self, left: Option<Duration>) {
+        lock(&self.inner).now.ends = left.map(|left| Instant::now() + left);
     }
 
     /// Takes the redrawn line away, for good.

@@ -1,6 +1,7 @@
 //! A session: its row in the metrics database, its cells one after the other, its report.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use metrics_db::{NewSession, RunStatus, Store};
@@ -17,7 +18,7 @@ use crate::application_db::ApplicationDb;
 use crate::environment;
 use crate::output::counted;
 use crate::plan::Plan;
-use crate::report;
+use crate::report::{self, ReportPaths};
 
 /// A session that has begun.
 pub(crate) struct Session {
@@ -84,6 +85,7 @@ impl Session {
     pub(crate) async fn run(mut self, keep: bool) -> Result<SessionReport> {
         let cells = self.plan.cells.clone();
         let mut outcomes = Vec::new();
+        let mut overheads = Vec::new();
         if let Err(error) = self.backend.start_sidecar().await {
             // Without it the runs are not valid, and their checks say so.
             self.progress
@@ -93,17 +95,18 @@ impl Session {
             if self.stop.is_requested() {
                 break;
             }
-            self.progress.left(self.plan.expected(cells.len() - index));
+            let left = self.expected_left(cells.len() - index, &overheads);
+            self.progress.left(Some(left));
+            let began = Instant::now();
             let outcome = cell::run(&mut self, one).await;
+            overheads.push(began.elapsed().saturating_sub(self.expected_phases()));
             self.progress.say(&outcome.line(cells.len()));
             outcomes.push(outcome);
         }
         self.progress.cell("");
-        self.progress.left(std::time::Duration::ZERO);
+        self.progress.left(None);
         self.progress.step("writing the report");
-        self.store.finish_session(&self.id).await?;
-        let out_dir = self.root.join("load-test/results").join(&self.id);
-        let written = report::write(&self.store, &self.id, &out_dir).await;
+        let written = self.report().await;
         let mut end = SessionReport {
             not_run: cells.len() - outcomes.len(),
             session: self.id,
@@ -127,6 +130,29 @@ impl Session {
             .await
             .context("could not stop everything that was started")?;
         Ok(end)
+    }
+}
+
+impl Session {
+    /// Closes the session's row and writes its report.
+    async fn report(&self) -> Result<ReportPaths> {
+        self.store.finish_session(&self.id).await?;
+        let out_dir = self.root.join("load-test/results").join(&self.id);
+        report::write(&self.store, &self.id, &out_dir).await
+    }
+
+    fn expected_phases(&self) -> Duration {
+        self.plan.mode.expected(self.plan.phase_scale)
+    }
+
+    /// How long `cells` more will take, by what the ones before took beside their phases.
+    fn expected_left(&self, cells: usize, overheads: &[Duration]) -> Duration {
+        let cells = u32::try_from(cells).unwrap_or(u32::MAX);
+        let overhead = match u32::try_from(overheads.len()) {
+            Ok(done) if done > 0 => overheads.iter().sum::<Duration>() / done,
+            _ => crate::plan::OVERHEAD,
+        };
+        (self.expected_phases() + overhead) * cells
     }
 }
 
@@ -187,24 +213,16 @@ impl SessionReport {
 
     /// The last lines of a session.
     pub(crate) fn closing_words(&self) -> String {
-        let failed = self
-            .cells
-            .iter()
-            .filter(|c| c.status != RunStatus::Completed)
-            .count();
-        let mut words = match (failed, self.not_run) {
-            (0, 0) => format!("{} completed.", counted(self.cells.len(), "run")),
-            (_, 0) => format!(
-                "{failed} of {} did not complete.",
-                counted(self.cells.len(), "run")
+        let with = |status| self.cells.iter().filter(|c| c.status == status).count();
+        let completed = counted(with(RunStatus::Completed), "run");
+        let (failed, aborted) = (with(RunStatus::Failed), with(RunStatus::Aborted));
+        let mut words = match (failed, aborted + self.not_run) {
+            (0, 0) => format!("{completed} completed."),
+            (_, 0) => format!("{failed} of {} failed.", counted(self.cells.len(), "run")),
+            _ => format!(
+                "Stopped: {completed} completed, {failed} failed, {aborted} aborted, {} not begun.",
+                self.not_run
             ),
-            (_, left) => {
-                let done = self.cells.len() - failed;
-                format!(
-                    "Stopped: {} completed, {failed} did not, {left} not begun.",
-                    counted(done, "run")
-                )
-            }
         };
         if let Some(error) = &self.report_error {
             words += &format!("\nThe report could not be written: {error}");

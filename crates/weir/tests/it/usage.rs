@@ -1,0 +1,91 @@
+//! Wrong arguments: status 64 and the values that are valid, from weir and from the shell script.
+
+use std::process::Command;
+
+use crate::checkout::{repository, text};
+
+fn weir(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(arguments)
+        .env("WEIR_ROOT", repository())
+        .output()
+        .unwrap();
+    (output.status.code(), text(&output))
+}
+
+#[test]
+fn wrong_arguments_are_answered_with_what_is_valid() {
+    for arguments in [
+        &["run"][..],
+        &["run", "quick"],
+        &["run", "smoke", "nobody"],
+        &["run", "smoke", "", "5k"],
+        &["run", "smoke", "--trials", "0"],
+        &["run", "smoke", "--runtime", "podman"],
+        &["plan", "smoke", "--seed", "x"],
+    ] {
+        let (status, text) = weir(arguments);
+        assert_eq!(status, Some(64), "{arguments:?}: {text}");
+        for valid in ["saturation", "producer-grpc", "default, 4k, 8k, 32k, 64k"] {
+            assert!(
+                text.contains(valid),
+                "{arguments:?}: {valid} is missing in\n{text}"
+            );
+        }
+    }
+    assert_eq!(weir(&["bogus"]).0, Some(64));
+}
+
+#[test]
+fn help_is_no_error_and_lists_what_is_valid() {
+    let (status, text) = weir(&["run", "--help"]);
+    assert_eq!(status, Some(0));
+    assert!(
+        text.contains("--runtime") && text.contains("saturation") && text.contains("64k"),
+        "{text}"
+    );
+    assert_eq!(weir(&["--version"]).0, Some(0));
+}
+
+#[test]
+fn the_plan_is_printed_without_running_anything() {
+    let (status, text) = weir(&[
+        "plan", "full", "", "32k", "--trials", "3", "--seed", "1", "--json",
+    ]);
+    assert_eq!(status, Some(0), "{text}");
+    let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(plan["cells"].as_array().unwrap().len(), 6);
+    assert!(plan["expected_seconds"].as_u64().unwrap() > 6 * 660);
+    let (_, table) = weir(&["targets"]);
+    assert!(table.starts_with("NAME "), "{table}");
+}
+
+#[test]
+fn the_shell_script_refuses_early_and_from_any_directory() {
+    let script = repository().join("load-test/shared/run-sequential-throughput-tests.sh");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(&script)
+            .args(arguments)
+            .current_dir("/")
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output))
+    };
+    for arguments in [
+        &[][..],
+        &["quick"],
+        &["smoke", "nobody"],
+        &["smoke", "", "5k"],
+    ] {
+        let (status, text) = run(arguments);
+        assert_eq!(status, Some(64), "{arguments:?}: {text}");
+        for valid in ["smoke full saturation", "producer-rest", "32k"] {
+            assert!(
+                text.contains(valid),
+                "{arguments:?}: {valid} is missing in\n{text}"
+            );
+        }
+    }
+    let (status, text) = run(&["smoke", "--help"]);
+    assert_eq!(status, Some(0), "{text}");
+}
