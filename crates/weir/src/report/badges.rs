@@ -220,6 +220,11 @@ fn left_out(report: &Report) -> Badge {
             "trials",
         );
     };
+    let what = if out.iter().all(|run| run.standing == Standing::Invalid) {
+        "not ranked"
+    } else {
+        "left out"
+    };
     let reason = first
         .reasons
         .first()
@@ -227,7 +232,7 @@ fn left_out(report: &Report) -> Badge {
     badge(
         "left_out",
         Level::Warn,
-        format!("{} of {all} left out{reason}", out.len()),
+        format!("{} of {all} {what}{reason}", out.len()),
         "trials",
     )
 }
@@ -248,14 +253,13 @@ fn shorten(reason: &str) -> String {
 
 /// Checks that the lab made beyond those above, where one is not as it should be: the worst of each.
 fn others(report: &Report) -> Vec<Badge> {
-    const SHOWN: [&str; 7] = [
+    const SHOWN: [&str; 6] = [
         "audit",
         "errors",
-        "error_rate",
         "generator_cpu",
-        "dropped_iterations",
+        "dropped",
         "contract",
-        "settings",
+        "mode",
     ];
     let mut found: Vec<Badge> = Vec::new();
     for check in report.runs.iter().flat_map(|run| &run.checks) {

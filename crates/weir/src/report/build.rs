@@ -1,6 +1,7 @@
 //! Rows to report: a pure function, so that every sentence and figure can be tested without a database.
 
 use metrics_db::Session;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -9,7 +10,8 @@ use super::cell::{self, Cell};
 use super::generator::{self, Cores};
 use super::input::{RunRows, SessionRows};
 use super::model::{
-    FORMAT, Level, PhaseInfo, Report, RunInfo, SessionInfo, Standing, Target, Verdict, VerdictKind,
+    FORMAT, Level, PhaseInfo, PhaseRow, Report, RunInfo, SessionInfo, Standing, Target, Verdict,
+    VerdictKind,
 };
 use super::words::{list, plural};
 use super::{badges, compare, environment, limits, series, trial, verdict};
@@ -63,7 +65,7 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
         phase_scale: scale,
         think_time_ms: think_time(&mode),
         rate_is: rate_is(&mode).to_owned(),
-        phase_rows: cells.iter().flat_map(Cell::phase_rows).collect(),
+        phase_rows: phase_rows(&cells, &payloads),
         cost: cells.iter().map(Cell::cost).collect(),
         series: all
             .iter()
@@ -107,6 +109,19 @@ fn best(cells: &[Cell<'_>], payload: &str) -> f64 {
         .filter(|cell| cell.payload == payload)
         .map(Cell::rate)
         .fold(0.0, f64::max)
+}
+
+/// By payload, phase, target: what is compared stands together.
+fn phase_rows(cells: &[Cell<'_>], payloads: &[String]) -> Vec<PhaseRow> {
+    let mut rows: Vec<PhaseRow> = cells.iter().flat_map(Cell::phase_rows).collect();
+    rows.sort_by_key(|row| {
+        (
+            payloads.iter().position(|payload| *payload == row.payload),
+            row.phase.number,
+            row.target,
+        )
+    });
+    rows
 }
 
 fn targets(all: &[(&SessionRows, &RunRows)]) -> Vec<Target> {
@@ -189,7 +204,7 @@ fn phases(runs: &[RunInfo]) -> Vec<PhaseInfo> {
 
 /// The pause between two requests as `load-test/k6/lib/modes.json` has it.
 fn think_time(mode: &str) -> Option<f64> {
-    let modes: serde_json::Value =
+    let modes: Value =
         serde_json::from_str(include_str!("../../../../load-test/k6/lib/modes.json")).ok()?;
     modes
         .pointer(&format!("/modes/{mode}/thinkTimeMs"))?
@@ -246,10 +261,43 @@ fn subtitle(report: &Report, sessions: &[&Session]) -> String {
     ));
     if let Some(session) = sessions.first() {
         parts.push(format!("seed {}", session.seed));
+        parts.extend(machine(&session.environment));
         parts.push(session.runtime.clone());
         parts.push(format!("session {}", session.id));
     }
     parts.join(" · ")
+}
+
+/// Cores, memory, and the versions that matter most.
+fn machine(environment: &Value) -> Option<String> {
+    let text = |path| environment.pointer(path).and_then(Value::as_str);
+    let number = |path| environment.pointer(path).and_then(Value::as_f64);
+    let version = |name: &str, path| Some(format!("{name} {}", version_in(text(path)?)?));
+    let parts: Vec<String> = [
+        number("/machine/cores").map(|cores| {
+            if cores == 1.0 {
+                "1 core".to_owned()
+            } else {
+                format!("{cores} cores")
+            }
+        }),
+        number("/machine/memory_mb").map(|mb| format!("{:.0} GiB", mb / 1024.0)),
+        version(text("/machine/os").unwrap_or("kernel"), "/machine/kernel"),
+        version("PostgreSQL", "/database/version"),
+        version("k6", "/lab/k6"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The first dotted number of a text: `1.1.0` of `k6 v1.1.0 (commit/…)`.
+fn version_in(text: &str) -> Option<String> {
+    text.split(|c: char| !c.is_ascii_digit() && c != '.')
+        .map(|part| part.trim_matches('.'))
+        .find(|part| part.contains('.'))
+        .map(str::to_owned)
 }
 
 fn session_info(session: &Session) -> SessionInfo {

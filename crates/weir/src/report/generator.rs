@@ -7,8 +7,8 @@
 use metrics_db::Phase;
 use serde_json::Value;
 
-/// From this share of its allowance on the generator counts as the limit.
-pub const ALLOWANCE_BOUND: f64 = 0.85;
+/// From this share of its allowance on the generator counts as the limit; `validity` has the same bound.
+pub const ALLOWANCE_BOUND: f64 = 0.80;
 /// From this share of the machine's cores on the machine counts as busy.
 pub const MACHINE_BOUND: f64 = 0.90;
 
@@ -30,30 +30,21 @@ pub struct GeneratorUse {
     pub limited: bool,
 }
 
-/// Reads the cores from a session's environment; the keys are tried in turn, the first number counts.
+/// Reads the cores from a session's environment.
 pub fn cores(environment: &Value) -> Cores {
-    let number = |paths: &[&str]| {
-        paths
-            .iter()
-            .find_map(|path| environment.pointer(path).and_then(number_of))
+    let number = |path| {
+        environment
+            .pointer(path)
+            .and_then(number_of)
             .filter(|n| *n > 0.0)
     };
-    let machine = number(&[
-        "/machine/cgroup_cpu_limit",
-        "/machine/cores",
-        "/machine/cpus",
-        "/cores",
-    ]);
-    let own = number(&[
-        "/limits/generator_cpus",
-        "/limits/k6_cpus",
-        "/limits/k6/cpus",
-        "/generator/cpus",
-    ]);
-    Cores {
-        generator: own.or(machine),
-        machine,
-    }
+    let machine = number("/machine/cores");
+    let own = number("/lab/limits/generator/cpus");
+    let generator = match (own, machine) {
+        (Some(own), Some(machine)) => Some(own.min(machine)),
+        _ => own.or(machine),
+    };
+    Cores { generator, machine }
 }
 
 /// Numbers come as such or, from compose files, as text.
@@ -140,20 +131,31 @@ mod tests {
 
     #[test]
     fn cores_are_read_from_numbers_and_text() {
-        let found = cores(&json!({"machine": {"cpus": 8}, "limits": {"k6_cpus": "2.0"}}));
+        let machine = json!({"cores": 8});
+        let limited =
+            cores(&json!({"machine": machine, "lab": {"limits": {"generator": {"cpus": "2.0"}}}}));
         assert_eq!(
-            found,
+            limited,
             Cores {
                 generator: Some(2.0),
                 machine: Some(8.0)
             }
         );
-        let bare = cores(&json!({"machine": {"cpus": 4}}));
+        let beyond =
+            cores(&json!({"machine": {"cores": 1}, "lab": {"limits": {"generator": {"cpus": 2}}}}));
+        assert_eq!(
+            beyond,
+            Cores {
+                generator: Some(1.0),
+                machine: Some(1.0)
+            }
+        );
+        let bare = cores(&json!({"machine": machine}));
         assert_eq!(
             bare,
             Cores {
-                generator: Some(4.0),
-                machine: Some(4.0)
+                generator: Some(8.0),
+                machine: Some(8.0)
             }
         );
         assert_eq!(cores(&json!({})), Cores::default());

@@ -303,7 +303,7 @@ fn sessions_with_different_settings_are_called_out() {
     let mut second = first.clone();
     second.session.id = "20261122T090000Z-0001".to_owned();
     second.session.fingerprint = "ffff".to_owned();
-    second.session.environment["tools"]["k6"] = "1.2.0".into();
+    second.session.environment["lab"]["k6"] = "k6 v1.2.0".into();
     let both = [rows(&first), rows(&second)].concat();
     let report = build::build(&both, 60);
     let badge = report
@@ -318,7 +318,7 @@ fn sessions_with_different_settings_are_called_out() {
     assert!(
         markdown::text(&report)
             .unwrap()
-            .contains("| **tools.k6** | 1.1.0 | 1.2.0 |")
+            .contains("| **lab.k6** | k6 v1.1.0 (invented) | k6 v1.2.0 |")
     );
 }
 

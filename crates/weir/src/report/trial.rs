@@ -109,16 +109,31 @@ fn standing(rows: &RunRows) -> (Standing, Vec<String>) {
         reasons.push("no results were imported".to_owned());
     }
     if !reasons.is_empty() {
-        return (Standing::LeftOut, reasons);
+        return (
+            Standing::LeftOut,
+            reasons.iter().map(|reason| clause(reason)).collect(),
+        );
     }
     if run.valid == Some(false) {
         let mut said = run.invalid_reasons.clone();
         if said.is_empty() {
             said.push("a validity check failed".to_owned());
         }
-        return (Standing::Invalid, said);
+        return (
+            Standing::Invalid,
+            said.iter().map(|reason| clause(reason)).collect(),
+        );
     }
     (Standing::Counted, reasons)
+}
+
+/// A sentence as part of another: without its end, and its article small.
+fn clause(sentence: &str) -> String {
+    let text = sentence.trim().trim_end_matches('.');
+    match text.strip_prefix("The ") {
+        Some(rest) => format!("the {rest}"),
+        None => text.to_owned(),
+    }
 }
 
 fn checks(rows: &RunRows) -> Vec<CheckInfo> {
