@@ -236,12 +236,7 @@ mod tests {
     type Point = (f64, Option<i32>, f64);
 
     /// (name, samples, boundaries, expected CPU-seconds of each phase and whether they are exact)
-    type Case = (
-        &'static str,
-        &'static [Point],
-        &'static [f64],
-        &'static [Option<(f64, bool)>],
-    );
+    type Case<'a> = (&'a str, &'a [Point], &'a [f64], &'a [Option<(f64, bool)>]);
 
     fn samples(role: Role, points: &[Point]) -> Vec<ResourceSample> {
         points

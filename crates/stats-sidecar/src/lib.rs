@@ -3,7 +3,7 @@
 //! The interface is the row in `test_runs`: while its status is `running`, what its `sampling` names is
 //! sampled; when the status changes, a last sample is taken and the CSV written.
 //!
-//! - [`config`]: settings
+//! - [`config`]: settings of the process
 //! - [`sidecar`]: polls for running runs, one sampler a run
 //! - [`sampler`]: the life of one run's sampling
 //! - [`schedule`]: when the next sample is due (pure)

@@ -293,7 +293,8 @@ impl Sampler {
         let mut samples = std::mem::take(&mut self.held);
         for sample in &mut samples {
             let at = sample.sampled_at.unix_timestamp_nanos() as f64 / 1e9;
-            sample.elapsed_seconds = at - measured_from;
+            // To the microsecond, as the moment itself.
+            sample.elapsed_seconds = ((at - measured_from) * 1e6).round() / 1e6;
         }
         self.writer.put(samples);
     }

@@ -112,7 +112,7 @@ impl Sidecar {
     fn start(&mut self, run: RunningRun, order: Order) {
         tracing::info!(
             run.id = run.id,
-            target = run.api_name,
+            api = run.api_name,
             mode = run.test_mode,
             "sampling a run"
         );

@@ -1,5 +1,7 @@
 //! The sidecar on a real PostgreSQL, with real processes and containers.
 
+#![allow(clippy::print_stdout, reason = "a skipped test says why")]
+
 mod docker;
 mod native;
 mod process;
