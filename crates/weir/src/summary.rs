@@ -293,3 +293,84 @@ fn rate(count: i64, seconds: f64) -> f64 {
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Summaries of real runs, PHASE_SCALE=0.03.
+    const REST: &str = include_str!("../tests/data/k6-rest-full.json");
+    const GRPC: &str = include_str!("../tests/data/k6-grpc-full.json");
+    const SMOKE: &str = include_str!("../tests/data/k6-rest-smoke.json");
+
+    #[test]
+    fn phases_add_up_to_the_run() {
+        for (text, protocol) in [(REST, Protocol::Rest), (GRPC, Protocol::Grpc)] {
+            let summary = Summary::parse(text).unwrap();
+            assert_eq!(summary.weir.protocol, protocol);
+            let (run, phases) = (summary.performance(), summary.phases());
+            assert_eq!(phases.len(), 4);
+            let sum = |of: fn(&Phase) -> i64| phases.iter().map(of).sum::<i64>();
+            assert_eq!(sum(|p| p.successful_requests), run.successful_requests);
+            assert_eq!(sum(|p| p.total_requests), run.total_requests);
+            assert!((summary.measured_seconds() - 19.8).abs() < 1e-9);
+            let rate = run.successful_requests as f64 / 19.8;
+            assert!((run.throughput_per_sec - rate).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn latencies_and_bytes_are_those_of_the_phase() {
+        let phases = Summary::parse(REST).unwrap().phases();
+        let first = &phases[0];
+        assert_eq!(
+            (first.phase_name.as_str(), first.target_vus),
+            ("baseline", 10)
+        );
+        assert_eq!(first.successful_requests, 343);
+        assert_eq!(first.latency.p50, Some(2.631002));
+        assert_eq!(first.latency.p99, Some(24.893073099999953));
+        assert!(
+            phases
+                .iter()
+                .all(|p| p.bytes_sent > Some(0) && p.bytes_received > Some(0))
+        );
+        let started: Vec<_> = phases.iter().map(|p| p.started_at.unwrap()).collect();
+        assert_eq!((started[1] - started[0]).whole_milliseconds(), 3600);
+    }
+
+    #[test]
+    fn a_smoke_run_has_one_phase_as_long_as_the_run() {
+        let summary = Summary::parse(SMOKE).unwrap();
+        assert_eq!(
+            summary.counts(),
+            Counts {
+                sent: 5,
+                acknowledged: 5,
+                failed: 0
+            }
+        );
+        assert_eq!(summary.counts().in_doubt(), 0);
+        assert!(summary.measured_seconds() > 0.0);
+        assert!(summary.performance().latency.p95.is_some());
+        assert!(summary.crossed_thresholds().is_empty());
+    }
+
+    #[test]
+    fn no_sample_is_no_latency() {
+        let empty = SMOKE.replace("\"events_acknowledged\"", "\"gone\"");
+        assert_eq!(Summary::parse(&empty).unwrap().counts().acknowledged, 0);
+        let mut value: serde_json::Value = serde_json::from_str(SMOKE).unwrap();
+        let metric = latency_metric(Protocol::Rest, "phase_1");
+        value["metrics"][&metric]["values"] =
+            serde_json::json!({ "count": 0, "p(50)": 0, "avg": 0 });
+        let summary = Summary::parse(&value.to_string()).unwrap();
+        assert_eq!(summary.performance().latency, Latency::default());
+    }
+
+    #[test]
+    fn other_json_is_refused() {
+        assert!(Summary::parse("{}").is_err());
+        assert!(Summary::parse(r#"{"metrics":{},"state":{"testRunDurationMs":1}}"#).is_err());
+    }
+}

@@ -292,7 +292,10 @@ port_env = "SERVER_PORT"
         assert!(
             error(&REST.replace("protocol = \"rest\"", "protocol = \"soap\"")).contains("soap")
         );
-        assert!(error(&REST.replace("[target.rest]\n", "[target.grpc]\n")).contains("path"));
+        let renamed = error(&REST.replace("[target.rest]\n", "[target.grpc]\n"));
+        assert!(renamed.contains("service"), "{renamed}");
+        let grpc = error(&REST.replace("protocol = \"rest\"", "protocol = \"grpc\""));
+        assert!(grpc.contains("[target.grpc] is missing"), "{grpc}");
         assert!(error(&REST.replace("producer-rest", "a/b")).contains("name may hold"));
         assert!(error(&format!("{REST}{REST}")).contains("used twice"));
         assert!(error(&REST.replace("script = \"rest-api-test.js\"\n", "")).contains("script"));

@@ -136,6 +136,12 @@ impl Generator {
         if status.success() || status.code() == Some(THRESHOLDS_CROSSED) {
             return Ok(());
         }
+        // 137 is what a container's engine makes of SIGKILL.
+        let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
+        ensure!(
+            !killed && status.code() != Some(137),
+            "k6 was killed, most likely for lack of memory (in Docker: raise K6_MEMORY)"
+        );
         bail!(
             "k6 failed ({status}); its log {} says:\n{}",
             self.process.log().display(),
