@@ -19,7 +19,7 @@ function drawCost() {
       ["var(--generator)", "generator"],
     ]);
   }
-  multiples("cpu", "CPU microseconds per request: service, database, generator", (payload) => () => {
+  multiples("cpu", "CPU microseconds per request: service, database, generator", (payload) => (width) => {
     const rows = report.cost
       .filter((row) => row.payload === payload)
       .flatMap((row) =>
@@ -42,7 +42,7 @@ function drawCost() {
         Plot.barX(rows, Plot.stackX({ .../** @type {any} */ (stack), fill: partColor, insetTop: 20, insetBottom: 4 })),
         Plot.text(targets, { y: nameOf, x: 0, dy: -13, textAnchor: "start", text: nameOf, fill: colorOf, fontWeight: 500 }),
         // A part too thin for its number goes without: the table has it.
-        Plot.text(rows.filter((row) => row.us / total > 0.09), Plot.stackX({ .../** @type {any} */ (stack), text: (/** @type {any} */ row) => fig(row.us), dy: 8, fill: (/** @type {any} */ row) => (row.part === "generator" ? "var(--ink)" : "var(--card)"), fontWeight: 500 })),
+        Plot.text(rows, Plot.stackX({ .../** @type {any} */ (stack), text: (/** @type {any} */ row) => ((row.us / total) * width > 32 ? fig(row.us) : ""), dy: 8, fill: (/** @type {any} */ row) => (row.part === "generator" ? "var(--ink)" : "var(--card)"), fontWeight: 500 })),
         Plot.tip(rows, Plot.pointer(Plot.stackX({ .../** @type {any} */ (stack), dy: 8, fill: "var(--card)", stroke: "var(--line)", title: (/** @type {any} */ row) => `${nameOf(row.target)}, ${payload} payload\n${row.label}: ${fig(row.us)} µs a request` }))),
       ],
     };
@@ -57,7 +57,7 @@ function drawCost() {
     if (rows.length === 0) return null;
     return byPayload(width, rows, {
       label: "bytes a request →",
-      axis: logAxis(rows.map((row) => row.value)),
+      axis: logarithmic(rows.map((row) => row.value)),
       marks: (y) => [
         Plot.ruleY(rows, Plot.groupY({ x1: "min", x2: "max" }, /** @type {any} */ ({ fy: "payload", y, x: "value", stroke: (/** @type {any} */ row) => colorOf(row.target), strokeOpacity: 0.35 }))),
         Plot.dot(rows, { fy: "payload", y, x: "value", r: 4, stroke: (row) => colorOf(row.target), strokeWidth: 1.5, fill: (row) => (row.way === "sent" ? colorOf(row.target) : "var(--card)") }),

@@ -68,6 +68,34 @@ function multiples(kind, label, drawOf) {
   }
 }
 
+/** A logarithmic scale and its ticks. Plot would name only some of them: the axis is a mark of its own.
+ * @typedef {{ scale: { type: "log", domain: [number, number], axis: null }, ticks: number[] }} Axis */
+
+/** A scale that names at least three values: 1, 2, 5 within a decade, decades alone beyond three.
+ * @param {number[]} values
+ * @returns {Axis} */
+function logarithmic(values) {
+  const low = Math.min(...values) * 0.9;
+  const high = Math.max(...values) * 1.1;
+  const decades = Math.log10(high / low);
+  const steps = decades > 3 ? [1] : decades > 0.9 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8];
+  const ticks = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1)
+    .flatMap((decade) => steps.map((step) => Number((step * 10 ** decade).toPrecision(3))))
+    .filter((value) => value >= low && value <= high);
+  return { scale: { type: "log", domain: [low, high], axis: null }, ticks };
+}
+
+/** @param {Axis} axis
+ * @param {string} label */
+const leftAxis = (axis, label) => [
+  Plot.gridY(axis.ticks, { stroke: "var(--line)", strokeOpacity: 1 }),
+  Plot.axisY(axis.ticks, { text: tick, label }),
+];
+
+/** @param {Axis} axis
+ * @param {string} label */
+const bottomAxis = (axis, label) => Plot.axisX(axis.ticks, { text: tick, label, labelOffset: 34 });
+
 /** Room for the longest of these names at the end of a line.
  * @param {string[]} labels */
 const roomFor = (labels) => 14 + Math.ceil(6.7 * Math.max(0, ...labels.map((label) => label.length)));

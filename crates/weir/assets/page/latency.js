@@ -16,11 +16,13 @@ function drawLatency() {
     const points = positive(rows, (row) => row.latency[row.key]);
     if (points.length === 0) return null;
     const last = d3.groups(points, (row) => row.target).map(([, group]) => group[group.length - 1]);
+    const y = logarithmic(points.map((row) => row.value));
     return {
-      height: 240, marginLeft: 46, marginBottom: 38, marginRight: roomFor(names),
+      height: 244, marginTop: 26, marginLeft: 46, marginBottom: 38, marginRight: roomFor(names),
       x: { type: "point", domain: percentiles.map(([, label]) => label), label: "percentile →", labelOffset: 34 },
-      y: { ...logAxis(points.map((row) => row.value)), label: "↑ ms" },
+      y: y.scale,
       marks: [
+        ...leftAxis(y, "↑ ms"),
         Plot.line(points, { x: "percentile", y: "value", z: "target", stroke: (row) => colorOf(row.target), strokeWidth: 2 }),
         Plot.dot(points, { x: "percentile", y: "value", fill: fillOf, stroke: (row) => colorOf(row.target), r: 3.2 }),
         endNames(last, { x: (row) => row.percentile, y: (row) => row.value, target: (row) => row.target }),
@@ -34,10 +36,15 @@ function drawLatency() {
     const p99 = positive(rows, (row) => row.latency.p99);
     const p95 = positive(rows, (row) => row.latency.p95);
     if (p99.length === 0) return null;
+    const { x, ...frame } = overVus(width, rows);
+    const y = logarithmic([...p99, ...p95].map((row) => row.value));
     return {
-      ...overVus(width, rows),
-      y: { ...logAxis([...p99, ...p95].map((row) => row.value)), label: "↑ ms" },
+      ...frame,
+      x: x.scale,
+      y: y.scale,
       marks: [
+        ...leftAxis(y, "↑ ms"),
+        bottomAxis(x, "VUs →"),
         Plot.line(p95, { x: (row) => row.phase.vus, y: "value", z: "target", stroke: (row) => colorOf(row.target), strokeWidth: 1.2, strokeDasharray: "4,3" }),
         Plot.line(p99, { x: (row) => row.phase.vus, y: "value", z: "target", stroke: (row) => colorOf(row.target), strokeWidth: 2 }),
         Plot.dot(p99, { x: (row) => row.phase.vus, y: "value", stroke: (row) => colorOf(row.target), fill: fillOf, r: 3.5, strokeWidth: 1.5 }),
@@ -50,18 +57,6 @@ function drawLatency() {
   drawAnswers();
 }
 
-/** A logarithmic axis that names at least three values: 1, 2, 5 within a decade, decades alone beyond three.
- * @param {number[]} values */
-function logAxis(values) {
-  const low = Math.min(...values) * 0.9;
-  const high = Math.max(...values) * 1.1;
-  const steps = Math.log10(high / low) > 3 ? [1] : Math.log10(high / low) > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8];
-  const ticks = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1)
-    .flatMap((decade) => steps.map((step) => Number((step * 10 ** decade).toPrecision(3))))
-    .filter((value) => value >= low && value <= high);
-  return { type: /** @type {const} */ ("log"), domain: [low, high], ticks, tickFormat: tick, grid: true };
-}
-
 /** Smoke: shortest to longest as a line, the mean as a dot. */
 function drawAnswers() {
   const figure = document.querySelector('[data-chart="answers"]');
@@ -71,7 +66,7 @@ function drawAnswers() {
     if (rows.length === 0) return null;
     return byPayload(width, rows, {
       label: "ms →",
-      axis: logAxis(rows.flatMap((row) => [row.latency.min ?? row.value, row.latency.max ?? row.value, row.value])),
+      axis: logarithmic(rows.flatMap((row) => [row.latency.min ?? row.value, row.latency.max ?? row.value, row.value])),
       marks: (y) => [
         Plot.ruleY(rows, { fy: "payload", y, x1: (row) => row.latency.min ?? row.value, x2: (row) => row.latency.max ?? row.value, stroke: (row) => colorOf(row.target), strokeWidth: 2, strokeOpacity: 0.6 }),
         Plot.dot(rows, { fy: "payload", y, x: "value", fill: (row) => colorOf(row.target), r: 4 }),
@@ -84,19 +79,23 @@ function drawAnswers() {
 /** Rows of targets under each payload, payload names to the left, target names in a key.
  * @param {number} width
  * @param {{ payload: string, target: number }[]} rows
- * @param {{ label: string, axis: any, marks: (y: (row: { target: number }) => string) => any[] }} figure
+ * @param {{ label: string, axis: Axis, marks: (y: (row: { target: number }) => string) => any[] }} figure
  * @returns {PlotOptions} */
 function byPayload(width, rows, { label, axis, marks }) {
   const payloads = report.payloads.filter((payload) => rows.some((row) => row.payload === payload));
   const y = (/** @type {{ target: number }} */ row) => nameOf(row.target);
   const narrow = width < 460;
   return {
-    height: payloads.length * (names.length * 15 + 12) + (narrow ? 74 : 48),
-    marginTop: 10, marginLeft: 58, marginRight: narrow ? 12 : roomFor(names), marginBottom: 38,
-    x: { ...axis, label, labelOffset: 34 },
-    y: { axis: null, domain: names, padding: 0.2 },
-    fy: { label: null, domain: payloads, padding: 0.12 },
+    height: payloads.length * (names.length * 15 + 14) + (narrow ? 60 : 56),
+    marginTop: 14, marginLeft: 58, marginRight: narrow ? 12 : roomFor(names), marginBottom: 38,
+    x: axis.scale,
+    y: { axis: null, domain: names, padding: 0.7 },
+    fy: { label: null, domain: payloads, padding: 0.22 },
     marks: [
+      // Bands keep the rows of a payload together.
+      Plot.frame({ fill: "var(--track)", fillOpacity: 0.55, rx: 4 }),
+      Plot.gridX(axis.ticks, { stroke: "var(--line)", strokeOpacity: 1 }),
+      bottomAxis(axis, label),
       Plot.axisFy({ anchor: "left", label: null, tickSize: 0, fill: "var(--ink)" }),
       ...marks(y),
       // The names stand at the right of the first payload's rows.

@@ -53,10 +53,13 @@ function drawThroughput() {
     if (rows.length === 0) return null;
     const pause = report.think_time_ms;
     const bound = pause ? report.phases.map((phase) => ({ vus: phase.vus, rate: (phase.vus * 1000) / pause })) : [];
+    const { x, ...frame } = overVus(width, rows);
     return {
-      ...overVus(width, rows),
-      y: { grid: true, zero: true, label: "↑ requests/s", tickFormat: tick, ticks: 5 },
+      ...frame,
+      x: x.scale,
+      y: { grid: true, zero: true, label: "↑ requests/s", labelOffset: 40, tickFormat: tick, ticks: 5 },
       marks: [
+        bottomAxis(x, "VUs →"),
         Plot.lineY(bound, { x: "vus", y: "rate", stroke: "var(--dim)", strokeDasharray: "3,4" }),
         Plot.line(rows, { x: (row) => row.phase.vus, y: "rate", stroke: (row) => colorOf(row.target), z: "target", strokeWidth: 2 }),
         Plot.dot(rows, { x: (row) => row.phase.vus, y: "rate", stroke: (row) => colorOf(row.target), fill: fillOf, r: 3.5, strokeWidth: 1.5 }),
@@ -69,16 +72,14 @@ function drawThroughput() {
 
 /** What figures over the number of VUs share.
  * @param {number} width
- * @param {PhaseRow[]} rows
- * @returns {PlotOptions} */
+ * @param {PhaseRow[]} rows */
 function overVus(width, rows) {
   const vus = [...new Set(rows.map((row) => row.phase.vus))].sort((a, b) => a - b);
   // Ticks at the phases; where they crowd, every second from the end.
-  const shown = vus.length > 5 && width < 420 ? vus.filter((_, k) => (vus.length - 1 - k) % 2 === 0) : vus;
-  return {
-    height: 240, marginLeft: 46, marginBottom: 38, marginRight: roomFor(names),
-    x: { type: "log", label: "VUs →", labelOffset: 34, ticks: shown, tickFormat: tick, grid: false },
-  };
+  const ticks = vus.length > 5 && width < 420 ? vus.filter((_, k) => (vus.length - 1 - k) % 2 === 0) : vus;
+  /** @type {Axis} */
+  const x = { scale: { type: "log", domain: [vus[0], vus[vus.length - 1]], axis: null }, ticks };
+  return { height: 244, marginTop: 26, marginLeft: 46, marginBottom: 38, marginRight: roomFor(names), x };
 }
 
 /** The last phase of each target.

@@ -93,7 +93,7 @@ function drawLine(card, { role, column, label }, first, last) {
     );
     const bands = report.phases.map((phase) => ({ ...phase, end: phase.start_seconds + phase.duration_seconds }));
     const ends = d3.groups(points, (point) => point.target).map(([, group]) => group[group.length - 1]);
-    const wideEnough = (/** @type {{ duration_seconds: number }} */ band) => (band.duration_seconds / (bands.at(-1)?.end ?? 1)) * width > 62;
+    const wideEnough = (/** @type {{ duration_seconds: number }} */ band) => (band.duration_seconds / (bands.at(-1)?.end ?? 1)) * (width - 46 - roomFor(names)) > 58;
     return {
       height: (first ? 176 : 142) + (last ? 14 : 0),
       marginTop: first ? 38 : 24, marginLeft: 46, marginRight: roomFor(names), marginBottom: last ? 36 : 22,

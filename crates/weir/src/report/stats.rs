@@ -172,6 +172,18 @@ fn doubled_midranks(a: &[f64], b: &[f64]) -> Vec<usize> {
         .collect()
 }
 
+/// The smallest p-value that the rank test can give for samples of these sizes: 2 in all choices.
+pub fn smallest_p(a: usize, b: usize) -> f64 {
+    let choices = (1..=a).fold(1.0, |product, k| product * (b + k) as f64 / k as f64);
+    (2.0 / choices).min(1.0)
+}
+
+/// Fewest trials each at which one of `pairs` comparisons can be significant after correction.
+pub fn trials_needed(pairs: usize) -> usize {
+    let reachable = |trials: &usize| smallest_p(*trials, *trials) * pairs as f64 <= ALPHA;
+    (MIN_TRIALS..100).find(reachable).unwrap_or(100)
+}
+
 /// Holm's step-down correction: p-values in the order given, each corrected for all of them together.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();

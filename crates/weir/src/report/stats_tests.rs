@@ -69,6 +69,22 @@ fn three_against_three_can_never_be_significant_and_four_can() {
 }
 
 #[test]
+fn the_smallest_p_bounds_what_few_trials_can_show() {
+    for n in 1..9 {
+        let low: Vec<f64> = (0..n).map(f64::from).collect();
+        let high: Vec<f64> = (0..n).map(|value| f64::from(value) + 100.0).collect();
+        close(
+            smallest_p(low.len(), high.len()),
+            mann_whitney(&low, &high),
+            1e-12,
+        );
+    }
+    close(smallest_p(4, 6), 2.0 / 210.0, 1e-12);
+    // Two targets; four of them (6 pairs); two under five payloads (5 pairs).
+    assert_eq!([1, 6, 5, 30].map(trials_needed), [4, 5, 5, 7]);
+}
+
+#[test]
 fn holm_steps_down_and_never_decreases() {
     let table: [(&[f64], &[f64]); 4] = [
         (&[], &[]),

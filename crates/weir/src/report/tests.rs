@@ -144,6 +144,24 @@ fn four_targets_are_ranked_under_one_correction() {
 }
 
 #[test]
+fn too_few_trials_for_so_many_comparisons_are_no_evidence_of_equality() {
+    let report = report(&invent(&Plan {
+        mode: "saturation",
+        targets: &[REST, SINGLE, GRPC, RECONNECT],
+        trials: 4,
+        cores: 16.0,
+        ..Plan::default()
+    }));
+    assert_eq!(report.verdict.kind, VerdictKind::Seen);
+    let text = report.verdict.text();
+    assert!(
+        text.ends_with("; 4 trials each are too few for 6 comparisons, 5 are needed: no verdict."),
+        "{text}"
+    );
+    assert!(report.throughput.iter().all(|row| row.rank.is_none()));
+}
+
+#[test]
 fn a_failed_audit_comes_first_whatever_the_rates() {
     let mut invented = invent(&Plan {
         trials: 8,

@@ -1,7 +1,11 @@
 //! The lab's command as its users run it.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+mod browser;
 mod checkout;
+mod history;
+mod invented;
+mod report_page;
 mod session;
 mod usage;
 mod verify;

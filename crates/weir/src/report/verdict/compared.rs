@@ -2,24 +2,11 @@
 
 use super::{Sentence, Terms};
 use crate::report::model::{Comparison, Level, Report, ThroughputRow, Verdict, VerdictKind};
-use crate::report::stats::MIN_TRIALS;
+use crate::report::stats::{MIN_TRIALS, trials_needed};
 use crate::report::words::{figure, p_value, ratio};
 
 pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdict {
-    // The payload that the sentence is about: the first in which most targets were measured.
-    let targets_with = |payload: &String| rows(report, payload).len();
-    let Some(payload) = report.payloads.iter().max_by_key(|payload| {
-        let ranked = rows(report, payload)
-            .iter()
-            .filter(|row| row.ranked)
-            .count();
-        let place = report
-            .payloads
-            .iter()
-            .position(|other| other == *payload)
-            .unwrap_or(0);
-        (ranked, targets_with(payload), std::cmp::Reverse(place))
-    }) else {
+    let Some(payload) = payload(report) else {
         return Sentence::new()
             .say("Nothing was measured.")
             .end(VerdictKind::Failed, Level::Bad);
@@ -59,6 +46,19 @@ pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdic
         Some(false) if order.len() == 2 => no_difference(report, top, &under, terms),
         Some(false) => shared_lead(report, &order, &under, terms),
     }
+}
+
+/// The payload that the sentence is about: the first of those in which most targets can be ranked.
+pub(super) fn payload(report: &Report) -> Option<&String> {
+    let measured = |payload: &String| {
+        let rows = rows(report, payload);
+        (rows.iter().filter(|row| row.ranked).count(), rows.len())
+    };
+    let best = report.payloads.iter().map(measured).max()?;
+    report
+        .payloads
+        .iter()
+        .find(|payload| measured(payload) == best)
 }
 
 fn rows<'a>(report: &'a Report, payload: &str) -> Vec<&'a ThroughputRow> {
@@ -163,11 +163,16 @@ pub(in crate::report) fn limited_phases(report: &Report) -> (usize, usize) {
 }
 
 fn seen(report: &Report, top: &Comparison, targets: usize, under: &str, terms: &Terms) -> Verdict {
+    let pairs = report.comparisons.len();
+    let needed = trials_needed(pairs);
     let why = match top.trials {
         1 => "one trial each: no interval, so no verdict".to_owned(),
-        trials => {
-            format!("{trials} trials each, {MIN_TRIALS} are needed: no interval, so no verdict")
+        trials if trials < MIN_TRIALS => {
+            format!("{trials} trials each, {needed} are needed: no interval, so no verdict")
         }
+        trials => format!(
+            "{trials} trials each are too few for {pairs} comparisons, {needed} are needed: no verdict"
+        ),
     };
     ratio_of(report, top, targets, under, terms)
         .say(&format!("; {why}."))
@@ -206,7 +211,7 @@ fn ratio_of(
     if top.ratio < 1.005 {
         let say = say.say(" and ").name(report, top.lower);
         return say.say(&format!(
-            " {} equally many {}s a second within 1 %{under}",
+            " {} equally many {}s a second (within 1 %){under}",
             terms.did, terms.unit
         ));
     }

@@ -2,7 +2,7 @@
 
 use super::{Terms, compared};
 use crate::report::model::{Comparison, Report, Standing, VerdictKind};
-use crate::report::words::{figure, list, p_value, percent, plural, ratio};
+use crate::report::words::{count, figure, list, p_value, percent, plural, ratio};
 
 pub(super) fn of(report: &Report, kind: VerdictKind, terms: &Terms) -> Vec<String> {
     let mut notes = Vec::new();
@@ -20,34 +20,40 @@ pub(super) fn of(report: &Report, kind: VerdictKind, terms: &Terms) -> Vec<Strin
         return notes;
     }
     notes.extend(other_payloads(report, kind));
-    notes.extend(latency(report));
-    notes.extend(cost(report, terms));
-    notes.extend(think_time(report));
-    notes.extend(partly_limited(report, kind));
-    if report.phase_scale != 1.0 {
-        notes.push(format!(
-            "Phases scaled by {}: a trial of the set-up, not a figure to quote.",
-            report.phase_scale
-        ));
-    }
+    let found: Vec<String> = [latency(report), cost(report, terms)]
+        .into_iter()
+        .flatten()
+        .collect();
+    notes.extend((!found.is_empty()).then(|| found.join(" ")));
+    let qualified: Vec<String> = [
+        think_time(report),
+        partly_limited(report, kind),
+        scaled(report),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    notes.extend((!qualified.is_empty()).then(|| qualified.join(" ")));
     notes
 }
 
-/// The other payloads in one sentence.
+/// The payloads that the sentence is not about.
 fn other_payloads(report: &Report, kind: VerdictKind) -> Option<String> {
     if report.targets.len() != 2 || kind == VerdictKind::GeneratorLimited {
         return None;
     }
+    let told = compared::payload(report)?;
     let said: Vec<String> = report
         .comparisons
         .iter()
+        .filter(|pair| pair.payload != *told)
         .map(|pair| pair_in_words(report, pair))
         .collect();
-    (said.len() > 1).then(|| format!("By payload: {}.", said.join("; ")))
+    (!said.is_empty()).then(|| format!("With {}.", said.join("; with ")))
 }
 
 fn pair_in_words(report: &Report, pair: &Comparison) -> String {
-    let higher = &report.targets[pair.higher].name;
+    let (payload, higher) = (&pair.payload, &report.targets[pair.higher].name);
     let interval = pair.interval.map_or(String::new(), |i| {
         format!(" ({} to {})", ratio(i.low), ratio(i.high))
     });
@@ -56,19 +62,28 @@ fn pair_in_words(report: &Report, pair: &Comparison) -> String {
             let p = pair
                 .p_corrected
                 .map_or(String::new(), |p| format!(" ({})", p_value(p)));
-            format!("{} no detectable difference{p}", pair.payload)
+            format!("{payload} no detectable difference{p}")
         }
+        _ if pair.ratio < 1.005 => format!("{payload} equally many (within 1 %)"),
         _ => format!(
-            "{} {higher} {} times{interval}",
-            pair.payload,
+            "{payload} {higher} {} times as many{interval}",
             ratio(pair.ratio)
         ),
     }
 }
 
-/// p99 under the heaviest load that all targets ran, first payload.
+fn scaled(report: &Report) -> Option<String> {
+    (report.phase_scale != 1.0).then(|| {
+        format!(
+            "Phases scaled by {}: a trial of the set-up, not a figure to quote.",
+            report.phase_scale
+        )
+    })
+}
+
+/// p99 under the heaviest load that all targets ran, the sentence's payload.
 fn latency(report: &Report) -> Option<String> {
-    let payload = report.payloads.first()?;
+    let payload = compared::payload(report)?;
     let last = report.phases.last()?;
     let said: Vec<String> = report
         .phase_rows
@@ -90,14 +105,14 @@ fn latency(report: &Report) -> Option<String> {
     (!said.is_empty()).then(|| {
         format!(
             "At {} VUs{under}, 99 % were answered within {}.",
-            last.vus,
+            count(i64::from(last.vus)),
             list(&said)
         )
     })
 }
 
 fn cost(report: &Report, terms: &Terms) -> Option<String> {
-    let payload = report.payloads.first()?;
+    let payload = compared::payload(report)?;
     let said: Vec<String> = report
         .cost
         .iter()
