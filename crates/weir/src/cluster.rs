@@ -1,8 +1,12 @@
 //! An embedded PostgreSQL: a data directory of the lab's own, served on 127.0.0.1 while it is needed.
+//!
+//! - this file: the life of a server
+//! - `install`: its programs and its data directory
+
+mod install;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,7 +16,8 @@ use tokio::process::Command;
 use tokio_postgres::NoTls;
 
 use crate::process::{Spawned, free_port, output_of, tail};
-use crate::state::{State, open_to_all};
+use crate::state::State;
+use install::{check_version, init, reachable};
 
 /// The documented login of both databases; they listen on 127.0.0.1 only.
 const USER: &str = "postgres";
@@ -101,30 +106,51 @@ impl Cluster {
         }
         stop_leftover(&data).await?;
 
-        let port = free_port(Some(spec.preferred_port))?;
-        let mut command = server_command(state, &pg_bin);
-        command.arg("-D").arg(&data);
-        for setting in settings(state, &data, spec)? {
-            command.args(["-c", &setting]);
+        let mut wanted = Some(spec.preferred_port);
+        loop {
+            let port = free_port(wanted)?;
+            let log = state.log(spec.name);
+            let mut cluster = Self::launch(state, &pg_bin, &data, spec, port)?;
+            match cluster.wait_ready(&data).await {
+                Ok(()) => {
+                    cluster.create_database().await?;
+                    return Ok(cluster);
+                }
+                // Somebody took the port after it was found free.
+                Err(_) if wanted.is_some() && tail(&log, 5).contains("ould not bind") => {
+                    wanted = None;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        command.args([
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "unix_socket_directories=",
-        ]);
-        command.args(["-c", &format!("port={port}")]);
+    }
+
+    fn launch(
+        state: &State,
+        pg_bin: &Path,
+        data: &Path,
+        spec: &Spec<'_>,
+        port: u16,
+    ) -> Result<Self> {
+        let mut command = server_command(state, pg_bin);
+        command.arg("-D").arg(data);
+        let network = [
+            "listen_addresses=127.0.0.1".to_owned(),
+            "unix_socket_directories=".to_owned(),
+            format!("port={port}"),
+        ];
+        for setting in settings(state, data, spec)?.iter().chain(&network) {
+            command.args(["-c", setting]);
+        }
         let log = state.log(spec.name);
         // SIGINT is PostgreSQL's fast shutdown: sessions end, what is committed is written.
         let process = Spawned::start(spec.name, command, &log)?.with_stop_signal(Signal::SIGINT);
-        let mut cluster = Self {
+        let database = spec.database.into();
+        Ok(Self {
             process: Some(process),
             port,
-            database: spec.database.into(),
-        };
-        cluster.wait_ready().await?;
-        cluster.create_database().await?;
-        Ok(cluster)
+            database,
+        })
     }
 
     /// `postgresql://` address of its database.
@@ -160,19 +186,21 @@ impl Cluster {
         Ok(())
     }
 
-    async fn wait_ready(&mut self) -> Result<()> {
+    /// Waits until this very server is ready: on its port another one may answer.
+    async fn wait_ready(&mut self, data: &Path) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            if let Some(process) = &mut self.process {
-                process.check_alive()?;
-            }
-            let error = match connect(self.port, "postgres").await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
+            let Some(process) = &mut self.process else {
+                bail!("the server was stopped")
             };
-            if Instant::now() > deadline {
-                return Err(error).context("PostgreSQL did not answer within two minutes");
+            process.check_alive()?;
+            if is_ready(data, process.pid()) && connect(self.port, "postgres").await.is_ok() {
+                return Ok(());
             }
+            ensure!(
+                Instant::now() < deadline,
+                "PostgreSQL was not ready within two minutes"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -211,6 +239,15 @@ impl Drop for Cluster {
     }
 }
 
+/// What a server writes into its data directory: its process id first, its state in the eighth line.
+fn is_ready(data: &Path, pid: u32) -> bool {
+    let Ok(file) = fs::read_to_string(data.join("postmaster.pid")) else {
+        return false;
+    };
+    let mut lines = file.lines().map(str::trim);
+    lines.next() == Some(&pid.to_string()) && lines.nth(6) == Some("ready")
+}
+
 async fn connect(port: u16, database: &str) -> Result<tokio_postgres::Client> {
     let mut config = tokio_postgres::Config::new();
     config
@@ -240,118 +277,6 @@ fn run_as(state: &State, command: &mut Command) {
     if let Some(account) = &state.account {
         command.uid(account.uid).gid(account.gid);
     }
-}
-
-/// PostgreSQL's programs where its account can reach them; a copy in the state directory otherwise.
-async fn reachable(state: &State, pg_bin: &Path) -> Result<PathBuf> {
-    if state.account.is_none() || open_to_all(pg_bin) {
-        return Ok(pg_bin.to_owned());
-    }
-    let install = pg_bin
-        .parent()
-        .with_context(|| format!("{} has no parent", pg_bin.display()))?;
-    let name = install
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let copy = state.dir.join("tools").join(name);
-    let bin = copy.join(pg_bin.file_name().unwrap_or_default());
-    if !bin.join("postgres").is_file() {
-        let temporary = copy.with_extension("new");
-        if temporary.exists() {
-            fs::remove_dir_all(&temporary)?;
-        }
-        fs::create_dir_all(temporary.parent().unwrap_or(&state.dir))?;
-        let status = Command::new("cp")
-            .arg("-R")
-            .arg(install)
-            .arg(&temporary)
-            .status()
-            .await?;
-        ensure!(
-            status.success(),
-            "cannot copy {} to {}",
-            install.display(),
-            temporary.display()
-        );
-        fs::rename(&temporary, &copy)?;
-    }
-    Ok(bin)
-}
-
-/// A data directory serves one major version of PostgreSQL only.
-async fn check_version(pg_bin: &Path, data: &Path, spec: &Spec<'_>) -> Result<()> {
-    let Ok(made_by) = fs::read_to_string(data.join("PG_VERSION")) else {
-        return Ok(());
-    };
-    let made_by = made_by.trim();
-    let program = pg_bin.join("postgres").to_string_lossy().into_owned();
-    let Some(version) = output_of(&program, &["--version"], Duration::from_secs(10)).await else {
-        bail!("{program} --version failed");
-    };
-    let major = version
-        .split(|c: char| !c.is_ascii_digit())
-        .find(|part| !part.is_empty());
-    if major == Some(made_by) {
-        return Ok(());
-    }
-    ensure!(
-        spec.disposable,
-        "{} was made by PostgreSQL {made_by}, and the tools are '{version}': set WEIR_PG_BIN to a PostgreSQL \
-         {made_by}, or move the directory away to begin a new history",
-        data.display()
-    );
-    fs::remove_dir_all(data)?;
-    Ok(())
-}
-
-/// Makes the data directory under another name first: what is there under its own name is complete.
-async fn init(state: &State, pg_bin: &Path, data: &Path, name: &str) -> Result<()> {
-    let fresh = data.with_extension("new");
-    for leftover in [&fresh, &data.to_path_buf()] {
-        if leftover.exists() {
-            fs::remove_dir_all(leftover)?;
-        }
-    }
-    state.private_dir(&fresh)?;
-    let password = state.dir.join(format!("{name}.password"));
-    fs::write(&password, PASSWORD)?;
-    state.give(&password)?;
-    let log = state.log(&format!("{name}-initdb"));
-    fs::create_dir_all(log.parent().unwrap_or(&state.dir))?;
-    let out = fs::File::create(&log)?;
-
-    let mut command = Command::new(pg_bin.join("initdb"));
-    run_as(state, &mut command);
-    command
-        .arg("-D")
-        .arg(&fresh)
-        .args([
-            "-U",
-            USER,
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--auth=scram-sha-256",
-        ])
-        .arg(format!("--pwfile={}", password.display()))
-        .stdin(Stdio::null())
-        .stdout(out.try_clone()?)
-        .stderr(out)
-        .kill_on_drop(true);
-    let status = command
-        .status()
-        .await
-        .with_context(|| format!("{}/initdb", pg_bin.display()))?;
-    fs::remove_file(&password)?;
-    ensure!(
-        status.success(),
-        "initdb failed ({status}):\n{}",
-        tail(&log, 8)
-    );
-    fs::rename(&fresh, data)?;
-    Ok(())
 }
 
 /// A server that a killed session left behind. The caller holds the lock, so it is nobody else's.

@@ -2,7 +2,7 @@
 //!
 //! - this file: the command, and how its runtime is chosen
 //! - `session`: the cells one after the other, and what is kept of them
-//! - `cell`: the steps of one cell
+//! - `cell`, `outcome`: the steps of one cell, and how it ended
 //! - `measure`: one measurement, from k6's start to its summary
 //! - `backend`, `docker`, `native`: the two runtimes
 //! - `k6`: one run of k6
@@ -15,6 +15,7 @@ mod docker;
 mod k6;
 mod measure;
 mod native;
+mod outcome;
 mod progress;
 mod session;
 mod stop;

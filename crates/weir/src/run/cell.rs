@@ -6,16 +6,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use metrics_db::{Audit, NewRun, RunStatus};
-use serde::Serialize;
+use metrics_db::{NewRun, RunStatus};
 
 use super::RESULTS_DIR;
 use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::measure;
+use super::outcome::{Figures, Outcome};
 use super::session::{Session, timestamp};
 use crate::application_db::ApplicationDb;
-use crate::output::thousands;
 use crate::plan::Cell;
 use crate::summary::Summary;
 use crate::targets::{Grpc, Rest, Target};
@@ -32,44 +31,6 @@ const IMPORT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A smoke run needs no warm service, only one that has been warmed up like any other.
 const SMOKE_WARM_UP: u32 = 20;
-
-/// How a cell ended.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Outcome {
-    /// Place in the session, from 1.
-    pub(crate) order: u32,
-    /// Target's name.
-    pub(crate) target: String,
-    /// Payload's name.
-    pub(crate) payload: String,
-    /// From 1.
-    pub(crate) trial: u32,
-    /// Number of the run in the metrics database; none where not even that could be had.
-    pub(crate) run: Option<i64>,
-    /// How far it came.
-    pub(crate) status: RunStatus,
-    /// Why it did not complete.
-    pub(crate) error: Option<String>,
-    /// What was measured.
-    pub(crate) figures: Option<Figures>,
-}
-
-/// The figures of a measured cell that the user sees at once.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Figures {
-    /// True where the mode measures rates; false for smoke.
-    pub(crate) timed: bool,
-    /// Successful requests a second.
-    pub(crate) throughput_per_sec: f64,
-    /// Milliseconds, of successful requests.
-    pub(crate) p95_ms: Option<f64>,
-    /// Failed requests.
-    pub(crate) errors: i64,
-    /// What is in the database.
-    pub(crate) audit: Audit,
-    /// Why it takes part in no ranking; empty where it does.
-    pub(crate) invalid_reasons: Vec<String>,
-}
 
 /// What the steps of a cell share.
 pub(crate) struct Running<'a> {
@@ -319,10 +280,10 @@ async fn start(session: &mut Session, target: &Target) -> Result<Started> {
 
 async fn healthy(session: &mut Session, target: &Target, started: &Started) -> Result<()> {
     let backend = &mut session.backend;
-    verify::wait_healthy(target, &started.from_here, HEALTHY_LIMIT, || {
-        backend.check_target()
-    })
-    .await
+    let alive = || backend.check_target();
+    verify::wait_healthy(target, &started.from_here, HEALTHY_LIMIT, alive).await?;
+    // What answered may be somebody else on a port that the target found taken.
+    backend.check_target()
 }
 
 async fn warm_up(
@@ -425,61 +386,4 @@ async fn clean_up(
     }
     session.backend.stop_targets().await?;
     generator_stopped
-}
-
-impl Outcome {
-    fn name(&self, cells: usize) -> String {
-        let trial = if self.trial > 1 {
-            format!(" trial {}", self.trial)
-        } else {
-            String::new()
-        };
-        format!(
-            "[{}/{cells}] {} {}{trial}",
-            self.order, self.target, self.payload
-        )
-    }
-
-    /// The cell in a line.
-    pub(crate) fn line(&self, cells: usize) -> String {
-        let name = self.name(cells);
-        let figures = self.figures.as_ref().map(Figures::words);
-        match (self.status, figures, &self.error) {
-            (RunStatus::Completed, Some(figures), _) => format!("{name}: {figures}"),
-            (RunStatus::Aborted, _, _) => format!("{name}: ABORTED, stopped by the user"),
-            (_, Some(figures), Some(error)) => format!("{name}: FAILED, {error} ({figures})"),
-            (_, _, error) => format!("{name}: FAILED, {}", error.as_deref().unwrap_or("unknown")),
-        }
-    }
-}
-
-impl Figures {
-    fn words(&self) -> String {
-        let mut words = if self.timed {
-            format!("{} events/s", thousands(self.throughput_per_sec))
-        } else {
-            format!(
-                "{} events acknowledged, {} stored",
-                self.audit.acknowledged, self.audit.stored
-            )
-        };
-        if let Some(p95) = self.p95_ms {
-            words += &format!(", p95 {p95:.1} ms");
-        }
-        words += &format!(", {} errors", self.errors);
-        if self.timed {
-            words += &format!(
-                ", audit {}",
-                if self.audit.passed {
-                    "passed"
-                } else {
-                    "FAILED"
-                }
-            );
-        }
-        if let Some(first) = self.invalid_reasons.first() {
-            words += &format!("; not ranked: {first}");
-        }
-        words
-    }
 }

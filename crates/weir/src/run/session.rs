@@ -11,7 +11,8 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::backend::Backend;
-use super::cell::{self, Outcome};
+use super::cell;
+use super::outcome::Outcome;
 use super::progress::Progress;
 use super::stop::Stop;
 use crate::application_db::ApplicationDb;

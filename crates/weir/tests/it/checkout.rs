@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -14,6 +14,8 @@ use weir::tools::Tools;
 /// A root with everything that `weir run` needs, its state and its results.
 pub(crate) struct Checkout {
     root: TempDir,
+    /// Sessions one at a time: each of them wants the machine for itself.
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Checkout {
@@ -27,6 +29,8 @@ impl Checkout {
             );
             return None;
         };
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         build_services();
         let root = tempfile::tempdir().unwrap();
         // PostgreSQL runs as another user where the test runs as root.
@@ -44,7 +48,7 @@ impl Checkout {
             tools.pg_bin.display()
         );
         fs::write(root.path().join(".tools/env"), env).unwrap();
-        Some(Self { root })
+        Some(Self { root, _turn: turn })
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {

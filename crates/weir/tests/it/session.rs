@@ -136,7 +136,10 @@ fn an_interrupt_stops_everything_and_keeps_what_is_finished() {
         text.contains("[2/2] producer-rest 4k: ABORTED, stopped by the user"),
         "{text}"
     );
-    assert!(text.contains("Stopped: 1 run completed, 0 failed, 1 aborted, 0 not begun."), "{text}");
+    assert!(
+        text.contains("Stopped: 1 run completed, 0 failed, 1 aborted, 0 not begun."),
+        "{text}"
+    );
     for pid in processes {
         assert!(
             kill(Pid::from_raw(pid), None).is_err(),

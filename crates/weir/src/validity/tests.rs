@@ -1,0 +1,120 @@
+//! Each bound, kept and broken.
+
+use super::*;
+
+fn role(percent: f64) -> RoleUsage {
+    RoleUsage {
+        cpu_seconds: Some(percent / 10.0),
+        cpu_avg_percent: Some(percent),
+        exact: true,
+        steal_seconds: Some(0.0),
+        ..RoleUsage::default()
+    }
+}
+
+fn phase(number: i32, generator: f64) -> PhaseUsage {
+    PhaseUsage {
+        phase_number: number,
+        duration_seconds: 10.0,
+        target: role(30.0),
+        database: role(40.0),
+        generator: role(generator),
+        host: role(100.0),
+    }
+}
+
+fn judged(usage: &[PhaseUsage], performance: &Performance) -> (bool, Vec<String>) {
+    let evidence = Evidence {
+        timed: true,
+        performance,
+        usage,
+        allowance: Allowance {
+            generator: 2.0,
+            database: 2.0,
+            host: 2.0,
+        },
+        crossed: &[],
+        sampled: true,
+    };
+    verdict(&checks(&evidence))
+}
+
+fn good() -> Performance {
+    Performance {
+        total_requests: 1000,
+        successful_requests: 1000,
+        ..Performance::default()
+    }
+}
+
+#[test]
+fn a_quiet_run_is_valid() {
+    assert_eq!(
+        judged(&[phase(1, 50.0), phase(2, 150.0)], &good()),
+        (true, vec![])
+    );
+}
+
+#[test]
+fn a_busy_generator_is_named_with_its_phases() {
+    let (valid, reasons) = judged(&[phase(1, 50.0), phase(2, 170.0)], &good());
+    assert!(!valid);
+    assert!(
+        reasons[0].starts_with("The generator was the limit in 1 of 2 phases"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[0].contains("85 % of 2 cores (phase 2)"),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn steal_errors_and_drops_exclude() {
+    let mut stolen = phase(1, 50.0);
+    stolen.host.steal_seconds = Some(1.0);
+    assert!(judged(&[stolen], &good()).1[0].contains("hypervisor took 5 %"));
+    let failing = Performance {
+        failed_requests: 20,
+        error_rate: 0.02,
+        ..good()
+    };
+    assert!(!judged(&[phase(1, 50.0)], &failing).0);
+    let dropping = Performance {
+        dropped_iterations: 10,
+        ..good()
+    };
+    assert!(!judged(&[phase(1, 50.0)], &dropping).0);
+    assert!(
+        !judged(&[phase(1, 50.0)], &Performance::default()).0,
+        "no request succeeded"
+    );
+}
+
+#[test]
+fn what_was_not_sampled_is_not_believed() {
+    assert!(!judged(&[], &good()).0);
+}
+
+#[test]
+fn smoke_ranks_nothing_but_is_no_failure() {
+    let performance = good();
+    let evidence = Evidence {
+        timed: false,
+        performance: &performance,
+        usage: &[],
+        allowance: Allowance {
+            generator: 2.0,
+            database: 2.0,
+            host: 2.0,
+        },
+        crossed: &[],
+        sampled: true,
+    };
+    let all = checks(&evidence);
+    assert!(
+        all.iter()
+            .any(|c| c.id == "mode" && c.status == CheckStatus::Warn)
+    );
+    assert!(verdict(&all).0);
+}
