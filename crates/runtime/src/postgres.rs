@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Timeouts,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +101,7 @@ impl Database {
         );
         let pool = Pool::builder(manager)
             .max_size(config.database_pool_size.get())
+            .runtime(Runtime::Tokio1)
             .build()
             .context("the connection pool cannot be built")?;
         Ok(Self {
@@ -116,14 +120,23 @@ impl Database {
     }
 
     async fn get_within(&self, limit: Duration) -> Result<Object, DatabaseError> {
-        match tokio::time::timeout(limit, self.pool.get()).await {
-            Ok(Ok(client)) => Ok(client),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(DatabaseError::AcquireTimeout {
-                limit,
-                pool_exhausted: self.pool.status().available == 0,
-            }),
-        }
+        let waiting = Timeouts {
+            wait: Some(limit),
+            ..Timeouts::default()
+        };
+        // The pool's own limit tells waiting for others from waiting for PostgreSQL, so that it comes first.
+        let whole = limit + Duration::from_millis(10);
+        let pool_exhausted =
+            match tokio::time::timeout(whole, self.pool.timeout_get(&waiting)).await {
+                Ok(Ok(client)) => return Ok(client),
+                Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => true,
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => false,
+            };
+        Err(DatabaseError::AcquireTimeout {
+            limit,
+            pool_exhausted,
+        })
     }
 
     /// Asks the database for an answer to `SELECT 1`, within 1.5 s.

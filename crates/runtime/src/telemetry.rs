@@ -11,7 +11,7 @@ use crate::config::{LogFormat, TelemetryConfig};
 
 /// Libraries that tell more than operators want at `info`; a filter that names one of them wins.
 const QUIET: &str = "actix_server=warn,actix_http=warn,actix_web=warn,h2=warn,hyper=warn,hyper_util=warn,\
-                     tonic=warn,tower=warn,tokio_postgres=warn,refinery_core=warn,mio=warn,rustls=warn";
+                     tonic=warn,tower=warn,tokio_postgres=warn,refinery_core=warn,mio=warn,rustls=warn,deadpool=error";
 
 /// Installs the process's log subscriber. Call it once, before anything is logged.
 ///

@@ -1,7 +1,8 @@
 //! PostgreSQL for tests: a server for the test process, a fresh database for each test.
 //!
 //! The server's binaries are those that `WEIR_PG_BIN` names, that `.tools/env` names, on the PATH, or under
-//! `/usr/lib/postgresql`; without any, the image `postgres:18` runs under Docker.
+//! `/usr/lib/postgresql`; without any (or with `TESTKIT_POSTGRES=docker`), the image
+//! `postgres:18` runs under Docker.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -28,6 +28,9 @@ impl Binaries {
 
 /// The first folder that has a PostgreSQL new enough and accessible to the user that is to run it.
 pub(super) fn find() -> Option<Binaries> {
+    if std::env::var_os("TESTKIT_POSTGRES").is_some_and(|wanted| wanted == "docker") {
+        return None;
+    }
     let ids = unprivileged();
     candidates().into_iter().find_map(|folder| {
         let (version, major) = version(&folder)?;
