@@ -10,6 +10,7 @@ use serde_json::json;
 use super::words::{count, figure, percent, standing, time};
 use crate::metrics;
 use crate::output::{self, Table};
+use crate::report::words;
 
 /// How much to say.
 #[derive(Args, Debug)]
@@ -50,12 +51,13 @@ pub(super) async fn run(args: &SummaryArgs, root: &Path, json: bool) -> Result<(
 }
 
 fn totals(summary: &Summary) -> String {
+    let many = |number: i64, one: &str| words::plural(usize::try_from(number).unwrap_or(0), one);
     format!(
-        "{} sessions, {} runs, {} phases, {} samples, {} MB",
-        count(Some(summary.sessions)),
-        count(Some(summary.runs)),
-        count(Some(summary.phases)),
-        count(Some(summary.samples)),
+        "{}, {}, {}, {}, {} MB",
+        many(summary.sessions, "session"),
+        many(summary.runs, "run"),
+        many(summary.phases, "phase"),
+        many(summary.samples, "sample"),
         figure(Some(summary.database_bytes as f64 / 1e6)),
     )
 }

@@ -283,7 +283,7 @@ async fn the_summary_compares_the_newest_runs() {
         .await;
     let plain = history.ok(&["runs", "summary"]);
     assert!(
-        plain.starts_with("1 sessions, 2 runs") || plain.starts_with("1 session, 2 runs"),
+        plain.starts_with("1 session, 2 runs, 8 phases, "),
         "{plain}"
     );
     let compared = history.ok(&["runs", "summary", "--comparison"]);
