@@ -6,8 +6,10 @@
 //! - [`parse_bulk`]: a JSON array into the texts of its events
 //! - [`attributes`]: the checks and the folding of attributes as raw JSON text
 //! - [`date`]: the three ways to write a date
+//! - [`AccountId`], [`AccountIds`], [`Balance`]: what balance is asked and answers
 //! - [`Invalid`], [`Kind`]: what is said when a rule is broken
 
+mod account;
 pub mod attributes;
 mod bulk;
 pub mod date;
@@ -19,6 +21,7 @@ mod kind;
 mod numeric;
 mod scan;
 
+pub use account::{AccountId, AccountIds, Balance, MAX_ACCOUNT_IDS};
 pub use bulk::parse_bulk;
 pub use draft::{Attributes, BodyDraft, EntityDraft, EventDraft, Field, HeaderDraft, Part};
 pub use event::{EntityUpdate, Event};

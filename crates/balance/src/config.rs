@@ -1,0 +1,81 @@
+//! Settings of balance: flags and environment variables; `--help` is the reference.
+
+use std::time::Duration;
+
+use clap::{Args, Parser};
+use runtime::config::{
+    DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
+};
+use runtime::threads::ThreadsConfig;
+
+/// Account balances over REST and gRPC, each answer from a database read begun after its request.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "balance", version)]
+pub struct Config {
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<ServiceCommand>,
+
+    /// Port of REST, /metrics and /health; 0 takes a free one
+    #[arg(long, env = "SERVER_PORT", default_value = "8080", value_name = "PORT")]
+    pub server_port: u16,
+
+    /// Port of gRPC; 0 takes a free one
+    #[arg(
+        long,
+        env = "GRPC_SERVER_PORT",
+        default_value = "50051",
+        value_name = "PORT"
+    )]
+    pub grpc_server_port: u16,
+
+    /// Address to bind.
+    #[command(flatten)]
+    pub listen: ListenConfig,
+    /// The application database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// How balances are read.
+    #[command(flatten)]
+    pub reads: ReadsConfig,
+    /// Worker threads of each face.
+    #[command(flatten)]
+    pub threads: ThreadsConfig,
+    /// How the service stops.
+    #[command(flatten)]
+    pub shutdown: ShutdownConfig,
+    /// What is logged.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// How balances are read from PostgreSQL.
+#[derive(Args, Clone, Debug)]
+pub struct ReadsConfig {
+    /// Readers; each uses one pooled connection while it reads, so no more than DATABASE_POOL_SIZE work at a time
+    #[arg(long, env = "READERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub readers: u16,
+
+    /// Accounts that one read may ask for; a request for more of them is a read of its own
+    #[arg(long, env = "MAX_READ_ACCOUNTS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_read_accounts: u32,
+
+    /// Accounts that may wait for a reader; one more is refused with 503 / RESOURCE_EXHAUSTED
+    #[arg(long, env = "QUEUE_CAPACITY", default_value = "65536", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub queue_capacity: u32,
+
+    /// Time from a request's arrival to its answer; after that 503 / UNAVAILABLE
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::duration)]
+    pub request_timeout: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Config::command().debug_assert();
+    }
+}

@@ -1,0 +1,91 @@
+//! Why a request for balances was not answered with balances.
+
+use domain::{AccountId, Invalid, Kind};
+use runtime::postgres::{DatabaseError, DatabaseErrorKind};
+use runtime::shutdown::ShuttingDown;
+use runtime::status::Failure;
+
+/// `Display` is what the client may see, on both faces.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BalanceError {
+    /// The request breaks the contract.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// There is no such account.
+    #[error("no such account: {}", .0.as_str())]
+    UnknownAccount(AccountId),
+    /// As many accounts wait for a reader as may wait.
+    #[error("the queue is full: retry later")]
+    QueueFull,
+    /// The database cannot be reached or went away.
+    #[error("the database cannot be reached: retry later")]
+    DatabaseUnavailable,
+    /// `REQUEST_TIMEOUT` passed.
+    #[error("no answer from the database in time: retry later")]
+    Timeout,
+    /// The service stops and no longer takes or waits for requests.
+    #[error("{ShuttingDown}")]
+    ShuttingDown,
+    /// A fault of the service; the log has the details.
+    #[error("internal error")]
+    Internal,
+}
+
+impl BalanceError {
+    /// What sort of error it is; `runtime::status` maps it to HTTP and gRPC.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Invalid(invalid) => invalid.kind(),
+            Self::UnknownAccount(_) => Kind::NotFound,
+            Self::QueueFull => Kind::ResourceExhausted,
+            Self::DatabaseUnavailable | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::Internal => Kind::Internal,
+        }
+    }
+
+    /// The value of the label `reason` of `balance_refused_total`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::UnknownAccount(_) => "unknown_account",
+            Self::QueueFull => "queue_full",
+            Self::DatabaseUnavailable => "database_unavailable",
+            Self::Timeout => "timeout",
+            Self::ShuttingDown => "shutting_down",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Every value of [`Self::reason`], so that each is in the metrics from the start.
+    pub const REASONS: [&'static str; 7] = [
+        "invalid",
+        "unknown_account",
+        "queue_full",
+        "database_unavailable",
+        "timeout",
+        "shutting_down",
+        "internal",
+    ];
+}
+
+impl From<&DatabaseError> for BalanceError {
+    /// What the callers of a failed read are told; says no internals.
+    fn from(error: &DatabaseError) -> Self {
+        match error.kind() {
+            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => Self::DatabaseUnavailable,
+            DatabaseErrorKind::Data | DatabaseErrorKind::Other => Self::Internal,
+        }
+    }
+}
+
+impl From<ShuttingDown> for BalanceError {
+    fn from(_: ShuttingDown) -> Self {
+        Self::ShuttingDown
+    }
+}
+
+impl From<BalanceError> for Failure {
+    fn from(error: BalanceError) -> Self {
+        Failure::new(error.kind(), error.to_string())
+    }
+}

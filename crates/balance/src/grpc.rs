@@ -1,0 +1,92 @@
+//! The gRPC face: `benchmark.BalanceService` and `benchmark.Health`. Decodes, calls [`Balances`], encodes.
+
+use api::benchmark::balance_service_server::BalanceService;
+use api::benchmark::health_check_response::ServingStatus;
+use api::benchmark::health_server::Health;
+use api::benchmark::{
+    BalanceRequest, BalanceResponse, BatchBalanceRequest, BatchBalanceResponse, HealthCheckRequest,
+    HealthCheckResponse,
+};
+use domain::{AccountId, AccountIds, Balance};
+use runtime::status::Failure;
+use tonic::{Request, Response, Status};
+
+use crate::error::BalanceError;
+use crate::handle::Balances;
+
+/// The services that this process offers beside the standard ones, by full name.
+pub const SERVICES: [&str; 2] = ["benchmark.BalanceService", "benchmark.Health"];
+
+/// Both services; clones share the handle.
+#[derive(Clone, Debug)]
+pub struct Face(Balances);
+
+impl Face {
+    /// Answers from `balances`.
+    pub fn new(balances: Balances) -> Self {
+        Self(balances)
+    }
+}
+
+#[tonic::async_trait]
+impl BalanceService for Face {
+    async fn get_balance(
+        &self,
+        request: Request<BalanceRequest>,
+    ) -> Result<Response<BalanceResponse>, Status> {
+        let work = async {
+            let id = AccountId::new(request.into_inner().account_id)?;
+            self.0.balance(id).await
+        };
+        let (id, balance) = self.0.answer(work).await.map_err(status)?;
+        Ok(Response::new(response(id, balance)))
+    }
+
+    async fn get_balances(
+        &self,
+        request: Request<BatchBalanceRequest>,
+    ) -> Result<Response<BatchBalanceResponse>, Status> {
+        let work = async {
+            let ids = AccountIds::new(request.into_inner().account_ids)?;
+            self.0.balances(ids).await
+        };
+        let found = self.0.answer(work).await.map_err(status)?;
+        let balances = found
+            .into_iter()
+            .filter_map(|(id, balance)| Some(response(id, balance?)))
+            .collect();
+        Ok(Response::new(BatchBalanceResponse { balances }))
+    }
+}
+
+#[tonic::async_trait]
+impl Health for Face {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        let service = request.into_inner().service;
+        let status = if !service.is_empty() && !SERVICES.contains(&service.as_str()) {
+            ServingStatus::Unknown
+        } else if self.0.ping().await.is_ok() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        Ok(Response::new(HealthCheckResponse {
+            status: status.into(),
+        }))
+    }
+}
+
+fn response(id: AccountId, balance: Balance) -> BalanceResponse {
+    BalanceResponse {
+        account_id: id.into_string(),
+        balance_tinybar: balance.tinybar(),
+        timestamp: balance.timestamp(),
+    }
+}
+
+fn status(error: BalanceError) -> Status {
+    Failure::from(error).into()
+}

@@ -1,0 +1,33 @@
+//! `balance`: account balances over REST and gRPC. `--help` lists the settings.
+
+use std::process::ExitCode;
+
+use balance::{Config, Service};
+use runtime::config::ServiceCommand;
+use runtime::{health, shutdown, telemetry, threads};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    runtime::exit(run())
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let config: Config = runtime::config::parse();
+    if let Some(ServiceCommand::Health) = config.command {
+        // Both faces live and die together.
+        return Ok(health::check_http(
+            &config.listen.host,
+            config.server_port,
+            "/health",
+        ));
+    }
+    telemetry::init(&config.telemetry)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    // gRPC, the readers and their connections; the REST face has as many threads of its own.
+    threads::runtime(config.threads.count())?.block_on(async {
+        let stop = shutdown::on_signals()?;
+        Ok(Service::build(&config, stop).await?.run().await?.into())
+    })
+}

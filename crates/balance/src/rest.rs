@@ -1,0 +1,87 @@
+//! The REST face. Decodes, calls [`Balances`], encodes.
+
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use domain::{AccountId, AccountIds, Balance};
+use runtime::http::{self, method_not_allowed};
+use runtime::status::Failure;
+use serde::Serialize;
+
+use crate::handle::Balances;
+use crate::uri;
+
+/// The routes: one balance, several, health, metrics. The app's data must hold `Data` of [`Balances`] and
+/// [`runtime::metrics::Metrics`].
+pub fn routes(config: &mut ServiceConfig) {
+    let get = |path| web::resource(path).default_service(method_not_allowed("GET"));
+    config
+        // An empty id takes this way too, so that it is told what is wrong with it.
+        .service(get("/api/v1/accounts/{id:[^/]*}/balance").route(web::get().to(balance)))
+        .service(get("/api/v1/accounts/balances").route(web::get().to(balances)))
+        .service(get("/api/v1/balances").route(web::get().to(balances)))
+        .service(get("/health").route(web::get().to(health)))
+        .service(get("/metrics").route(web::get().to(http::metrics_page)));
+}
+
+#[derive(Serialize)]
+struct Account<'a> {
+    account: &'a str,
+    balance: i64,
+    timestamp: String,
+}
+
+impl<'a> Account<'a> {
+    fn new(id: &'a AccountId, balance: Balance) -> Self {
+        Self {
+            account: id.as_str(),
+            balance: balance.tinybar(),
+            timestamp: balance.timestamp(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Accounts<'a> {
+    balances: Vec<Account<'a>>,
+    missing: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Healthy {
+    status: &'static str,
+}
+
+async fn balance(request: HttpRequest, balances: Data<Balances>) -> Result<HttpResponse, Failure> {
+    let work = async {
+        uri::no_parameters(request.query_string())?;
+        // Undecoded: actix-web would turn what is no UTF-8 into replacement characters.
+        let id = uri::path_segment(request.uri().path(), 4)?;
+        balances.balance(AccountId::new(id)?).await
+    };
+    let (id, balance) = balances.answer(work).await?;
+    Ok(HttpResponse::Ok().json(Account::new(&id, balance)))
+}
+
+async fn balances(request: HttpRequest, balances: Data<Balances>) -> Result<HttpResponse, Failure> {
+    let work = async {
+        let ids = AccountIds::new(uri::ids(request.query_string())?)?;
+        balances.balances(ids).await
+    };
+    let found = balances.answer(work).await?;
+    let mut answer = Accounts {
+        balances: Vec::with_capacity(found.len()),
+        missing: Vec::new(),
+    };
+    for (id, balance) in &found {
+        match balance {
+            Some(balance) => answer.balances.push(Account::new(id, *balance)),
+            None => answer.missing.push(id.as_str()),
+        }
+    }
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+async fn health(balances: Data<Balances>) -> Result<HttpResponse, Failure> {
+    balances.ping().await?;
+    Ok(HttpResponse::Ok().json(Healthy { status: "healthy" }))
+}

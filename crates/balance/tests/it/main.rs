@@ -1,0 +1,10 @@
+//! balance as a process, on a real PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
+
+mod calls;
+mod database;
+mod overload;
+mod parity;
+mod reads;
+mod stopping;
+mod support;
