@@ -101,7 +101,7 @@ function drawLine(card, { role, column, label }, first, last) {
       y: { grid: true, zero: true, label, tickFormat: tick, ticks: 4 },
       marks: [
         Plot.rect(bands.filter((_, k) => k % 2 === 1), { x1: "start_seconds", x2: "end", fill: "var(--track)" }),
-        first ? Plot.text(bands.filter(wideEnough), { x: (band) => (band.start_seconds + band.end) / 2, frameAnchor: "top", dy: -12, text: (band) => `${band.vus} VUs`, fill: "var(--dim)" }) : null,
+        first ? Plot.text(bands.filter(wideEnough), { x: (band) => (band.start_seconds + band.end) / 2, frameAnchor: "top", dy: -12, text: (band) => `${fig(band.vus)} VUs`, fill: "var(--dim)" }) : null,
         Plot.lineY(points, { x: "t", y: "value", z: "target", stroke: (point) => colorOf(point.target), strokeWidth: 1.6 }),
         endNames(ends, { x: (point) => point.t, y: (point) => point.value, target: (point) => point.target }),
         Plot.ruleX(points, Plot.pointerX({ x: "t", stroke: "var(--dim)", strokeDasharray: "2,3" })),

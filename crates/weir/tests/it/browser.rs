@@ -186,6 +186,18 @@ impl Browser {
         save(file, &answer["data"]);
     }
 
+    /// Shows the open page as it would be on a sheet of A4, 96 pixels an inch, less its margins.
+    pub(crate) fn as_on_paper(&mut self) {
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": 718, "height": 1047, "deviceScaleFactor": 1, "mobile": false}),
+        );
+        self.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
+        self.evaluate(
+            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))",
+        );
+    }
+
     /// The page on paper.
     pub(crate) fn pdf(&mut self, file: &Path) {
         let answer = self.call("Page.printToPDF", json!({"printBackground": false}));

@@ -4,11 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use metrics_db::{Audit, RunStatus};
+use serde_json::{Value, json};
 
 use crate::browser::{Browser, View};
 use crate::history::History;
-use crate::invented::{GRPC, Plan, RECONNECT, REST, SINGLE, invent};
+use crate::invented::{GRPC, Invented, Plan, RECONNECT, REST, SINGLE, invent};
 
 const VIEWS: [(&str, View); 3] = [
     (
@@ -99,28 +100,80 @@ async fn a_report_of_many_targets_and_trials_reads_well_everywhere() {
     .await;
 }
 
+#[tokio::test]
+async fn a_report_of_what_went_wrong_says_so_first() {
+    let plan = Plan {
+        mode: "saturation",
+        cores: 0.9,
+        trials: 2,
+        scale: 0.3,
+        ..Plan::default()
+    };
+    let mut invented = invent(&plan);
+    let lost = &mut invented.runs[1].run;
+    lost.status = RunStatus::Failed;
+    lost.audit = Some(Audit::judge(1000, 0, 998));
+    let aborted = &mut invented.runs[2];
+    aborted.run.status = RunStatus::Aborted;
+    aborted.performance = None;
+    aborted.phases.clear();
+    let page = written("wrong", &invented).await;
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    seen(&mut browser, "wrong", &page, &[("rates", 1), ("tails", 1)]);
+    browser.open(&page, VIEWS[0].1);
+    let colors = browser.evaluate(
+        "[getComputedStyle(document.querySelector('.say')).color,
+          getComputedStyle(document.querySelector('.badge.bad'), '::before').color,
+          getComputedStyle(document.querySelector('tr.left_out td')).textDecorationLine,
+          getComputedStyle(document.querySelector('tr.left_out td.why')).textDecorationLine]",
+    );
+    assert_eq!(
+        colors,
+        json!([
+            "rgb(179, 38, 30)",
+            "rgb(179, 38, 30)",
+            "line-through",
+            "none"
+        ])
+    );
+}
+
 async fn look_at(name: &str, plan: &Plan<'_>, figures: Figures<'_>) {
+    let page = written(name, &invent(plan)).await;
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    seen(&mut browser, name, &page, figures);
+    without_script(&mut browser, &page);
+}
+
+/// The page of a session, written by the command.
+async fn written(name: &str, invented: &Invented) -> PathBuf {
     let history = History::new().await;
-    history.add(&invent(plan)).await;
+    history.add(invented).await;
     let folder = pictures();
     let out = folder.join(name);
     history.ok(&["report", "--out", out.to_str().unwrap()]);
     let page = out.join("report.html");
     let bytes = std::fs::metadata(&page).unwrap().len();
     assert!(bytes < 1_000_000, "{bytes}");
-    let Some(mut browser) = Browser::start() else {
-        return;
-    };
+    page
+}
+
+/// Looks at it from all sides.
+fn seen(browser: &mut Browser, name: &str, page: &Path, figures: Figures<'_>) {
     for (view_name, view) in VIEWS {
-        browser.open(&page, view);
-        browser.screenshot(&folder.join(format!("{name}-{view_name}.png")));
+        browser.open(page, view);
+        browser.screenshot(&pictures().join(format!("{name}-{view_name}.png")));
         let place = format!("{name}, {view_name}");
-        drawn(&mut browser, figures, &place);
-        fits(&mut browser, &place);
+        drawn(browser, figures, &place);
+        fits(browser, &place);
         assert_eq!(browser.complaints(), Vec::<String>::new(), "{place}");
         assert_eq!(browser.requests(), Vec::<String>::new(), "{place}");
     }
-    without_script(&mut browser, &page);
+    on_paper(browser, &pictures().join(format!("{name}-paper.png")));
 }
 
 /// Every figure is there, has a picture with marks in it, and says in words what it is.
@@ -167,11 +220,20 @@ fn fits(browser: &mut Browser, place: &str) {
            return box.width > 0 && (box.right > card.right + 1 || box.left < card.left - 1);
          }).map(text => text.textContent)",
     );
-    assert_eq!(
-        cut,
-        serde_json::json!([]),
-        "{place}: cut off at the card's edge"
+    assert_eq!(cut, json!([]), "{place}: cut off at the card's edge");
+}
+
+/// On paper there is nothing to click on: what is folded is open, and nothing is wider than the sheet.
+fn on_paper(browser: &mut Browser, picture: &Path) {
+    browser.as_on_paper();
+    browser.screenshot(picture);
+    let folded = browser.evaluate(
+        "[...document.querySelectorAll('details table')].filter(table => table.getBoundingClientRect().height === 0).length",
     );
+    assert_eq!(folded, 0, "folded on paper");
+    let wide = browser
+        .evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+    assert_eq!(wide, 0, "wider than the sheet");
 }
 
 /// Sentence, badges and tables are there all the same.
