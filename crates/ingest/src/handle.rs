@@ -17,8 +17,9 @@ use crate::batch;
 use crate::config::{IngestConfig, WriteMode};
 use crate::connection::Connection;
 use crate::error::{IngestError, Outcome};
+use crate::mailbox::Pending;
 use crate::metrics::IngestMetrics;
-use crate::queue::{self, Answer, Queues, Waiting};
+use crate::queue::{self, Answer, Caller, Queues, Waiting};
 use crate::store;
 use crate::writer::Writer;
 
@@ -35,6 +36,7 @@ struct Shared {
     metrics: IngestMetrics,
     /// Absent in the write modes without group commit.
     queues: Option<Queues>,
+    refuse: CancellationToken,
     hasher: foldhash::fast::FixedState,
     next_lane: AtomicUsize,
 }
@@ -47,7 +49,8 @@ pub struct Writers {
 }
 
 impl Ingest {
-    /// Applies the schema and starts the writers on the current tokio runtime.
+    /// Applies the schema and starts the writers on the current tokio runtime. `refuse` is cancelled when what still
+    /// waits is to be refused, also what is being written.
     ///
     /// # Errors
     /// The schema cannot be applied.
@@ -55,13 +58,13 @@ impl Ingest {
         config: &IngestConfig,
         database: Database,
         metrics: &Metrics,
+        refuse: CancellationToken,
     ) -> anyhow::Result<(Self, Writers)> {
         let config = config.clone();
         let metrics = IngestMetrics::register(metrics, config.persisted_count_log_every)?;
         database
             .migrate(store::migrations(), store::MIGRATION_LOCK)
             .await?;
-        let refuse = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let queues = (config.write_mode == WriteMode::Group).then(|| {
             let (queues, shards) = queue::queues(
@@ -74,7 +77,6 @@ impl Ingest {
                     database: database.clone(),
                     metrics: metrics.clone(),
                     max_batch_events: config.max_batch_events as usize,
-                    statement_timeout: config.request_timeout,
                     refuse: refuse.clone(),
                 };
                 tasks.spawn(writer.run(shard));
@@ -86,6 +88,7 @@ impl Ingest {
             database,
             metrics,
             queues,
+            refuse: refuse.clone(),
             hasher: foldhash::fast::FixedState::default(),
             next_lane: AtomicUsize::new(0),
         };
@@ -117,21 +120,29 @@ impl Ingest {
         let outcome = match &self.shared.queues {
             None => self.write_alone(&event, deadline).await,
             Some(queues) => {
-                let (sender, receiver) = oneshot::channel();
                 let writer = self.writer_of(&event, queues.writers());
-                let waiting = Waiting {
-                    event,
-                    answer: Answer::One(sender),
-                    deadline,
+                let push = |answer| {
+                    queues.try_push(
+                        writer,
+                        Waiting {
+                            event,
+                            caller: Caller::new(answer, deadline),
+                        },
+                    )
                 };
-                match queues.try_push(writer, waiting) {
-                    Err(error) => Err(error),
-                    Ok(()) => match timeout_at(deadline, receiver).await {
-                        Ok(Ok(outcome)) => outcome,
-                        // the writer ended without an answer: it was stopped or it panicked
-                        Ok(Err(_closed)) => Err(IngestError::ShuttingDown),
-                        Err(_elapsed) => Err(IngestError::Timeout),
-                    },
+                // The writer watches the deadline; an answer always comes.
+                if let Some((pending, inbox, ticket)) = Pending::register() {
+                    match push(Answer::Mailbox(inbox, ticket)) {
+                        Ok(()) => pending.await,
+                        Err(error) => Err(error),
+                    }
+                } else {
+                    let (sender, receiver) = oneshot::channel();
+                    match push(Answer::One(sender)) {
+                        // a writer that ends without an answer was stopped, or panicked
+                        Ok(()) => receiver.await.unwrap_or(Err(IngestError::ShuttingDown)),
+                        Err(error) => Err(error),
+                    }
                 }
             }
         };
@@ -221,9 +232,13 @@ impl Ingest {
             }
             written
         };
-        match timeout_at(deadline, write).await {
-            Ok(written) => written.map_err(|error| IngestError::report(&error)),
-            Err(_elapsed) => Err(IngestError::Timeout),
+        tokio::select! {
+            biased;
+            written = timeout_at(deadline, write) => match written {
+                Ok(written) => written.map_err(|error| IngestError::report(&error)),
+                Err(_elapsed) => Err(IngestError::Timeout),
+            },
+            () = self.shared.refuse.cancelled() => Err(IngestError::ShuttingDown),
         }
     }
 
@@ -266,8 +281,7 @@ impl Lane {
                 let answer = Answer::OfMany(index, self.outcomes.clone());
                 let waiting = Waiting {
                     event,
-                    answer,
-                    deadline,
+                    caller: Caller::new(answer, deadline),
                 };
                 queues
                     .push_when_room(self.lane % queues.writers(), waiting)
@@ -304,12 +318,7 @@ impl Outcomes {
 }
 
 impl Writers {
-    /// Refuses what still waits, also what is being written.
-    pub fn refuse_waiting(&self) {
-        self.refuse.cancel();
-    }
-
-    /// Waits until the queues are drained. Call it when every [`Ingest`] is dropped or idle.
+    /// Ends the writers; what still waits is refused. Call it when the faces are done.
     pub async fn finish(mut self) {
         self.refuse.cancel();
         while let Some(ended) = self.tasks.join_next().await {

@@ -4,6 +4,7 @@
 //! finds no room is told at once (single events) or waits for room until its deadline (bulk and streams, whose
 //! callers can be held back).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use domain::Event;
@@ -11,17 +12,24 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::error::{IngestError, Outcome};
+use crate::mailbox::{Inbox, Post, Ticket};
 use crate::metrics::IngestMetrics;
 
 /// Attributes that may wait in all queues together. Bounds memory when events are large.
 const CAPACITY_KIB: usize = 256 * 1024;
 
-/// An event that waits, and where its outcome goes.
+/// An event that waits, and who waits for it.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) event: Event,
-    pub(crate) answer: Answer,
-    /// When the caller stops waiting.
+    pub(crate) caller: Caller,
+}
+
+/// Who waits for an event, and until when.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// Taken when it was used: everyone is answered once.
+    answer: Option<Answer>,
     pub(crate) deadline: Instant,
 }
 
@@ -31,22 +39,43 @@ pub(crate) enum Answer {
     One(oneshot::Sender<Outcome>),
     /// One of many, told apart by index. The channel has room for all that can be under way, see [`crate::Lane`].
     OfMany(u64, mpsc::Sender<(u64, Outcome)>),
+    /// A request of a thread that has a mailbox.
+    Mailbox(Arc<Inbox>, Ticket),
 }
 
-impl Waiting {
-    /// Sends the outcome. A caller that is gone is no error.
-    pub(crate) fn answer(self, outcome: Outcome) {
-        match self.answer {
-            Answer::One(sender) => drop(sender.send(outcome)),
-            Answer::OfMany(index, sender) => drop(sender.try_send((index, outcome))),
+impl Caller {
+    pub(crate) fn new(answer: Answer, deadline: Instant) -> Self {
+        Self {
+            answer: Some(answer),
+            deadline,
         }
     }
 
-    /// Whether nobody waits any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
+    /// Sends the outcome, unless one was sent. A caller that is gone is no error.
+    pub(crate) fn answer(&mut self, outcome: Outcome, post: &mut Post) {
+        match self.answer.take() {
+            Some(Answer::One(sender)) => drop(sender.send(outcome)),
+            Some(Answer::OfMany(index, sender)) => drop(sender.try_send((index, outcome))),
+            Some(Answer::Mailbox(inbox, ticket)) => post.add(inbox, ticket, outcome),
+            None => {}
+        }
+    }
+
+    /// Answers a caller whose deadline has passed. Whether it still waits.
+    pub(crate) fn expire(&mut self, now: Instant, post: &mut Post) -> bool {
+        if self.deadline <= now {
+            self.answer(Err(IngestError::Timeout), post);
+        }
+        self.is_waiting()
+    }
+
+    /// Whether an outcome still has somebody to go to.
+    pub(crate) fn is_waiting(&self) -> bool {
         match &self.answer {
-            Answer::One(sender) => sender.is_closed(),
-            Answer::OfMany(_, sender) => sender.is_closed(),
+            Some(Answer::One(sender)) => !sender.is_closed(),
+            Some(Answer::OfMany(_, sender)) => !sender.is_closed(),
+            Some(Answer::Mailbox(..)) => true,
+            None => false,
         }
     }
 }
@@ -63,6 +92,8 @@ pub(crate) struct Queues {
 #[derive(Debug)]
 pub(crate) struct Shard {
     receiver: mpsc::UnboundedReceiver<Waiting>,
+    /// Taken off the channel to look at deadlines; goes before what is still on it, and holds its room.
+    backlog: VecDeque<Waiting>,
     room: Room,
     metrics: IngestMetrics,
 }
@@ -88,6 +119,7 @@ pub(crate) fn queues(
             let (sender, receiver) = mpsc::unbounded_channel();
             let shard = Shard {
                 receiver,
+                backlog: VecDeque::new(),
                 room: room.clone(),
                 metrics: metrics.clone(),
             };
@@ -134,7 +166,7 @@ impl Queues {
             let kib = self.room.kib.acquire_many(kib(&waiting.event)).await;
             event.and_then(|event| kib.map(|kib| (event, kib)))
         };
-        match tokio::time::timeout_at(waiting.deadline, both).await {
+        match tokio::time::timeout_at(waiting.caller.deadline, both).await {
             Ok(Ok((event, kib))) => {
                 event.forget();
                 kib.forget();
@@ -159,18 +191,39 @@ impl Queues {
 }
 
 impl Shard {
-    /// Takes all that waits, at most `limit` events, and waits while there is none. Empty when the queue is
-    /// closed and drained.
+    /// Takes all that waits, at most `limit` events, and waits while there is none. 0 when the queue is closed and
+    /// drained.
     pub(crate) async fn take(&mut self, batch: &mut Vec<Waiting>, limit: usize) -> usize {
-        let taken = self.receiver.recv_many(batch, limit).await;
-        self.make_room(batch);
-        taken
+        let before = batch.len();
+        if self.backlog.is_empty() {
+            self.receiver.recv_many(batch, limit).await;
+        } else {
+            batch.extend(self.backlog.drain(..limit.min(self.backlog.len())));
+        }
+        self.make_room(&batch[before..]);
+        batch.len() - before
+    }
+
+    /// Answers those whose deadline has passed while they wait.
+    pub(crate) fn expire(&mut self, now: Instant, post: &mut Post) {
+        while let Ok(waiting) = self.receiver.try_recv() {
+            self.backlog.push_back(waiting);
+        }
+        // in order of arrival and all with the same patience, so the late ones are in front
+        let late = self
+            .backlog
+            .partition_point(|waiting| waiting.caller.deadline <= now);
+        let expired: Vec<Waiting> = self.backlog.drain(..late).collect();
+        self.make_room(&expired);
+        for mut one in expired {
+            one.caller.expire(now, post);
+        }
     }
 
     /// Closes the queue and gives what still waits in it.
     pub(crate) fn close(&mut self) -> Vec<Waiting> {
         self.receiver.close();
-        let mut rest = Vec::new();
+        let mut rest: Vec<Waiting> = std::mem::take(&mut self.backlog).into();
         while let Ok(waiting) = self.receiver.try_recv() {
             rest.push(waiting);
         }

@@ -5,19 +5,25 @@
 
 use std::time::Duration;
 
+use domain::Event;
 use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{self, Rows};
 use crate::connection::Connection;
-use crate::error::IngestError;
+use crate::error::{IngestError, Outcome};
+use crate::mailbox::Post;
 use crate::metrics::IngestMetrics;
-use crate::queue::{Shard, Waiting};
+use crate::queue::{Caller, Shard, Waiting};
 use crate::store;
 
 /// Attributes that one statement carries at most, bytes. One event may exceed it.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// How often callers' deadlines are looked at while a statement is under way. One timer a statement, instead of one a
+/// request.
+const EXPIRE_EVERY: Duration = Duration::from_millis(50);
 
 /// Times a batch is tried when PostgreSQL says that trying again may help (deadlock, serialisation).
 const ATTEMPTS: u32 = 3;
@@ -26,8 +32,6 @@ pub(crate) struct Writer {
     pub(crate) database: Database,
     pub(crate) metrics: IngestMetrics,
     pub(crate) max_batch_events: usize,
-    /// Limit of one statement.
-    pub(crate) statement_timeout: Duration,
     /// Cancelled when what still waits is to be refused.
     pub(crate) refuse: CancellationToken,
 }
@@ -40,7 +44,9 @@ impl Writer {
             let taken = tokio::select! {
                 biased;
                 () = self.refuse.cancelled() => {
-                    refuse_all(shard.close(), &IngestError::ShuttingDown);
+                    for waiting in shard.close() {
+                        Batch::from(vec![waiting]).answer(&Err(IngestError::ShuttingDown));
+                    }
                     return;
                 }
                 taken = shard.take(&mut waiting, self.max_batch_events) => taken,
@@ -49,61 +55,74 @@ impl Writer {
                 return;
             }
             for batch in by_size(&mut waiting) {
-                self.write(batch).await;
+                self.write(batch, &mut shard).await;
             }
         }
     }
 
     /// Writes a batch and answers everyone in it, whatever happens.
-    async fn write(&self, batch: Vec<Waiting>) {
-        let batch = still_wanted(batch);
-        if batch.is_empty() {
+    async fn write(&self, mut batch: Batch, shard: &mut Shard) {
+        batch.drop_unwanted();
+        if batch.events.is_empty() {
             return;
         }
-        match self.write_together(&batch).await {
-            Ok(()) => acknowledge(batch),
+        match self.write_together(&mut batch, shard).await {
+            Ok(()) => batch.answer(&Ok(())),
             // One bad event must not fail its neighbours.
-            Err(Failure::Database(error)) if may_be_one_event(&error) && batch.len() > 1 => {
-                tracing::warn!(events = batch.len(), error = %error.chain(), "a batch failed; its events are tried one by one");
-                self.write_one_by_one(batch).await;
+            Err(Failure::Database(error)) if may_be_one_event(&error) && batch.events.len() > 1 => {
+                tracing::warn!(
+                    events = batch.events.len(),
+                    error = %error.chain(),
+                    "a batch failed; its events are tried one by one"
+                );
+                for mut one in batch.one_by_one() {
+                    let outcome = self.write_together(&mut one, shard).await;
+                    one.answer(&outcome.map_err(Failure::report));
+                }
             }
-            Err(failure) => refuse_all(batch, &failure.report()),
+            Err(failure) => batch.answer(&Err(failure.report())),
         }
     }
 
-    async fn write_one_by_one(&self, batch: Vec<Waiting>) {
-        for one in batch {
-            match self.write_together(std::slice::from_ref(&one)).await {
-                Ok(()) => one.answer(Ok(())),
-                Err(failure) => one.answer(Err(failure.report())),
-            }
-        }
-    }
-
-    async fn write_together(&self, batch: &[Waiting]) -> Result<(), Failure> {
-        let rows = batch::fold(batch.iter().flat_map(|waiting| waiting.event.entities()));
+    /// Writes a batch in one statement. Callers whose deadline passes meanwhile are answered, in this batch and in the
+    /// queue behind it; the statement goes on for the others.
+    async fn write_together(&self, batch: &mut Batch, shard: &mut Shard) -> Result<(), Failure> {
+        let Batch { events, callers } = batch;
+        let rows = batch::fold(events.iter().flat_map(Event::entities));
         let mut attempt = 1;
+        let mut started = Instant::now();
+        let mut upsert = std::pin::pin!(self.upsert(&rows));
         loop {
-            let started = Instant::now();
             let written = tokio::select! {
                 biased;
+                written = &mut upsert => written,
                 () = self.refuse.cancelled() => return Err(Failure::Refused),
-                written = tokio::time::timeout(self.statement_timeout, self.upsert(&rows)) => written,
+                () = tokio::time::sleep(EXPIRE_EVERY) => {
+                    let (now, mut post) = (Instant::now(), Post::default());
+                    shard.expire(now, &mut post);
+                    let mut waiting = 0;
+                    for caller in callers.iter_mut() {
+                        waiting += usize::from(caller.expire(now, &mut post));
+                    }
+                    if waiting == 0 {
+                        return Err(Failure::Timeout);
+                    }
+                    continue;
+                }
             };
             match written {
-                Ok(Ok(())) => {
+                Ok(()) => {
                     self.metrics
-                        .committed(batch.len() as u64, started.elapsed());
+                        .committed(events.len() as u64, started.elapsed());
                     return Ok(());
                 }
-                Ok(Err(error))
-                    if error.kind() == DatabaseErrorKind::Retry && attempt < ATTEMPTS =>
-                {
+                Err(error) if error.kind() == DatabaseErrorKind::Retry && attempt < ATTEMPTS => {
                     tracing::debug!(attempt, error = %error.chain(), "a batch is tried again");
                     attempt += 1;
+                    started = Instant::now();
+                    upsert.set(self.upsert(&rows));
                 }
-                Ok(Err(error)) => return Err(Failure::Database(error)),
-                Err(_elapsed) => return Err(Failure::Timeout),
+                Err(error) => return Err(Failure::Database(error)),
             }
         }
     }
@@ -146,14 +165,75 @@ fn may_be_one_event(error: &DatabaseError) -> bool {
     }
 }
 
+/// Events that are written together, and who waits for each.
+#[derive(Default)]
+struct Batch {
+    events: Vec<Event>,
+    callers: Vec<Caller>,
+}
+
+impl From<Vec<Waiting>> for Batch {
+    fn from(waiting: Vec<Waiting>) -> Self {
+        let (events, callers) = waiting
+            .into_iter()
+            .map(|one| (one.event, one.caller))
+            .unzip();
+        Self { events, callers }
+    }
+}
+
+impl Batch {
+    fn push(&mut self, waiting: Waiting) {
+        self.events.push(waiting.event);
+        self.callers.push(waiting.caller);
+    }
+
+    /// Answers everyone who was not answered yet.
+    fn answer(&mut self, outcome: &Outcome) {
+        let mut post = Post::default();
+        for caller in &mut self.callers {
+            caller.answer(outcome.clone(), &mut post);
+        }
+    }
+
+    /// Drops the events that nobody waits for any more, before they are written; answers those that are late.
+    fn drop_unwanted(&mut self) {
+        let (now, mut post) = (Instant::now(), Post::default());
+        let wanted: Vec<bool> = self
+            .callers
+            .iter_mut()
+            .map(|caller| caller.expire(now, &mut post))
+            .collect();
+        if wanted.iter().all(|wanted| *wanted) {
+            return;
+        }
+        let mut each = wanted.iter();
+        self.events
+            .retain(|_| each.next().is_some_and(|wanted| *wanted));
+        let mut each = wanted.iter();
+        self.callers
+            .retain(|_| each.next().is_some_and(|wanted| *wanted));
+    }
+
+    fn one_by_one(self) -> impl Iterator<Item = Self> {
+        self.events
+            .into_iter()
+            .zip(self.callers)
+            .map(|(event, caller)| Self {
+                events: vec![event],
+                callers: vec![caller],
+            })
+    }
+}
+
 /// Splits what was taken into batches whose attributes fit [`MAX_BATCH_BYTES`], in order. Leaves `waiting` empty.
-fn by_size(waiting: &mut Vec<Waiting>) -> Vec<Vec<Waiting>> {
+fn by_size(waiting: &mut Vec<Waiting>) -> Vec<Batch> {
     let mut batches = Vec::with_capacity(1);
-    let mut batch = Vec::with_capacity(waiting.len());
+    let mut batch = Batch::default();
     let mut bytes = 0;
     for one in waiting.drain(..) {
         let size = one.event.size_hint_bytes();
-        if bytes + size > MAX_BATCH_BYTES && !batch.is_empty() {
+        if bytes + size > MAX_BATCH_BYTES && !batch.events.is_empty() {
             batches.push(std::mem::take(&mut batch));
             bytes = 0;
         }
@@ -162,39 +242,4 @@ fn by_size(waiting: &mut Vec<Waiting>) -> Vec<Vec<Waiting>> {
     }
     batches.push(batch);
     batches
-}
-
-/// Drops the events that nobody waits for any more, before they are written; answers those that are late.
-fn still_wanted(batch: Vec<Waiting>) -> Vec<Waiting> {
-    let now = Instant::now();
-    if batch
-        .iter()
-        .all(|waiting| waiting.deadline > now && !waiting.is_abandoned())
-    {
-        return batch;
-    }
-    let mut wanted = Vec::with_capacity(batch.len());
-    for waiting in batch {
-        if waiting.is_abandoned() {
-            continue;
-        }
-        if waiting.deadline > now {
-            wanted.push(waiting);
-        } else {
-            waiting.answer(Err(IngestError::Timeout));
-        }
-    }
-    wanted
-}
-
-fn acknowledge(batch: Vec<Waiting>) {
-    for waiting in batch {
-        waiting.answer(Ok(()));
-    }
-}
-
-fn refuse_all(batch: Vec<Waiting>, error: &IngestError) {
-    for waiting in batch {
-        waiting.answer(Err(error.clone()));
-    }
 }

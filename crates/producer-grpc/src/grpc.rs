@@ -49,13 +49,14 @@ impl EventService for Events {
         &self,
         request: Request<EventRequest>,
     ) -> Result<Response<EventResponse>, Status> {
-        let work = async {
-            let event = self.parse(request.into_inner()).inspect_err(|error| {
-                self.ingest.metrics().refused(error);
-            })?;
-            self.ingest.submit(event).await
+        let _guard = self.in_flight.enter().map_err(shutting_down)?;
+        let outcome = match self.parse(request.into_inner()) {
+            Ok(event) => self.ingest.submit(event).await,
+            Err(error) => {
+                self.ingest.metrics().refused(&error);
+                Err(error)
+            }
         };
-        let outcome = self.in_flight.run(work).await.map_err(Failure::from)?;
         outcome.map_err(|error| status(&error))?;
         Ok(Response::new(EventResponse {
             success: true,

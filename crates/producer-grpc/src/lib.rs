@@ -43,7 +43,10 @@ impl Service {
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
         let database = Database::connect(&config.database, &stop).await?;
         let metrics = Metrics::new()?;
-        let (ingest, writers) = Ingest::start(&config.ingest, database.clone(), &metrics).await?;
+        let in_flight = InFlight::new(stop);
+        let refuse = in_flight.refused().child_token();
+        let (ingest, writers) =
+            Ingest::start(&config.ingest, database.clone(), &metrics, refuse).await?;
         Ok(Self {
             database,
             ingest,
@@ -52,7 +55,7 @@ impl Service {
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
             admin: http::listen(&config.listen.host, config.admin_port)?,
             grace: config.shutdown.shutdown_grace,
-            in_flight: InFlight::new(stop),
+            in_flight,
         })
     }
 

@@ -10,8 +10,9 @@ pub mod rest;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::App;
+use actix_web::http::header::ORIGIN;
 use actix_web::web::{self, Data};
+use actix_web::{App, guard};
 use ingest::{Ingest, Writers};
 use runtime::http;
 use runtime::metrics::Metrics;
@@ -40,7 +41,9 @@ impl Service {
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
         let database = Database::connect(&config.database, &stop).await?;
         let metrics = Metrics::new()?;
-        let (ingest, writers) = Ingest::start(&config.ingest, database, &metrics).await?;
+        let in_flight = InFlight::new(stop);
+        let refuse = in_flight.refused().child_token();
+        let (ingest, writers) = Ingest::start(&config.ingest, database, &metrics, refuse).await?;
         Ok(Self {
             ingest,
             writers,
@@ -48,7 +51,7 @@ impl Service {
             listener: http::listen(&config.listen.host, config.server_port)?,
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
-            in_flight: InFlight::new(stop),
+            in_flight,
         })
     }
 
@@ -70,12 +73,22 @@ impl Service {
         let in_flight = Data::new(self.in_flight.clone());
         let metrics = Data::new(self.metrics.clone());
         let app = move || {
-            App::new()
+            // once on each worker thread
+            ingest::mailbox::open_on_this_thread();
+            // Only browsers send an origin; all others are spared the work.
+            let for_browsers = web::scope("")
+                .guard(guard::fn_guard(|request| {
+                    request.head().headers().contains_key(ORIGIN)
+                }))
                 .wrap(http::cors())
+                .configure(rest::routes)
+                .default_service(web::to(http::not_found));
+            App::new()
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(ingest.clone())
                 .app_data(in_flight.clone())
                 .app_data(metrics.clone())
+                .service(for_browsers)
                 .configure(rest::routes)
                 .default_service(web::to(http::not_found))
         };

@@ -1,8 +1,9 @@
 //! The REST face of ingestion. Decodes, calls [`Ingest`], encodes.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
-use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::{Event, Kind};
 use ingest::{Ingest, IngestError, Outcome};
@@ -58,21 +59,28 @@ async fn process_event(
     http::require_json(&request)?;
     let limit = ingest.config().max_event_bytes;
     let body = http::body(&request, payload, limit as usize).await;
-    let work = async {
-        let event = match body {
-            Ok(body) => parse(&body, limit),
-            Err(failure) if failure.kind == Kind::TooLarge => Err(IngestError::TooLarge { limit }),
-            Err(failure) => return Err(failure),
-        };
-        let event = event.map_err(|error| refused(&ingest, error))?;
-        ingest.submit(event).await.map_err(failure)
+    let _guard = in_flight.enter()?;
+    let event = match body {
+        Ok(body) => parse(&body, limit),
+        Err(failure) if failure.kind == Kind::TooLarge => Err(IngestError::TooLarge { limit }),
+        Err(failure) => return Err(failure),
     };
-    in_flight.run(work).await??;
-    Ok(HttpResponse::Ok().json(Success {
+    let event = event.map_err(|error| refused(&ingest, error))?;
+    ingest.submit(event).await.map_err(failure)?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(STORED.clone()))
+}
+
+/// The body of the answer to an event that was stored.
+static STORED: LazyLock<Bytes> = LazyLock::new(|| {
+    let body = Success {
         success: true,
         message: ingest::STORED,
-    }))
-}
+    };
+    // a struct of a flag and a text always serializes
+    serde_json::to_vec(&body).unwrap_or_default().into()
+});
 
 async fn process_bulk(
     request: HttpRequest,
@@ -83,7 +91,8 @@ async fn process_bulk(
     let started = Instant::now();
     http::require_json(&request)?;
     let body = http::body(&request, payload, ingest.config().max_bulk_bytes as usize).await?;
-    let response = in_flight.run(store_bulk(&body, &ingest, started)).await??;
+    let _guard = in_flight.enter()?;
+    let response = store_bulk(&body, &ingest, started).await?;
     Ok(HttpResponse::Ok().json(response))
 }
 

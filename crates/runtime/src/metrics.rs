@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+};
 
 /// Upper bounds of the duration histograms, in seconds: from a cached answer to the request timeout.
 const SECONDS: [f64; 14] = [
@@ -88,13 +90,16 @@ impl Metrics {
     }
 
     pub(crate) fn http_request(&self, route: &str, status: u16, took: Duration) {
-        let mut digits = [0; 3];
-        self.http_requests
-            .with_label_values(&[route, three_digits(status, &mut digits)])
-            .inc();
-        self.http_seconds
-            .with_label_values(&[route])
-            .observe(took.as_secs_f64());
+        self.http_route(route).count(status, took);
+    }
+
+    pub(crate) fn http_route(&self, route: &str) -> HttpRoute {
+        HttpRoute {
+            route: route.to_owned(),
+            requests: self.http_requests.clone(),
+            by_status: Vec::new(),
+            seconds: self.http_seconds.with_label_values(&[route]),
+        }
     }
 
     pub(crate) fn grpc_request(&self, method: &str, code: tonic::Code, took: Duration) {
@@ -104,6 +109,29 @@ impl Metrics {
         self.grpc_seconds
             .with_label_values(&[method])
             .observe(took.as_secs_f64());
+    }
+}
+
+/// What is counted of one route; looks labels up once for each status.
+#[derive(Debug)]
+pub(crate) struct HttpRoute {
+    route: String,
+    requests: IntCounterVec,
+    by_status: Vec<(u16, IntCounter)>,
+    seconds: Histogram,
+}
+
+impl HttpRoute {
+    pub(crate) fn count(&mut self, status: u16, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
+        if let Some((_, counter)) = self.by_status.iter().find(|(known, _)| *known == status) {
+            return counter.inc();
+        }
+        let mut digits = [0; 3];
+        let labels = [self.route.as_str(), three_digits(status, &mut digits)];
+        let counter = self.requests.with_label_values(&labels);
+        counter.inc();
+        self.by_status.push((status, counter));
     }
 }
 
