@@ -2,6 +2,8 @@
 
 mod command;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use metrics_db::{Audit, Check, Performance, Store, phase_usage};
 
@@ -30,6 +32,9 @@ pub struct Facts<'a> {
     pub audit: Option<&'a Audit>,
 }
 
+/// How long the sample at the end of the last phase may take to arrive.
+const BOUNDARY_LIMIT: Duration = Duration::from_secs(2);
+
 /// What was stored.
 pub struct Imported {
     /// Figures over the run.
@@ -47,6 +52,11 @@ pub async fn import(
 ) -> Result<Imported> {
     let performance = summary.performance();
     let usage = if facts.timed {
+        if let Some(last) = facts.boundaries.len().checked_sub(1) {
+            // The sidecar writes once a second: the last sample may be on its way.
+            let last = i32::try_from(last).unwrap_or(i32::MAX);
+            store.await_boundary(run, last, BOUNDARY_LIMIT).await?;
+        }
         phase_usage(&store.samples(run).await?, &facts.boundaries)
     } else {
         Vec::new()
