@@ -56,7 +56,7 @@ impl Server {
         }
     }
 
-    /// The URL of a database of this server. Any password is right.
+    /// The URL of a database of this server. The password is `password`.
     pub fn url(&self, database: &str) -> String {
         format!(
             "postgresql://postgres:password@127.0.0.1:{}/{database}",

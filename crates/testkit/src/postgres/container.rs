@@ -1,5 +1,7 @@
 //! A server under Docker, for machines without PostgreSQL.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -49,14 +51,14 @@ impl Container {
             "full_page_writes=off",
             "-c",
             "max_connections=200",
+            "-c",
+            "listen_addresses=*",
         ];
         let image = GenericImage::new("postgres", "18")
-            // The first of two starts only prepares the data directory, without listening on TCP.
-            .with_wait_for(WaitFor::message_on_stdout(
-                "PostgreSQL init process complete",
-            ))
+            // Readiness is asked for below, when the watchdog is there to remove what does not become ready.
+            .with_wait_for(WaitFor::Nothing)
             .with_mapped_port(port, 5432.tcp())
-            .with_env_var("POSTGRES_HOST_AUTH_METHOD", "trust")
+            .with_env_var("POSTGRES_PASSWORD", "password")
             .with_cmd(
                 command
                     .into_iter()
@@ -100,21 +102,18 @@ impl Container {
         docker(&["logs", &self.id])
     }
 
+    /// While the entrypoint prepares the data directory, a server runs that stops again: the one to wait for is the
+    /// container's first process.
     fn wait_until_ready(&self) {
+        const STARTED: [&str; 4] = ["grep", "-q", "postgres", "/proc/1/comm"];
         let begun = Instant::now();
         let ready = || {
-            Command::new("docker")
-                .args([
-                    "exec",
-                    &self.id,
-                    "pg_isready",
-                    "--host",
-                    "127.0.0.1",
-                    "--username",
-                    "postgres",
-                ])
-                .output()
-                .is_ok_and(|output| output.status.success())
+            let started = Command::new("docker")
+                .arg("exec")
+                .arg(&self.id)
+                .args(STARTED)
+                .output();
+            started.is_ok_and(|output| output.status.success()) && self.speaks().is_ok()
         };
         while !ready() {
             assert!(
@@ -124,6 +123,15 @@ impl Container {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Whether a server answers at the published port: to the question for TLS, with yes or no.
+    fn speaks(&self) -> std::io::Result<()> {
+        const TLS_WANTED: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(&TLS_WANTED)?;
+        stream.read_exact(&mut [0])
     }
 }
 

@@ -69,8 +69,13 @@ fn nothing_outlives_a_killed_test_process() {
         std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_err()
     });
     until("its data goes", || !Path::new(&folder).exists());
-    let pid = nix::unistd::Pid::from_raw(pid.parse().unwrap());
     until("the service ends", || {
-        nix::sys::signal::kill(pid, None).is_err()
+        // A zombie counts as gone: who is to reap it may be slow, or missing in a container.
+        let state = Command::new("ps")
+            .args(["-o", "stat=", "-p", &pid])
+            .output()
+            .unwrap()
+            .stdout;
+        state.is_empty() || state.starts_with(b"Z")
     });
 }
