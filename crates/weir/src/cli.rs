@@ -15,10 +15,11 @@ use crate::modes::Modes;
 use crate::report::ReportArgs;
 use crate::run::RunArgs;
 use crate::runs::RunsCommand;
+use crate::seed::SeedArgs;
 use crate::targets::Targets;
 use crate::usage::{EXIT_USAGE, UsageError, run_usage};
 use crate::verify::VerifyArgs;
-use crate::{audit, import, listing, output, report, root, run, runs, verify};
+use crate::{audit, import, listing, output, report, root, run, runs, seed, verify};
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
 #[derive(Parser, Debug)]
@@ -44,6 +45,7 @@ enum Command {
     /// List, show, export and clean up what was measured
     #[command(subcommand)]
     Runs(RunsCommand),
+    Seed(SeedArgs),
 }
 
 /// Parses the arguments, runs the command, and turns what happens into words and an exit status.
@@ -79,18 +81,20 @@ pub async fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let json = cli.json;
-    let root = root::find()?;
+    let root = root::find();
     match cli.command {
-        Command::Run(args) => run::run(*args, &root, json).await,
-        Command::Plan(command) => listing::plan(&command, &root, json),
-        Command::Targets(_) => listing::targets(&root, json),
-        Command::Verify(args) => verify::run(args, &root, json).await,
-        Command::Audit(args) => audit::run(args, &root, json).await,
-        Command::Import(args) => import::run(args, &root, json).await,
-        Command::Report(args) => report::run(args, &root, json)
+        // Needs no repository: the image that seeds has none.
+        Command::Seed(args) => seed::run(args, json).await,
+        Command::Run(args) => run::run(*args, &root?, json).await,
+        Command::Plan(command) => listing::plan(&command, &root?, json),
+        Command::Targets(_) => listing::targets(&root?, json),
+        Command::Verify(args) => verify::run(args, &root?, json).await,
+        Command::Audit(args) => audit::run(args, &root?, json).await,
+        Command::Import(args) => import::run(args, &root?, json).await,
+        Command::Report(args) => report::run(args, &root?, json)
             .await
             .map(|()| ExitCode::SUCCESS),
-        Command::Runs(command) => runs::run(command, &root, json)
+        Command::Runs(command) => runs::run(command, &root?, json)
             .await
             .map(|()| ExitCode::SUCCESS),
     }

@@ -6,6 +6,7 @@ mod checkout;
 mod history;
 mod invented;
 mod report_page;
+mod seed;
 mod session;
 mod usage;
 mod verify;
