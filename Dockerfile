@@ -20,7 +20,7 @@ RUN find crates -type f ! -name Cargo.toml \
 # --- build ------------------------------------------------------------------------------------
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
-ARG PACKAGES="-p producer-rest -p producer-grpc -p stats-sidecar"
+ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stats-sidecar -p weir"
 COPY --from=skeleton /src ./
 RUN cargo build --release --locked ${PACKAGES}
 
@@ -48,6 +48,16 @@ FROM runtime AS producer-grpc
 COPY --from=build /out/producer-grpc /usr/local/bin/producer-grpc
 EXPOSE 9090 9091
 ENTRYPOINT ["/usr/local/bin/producer-grpc"]
+
+FROM runtime AS balance
+COPY --from=build /out/balance /usr/local/bin/balance
+EXPOSE 8080 50051
+ENTRYPOINT ["/usr/local/bin/balance"]
+
+# For `weir seed`; the rest of weir works in a checkout.
+FROM runtime AS weir
+COPY --from=build /out/weir /usr/local/bin/weir
+ENTRYPOINT ["/usr/local/bin/weir"]
 
 FROM runtime AS stats-sidecar
 COPY --from=build /out/stats-sidecar /usr/local/bin/stats-sidecar
