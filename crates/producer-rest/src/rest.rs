@@ -56,9 +56,10 @@ async fn process_event(
     ingest: Data<Ingest>,
     in_flight: Data<InFlight>,
 ) -> Result<HttpResponse, Failure> {
-    http::require_json(&request)?;
     let limit = ingest.config().max_event_bytes;
+    // read before anything is refused: the connection then serves the next request
     let body = http::body(&request, payload, limit as usize).await;
+    http::require_json(&request)?;
     let _guard = in_flight.enter()?;
     let event = match body {
         Ok(body) => parse(&body, limit),
@@ -89,8 +90,9 @@ async fn process_bulk(
     in_flight: Data<InFlight>,
 ) -> Result<HttpResponse, Failure> {
     let started = Instant::now();
+    let body = http::body(&request, payload, ingest.config().max_bulk_bytes as usize).await;
     http::require_json(&request)?;
-    let body = http::body(&request, payload, ingest.config().max_bulk_bytes as usize).await?;
+    let body = body?;
     let _guard = in_flight.enter()?;
     let response = store_bulk(&body, &ingest, started).await?;
     Ok(HttpResponse::Ok().json(response))

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 /// The exit code of `main`. An error is told once, with its causes in one line: as a log line, or on standard error
 /// where there is no log yet.
-#[expect(clippy::print_stderr, reason = "there is no log before `telemetry::init`")]
+#[expect(
+    clippy::print_stderr,
+    reason = "there is no log before `telemetry::init`"
+)]
 pub fn exit(ended: anyhow::Result<ExitCode>) -> ExitCode {
     ended.unwrap_or_else(|error| {
         if tracing::dispatcher::has_been_set() {
