@@ -91,7 +91,7 @@ check_compose() {
 }
 
 check_docs() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
 main() {
@@ -103,7 +103,7 @@ main() {
     export PATH=$root/.tools/check/bin:$PATH
 
     step "format (cargo fmt)" cargo fmt --all --check
-    step "lints (cargo clippy)" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+    step "lints (cargo clippy)" cargo clippy --workspace --all-targets --locked -- -D warnings
     step "documentation (cargo doc)" check_docs
     step "shell scripts (shellcheck)" lint_scripts
     local manifest

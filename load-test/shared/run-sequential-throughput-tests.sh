@@ -72,7 +72,7 @@ main() {
 
     local binary=${CARGO_TARGET_DIR:-$root/target}/release/weir
     [[ -x $binary ]] || echo "Building weir; the first time this takes several minutes." >&2
-    cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml" --package weir
+    cargo build --release --locked --manifest-path "$root/Cargo.toml" --package weir
     exec env WEIR_ROOT="$root" "$binary" run "$@"
 }
 
