@@ -67,6 +67,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) scale: f64,
     started: Instant,
     last: Option<(Instant, f64)>,
+    /// The phase of the p95, from 1.
+    phase: usize,
     p95: Option<f64>,
     next_p95: Instant,
 }
@@ -196,6 +198,7 @@ impl<'a> Watch<'a> {
             scale,
             started: now,
             last: None,
+            phase: 0,
             p95: None,
             next_p95: now,
         }
@@ -226,10 +229,15 @@ impl<'a> Watch<'a> {
         };
         let elapsed = now.duration_since(self.started).as_secs_f64();
         let (number, phase) = self.mode.phase_at(elapsed, self.scale);
+        if number != self.phase {
+            (self.phase, self.p95, self.next_p95) = (number, None, now);
+        }
         if now >= self.next_p95 {
             let metric = latency_metric(self.protocol, &format!("phase_{number}"));
-            self.p95 = generator.sample(&metric, "p(95)").await.ok();
-            self.next_p95 = Instant::now() + (now.elapsed() * 100).max(Duration::from_secs(2));
+            let p95 = generator.sample(&metric, "p(95)").await.ok();
+            // Without a sample yet it is 0.
+            self.p95 = p95.filter(|p95| *p95 > 0.0);
+            self.next_p95 = Instant::now() + (now.elapsed() * 100).max(Duration::from_secs(1));
         }
         Some(Load {
             phase: format!("phase {number}/{} {}", self.mode.phases.len(), phase.name),
