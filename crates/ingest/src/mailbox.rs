@@ -51,12 +51,12 @@ async fn deliver(inbox: Arc<Inbox>) {
 /// Where writers put the outcomes of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    outcomes: Mutex<Vec<(Ticket, Outcome)>>,
+    outcomes: Mutex<Arrivals>,
     arrival: Notify,
 }
 
 impl Inbox {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Ticket, Outcome)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Arrivals> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,7 +70,9 @@ pub(crate) struct Ticket {
 
 /// Outcomes on their way, sorted by thread; sent when dropped.
 #[derive(Default)]
-pub(crate) struct Post(Vec<(Arc<Inbox>, Vec<(Ticket, Outcome)>)>);
+pub(crate) struct Post(Vec<(Arc<Inbox>, Arrivals)>);
+
+type Arrivals = Vec<(Ticket, Outcome)>;
 
 impl Post {
     pub(crate) fn add(&mut self, inbox: Arc<Inbox>, ticket: Ticket, outcome: Outcome) {
