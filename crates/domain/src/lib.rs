@@ -7,6 +7,7 @@
 //! - [`attributes`]: the checks and the folding of attributes as raw JSON text
 //! - [`date`]: the three ways to write a date
 //! - [`AccountId`], [`AccountIds`], [`Balance`]: what balance is asked and answers
+//! - [`Transaction`], [`Timestamp`], [`Subscription`]: what the stream carries, and what its subscribers ask for
 //! - [`Invalid`], [`Kind`]: what is said when a rule is broken
 
 mod account;
@@ -20,6 +21,7 @@ mod json;
 mod kind;
 mod numeric;
 mod scan;
+mod transaction;
 
 pub use account::{AccountId, AccountIds, Balance, MAX_ACCOUNT_IDS};
 pub use bulk::parse_bulk;
@@ -27,3 +29,4 @@ pub use draft::{Attributes, BodyDraft, EntityDraft, EventDraft, Field, HeaderDra
 pub use event::{EntityUpdate, Event};
 pub use invalid::Invalid;
 pub use kind::Kind;
+pub use transaction::{Start, Subscription, SubscriptionDraft, Timestamp, Transaction};

@@ -1,0 +1,116 @@
+//! Settings of stream: flags and environment variables; `--help` is the reference.
+
+use std::time::Duration;
+
+use clap::{Args, Parser};
+use runtime::config::{
+    DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
+};
+use runtime::threads::ThreadsConfig;
+
+/// The stream of transactions in the order of their commits, over server-sent events and gRPC.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "stream", version)]
+pub struct Config {
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<ServiceCommand>,
+
+    /// Port of server-sent events, metrics and health; 0 takes a free one
+    #[arg(long, env = "SERVER_PORT", default_value = "8082", value_name = "PORT")]
+    pub server_port: u16,
+
+    /// Port of gRPC; 0 takes a free one
+    #[arg(
+        long,
+        env = "GRPC_SERVER_PORT",
+        default_value = "50052",
+        value_name = "PORT"
+    )]
+    pub grpc_server_port: u16,
+
+    /// Address to bind.
+    #[command(flatten)]
+    pub listen: ListenConfig,
+    /// The application database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// How transactions are streamed.
+    #[command(flatten)]
+    pub stream: StreamConfig,
+    /// Worker threads.
+    #[command(flatten)]
+    pub threads: ThreadsConfig,
+    /// How the service stops.
+    #[command(flatten)]
+    pub shutdown: ShutdownConfig,
+    /// What is logged.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// Flags and environment variables of the stream itself.
+#[derive(Args, Clone, Debug)]
+pub struct StreamConfig {
+    /// Pause between two looks for new transactions while there are any; while there are none it grows to 25 ms
+    #[arg(long, env = "LOOK_INTERVAL", default_value = "5ms", value_name = "DURATION", value_parser = look_interval)]
+    pub look_interval: Duration,
+
+    /// Latest events kept in memory for all subscribers, 32 MiB at most; who falls behind them reads from the database
+    #[arg(long, env = "RING_EVENTS", default_value = "8192", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub ring_events: u32,
+
+    /// Silence after which a subscriber over server-sent events is sent a comment, 15s at most
+    #[arg(long, env = "HEARTBEAT_INTERVAL", default_value = "10s", value_name = "DURATION", value_parser = heartbeat_interval)]
+    pub heartbeat_interval: Duration,
+
+    /// How long the database may take until a stream begins; after that 503 / UNAVAILABLE
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::duration)]
+    pub request_timeout: Duration,
+}
+
+fn look_interval(text: &str) -> Result<Duration, String> {
+    within(
+        text,
+        Duration::from_millis(1),
+        Duration::from_secs(1),
+        "1ms to 1s",
+    )
+}
+
+fn heartbeat_interval(text: &str) -> Result<Duration, String> {
+    within(
+        text,
+        Duration::from_millis(100),
+        Duration::from_secs(15),
+        "100ms to 15s",
+    )
+}
+
+fn within(text: &str, least: Duration, most: Duration, range: &str) -> Result<Duration, String> {
+    let duration = runtime::config::duration(text)?;
+    if (least..=most).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err(format!("must be {range}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn intervals_have_bounds() {
+        assert_eq!(look_interval("5ms"), Ok(Duration::from_millis(5)));
+        assert!(look_interval("0ms").is_err());
+        assert!(heartbeat_interval("16s").is_err());
+    }
+}

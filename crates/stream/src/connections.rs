@@ -1,0 +1,119 @@
+//! The process's connections: one lasting session that numbers and feeds, the rest for subscribers.
+
+use std::ops::Deref;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use deadpool_postgres::{ClientWrapper, Object};
+use runtime::postgres::{Database, DatabaseError};
+
+use crate::store;
+
+/// Where connections come from. Clones share everything.
+///
+/// With a pool of one connection the session is lent to subscribers too: statements of several tasks follow each other
+/// on it, and each is a transaction of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    database: Database,
+    /// Present where the session is the only connection.
+    shared: Option<Arc<RwLock<Option<Arc<Session>>>>>,
+}
+
+impl Connections {
+    /// `pool_size` is that of `database`.
+    pub(crate) fn new(database: Database, pool_size: usize) -> Self {
+        Self {
+            database,
+            shared: (pool_size == 1).then(Arc::default),
+        }
+    }
+
+    /// Opens the session. The former one must be closed.
+    pub(crate) async fn open_session(&self) -> Result<Arc<Session>, DatabaseError> {
+        let session = Arc::new(Session(Some(self.database.get().await?)));
+        store::prepare_session(&session).await?;
+        if let Some(shared) = &self.shared {
+            *shared.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
+        }
+        Ok(session)
+    }
+
+    /// Lends the session no more; it closes when the last borrower is done.
+    pub(crate) fn close_session(&self) {
+        if let Some(shared) = &self.shared {
+            *shared.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    /// A connection for a statement or two.
+    pub(crate) async fn get(&self) -> Result<Lease, DatabaseError> {
+        let Some(shared) = &self.shared else {
+            return Ok(Lease::Pooled(self.database.get().await?));
+        };
+        let session = shared
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let none = || DatabaseError::Pool("the only connection is not open".into());
+        session.map(Lease::Shared).ok_or_else(none)
+    }
+
+    /// Whether the database answers, within `limit`.
+    pub(crate) async fn ping(&self, limit: Duration) -> Result<(), DatabaseError> {
+        if self.shared.is_none() {
+            return self.database.ping().await;
+        }
+        let session = self.get().await?;
+        let answer = tokio::time::timeout(limit, store::ping(&session)).await;
+        answer.map_err(|_| DatabaseError::NoAnswer { limit })?
+    }
+}
+
+/// A connection that numbers and feeds. When the last owner drops it, it is closed rather than given back: the numberer's
+/// lock and the session's settings end with it.
+#[derive(Debug)]
+pub(crate) struct Session(Option<Object>);
+
+impl Deref for Session {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        self.0.as_ref().expect("present until dropped")
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(object) = self.0.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// A connection on loan.
+#[derive(Debug)]
+pub(crate) enum Lease {
+    Pooled(Object),
+    Shared(Arc<Session>),
+}
+
+impl Lease {
+    /// Closes a connection that does not answer; the next borrower shall not get it.
+    pub(crate) fn close(self) {
+        if let Self::Pooled(object) = self {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl Deref for Lease {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        match self {
+            Self::Pooled(object) => object,
+            Self::Shared(session) => session,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The one reader behind all subscribers: follows the numbered transactions into the ring, and numbers them if it falls to
+//! this process.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::postgres::DatabaseError;
+use tokio_util::sync::CancellationToken;
+
+use crate::connections::{Connections, Session};
+use crate::metrics::StreamMetrics;
+use crate::numberer::Numberer;
+use crate::ring::Ring;
+use crate::store::{self, Range};
+use crate::subscriptions::Subscriptions;
+
+/// Longest pause between two looks while nothing happens.
+const IDLE_PAUSE: Duration = Duration::from_millis(25);
+/// Pause before the first try to reach a database that is gone, doubled from try to try.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+/// Longest pause between two such tries.
+const LAST_RETRY: Duration = Duration::from_secs(1);
+/// Events read at once.
+const PAGE_EVENTS: usize = 2048;
+/// Bytes of text read at once.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Follows the numbered transactions.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub(crate) connections: Connections,
+    pub(crate) ring: Arc<Ring>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) metrics: StreamMetrics,
+    /// Pause between two looks while something happens.
+    pub(crate) interval: Duration,
+}
+
+impl Feed {
+    /// Runs until the stop. A database that goes away is waited for; then it goes on where it was.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut outage = false;
+        let mut pause = FIRST_RETRY;
+        loop {
+            let error = tokio::select! {
+                ended = self.session(&mut outage) => match ended {
+                    Ok(never) => match never {},
+                    Err(error) => error,
+                },
+                () = stop.cancelled() => break,
+            };
+            self.connections.close_session();
+            self.metrics.leading.set(0);
+            if outage {
+                tracing::debug!(error = %error.chain(), "the database is still gone");
+                pause = (pause * 2).min(LAST_RETRY);
+            } else {
+                tracing::warn!(error = %error.chain(), "the database is gone: subscribers wait");
+                outage = true;
+                pause = FIRST_RETRY;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        self.connections.close_session();
+    }
+
+    /// One session, until it breaks. Ends an `outage` once it works.
+    async fn session(&self, outage: &mut bool) -> Result<Infallible, DatabaseError> {
+        let session = self.connections.open_session().await?;
+        let mut numberer = Numberer::new(self.metrics.clone());
+        let mut known = false;
+        let mut pause = self.interval;
+        loop {
+            let look = numberer.look(&session).await?;
+            let head = match look {
+                Some(look) if known => look.last,
+                // Another process numbers, or has done so meanwhile.
+                _ => Some(store::head(&session).await?),
+            };
+            known = true;
+            if std::mem::take(outage) {
+                tracing::info!("the database is back: going on where it was");
+            }
+            let moved = match head {
+                Some(head) => self.follow(&session, head).await?,
+                None => false,
+            };
+            pause = if moved {
+                self.interval
+            } else {
+                (pause * 2).min(IDLE_PAUSE.max(self.interval))
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Publishes what follows, up to the number `head`; whether there was any.
+    async fn follow(&self, session: &Session, head: u64) -> Result<bool, DatabaseError> {
+        let known = self.ring.head();
+        if head < known {
+            tracing::error!(
+                stream.head = head,
+                stream.published = known,
+                "transaction_log lost numbers that were given: it must only grow"
+            );
+            self.ring.skip_to(head);
+        }
+        if head <= known {
+            return Ok(head < known);
+        }
+        let held = self.ring.capacity() as u64;
+        if self.subscriptions.none() {
+            self.ring.skip_to(head);
+        } else if head - known > held {
+            self.ring.skip_to(head - held);
+        }
+        while self.ring.head() < head {
+            let range = Range {
+                after: self.ring.head(),
+                until: head,
+                events: PAGE_EVENTS,
+                bytes: PAGE_BYTES,
+            };
+            let page = store::page(session, range, None).await?;
+            self.ring.publish(page.events, page.reached);
+        }
+        self.metrics
+            .head
+            .set(i64::try_from(head).unwrap_or(i64::MAX));
+        Ok(true)
+    }
+}

@@ -1,0 +1,197 @@
+//! The stream of transactions over server-sent events and gRPC: replay, then live, in the order of commits.
+//!
+//! How a transaction travels, in reading order:
+//!
+//! - [`Config`] ([`config`]): settings
+//! - [`Service`]: built (schema applied, ports bound), then run until the stop
+//! - `numberer`: gives each transaction its number once it is visible; `snapshot`: how it knows (pure)
+//! - `feed`: the one reader that follows the numbered transactions into the ring, and lets the numberer look
+//! - `ring`: the latest events, shared; [`event`]: an event, encoded once for each face
+//! - [`Transactions`] ([`handle`]): the cheap `Clone` handle that both faces call
+//! - [`subscriber`]: one subscriber's way from the database to the ring; `pacer`: at its rate
+//! - [`sse`] (`query`: what is asked for), [`mod@grpc`]: the two faces
+//! - `store`: the only module that speaks SQL; `connections`: what it speaks through
+//! - [`metrics`]: counters; `subscriptions`: how many streams are open
+//! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
+
+mod clock;
+pub mod config;
+mod connections;
+pub mod error;
+pub mod event;
+mod feed;
+pub mod grpc;
+pub mod handle;
+pub mod metrics;
+mod numberer;
+mod pacer;
+mod query;
+mod ring;
+mod snapshot;
+pub mod sse;
+mod store;
+pub mod subscriber;
+mod subscriptions;
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::App;
+use actix_web::web::{self, Data};
+use api::benchmark::health_server::HealthServer;
+use runtime::health::Health;
+use runtime::http;
+use runtime::metrics::Metrics;
+use runtime::postgres::Database;
+use runtime::shutdown::{self, Ending, Guard, InFlight};
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use error::StreamError;
+pub use handle::{Following, Transactions};
+
+/// From one probe of the database to the next.
+const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// How long clients may take to read the end of their streams when the service stops.
+const ENDING_TIME: Duration = Duration::from_secs(2);
+
+/// A service whose schema is applied and whose ports are bound.
+pub struct Service {
+    transactions: Transactions,
+    following: Following,
+    metrics: Metrics,
+    http: TcpListener,
+    grpc: TcpListener,
+    threads: usize,
+    grace: Duration,
+    in_flight: InFlight,
+}
+
+impl Service {
+    /// Connects to the database, applies the schema, binds the ports.
+    ///
+    /// # Errors
+    /// No database within 30 s, a schema that cannot be applied, a port in use.
+    pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let database = Database::connect(&config.database, &stop).await?;
+        let http = http::listen(&config.listen.host, config.server_port)?;
+        let grpc = http::listen(&config.listen.host, config.grpc_server_port)?;
+        let metrics = Metrics::new()?;
+        let in_flight = InFlight::new(stop);
+        let (transactions, following) = Transactions::start(
+            &config.stream,
+            database,
+            config.database.database_pool_size.get(),
+            &metrics,
+            in_flight.clone(),
+        )
+        .await?;
+        Ok(Self {
+            transactions,
+            following,
+            metrics,
+            http,
+            grpc,
+            threads: config.threads.count(),
+            grace: config.shutdown.shutdown_grace,
+            in_flight,
+        })
+    }
+
+    /// The address bound for server-sent events.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn http_address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.http.local_addr()?)
+    }
+
+    /// The address bound for gRPC.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn grpc_address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.grpc.local_addr()?)
+    }
+
+    /// Serves both faces until the stop, then ends all streams.
+    ///
+    /// # Errors
+    /// A server failed.
+    pub async fn run(self) -> anyhow::Result<Ending> {
+        let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
+        let server = grpc::Server::new(self.transactions.clone());
+        let standard =
+            runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
+                .await?;
+        let routes = standard
+            .routes
+            .add_service(grpc::TransactionServer::new(server.clone()))
+            .add_service(HealthServer::new(server));
+        let transactions = Data::new(self.transactions.clone());
+        let metrics = Data::new(self.metrics.clone());
+        let app = move || {
+            App::new()
+                .wrap(http::cors())
+                .wrap(http::Observe::new(metrics.get_ref().clone()))
+                .app_data(transactions.clone())
+                .app_data(metrics.clone())
+                .configure(sse::routes)
+                .default_service(web::to(http::not_found))
+        };
+        let sse = http::server(app, self.http, self.threads)?;
+        let health = Health::new();
+        let streams = self.in_flight.enter()?;
+        tracing::info!(
+            http.address = %http_address,
+            grpc.address = %grpc_address,
+            threads = self.threads,
+            "ready"
+        );
+        let stop = self.in_flight.stop();
+        let (ending, sse_served, grpc_served, (), (), ()) = tokio::join!(
+            self.in_flight.drain(self.grace),
+            sse.serve(&self.in_flight),
+            runtime::grpc::serve(self.grpc, routes, &self.metrics, &self.in_flight),
+            end_streams(streams, &self.transactions, stop),
+            probe(&health, &self.transactions, stop),
+            standard.health.follow(health.subscribe(), &self.in_flight),
+        );
+        self.following.finish().await;
+        sse_served?;
+        grpc_served?;
+        Ok(ending)
+    }
+}
+
+/// Open streams are no work that a stop waits for, but their ends shall reach the clients that read: holds `streams` until
+/// all have ended, or for [`ENDING_TIME`] after the stop.
+async fn end_streams(streams: Guard, transactions: &Transactions, stop: &CancellationToken) {
+    stop.cancelled().await;
+    if shutdown::within(ENDING_TIME, transactions.all_closed()).await == Ending::GraceExpired {
+        tracing::info!("some clients do not read the end of their streams: cutting them off");
+    }
+    drop(streams);
+}
+
+/// Notes in `health` every 500 ms whether the database answers, until the stop: then not serving.
+async fn probe(health: &Health, transactions: &Transactions, stop: &CancellationToken) {
+    loop {
+        let answer = tokio::select! {
+            answer = transactions.ping() => answer,
+            () = stop.cancelled() => break,
+        };
+        if answer.is_ok() != health.is_serving() {
+            match &answer {
+                Ok(()) => tracing::info!("the database answers: serving"),
+                Err(error) => tracing::warn!(%error, "not serving"),
+            }
+            health.set(answer.is_ok());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PROBE_EVERY) => {}
+            () = stop.cancelled() => break,
+        }
+    }
+    health.set(false);
+}

@@ -1,0 +1,31 @@
+//! `stream`: transactions over server-sent events and gRPC. `--help` lists the settings.
+
+use std::process::ExitCode;
+
+use runtime::config::ServiceCommand;
+use runtime::{health, shutdown, telemetry, threads};
+use stream::{Config, Service};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    runtime::exit(run())
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let config: Config = runtime::config::parse();
+    if let Some(ServiceCommand::Health) = config.command {
+        return Ok(health::check_http(
+            &config.listen.host,
+            config.server_port,
+            "/health",
+        ));
+    }
+    telemetry::init(&config.telemetry)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    threads::runtime(config.threads.count())?.block_on(async {
+        let stop = shutdown::on_signals()?;
+        Ok(Service::build(&config, stop).await?.run().await?.into())
+    })
+}

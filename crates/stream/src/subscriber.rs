@@ -1,0 +1,192 @@
+//! One subscriber's way through the stream: from where it begins, through the database while it is behind, through the
+//! ring when it is not.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Subscription;
+use prometheus::IntCounter;
+use runtime::postgres::DatabaseError;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::connections::Connections;
+use crate::event::Event;
+use crate::pacer::Pacer;
+use crate::ring::{Read, Ring};
+use crate::snapshot::Snapshot;
+use crate::store::{self, Page, Range};
+use crate::subscriptions::Open;
+
+/// Events that are handed out at once, and that a page from the database holds at most. What a subscriber costs in
+/// memory hangs on it: the page that it reads, and the encoded batch on its way out.
+const BATCH_EVENTS: usize = 256;
+/// Bytes of text in a batch or a page, about; one event always fits.
+const BATCH_BYTES: usize = 32 * 1024;
+/// How many numbers one page looks through for those that are wanted.
+const PAGE_SPAN: u64 = 20_000;
+/// Pause before a page is tried again that the database did not give.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Delivery {
+    /// At least one event, in the order of their numbers.
+    Events(Vec<Arc<Event>>),
+    /// Nothing for a while: the client may be told that the stream lives.
+    Heartbeat,
+    /// The limit is reached.
+    End,
+    /// The service stops.
+    ShuttingDown,
+}
+
+/// A subscriber. Nothing runs on its behalf: it moves when [`Subscriber::next`] is awaited, so a client that does not read
+/// costs no more than what waits for it.
+pub struct Subscriber {
+    pub(crate) ring: Arc<Ring>,
+    pub(crate) head: watch::Receiver<u64>,
+    pub(crate) connections: Connections,
+    pub(crate) subscription: Arc<Subscription>,
+    /// The number of the event that it had last, or could have had.
+    pub(crate) after: u64,
+    /// What was visible when a live stream began, though it got its number later: not part of it. Until the first event
+    /// that is.
+    pub(crate) not_before: Option<Snapshot>,
+    /// Events that it may still have.
+    pub(crate) remaining: u64,
+    pub(crate) pacer: Pacer,
+    /// Silence after which it is told [`Delivery::Heartbeat`].
+    pub(crate) heartbeat: Duration,
+    pub(crate) stop: CancellationToken,
+    /// From the ring or from the database, not handed out yet.
+    pub(crate) waiting: VecDeque<Arc<Event>>,
+    /// Where it stands when it has had those.
+    pub(crate) reached: u64,
+    pub(crate) page: Option<PageOnItsWay>,
+    pub(crate) sent: IntCounter,
+    pub(crate) pages: IntCounter,
+    pub(crate) _open: Open,
+}
+
+/// A page being read. Boxed, since it outlives the call that began it.
+type PageOnItsWay = Pin<Box<dyn Future<Output = Result<Page, DatabaseError>> + Send>>;
+
+impl Subscriber {
+    /// What the subscriber gets next, waited for. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Delivery {
+        let silent_until = Instant::now() + self.heartbeat;
+        let stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Delivery::ShuttingDown,
+            delivery = self.advance() => delivery,
+            () = tokio::time::sleep_until(silent_until) => Delivery::Heartbeat,
+        }
+    }
+
+    async fn advance(&mut self) -> Delivery {
+        loop {
+            if self.remaining == 0 {
+                return Delivery::End;
+            }
+            let allowed = self.pacer.allowed();
+            if allowed == 0 {
+                tokio::time::sleep(self.pacer.wait()).await;
+                continue;
+            }
+            if self.waiting.is_empty() {
+                self.after = self.after.max(self.reached);
+                self.refill().await;
+            }
+            let events = self.take(allowed);
+            if !events.is_empty() {
+                return Delivery::Events(events);
+            }
+        }
+    }
+
+    /// Hands out what waits and is wanted, as far as rate and limit go.
+    fn take(&mut self, allowed: usize) -> Vec<Arc<Event>> {
+        let limit = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        let most = allowed.min(limit);
+        let mut events = Vec::with_capacity(most.min(self.waiting.len()));
+        while events.len() < most
+            && let Some(event) = self.waiting.pop_front()
+        {
+            self.after = event.sequence();
+            if self.is_wanted(&event) {
+                events.push(event);
+            }
+        }
+        self.pacer.spend(events.len());
+        self.remaining -= events.len() as u64;
+        self.sent.inc_by(events.len() as u64);
+        events
+    }
+
+    fn is_wanted(&mut self, event: &Event) -> bool {
+        if let Some(snapshot) = &self.not_before {
+            if snapshot.had_ended(event.written_in()) {
+                return false;
+            }
+            // All that follows became visible later, as it was given its number later.
+            self.not_before = None;
+        }
+        self.subscription.wants(event.transaction())
+    }
+
+    /// Waits for events after the last one.
+    async fn refill(&mut self) {
+        if self.page.is_none() {
+            let mut events = Vec::new();
+            match self
+                .ring
+                .read(self.after, BATCH_EVENTS, BATCH_BYTES, &mut events)
+            {
+                Read::Events => return self.waiting.extend(events),
+                Read::UpToDate => {
+                    // The ring, which knows the head, lives as long as this.
+                    drop(self.head.changed().await);
+                    return;
+                }
+                Read::Behind(head) => self.page = Some(self.read_page(head)),
+            }
+        }
+        let Some(page) = &mut self.page else { return };
+        let read = page.await;
+        self.page = None;
+        match read {
+            Ok(page) => {
+                self.pages.inc();
+                self.waiting.extend(page.events.into_iter().map(Arc::new));
+                self.reached = page.reached;
+            }
+            Err(error) => {
+                tracing::debug!(error = %error.chain(), "a subscriber waits for the database");
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        }
+    }
+
+    /// Begins to read what follows the last event, up to the number `head`.
+    fn read_page(&self, head: u64) -> PageOnItsWay {
+        let limit = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        let range = Range {
+            after: self.after,
+            until: head.min(self.after.saturating_add(PAGE_SPAN)),
+            events: BATCH_EVENTS.min(limit).min(self.pacer.worthwhile()),
+            bytes: BATCH_BYTES,
+        };
+        let connections = self.connections.clone();
+        let subscription = Arc::clone(&self.subscription);
+        Box::pin(async move {
+            let connection = connections.get().await?;
+            store::page(&connection, range, Some(&subscription)).await
+        })
+    }
+}
