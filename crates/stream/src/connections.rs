@@ -93,6 +93,10 @@ impl Drop for Session {
 
 /// A connection on loan.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "not worth an allocation a statement"
+)]
 pub(crate) enum Lease {
     Pooled(Object),
     Shared(Arc<Session>),

@@ -36,26 +36,24 @@ pub(crate) fn subscription<'a>(
     let [since, rate, account, limit] = parameters.map(|(_, value)| value);
     // The plus of an offset, not encoded, has become a space, which no date has.
     let since = since.unwrap_or_default().replace(' ', "+");
-    let rate = match rate {
-        None => 0,
-        Some(rate) => whole(&rate).ok_or_else(|| Subscription::invalid_rate("rate"))?,
-    };
-    let limit = match limit {
-        None => 0,
-        Some(limit) => whole(&limit).ok_or_else(|| {
-            Invalid::new(
-                "limit",
-                format!("must be a whole number from 0 to {}", u64::MAX),
-            )
-        })?,
-    };
-    Subscription::new(SubscriptionDraft {
+    // What is no number is as wrong as a negative one.
+    let rate = rate.map_or(0, |rate| whole(&rate).unwrap_or(-1));
+    let limit = limit.map_or(Ok(0), |limit| {
+        let problem = format!("must be a whole number from 0 to {}", u64::MAX);
+        whole(&limit).ok_or_else(|| Invalid::new("limit", problem))
+    });
+    let after = last_event_id(last_event_ids);
+    // Faults are told in the order of the parameters, which is that of the other face.
+    let subscription = Subscription::new(SubscriptionDraft {
         since: ("since", since),
         rate: ("rate", rate),
         account: ("account", account.unwrap_or_default()),
-        after: last_event_id(last_event_ids)?,
-        limit,
-    })
+        after: after.clone().unwrap_or_default(),
+        limit: limit.clone().unwrap_or_default(),
+    })?;
+    limit?;
+    after?;
+    Ok(subscription)
 }
 
 /// An empty header is none: browsers have no event to go on after.

@@ -57,7 +57,7 @@ impl Subscription {
     /// The first fault: since, rate, account.
     pub fn new(draft: SubscriptionDraft) -> Result<Self, Invalid> {
         let since = since(draft.since)?;
-        let rate = Self::rate_of(draft.rate)?;
+        let rate = rate(draft.rate)?;
         let account = account(draft.account)?;
         Ok(Self {
             start: match (draft.after, since) {
@@ -69,22 +69,6 @@ impl Subscription {
             account,
             limit: NonZeroU64::new(draft.limit),
         })
-    }
-
-    /// What is wrong with a rate that is none.
-    #[must_use]
-    pub fn invalid_rate(name: &'static str) -> Invalid {
-        Invalid::new(
-            name,
-            format!("must be a whole number from 0 to {}", Self::MAX_RATE),
-        )
-    }
-
-    fn rate_of((name, rate): (&'static str, i64)) -> Result<Option<NonZeroU32>, Invalid> {
-        match u32::try_from(rate) {
-            Ok(rate) if rate <= Self::MAX_RATE => Ok(NonZeroU32::new(rate)),
-            _ => Err(Self::invalid_rate(name)),
-        }
     }
 
     /// Where the stream begins.
@@ -142,6 +126,17 @@ fn since((name, text): (&'static str, String)) -> Result<Option<Timestamp>, Inva
     match moment.filter(|_| separated) {
         Some(moment) => Ok(Some(Timestamp::at_or_after(moment))),
         None => Err(Invalid::new(name, TIME_PROBLEM)),
+    }
+}
+
+fn rate((name, rate): (&'static str, i64)) -> Result<Option<NonZeroU32>, Invalid> {
+    const MAX: u32 = Subscription::MAX_RATE;
+    match u32::try_from(rate) {
+        Ok(rate) if rate <= MAX => Ok(NonZeroU32::new(rate)),
+        _ => Err(Invalid::new(
+            name,
+            format!("must be a whole number from 0 to {MAX}"),
+        )),
     }
 }
 

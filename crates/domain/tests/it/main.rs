@@ -8,3 +8,4 @@ mod bulk;
 mod dates;
 mod events;
 mod syntax;
+mod transactions;

@@ -3,14 +3,14 @@
 WITH fresh AS (
     -- begun after the look before, and ended: a row that is seen was committed. Up to the end of this snapshot, so that
     -- ids from elsewhere (a restored dump) that lie in the future are not looked at each time.
-    SELECT t.*, t.ctid AS place
+    SELECT t.*, t.cmin::text::bigint AS command, t.ctid AS place
       FROM transactions t
      WHERE t.written_in >= coalesce(pg_snapshot_xmax($1::text::pg_snapshot), '0')
        AND t.written_in < CASE WHEN $1 IS NULL THEN '18446744073709551615'
                                ELSE pg_snapshot_xmax(pg_current_snapshot()) END
     UNION ALL
     -- under way at the look before, and ended. What is still under way is left out: its rows, maybe many, cannot be seen.
-    SELECT t.*, t.ctid
+    SELECT t.*, t.cmin::text::bigint, t.ctid
       FROM transactions t
      WHERE t.written_in = ANY (ARRAY(
                SELECT pg_snapshot_xip($1::text::pg_snapshot)
@@ -20,8 +20,9 @@ WITH fresh AS (
     INSERT INTO transaction_log
            (sequence, tx_id, from_account, to_account, amount_tinybar, tx_type, timestamp, written_in)
     SELECT (SELECT coalesce(max(sequence), 0) FROM transaction_log)
-               -- the rows of one transaction became visible together: by their time, then by their place
-               + row_number() OVER (ORDER BY c.commit_order NULLS FIRST, f.written_in, f.timestamp, f.place),
+               -- the rows of one transaction became visible together: by their time, then as they were inserted
+               + row_number() OVER (ORDER BY c.commit_order NULLS FIRST, f.written_in,
+                                             f.timestamp NULLS FIRST, f.command, f.place),
            -- coalesce: a table that was there before this service may lack the NOT NULL
            f.tx_id, coalesce(f.from_account, ''), coalesce(f.to_account, ''), coalesce(f.amount_tinybar, 0),
            coalesce(f.tx_type, ''), coalesce(f.timestamp, '-infinity'), f.written_in

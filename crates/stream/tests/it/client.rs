@@ -235,6 +235,10 @@ impl Grpc {
         events
     }
 
+    pub(crate) async fn some(mut self, count: usize) -> Vec<Event> {
+        self.take(count).await
+    }
+
     /// The code that the stream ends with, whatever comes before.
     pub(crate) async fn end(&mut self) -> (Code, String) {
         loop {

@@ -1,12 +1,12 @@
 //! stream as a process, on a real PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
-//ASK
+mod asking;
 mod client;
-//CROWD
-//DB
-//FACES
-//NUM
+mod crowd;
+mod database;
+mod faces;
+mod numbering;
 mod reading;
-//STOP
+mod stopping;
 mod support;

@@ -1,0 +1,232 @@
+//! The database goes away and comes back; the service has one connection; a client's network fails.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use api::benchmark::StreamRequest;
+use api::benchmark::health_check_response::ServingStatus;
+use api::benchmark::health_client::HealthClient;
+use testkit::http;
+use testkit::postgres::{Database, Server};
+use testkit::proxy::Proxy;
+use tonic::Code;
+
+use crate::client::{self, Grpc, Http, Sse};
+use crate::support::{
+    EPOCH, Fixture, assert_dense, from_the_first, ids, insert, insert_many, numbered, sequences,
+    serve,
+};
+
+#[tokio::test]
+async fn open_streams_survive_the_restart_of_the_database() {
+    let mut server = tokio::task::spawn_blocking(Server::start).await.unwrap();
+    let database = Database::fresh_on(&server).await;
+    let settings = [
+        ("HEARTBEAT_INTERVAL", "500ms"),
+        ("DATABASE_ACQUIRE_TIMEOUT", "500ms"),
+    ];
+    let service = serve(database.url(), &settings);
+    let mut live = Sse::open(service.http(), "").await;
+    let mut grpc = Grpc::open(service.grpc(), from_the_first()).await;
+    // Reads from the database, not from the ring, while it is gone.
+    let slow = "rate=10&since=2026-01-01T00:00:00Z";
+    let mut replaying = Sse::open(service.http(), slow).await;
+    let writer = database.client().await;
+    insert_many(&writer, "before", 30).await;
+    numbered(&writer, 30).await;
+    assert_eq!(live.take(30).await.len(), 30);
+    assert_eq!(grpc.take(30).await.len(), 30);
+    replaying.take(3).await;
+    for (round, kill) in [false, true].into_iter().enumerate() {
+        if kill {
+            server.kill();
+        } else {
+            server.stop();
+        }
+        // New ones are told to come again.
+        let refused = client::request(service.http(), "", None, Http::One).await;
+        assert_eq!(refused.status(), 503);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        let refused = Grpc::try_open(service.grpc(), StreamRequest::default()).await;
+        let status = refused.err().expect("no stream");
+        assert_eq!(status.code(), Code::Unavailable, "{status}");
+        assert_eq!(http::get(service.http(), "/health").await.status, 503);
+        assert_eq!(serving(&service.grpc()).await, ServingStatus::NotServing);
+        // Open ones live on.
+        for _ in 0..2 {
+            let heartbeat = live.frame().await;
+            assert!(
+                matches!(heartbeat, Some(client::Frame::Comment(_))),
+                "{heartbeat:?}"
+            );
+        }
+        server.start_again();
+        let writer = database.client().await;
+        insert(&writer, &format!("after-{round}")).await;
+        let number = 31 + round as u64;
+        for events in [live.take(1).await, grpc.take(1).await] {
+            assert_eq!(ids(&events), [format!("after-{round}")]);
+            assert_dense(&events, number);
+        }
+        until_healthy(service.http()).await;
+        assert_eq!(serving(&service.grpc()).await, ServingStatus::Serving);
+    }
+    assert_eq!(
+        sequences(&replaying.take(29).await),
+        (4..=32).collect::<Vec<_>>()
+    );
+    // What the crash emptied is made anew by whoever writes next.
+    let all = Sse::open(service.http(), &format!("since={EPOCH}&limit=32")).await;
+    assert_dense(&all.rest().await, 1);
+}
+
+async fn serving(address: &SocketAddr) -> ServingStatus {
+    let mut client = HealthClient::new(client::channel(*address).await);
+    let answer = client.check(api::benchmark::HealthCheckRequest::default());
+    answer.await.unwrap().into_inner().status()
+}
+
+async fn until_healthy(address: SocketAddr) {
+    for _ in 0..500 {
+        if http::get(address, "/health").await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not healthy in 10 s");
+}
+
+/// The way from the service to its database.
+async fn proxy_of(server: &Server) -> (Proxy, String, Database) {
+    let database = Database::fresh_on(server).await;
+    let target = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
+    let proxy = Proxy::start(target).await;
+    let url = database.url().replace(
+        &format!(":{}/", server.port()),
+        &format!(":{}/", proxy.address().port()),
+    );
+    (proxy, url, database)
+}
+
+// The proxy must run while the service starts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_to_the_database_costs_nothing() {
+    let server = tokio::task::spawn_blocking(testkit::postgres::shared)
+        .await
+        .unwrap();
+    let (proxy, url, database) = proxy_of(server).await;
+    let service = serve(&url, &[("DATABASE_ACQUIRE_TIMEOUT", "500ms")]);
+    let writer = database.client().await;
+    let mut sse = Sse::open(service.http(), "").await;
+    let mut grpc = Grpc::open(service.grpc(), StreamRequest::default()).await;
+    for round in 0..5 {
+        for n in 0..20 {
+            insert(&writer, &format!("{round}-{n}")).await;
+            if n == 10 {
+                proxy.cut();
+            }
+        }
+        let expected: Vec<String> = (0..20).map(|n| format!("{round}-{n}")).collect();
+        let (over_sse, over_grpc) = (sse.take(20).await, grpc.take(20).await);
+        assert_eq!(ids(&over_sse), expected);
+        assert_eq!(ids(&over_grpc), expected);
+        assert_dense(&over_sse, round * 20 + 1);
+    }
+    // Frozen: neither answers nor errors.
+    proxy.freeze();
+    insert(&writer, "held back").await;
+    let refused = client::request(service.http(), "", None, Http::One).await;
+    assert_eq!(refused.status(), 503);
+    proxy.open();
+    assert_eq!(ids(&sse.take(1).await), ["held back"]);
+}
+
+#[tokio::test]
+async fn one_connection_is_enough() {
+    let mut server = tokio::task::spawn_blocking(Server::start).await.unwrap();
+    let database = Database::fresh_on(&server).await;
+    let settings = [("DATABASE_POOL_SIZE", "1"), ("RING_EVENTS", "100")];
+    let service = serve(database.url(), &settings);
+    until_healthy(service.http()).await;
+    let writer = database.client().await;
+    let mut live = Sse::open(service.http(), "").await;
+    insert_many(&writer, "t", 5000).await;
+    let query = format!("since={EPOCH}&limit=5000");
+    let one = tokio::spawn(Sse::open(service.http(), &query).await.rest());
+    let two = tokio::spawn(
+        Grpc::open(service.grpc(), from_the_first())
+            .await
+            .some(5000),
+    );
+    assert_dense(&live.take(5000).await, 1);
+    assert_dense(&one.await.unwrap(), 1);
+    assert_dense(&two.await.unwrap(), 1);
+    let connections = writer
+        .query_one(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(connections.get::<_, i64>(0), 1);
+    server.stop();
+    assert_eq!(http::get(service.http(), "/health").await.status, 503);
+    server.start_again();
+    insert(&database.client().await, "after").await;
+    assert_eq!(ids(&live.take(1).await), ["after"]);
+    until_healthy(service.http()).await;
+}
+
+/// A client whose connection is cut comes back with the last event that it has.
+#[tokio::test]
+async fn a_client_that_is_cut_off_resumes() {
+    let fixture = Fixture::start().await;
+    let proxy = Proxy::start(fixture.service.http()).await;
+    let grpc_proxy = Proxy::start(fixture.service.grpc()).await;
+    let writer = fixture.writer().await;
+    let writing = tokio::spawn(async move {
+        for n in 0..600 {
+            insert(&writer, &format!("t-{n}")).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    let mut over_sse = Vec::new();
+    let mut over_grpc = Vec::new();
+    let mut cuts = 0;
+    while over_sse.len() < 600 || over_grpc.len() < 600 {
+        let mut sse = Sse::resume(proxy.address(), "", over_sse.len() as u64).await;
+        let after = over_grpc.len() as u64;
+        let request = StreamRequest {
+            after_sequence: after,
+            since_timestamp: if after == 0 {
+                EPOCH.to_owned()
+            } else {
+                String::new()
+            },
+            ..Default::default()
+        };
+        let mut grpc = Grpc::open(grpc_proxy.address(), request).await;
+        let some = 100.min(600 - over_sse.len().min(over_grpc.len()));
+        for _ in 0..some {
+            if over_sse.len() < 600 {
+                over_sse.push(sse.next().await.unwrap());
+            }
+            if over_grpc.len() < 600 {
+                over_grpc.push(grpc.next().await.unwrap());
+            }
+        }
+        proxy.cut();
+        grpc_proxy.cut();
+        cuts += 1;
+        // Whatever was on its way is thrown away with the connection.
+        while let Ok(Some(_)) = sse.try_frame().await {}
+        while let Ok(Some(_)) = grpc.try_next().await {}
+    }
+    writing.await.unwrap();
+    assert!(cuts >= 6, "{cuts}");
+    for events in [over_sse, over_grpc] {
+        assert_dense(&events, 1);
+        let expected: Vec<String> = (0..600).map(|n| format!("t-{n}")).collect();
+        assert_eq!(ids(&events), expected);
+    }
+}
