@@ -2,7 +2,7 @@
 //!
 //! - [`Config`] ([`config`]): settings
 //! - [`Service`]: built (schema applied, ports bound), then run until the stop
-//! - [`mod@grpc`]: `com.example.grpc.EventService`
+//! - `grpc`: the face, `com.example.grpc.EventService`
 //! - `admin`: GET /metrics and GET /health on a port of their own
 
 mod admin;

@@ -61,7 +61,7 @@ pub struct RatioArgs {
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Where ratios.json and ratios.md go [default: load-test/results/ratios-<time>]
+    /// Where ratios.json and ratios.md go [default: load-test/results/ratios-TIME]
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 

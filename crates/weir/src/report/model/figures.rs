@@ -171,7 +171,7 @@ pub struct RunInfo {
     pub reasons: Vec<String>,
     pub started_at: String,
     pub duration_seconds: Option<f64>,
-    /// The rate that the throughput figure shows: see [`Report::rate_is`].
+    /// The rate that the throughput figure shows: see `Report::rate_is`.
     pub rate: Option<f64>,
     pub requests: Option<i64>,
     pub successful: Option<i64>,
