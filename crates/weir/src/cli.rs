@@ -9,6 +9,7 @@ use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::telemetry;
 
 use crate::audit::AuditArgs;
+use crate::feed::FeedArgs;
 use crate::import::ImportArgs;
 use crate::listing::{PlanCommand, TargetsArgs};
 use crate::modes::Modes;
@@ -19,7 +20,7 @@ use crate::seed::SeedArgs;
 use crate::targets::Targets;
 use crate::usage::{EXIT_USAGE, UsageError, run_usage};
 use crate::verify::VerifyArgs;
-use crate::{audit, import, listing, output, report, root, run, runs, seed, verify};
+use crate::{audit, feed, import, listing, output, report, root, run, runs, seed, verify};
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
 #[derive(Parser, Debug)]
@@ -46,6 +47,7 @@ enum Command {
     #[command(subcommand)]
     Runs(RunsCommand),
     Seed(SeedArgs),
+    Feed(FeedArgs),
 }
 
 /// Parses the arguments, runs the command, and turns what happens into words and an exit status.
@@ -85,6 +87,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         // Needs no repository: the image that seeds has none.
         Command::Seed(args) => seed::run(args, json).await,
+        Command::Feed(args) => feed::run(args, json).await,
         Command::Run(args) => run::run(*args, &root?, json).await,
         Command::Plan(command) => listing::plan(&command, &root?, json),
         Command::Targets(_) => listing::targets(&root?, json),

@@ -8,7 +8,7 @@
 //! - [`verify`], [`audit`], [`application_db`]: does a target keep the contract, and did it keep what it promised
 //! - [`summary`], [`import`], [`validity`], [`environment`]: from k6's figures to rows that can be trusted
 //! - [`metrics`], [`runs`], [`report`]: the metrics database and what is made of it
-//! - [`seed`]: the accounts and transactions that balance and stream are measured with
+//! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //! - [`state`], [`tools`], [`cluster`], [`process`], [`http`]: what the machine has to offer
 
 pub mod application_db;
@@ -16,6 +16,7 @@ pub mod audit;
 pub mod cli;
 pub mod cluster;
 pub mod environment;
+pub mod feed;
 pub mod http;
 pub mod import;
 pub mod listing;

@@ -3,6 +3,7 @@
 
 mod browser;
 mod checkout;
+mod feed;
 mod history;
 mod invented;
 mod report_page;
