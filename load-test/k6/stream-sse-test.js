@@ -1,0 +1,56 @@
+// @ts-check
+// How many replayed streams per second does a target send over server-sent events, and how fast? Each iteration opens a
+// stream of STREAM_LIMIT seeded transactions and reads it to its end, over the virtual user's kept-alive connection.
+// k6 sees a stream as one answer: delivery times of single events are `benchmark`'s to measure.
+// docs/reference/stream.md describes the environment.
+import { sleep } from 'k6';
+import http from 'k6/http';
+import { RETRY_SECONDS, TIMEOUT, announceStart, options as k6Options, settings, summary } from './config.js';
+import { countAnswer, countSent } from './lib/outcome.js';
+import { SinceSource, isReplay, parseEvents, requireDefaultPayload, streamLimit } from './lib/transactions.js';
+
+requireDefaultPayload(settings.payload);
+
+export const options = k6Options('rest');
+
+const path = __ENV.REST_PATH || '/api/v1/transactions/stream';
+const limit = streamLimit(__ENV);
+const url = `http://${settings.host}:${settings.port}${path}?limit=${limit}&since=`;
+const params = { timeout: TIMEOUT };
+const beginnings = new SinceSource({ seed: settings.seed, vu: __VU, limit });
+
+http.setResponseCallback(http.expectedStatuses(200));
+
+export function setup() {
+  return announceStart();
+}
+
+export default function () {
+  const since = beginnings.next();
+  countSent();
+  const response = http.get(url + since, params);
+  countAnswer(isComplete(since, response));
+  if (response.status === 0) {
+    sleep(RETRY_SECONDS);
+  }
+  if (settings.thinkTimeMs > 0) {
+    sleep(settings.thinkTimeMs / 1000);
+  }
+}
+
+/**
+ * Under load bodies are discarded; a stream that breaks off before its end is an error of the transport.
+ * @param {string} since
+ * @param {import('k6/http').RefinedResponse<any>} response
+ */
+function isComplete(since, response) {
+  if (response.status !== 200 || response.error_code) {
+    return false;
+  }
+  return !response.body || isReplay(parseEvents(String(response.body)), since, limit);
+}
+
+/** @param {import('./lib/summary.js').SummaryData} data */
+export function handleSummary(data) {
+  return summary(data, 'rest');
+}
