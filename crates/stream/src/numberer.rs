@@ -57,10 +57,9 @@ impl Numberer {
         let took = begun.elapsed();
         self.metrics.looked(look.numbered, took);
         if look.numbered >= MANY {
-            let took_ms = took.as_millis();
             tracing::info!(
                 transactions = look.numbered,
-                took_ms,
+                took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 "numbered many transactions"
             );
         }

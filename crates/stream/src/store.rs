@@ -164,12 +164,7 @@ pub(crate) async fn open(client: &ClientWrapper) -> Result<Opening, DatabaseErro
 
 const FIRST_SINCE: &str = "\
 /* stream::store::first_since */
-SELECT CASE WHEN $1 <= (SELECT min(timestamp) FROM transaction_log)
-            THEN (SELECT min(sequence) FROM transaction_log)
-            -- OFFSET 0: by the index on timestamp, rather than through all numbers from 1
-            ELSE (SELECT min(sequence)
-                    FROM (SELECT sequence FROM transaction_log WHERE timestamp >= $1 OFFSET 0) AS later)
-       END";
+SELECT sequence FROM transaction_log WHERE latest >= $1 ORDER BY latest, sequence LIMIT 1";
 
 /// The first number of a transaction whose timestamp is not before `since`.
 pub(crate) async fn first_since(
@@ -177,10 +172,10 @@ pub(crate) async fn first_since(
     since: Timestamp,
 ) -> Result<Option<u64>, DatabaseError> {
     let statement = client.prepare_cached(FIRST_SINCE).await?;
-    let row = client
-        .query_one(&statement, &[&Microseconds::from(since)])
+    let first = client
+        .query_opt(&statement, &[&Microseconds::from(since)])
         .await?;
-    Ok(row.try_get::<_, Option<i64>>(0)?.map(unsigned))
+    Ok(first.map(|row| row.try_get(0)).transpose()?.map(unsigned))
 }
 
 /// Which numbered transactions to read.

@@ -17,10 +17,12 @@ CREATE TABLE transaction_log (
     amount_tinybar bigint      NOT NULL,
     tx_type        text        NOT NULL,
     timestamp      timestamptz NOT NULL,
-    written_in     xid8        NOT NULL
+    written_in     xid8        NOT NULL,
+    latest         timestamptz NOT NULL         -- the greatest timestamp of all up to this one
 );
--- Where a replay since a time begins.
-CREATE INDEX transaction_log_timestamp ON transaction_log (timestamp, sequence);
+-- Where a replay since a time begins: timestamps come in no order, but the greatest so far only grows, and it reaches a
+-- time with the first transaction that is not before it.
+CREATE INDEX transaction_log_latest ON transaction_log (latest, sequence);
 
 -- In which order transactions that the numberer finds at the same look were committed: a note each, taken while the
 -- commit is under way. Without a note (a session that suppresses triggers) the transaction's id decides. Unlogged: what

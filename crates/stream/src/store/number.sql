@@ -18,18 +18,21 @@ WITH fresh AS (
                SELECT pg_snapshot_xip(pg_current_snapshot())))
 ), numbered AS (
     INSERT INTO transaction_log
-           (sequence, tx_id, from_account, to_account, amount_tinybar, tx_type, timestamp, written_in)
-    SELECT (SELECT coalesce(max(sequence), 0) FROM transaction_log)
-               -- the rows of one transaction became visible together: by their time, then as they were inserted
-               + row_number() OVER (ORDER BY c.commit_order NULLS FIRST, f.written_in,
-                                             f.timestamp NULLS FIRST, f.command, f.place),
+           (sequence, tx_id, from_account, to_account, amount_tinybar, tx_type, timestamp, written_in, latest)
+    SELECT (SELECT coalesce(max(sequence), 0) FROM transaction_log) + row_number() OVER in_order,
            -- coalesce: a table that was there before this service may lack the NOT NULL
            f.tx_id, coalesce(f.from_account, ''), coalesce(f.to_account, ''), coalesce(f.amount_tinybar, 0),
-           coalesce(f.tx_type, ''), coalesce(f.timestamp, '-infinity'), f.written_in
+           coalesce(f.tx_type, ''), coalesce(f.timestamp, '-infinity'), f.written_in,
+           greatest((SELECT l.latest FROM transaction_log l ORDER BY l.sequence DESC LIMIT 1),
+                    max(coalesce(f.timestamp, '-infinity')) OVER in_order)
       FROM fresh f
       LEFT JOIN transaction_commits c ON c.written_in = f.written_in
            -- A subquery rather than NOT EXISTS: always a look-up by key, whatever the statistics say.
      WHERE (SELECT l.sequence FROM transaction_log l WHERE l.tx_id = f.tx_id) IS NULL
+    WINDOW in_order AS (
+           -- the rows of one transaction became visible together: by their time, then as they were inserted
+           ORDER BY c.commit_order NULLS FIRST, f.written_in, f.timestamp NULLS FIRST, f.command, f.place
+           ROWS UNBOUNDED PRECEDING)
     RETURNING sequence
 )
 SELECT pg_current_snapshot()::text, count(*), max(sequence) FROM numbered
