@@ -20,7 +20,7 @@ RUN find crates -type f ! -name Cargo.toml \
 # --- build ------------------------------------------------------------------------------------
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
-ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stats-sidecar -p weir"
+ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stream -p stats-sidecar -p weir"
 COPY --from=skeleton /src ./
 RUN cargo build --release --locked ${PACKAGES}
 
@@ -54,7 +54,12 @@ COPY --from=build /out/balance /usr/local/bin/balance
 EXPOSE 8080 50051
 ENTRYPOINT ["/usr/local/bin/balance"]
 
-# For `weir seed`; the rest of weir works in a checkout.
+FROM runtime AS stream
+COPY --from=build /out/stream /usr/local/bin/stream
+EXPOSE 8082 50052
+ENTRYPOINT ["/usr/local/bin/stream"]
+
+# For `weir seed` and `weir feed`; the rest of weir works in a checkout.
 FROM runtime AS weir
 COPY --from=build /out/weir /usr/local/bin/weir
 ENTRYPOINT ["/usr/local/bin/weir"]
