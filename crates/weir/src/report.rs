@@ -49,7 +49,7 @@ pub(crate) struct ReportArgs {
     /// Session ids; several are shown as one, with their differing settings called out [default: the newest]
     #[arg(value_name = "SESSION")]
     sessions: Vec<String>,
-    /// Directory to write to [default: load-test/results/<session>]
+    /// Directory to write to; left out: the session's own below load-test/results
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What to write

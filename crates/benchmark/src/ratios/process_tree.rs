@@ -45,7 +45,7 @@ fn descends(processes: &BTreeMap<u32, Process>, mut pid: u32, root: u32) -> bool
     true
 }
 
-/// Reads a line of /proc/<pid>/stat. The second field is the name in parentheses, which may hold anything.
+/// Reads a line of `/proc/<pid>/stat`. The second field is the name in parentheses, which may hold anything.
 fn parse(stat: &str) -> Option<Process> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     // Counted from the state, field 3: ppid is field 4, utime to cstime are 14 to 17.
