@@ -125,7 +125,8 @@ impl Transactions {
             pacer: Pacer::new(subscription.rate()),
             subscription: Arc::new(subscription),
             heartbeat: config.heartbeat_interval,
-            stop: in_flight.stop().clone(),
+            // A child of its own: subscribers then wait on no common lock.
+            stop: in_flight.stop().child_token(),
             waiting: VecDeque::new(),
             reached: after,
             page: None,

@@ -3,14 +3,16 @@
 WITH fresh AS (
     -- begun after the look before, and ended: a row that is seen was committed. Up to the end of this snapshot, so that
     -- ids from elsewhere (a restored dump) that lie in the future are not looked at each time.
-    SELECT t.*, t.cmin::text::bigint AS command, t.ctid AS place
+    SELECT t.tx_id, t.from_account, t.to_account, t.amount_tinybar, t.tx_type, t.timestamp, t.written_in,
+           t.cmin::text::bigint AS command, t.ctid AS place
       FROM transactions t
      WHERE t.written_in >= coalesce(pg_snapshot_xmax($1::text::pg_snapshot), '0')
        AND t.written_in < CASE WHEN $1 IS NULL THEN '18446744073709551615'
                                ELSE pg_snapshot_xmax(pg_current_snapshot()) END
     UNION ALL
     -- under way at the look before, and ended. What is still under way is left out: its rows, maybe many, cannot be seen.
-    SELECT t.*, t.cmin::text::bigint, t.ctid
+    SELECT t.tx_id, t.from_account, t.to_account, t.amount_tinybar, t.tx_type, t.timestamp, t.written_in,
+           t.cmin::text::bigint, t.ctid
       FROM transactions t
      WHERE t.written_in = ANY (ARRAY(
                SELECT pg_snapshot_xip($1::text::pg_snapshot)
