@@ -113,6 +113,9 @@ pub struct Run {
     pub audit: Option<Audit>,
     /// Rows, WAL bytes and checkpoints of the application database over the run.
     pub database_stats: Option<Value>,
+    /// Figures that only this scenario has, e.g. events per stream; a JSON object.
+    #[serde(default)]
+    pub scenario_stats: Option<Value>,
 }
 
 /// What is known of a run at its start. `Default` fills in what the schema does.

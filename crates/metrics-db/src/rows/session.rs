@@ -28,6 +28,9 @@ pub struct Session {
     /// When the last cell ended; none while it runs or when it crashed.
     #[serde(with = "rfc3339::option")]
     pub completed_at: Option<OffsetDateTime>,
+    /// What it was going to run, a JSON object; none where it cannot be resumed.
+    #[serde(default)]
+    pub plan: Option<Value>,
 }
 
 /// What is known of a session at its start.

@@ -16,7 +16,7 @@ macro_rules! run_columns {
         "id, session_id, api_name, scenario, test_mode, payload_size, protocol, language, framework, \
          driver, run_label, trial, run_order, seed, phase_scale, status, started_at, measured_from, \
          completed_at, duration_seconds, error_message, sampling, valid, invalid_reasons, checks, \
-         audit_acknowledged, audit_in_doubt, audit_stored, audit_passed, database_stats"
+         audit_acknowledged, audit_in_doubt, audit_stored, audit_passed, database_stats, scenario_stats"
     };
 }
 pub(super) use run_columns;
@@ -209,6 +209,19 @@ impl Store {
         .await
     }
 
+    /// Records figures that only the run's scenario has, a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRun`], and those of the database.
+    pub async fn set_scenario_stats(&self, run: i64, stats: &Value) -> Result<()> {
+        self.execute_on_run(
+            run,
+            "/* Store::set_scenario_stats */ UPDATE test_runs SET scenario_stats = $2 WHERE id = $1",
+            &[&run, stats],
+        )
+        .await
+    }
+
     /// The run of this id.
     ///
     /// # Errors
@@ -376,5 +389,6 @@ pub(super) fn run_from(row: &Row) -> Result<Run> {
         checks,
         audit,
         database_stats: column(row, "database_stats")?,
+        scenario_stats: column(row, "scenario_stats")?,
     })
 }

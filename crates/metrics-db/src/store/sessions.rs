@@ -8,7 +8,7 @@ use crate::rows::{NewSession, Session};
 
 macro_rules! session_columns {
     () => {
-        "id, command, seed, runtime, git_commit, environment, fingerprint, started_at, completed_at"
+        "id, command, seed, runtime, git_commit, environment, fingerprint, started_at, completed_at, plan"
     };
 }
 
@@ -47,6 +47,32 @@ impl Store {
     pub async fn finish_session(&self, id: &str) -> Result<()> {
         self.execute(
             "/* Store::finish_session */ UPDATE test_sessions SET completed_at = now() WHERE id = $1",
+            &[&id],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Records what a session is going to run.
+    ///
+    /// # Errors
+    /// Of the database; an unknown id is none.
+    pub async fn set_session_plan(&self, id: &str, plan: &serde_json::Value) -> Result<()> {
+        self.execute(
+            "/* Store::set_session_plan */ UPDATE test_sessions SET plan = $2 WHERE id = $1",
+            &[&id, plan],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Records that a session goes on: it has not ended any more.
+    ///
+    /// # Errors
+    /// Of the database; an unknown id is none.
+    pub async fn reopen_session(&self, id: &str) -> Result<()> {
+        self.execute(
+            "/* Store::reopen_session */ UPDATE test_sessions SET completed_at = NULL WHERE id = $1",
             &[&id],
         )
         .await
@@ -107,5 +133,6 @@ fn session_from(row: &Row) -> Result<Session> {
         fingerprint: column(row, "fingerprint")?,
         started_at: column(row, "started_at")?,
         completed_at: column(row, "completed_at")?,
+        plan: column(row, "plan")?,
     })
 }

@@ -43,7 +43,19 @@ async fn a_session_from_start_to_end() {
         .await
         .expect("read")
         .expect("there");
-    assert!(first.completed_at.is_some());
+    assert!(first.completed_at.is_some() && first.plan.is_none());
+    let plan = json!({"mode": "smoke", "cells": []});
+    store
+        .set_session_plan(&first.id, &plan)
+        .await
+        .expect("planned");
+    store.reopen_session(&first.id).await.expect("reopened");
+    let again = store
+        .session(&first.id)
+        .await
+        .expect("read")
+        .expect("there");
+    assert_eq!((again.completed_at, again.plan), (None, Some(plan)));
     assert_eq!(store.sessions(10).await.expect("read").len(), 2);
     let twice = store
         .create_session(&session("20261121T104205Z-aaaa"))
@@ -117,6 +129,10 @@ async fn a_run_from_start_to_end() {
         .await
         .expect("database stats");
     store
+        .set_scenario_stats(id, &json!({"missed": 0}))
+        .await
+        .expect("scenario stats");
+    store
         .finish_run(id, RunStatus::Failed, Some(6.5), Some("too slow"))
         .await
         .expect("finished");
@@ -138,6 +154,7 @@ async fn a_run_from_start_to_end() {
         })
     );
     assert_eq!((run.valid, run.invalid_reasons.len()), (Some(false), 1));
+    assert_eq!(run.scenario_stats, Some(json!({"missed": 0})));
     assert_eq!(run.database_stats, Some(json!({"rows": 11})));
     assert_eq!(run.duration_seconds, Some(6.5));
     assert_eq!(run.error_message.as_deref(), Some("too slow"));

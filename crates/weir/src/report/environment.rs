@@ -110,6 +110,7 @@ mod tests {
             fingerprint: fingerprint.to_owned(),
             started_at: OffsetDateTime::UNIX_EPOCH,
             completed_at: None,
+            plan: None,
         }
     }
 

@@ -134,6 +134,7 @@ pub(crate) fn invent(plan: &Plan<'_>) -> Invented {
         fingerprint: "9c4177e0c2b14d0fa5b3d9c1e9f0a1b2c3d4e5f60718293a4b5c6d7e8f901234".to_owned(),
         started_at: start(),
         completed_at: Some(start() + Duration::minutes(40)),
+        plan: None,
     };
     Invented { session, runs }
 }
@@ -210,6 +211,7 @@ fn run(
         database_stats: Some(
             json!({"rows": acknowledged / 2, "wal_bytes": acknowledged as f64 * (size * 1.7 + 120.0)}),
         ),
+        scenario_stats: None,
     };
     InventedRun {
         run,
