@@ -1,0 +1,3 @@
+//! `event-log`: the server and the command line.
+
+fn main() {}
