@@ -38,12 +38,14 @@ use std::time::Duration;
 
 use actix_web::App;
 use actix_web::web::{self, Data};
+use anyhow::Context;
 use api::benchmark::health_server::HealthServer;
 use runtime::health::Health;
 use runtime::http;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
 use runtime::shutdown::{self, Ending, Guard, InFlight};
+use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
@@ -52,6 +54,8 @@ pub use handle::{Following, Transactions};
 
 /// From one probe of the database to the next.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// Bytes that a connection may hold in the kernel, on their way to the client.
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// How long clients may take to read the end of their streams when the service stops.
 const ENDING_TIME: Duration = Duration::from_secs(2);
 
@@ -74,8 +78,8 @@ impl Service {
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
         let database = Database::connect(&config.database, &stop).await?;
-        let http = http::listen(&config.listen.host, config.server_port)?;
-        let grpc = http::listen(&config.listen.host, config.grpc_server_port)?;
+        let http = listen(&config.listen.host, config.server_port)?;
+        let grpc = listen(&config.listen.host, config.grpc_server_port)?;
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let (transactions, following) = Transactions::start(
@@ -162,6 +166,17 @@ impl Service {
         grpc_served?;
         Ok(ending)
     }
+}
+
+/// A socket whose connections hold no more than [`SEND_BUFFER_BYTES`] that their clients have not taken: the kernel's own
+/// limit is megabytes for each client that does not read, counted against the container's memory.
+fn listen(host: &str, port: u16) -> anyhow::Result<TcpListener> {
+    let listener = http::listen(host, port)?;
+    // Accepted connections inherit it.
+    SockRef::from(&listener)
+        .set_send_buffer_size(SEND_BUFFER_BYTES)
+        .context("the send buffer cannot be set")?;
+    Ok(listener)
 }
 
 /// Open streams are no work that a stop waits for, but their ends shall reach the clients that read: holds `streams` until

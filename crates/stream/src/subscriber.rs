@@ -2,8 +2,6 @@
 //! ring when it is not.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +11,7 @@ use runtime::postgres::DatabaseError;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::connections::Connections;
 use crate::event::Event;
@@ -45,8 +44,8 @@ pub enum Delivery {
     ShuttingDown,
 }
 
-/// A subscriber. Nothing runs on its behalf: it moves when [`Subscriber::next`] is awaited, so a client that does not read
-/// costs no more than what waits for it.
+/// A subscriber. It moves when [`Subscriber::next`] is awaited, so a client that does not read costs no more than what waits
+/// for it. Nothing runs on its behalf but the reading of one page.
 pub struct Subscriber {
     pub(crate) ring: Arc<Ring>,
     pub(crate) head: watch::Receiver<u64>,
@@ -73,8 +72,9 @@ pub struct Subscriber {
     pub(crate) _open: Open,
 }
 
-/// A page being read. Boxed, since it outlives the call that began it.
-type PageOnItsWay = Pin<Box<dyn Future<Output = Result<Page, DatabaseError>> + Send>>;
+/// A page being read: a task, and not a future that the subscriber polls. Of a client that stops reading nobody polls anything,
+/// and half a read would keep its connection, or its place in the queue for one, from all others. Dropped, it is given up.
+type PageOnItsWay = AbortOnDropHandle<Result<Page, DatabaseError>>;
 
 impl Subscriber {
     /// What the subscriber gets next, waited for. Dropping the future loses nothing.
@@ -160,6 +160,14 @@ impl Subscriber {
         let Some(page) = &mut self.page else { return };
         let read = page.await;
         self.page = None;
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and this task with it.
+                Err(_) => return,
+            },
+        };
         match read {
             Ok(page) => {
                 self.pages.inc();
@@ -184,9 +192,9 @@ impl Subscriber {
         };
         let connections = self.connections.clone();
         let subscription = Arc::clone(&self.subscription);
-        Box::pin(async move {
+        AbortOnDropHandle::new(tokio::spawn(async move {
             let connection = connections.get().await?;
             store::page(&connection, range, Some(&subscription)).await
-        })
+        }))
     }
 }

@@ -6,6 +6,7 @@ mod client;
 mod crowd;
 mod database;
 mod faces;
+mod memory;
 mod numbering;
 mod reading;
 mod stopping;
