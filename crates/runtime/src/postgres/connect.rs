@@ -41,6 +41,13 @@ fn program() -> String {
         .unwrap_or_else(|| "weir".to_owned())
 }
 
+/// What is acknowledged must be durable, whatever the database's or the role's default: `off` is raised to `on`, and the other
+/// settings, which wait for the local disk or for more, stay as they are.
+///
+/// PostgreSQL, "Write Ahead Log", `synchronous_commit`.
+const COMMIT_DURABLY: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+     WHERE current_setting('synchronous_commit') = 'off'";
+
 /// Opens connections on one runtime, whichever runtime asks: actix-web's workers have runtimes of their own, and
 /// a connection must neither end with one of them nor wait for a busy one.
 pub(super) struct OnRuntime(Handle);
@@ -65,6 +72,7 @@ impl Connect for OnRuntime {
                     tracing::debug!(%error, "a PostgreSQL connection broke");
                 }
             });
+            client.batch_execute(COMMIT_DURABLY).await?;
             Ok((client, task))
         });
         // Dropping the future (a caller gave up) must not leave a connection behind that nobody owns.

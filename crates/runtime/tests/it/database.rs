@@ -137,6 +137,24 @@ async fn waiting_for_the_database_ends_at_the_stop() {
 }
 
 #[tokio::test]
+async fn commits_are_durable_whatever_the_role_says() {
+    let fresh = testkit::Database::fresh().await;
+    for (default, expected) in [("off", "on"), ("local", "local")] {
+        let url = format!(
+            "{}?options=-c%20synchronous_commit%3D{default}",
+            fresh.url()
+        );
+        let database = connect(&url, 1).await;
+        let client = database.get().await.unwrap();
+        let row = client
+            .query_one("SHOW synchronous_commit", &[])
+            .await
+            .unwrap();
+        assert_eq!(row.get::<_, String>(0), expected);
+    }
+}
+
+#[tokio::test]
 async fn the_pool_size_is_the_number_of_all_connections() {
     let fresh = testkit::Database::fresh().await;
     let database = connect(fresh.url(), 1).await;
