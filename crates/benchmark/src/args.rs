@@ -7,15 +7,22 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use metrics_db::MetricsDbConfig;
 
+use crate::accounts::SEEDED;
 use crate::events::attributes::Payload;
 use crate::protocol::Protocol;
 use crate::ratios::args::RatioArgs;
 
+pub mod stream;
+pub mod workload;
+
+use stream::StreamArgs;
+use workload::Workload;
+
 /// Load generator of the lab: light enough to share a machine with what it measures.
 ///
-/// Keeps a fixed number of requests in flight (closed loop), counts every answer, and prints rate, latency
-/// percentiles and what the generator itself cost. Ctrl-C ends the run and gives what was measured until
-/// then.
+/// Keeps a fixed number of requests in flight (closed loop) or sends them at a fixed rate (open loop, --rate),
+/// or subscribes to streams; checks every answer and every event, and prints rate, latency percentiles and
+/// what the generator itself cost. Ctrl-C ends the run and gives what was measured until then.
 #[derive(Debug, Parser)]
 #[command(
     name = "benchmark",
@@ -35,7 +42,9 @@ pub struct Cli {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    #[command(about = "Measure what group commit is worth, against pgbench and against none")]
+    #[command(
+        about = "Measure the services against pgbench, against other designs, and against their bounds"
+    )]
     #[expect(missing_docs, reason = "described by its options")]
     Ratios(RatioArgs),
 }
@@ -46,13 +55,25 @@ pub enum Scenario {
     /// Events for producer-rest and producer-grpc
     #[default]
     Ingest,
+    /// Balances of the accounts that `weir seed` makes
+    Balance,
+    /// Subscriptions to the stream of transactions
+    Stream,
 }
 
 impl Scenario {
+    /// The scenario of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Ingest, Self::Balance, Self::Stream];
+        all.into_iter().find(|scenario| scenario.name() == name)
+    }
+
     /// The name on the command line and in results.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
+            Self::Balance => "balance",
+            Self::Stream => "stream",
         }
     }
 }
@@ -72,31 +93,45 @@ pub enum ProgressMode {
 /// Options of a load.
 #[derive(Clone, Debug, Args)]
 pub struct LoadArgs {
-    /// What is asked of the target
-    #[arg(long, value_enum, default_value_t)]
-    pub scenario: Scenario,
+    /// What is asked of the target [default: that of --workload or --target, else ingest]
+    #[arg(long, value_enum)]
+    pub scenario: Option<Scenario>,
+
+    /// A load by its name, with the criteria that it has to meet: exit status 1 when it does not
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub workload: Option<Workload>,
+
+    /// Scenario balance: --workload balance-levels
+    #[arg(long, conflicts_with = "workload")]
+    pub criteria: bool,
 
     /// What the target speaks [default: that of --target, else rest]
     #[arg(long, value_enum)]
     pub protocol: Option<Protocol>,
 
-    /// Requests in flight
+    /// Requests in flight, at most with --rate
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub concurrency: usize,
 
-    /// Connections that carry them [default: rest: one per request in flight; grpc: 10]
+    /// Connections that carry them [default: rest: one per request in flight or stream; grpc: 10 at most]
     #[arg(long, value_name = "N")]
     pub connections: Option<usize>,
 
-    /// The measured window
-    #[arg(long, default_value = "60s", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub duration: Duration,
+    /// Requests a second on a fixed schedule (open loop); of a stream: events a second asked of the server
+    #[arg(long, value_name = "N")]
+    pub rate: Option<f64>,
 
-    /// Load before the measured window, in no figure but in the counts for the audit
-    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub warmup: Duration,
+    /// The measured window [default: 60s, that of --workload, 10s a level of balance-levels]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
 
-    /// Limit per request
+    /// Load before the measured window [default: 5s, 2s a level of balance-levels, 0s for streams]
+    ///
+    /// It is in no figure but in the counts for the audit, and in those of missed, repeated and misplaced events.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub warmup: Option<Duration>,
+
+    /// Limit per request, and until a stream begins
     #[arg(long, default_value = "10s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
 
@@ -108,7 +143,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub target: Option<String>,
 
-    /// Where the target is [default: http://127.0.0.1:8081, for grpc :9090]
+    /// Where the target is [default: the port of the scenario's service on this machine]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 
@@ -116,15 +151,23 @@ pub struct LoadArgs {
     #[arg(long, default_value = "load-test/targets.toml", value_name = "FILE")]
     pub targets: PathBuf,
 
-    /// Size of the events
+    /// Scenario ingest: size of the events
     #[arg(long, value_enum, default_value_t)]
     pub payload: Payload,
 
-    /// Merge into this many entities instead of making new ones
+    /// Scenario ingest: merge into this many entities instead of making new ones
     #[arg(long, value_name = "N")]
     pub keys: Option<u32>,
 
-    /// Seed of the order of event types
+    /// Scenario balance: so many of the seeded accounts, each as likely as the others
+    #[arg(long, default_value_t = SEEDED, value_name = "N")]
+    pub accounts: u32,
+
+    /// Scenario stream.
+    #[command(flatten)]
+    pub stream: StreamArgs,
+
+    /// Seed of the order of event types and of accounts
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
@@ -136,9 +179,9 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// Write the run into the metrics database
-    #[arg(long)]
-    pub record: bool,
+    /// Write the run into the metrics database, as is done without it where DB_HOST is set
+    #[arg(long, alias = "record")]
+    pub store: bool,
 
     /// How progress is shown
     #[arg(long, value_enum, default_value_t)]
@@ -147,6 +190,20 @@ pub struct LoadArgs {
     /// Where the metrics database is.
     #[command(flatten)]
     pub metrics_db: MetricsDbConfig,
+}
+
+impl LoadArgs {
+    /// Whether the run goes into the metrics database.
+    pub fn stored(&self) -> bool {
+        self.store || std::env::var_os("DB_HOST").is_some()
+    }
+
+    /// The workload asked for, if any.
+    pub fn workload(&self) -> Option<Workload> {
+        self.criteria
+            .then_some(Workload::BalanceLevels)
+            .or(self.workload)
+    }
 }
 
 /// The longest run id, bytes: an entity id has at most 255 characters.

@@ -47,6 +47,11 @@ impl Clock {
         }
     }
 
+    /// When the warm-up begins.
+    pub fn begun(&self) -> Instant {
+        self.start
+    }
+
     /// When the measured window begins.
     pub fn measured_from(&self) -> Instant {
         self.measured_from

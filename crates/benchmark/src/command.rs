@@ -5,17 +5,16 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::Context;
+use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::{LoadArgs, ProgressMode};
-use crate::events::EventPlan;
+mod requests;
+
+use crate::aim::Aim;
+use crate::args::{LoadArgs, ProgressMode, Scenario};
 use crate::load::{self, Load, Outcome, Plan};
 use crate::progress::Progress;
-use crate::protocol::{Endpoint, Protocol};
-use crate::record::Recording;
-use crate::result::RunResult;
-use crate::summary;
-use crate::target::Target;
+use crate::record::{Figures, Recording};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,57 +23,32 @@ pub enum Ending {
     Complete,
     /// The run was interrupted; what was measured has been given.
     Interrupted,
-    /// Not one request succeeded.
+    /// A criterion was missed, an event was lost, or not one request succeeded.
     NoSuccess,
 }
-
-/// Connections that a gRPC load uses unless told otherwise.
-const GRPC_CONNECTIONS: usize = 10;
 
 /// Makes the load that `args` ask for and writes its result.
 ///
 /// # Errors
 /// For options that contradict each other, a target that cannot be reached, a result that cannot be written.
 pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
-    let target = match &args.target {
-        Some(name) => Some(Target::find(name, &args.targets)?),
-        None => None,
-    };
-    let plan = plan(&args, target.as_ref())?;
-    let mut stop = Stop::new()?;
-    let recording = match args.record {
-        true => {
-            Some(Recording::begin(&args.metrics_db, &plan, args.scenario, target.as_ref()).await?)
-        }
-        false => None,
-    };
-    let outcome = make_load(plan, args.progress, &mut stop).await;
-    match (recording, &outcome) {
-        (Some(recording), Ok(outcome)) => {
-            let run = recording.complete(outcome).await?;
-            writeln!(std::io::stderr(), "recorded as run {run}")?;
-        }
-        // The load's own error is the one to report.
-        (Some(recording), Err(error)) => drop(recording.fail(error).await),
-        (None, _) => {}
+    let aim = Aim::take(&args)?;
+    let run_id = args.run_id.clone().unwrap_or_else(default_run_id);
+    match aim.scenario {
+        Scenario::Ingest | Scenario::Balance => requests::run(&args, &aim, run_id).await,
+        Scenario::Stream => anyhow::bail!("not yet"),
     }
-    let outcome = outcome?;
-    let result = RunResult::new(
-        &outcome,
-        args.scenario.name(),
-        target.map(|target| target.name),
-    )?;
-    write_result(&args, &outcome, &result)?;
-    Ok(
-        match (outcome.interrupted, outcome.tally.whole.acknowledged) {
-            (true, _) => Ending::Interrupted,
-            (false, 0) => Ending::NoSuccess,
-            (false, _) => Ending::Complete,
-        },
-    )
 }
 
-async fn make_load(plan: Plan, progress: ProgressMode, stop: &mut Stop) -> anyhow::Result<Outcome> {
+/// Makes a load of requests and stands by it until it is over.
+///
+/// # Errors
+/// Those of [`load::start`] and [`measure`].
+pub async fn make_load(
+    plan: Plan,
+    progress: ProgressMode,
+    stop: &mut Stop,
+) -> anyhow::Result<Outcome> {
     let load = tokio::task::spawn_blocking(move || load::start(plan)).await??;
     measure(load, &mut Progress::new(progress), stop).await
 }
@@ -143,58 +117,6 @@ impl Stop {
     }
 }
 
-fn plan(args: &LoadArgs, target: Option<&Target>) -> anyhow::Result<Plan> {
-    if let Some(target) = target {
-        anyhow::ensure!(
-            target.scenario == args.scenario.name(),
-            "target {} is for scenario {}, not {}",
-            target.name,
-            target.scenario,
-            args.scenario.name()
-        );
-    }
-    let protocol = match (args.protocol, target) {
-        (Some(protocol), None) => protocol,
-        (None, None) => Protocol::Rest,
-        (asked, Some(target)) => {
-            let protocol = target.protocol()?;
-            anyhow::ensure!(
-                asked.is_none_or(|asked| asked == protocol),
-                "target {} speaks {}",
-                target.name,
-                protocol.name()
-            );
-            protocol
-        }
-    };
-    let url = match (&args.url, target, protocol) {
-        (Some(url), _, _) => url.clone(),
-        (None, Some(target), _) => target.url()?,
-        (None, None, Protocol::Rest) => "http://127.0.0.1:8081".into(),
-        (None, None, Protocol::Grpc) => "http://127.0.0.1:9090".into(),
-    };
-    let connections = args.connections.unwrap_or(match protocol {
-        Protocol::Rest => args.concurrency,
-        Protocol::Grpc => args.concurrency.min(GRPC_CONNECTIONS),
-    });
-    Ok(Plan {
-        protocol,
-        endpoint: Endpoint::parse(&url)?,
-        concurrency: args.concurrency,
-        connections,
-        threads: args.threads,
-        warmup: args.warmup,
-        duration: args.duration,
-        timeout: args.timeout,
-        events: EventPlan {
-            payload: args.payload,
-            run_id: args.run_id.clone().unwrap_or_else(default_run_id),
-            seed: args.seed,
-            keys: args.keys,
-        },
-    })
-}
-
 /// `b` and the milliseconds since 1970 in hexadecimal: differs from run to run and sorts by time.
 fn default_run_id() -> String {
     let since = SystemTime::now()
@@ -203,16 +125,20 @@ fn default_run_id() -> String {
     format!("b{:x}", since.as_millis())
 }
 
-fn write_result(args: &LoadArgs, outcome: &Outcome, result: &RunResult) -> anyhow::Result<()> {
-    let stdout = Path::new("-");
-    if let Some(file) = &args.json {
+/// Writes the result: JSON to where it was asked for, and the text to standard output unless JSON goes there.
+fn write_result(
+    json_file: Option<&Path>,
+    result: &impl Serialize,
+    text: &str,
+) -> anyhow::Result<()> {
+    if let Some(file) = json_file {
         let json = serde_json::to_string_pretty(result)? + "\n";
-        if file == stdout {
+        if file == Path::new("-") {
             return print(&json);
         }
         std::fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    print(&summary::render(outcome))
+    print(text)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
@@ -220,4 +146,24 @@ fn print(text: &str) -> anyhow::Result<()> {
         .lock()
         .write_all(text.as_bytes())
         .context("cannot write to standard output")
+}
+
+/// Records what came of a run that was recorded as begun, and says under which number.
+async fn complete(
+    recording: Option<Recording>,
+    figures: anyhow::Result<Figures>,
+) -> anyhow::Result<()> {
+    match (recording, figures) {
+        (Some(recording), Ok(figures)) => {
+            let run = recording.complete(&figures).await?;
+            writeln!(std::io::stderr(), "recorded as run {run}")?;
+        }
+        // The load's own error is the one to report.
+        (Some(recording), Err(error)) => {
+            drop(recording.fail(&error).await);
+            return Err(error);
+        }
+        (None, figures) => drop(figures?),
+    }
+    Ok(())
 }

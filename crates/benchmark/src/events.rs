@@ -15,10 +15,15 @@ pub mod template;
 
 use std::sync::Arc;
 
+use api::event::EventResponse;
 use bytes::BytesMut;
+use prost::Message;
+use serde::Deserialize;
 
+use crate::protocol::Protocol;
 use crate::random::Random;
 use crate::tally::Fate;
+use crate::work::Wording;
 use attributes::{EventType, Payload};
 use ledger::{KeyWriter, Keys, Ledger};
 use template::{ID_DIGITS, Template, WORKER_DIGITS};
@@ -35,6 +40,18 @@ pub enum Encoding {
     },
     /// A gRPC message with its five-byte prefix.
     Grpc,
+}
+
+impl From<Wording<'_>> for Encoding {
+    fn from(wording: Wording<'_>) -> Self {
+        match wording.protocol {
+            Protocol::Rest => Self::Rest {
+                authority: wording.endpoint.authority.clone(),
+                path: wording.path.into(),
+            },
+            Protocol::Grpc => Self::Grpc,
+        }
+    }
 }
 
 /// What a run sends.
@@ -54,6 +71,7 @@ pub struct EventPlan {
 #[derive(Debug)]
 pub struct EventSet {
     plan: EventPlan,
+    protocol: Protocol,
     workers: usize,
     /// By [`EventType`]; one for repeating keys.
     templates: Vec<Template>,
@@ -65,7 +83,8 @@ impl EventSet {
     /// # Errors
     /// When the plan asks for more keys or workers than the fixed-width ids can name, or for repeating keys
     /// in another size than the default.
-    pub fn prepare(plan: EventPlan, workers: usize, encoding: &Encoding) -> anyhow::Result<Self> {
+    pub fn prepare(plan: EventPlan, workers: usize, wording: Wording<'_>) -> anyhow::Result<Self> {
+        let encoding = &Encoding::from(wording);
         anyhow::ensure!(
             workers < 10_usize.pow(WORKER_DIGITS as u32),
             "too many workers"
@@ -93,6 +112,7 @@ impl EventSet {
         };
         Ok(Self {
             plan,
+            protocol: wording.protocol,
             workers,
             templates,
         })
@@ -161,6 +181,22 @@ impl EventSource {
         }
     }
 
+    /// Whether the answer says that the event was stored.
+    ///
+    /// # Errors
+    /// What it says instead.
+    pub fn check(&self, answer: &[u8]) -> Result<(), &'static str> {
+        let success = match self.set.protocol {
+            Protocol::Rest => json_success(answer),
+            Protocol::Grpc => EventResponse::decode(answer).ok().map(|it| it.success),
+        };
+        match success {
+            Some(true) => Ok(()),
+            Some(false) => Err("success=false"),
+            None => Err("unreadable answer"),
+        }
+    }
+
     /// Notes how the request ended.
     pub fn settle(&mut self, fate: &Fate) {
         if let Some(keys) = &mut self.keys {
@@ -172,4 +208,17 @@ impl EventSource {
     pub fn into_ledger(self) -> Option<Ledger> {
         self.keys.map(KeyWriter::into_ledger)
     }
+}
+
+/// The value of `success`; none where the answer has none.
+fn json_success(answer: &[u8]) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Answer {
+        success: bool,
+    }
+    if answer.starts_with(b"{\"success\":true") {
+        return Some(true);
+    }
+    let answer: Answer = serde_json::from_slice(answer).ok()?;
+    Some(answer.success)
 }

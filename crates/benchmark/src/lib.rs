@@ -1,17 +1,21 @@
 //! `benchmark`: a load generator for what k6 cannot do, light enough to share a machine with its target.
 //!
-//! - [`args`], [`target`]: the command line, and a target by its name
-//! - [`events`]: what scenario `ingest` sends
+//! - [`args`], [`aim`], [`target`]: the command line, and a target by its name or address
+//! - [`work`]: what is asked: [`events`] to take in, [`accounts`] to answer for
 //! - [`protocol`]: REST and gRPC behind one call
 //! - [`load`]: threads, workers, the closed loop
 //! - [`clock`], [`tally`], [`cpu`]: when, how many, at what cost
-//! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`summary`], [`result`] and [`record`]
+//! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`summary`],
+//!   [`criteria`], [`result`] and [`record`]
 //! - [`ratios`]: `benchmark ratios`, what group commit is worth
 
+pub mod accounts;
+pub mod aim;
 pub mod args;
 pub mod clock;
 pub mod command;
 pub mod cpu;
+pub mod criteria;
 pub mod events;
 pub mod load;
 pub mod progress;
@@ -23,3 +27,4 @@ pub mod result;
 pub mod summary;
 pub mod tally;
 pub mod target;
+pub mod work;

@@ -4,7 +4,8 @@
 //! - [`Load`]: the run while it is on, for progress and for stopping
 //! - [`Outcome`]: what came of it
 
-mod outcome;
+pub(crate) mod outcome;
+mod schedule;
 mod worker;
 
 pub use outcome::{Edge, Outcome};
@@ -19,14 +20,11 @@ use time::OffsetDateTime;
 
 use crate::clock::Clock;
 use crate::events::ledger::Ledger;
-use crate::events::{Encoding, EventPlan, EventSet};
 use crate::protocol::{Endpoint, Protocol};
 use crate::tally::{Lane, Tally, WireCounts};
-
-/// REST path of scenario `ingest`.
-const REST_PATH: &str = "/api/v1/events";
-/// gRPC path of scenario `ingest`.
-const GRPC_PATH: &str = "/com.example.grpc.EventService/ProcessEvent";
+use crate::work::{Requests, Wording, Work};
+use schedule::Schedule;
+use worker::Start;
 
 /// Everything that one run needs to know.
 #[derive(Clone, Debug)]
@@ -35,6 +33,8 @@ pub struct Plan {
     pub protocol: Protocol,
     /// Where it is.
     pub endpoint: Endpoint,
+    /// The path of the calls; see [`Work::default_path`].
+    pub path: String,
     /// Requests in flight.
     pub concurrency: usize,
     /// Connections that carry them; REST has one request in flight on each.
@@ -47,8 +47,10 @@ pub struct Plan {
     pub duration: Duration,
     /// Limit per request.
     pub timeout: Duration,
-    /// What is sent.
-    pub events: EventPlan,
+    /// Open loop: requests a second, whatever the answers do; none: closed loop.
+    pub rate: Option<f64>,
+    /// What is asked.
+    pub work: Work,
 }
 
 impl Plan {
@@ -78,16 +80,18 @@ impl Plan {
             (1..=connections).contains(&threads),
             "--threads must be 1 to --connections ({connections})"
         );
+        anyhow::ensure!(
+            self.rate.is_none_or(|rate| (0.01..=1e6).contains(&rate)),
+            "--rate must be 0.01 to 1000000 requests a second"
+        );
         Ok(())
     }
 
-    fn encoding(&self) -> Encoding {
-        match self.protocol {
-            Protocol::Rest => Encoding::Rest {
-                authority: self.endpoint.authority.clone(),
-                path: REST_PATH.into(),
-            },
-            Protocol::Grpc => Encoding::Grpc,
+    fn wording(&self) -> Wording<'_> {
+        Wording {
+            protocol: self.protocol,
+            endpoint: &self.endpoint,
+            path: &self.path,
         }
     }
 }
@@ -99,6 +103,8 @@ pub struct Load {
     started_at: OffsetDateTime,
     lanes: Vec<Arc<Lane>>,
     threads: Vec<JoinHandle<Vec<Ledger>>>,
+    schedule: Option<Arc<Schedule>>,
+    pacer: Option<JoinHandle<()>>,
 }
 
 /// Opens every connection and, when all are there, starts the clock and the workers.
@@ -107,8 +113,8 @@ pub struct Load {
 /// When the plan contradicts itself or the target cannot be reached.
 pub fn start(plan: Plan) -> anyhow::Result<Load> {
     plan.check()?;
-    let events = EventSet::prepare(plan.events.clone(), plan.concurrency, &plan.encoding())?;
-    let events = Arc::new(events);
+    let requests = Requests::prepare(&plan.work, plan.concurrency, plan.wording())?;
+    let requests = Arc::new(requests);
     let (ready, is_ready) = mpsc::channel();
     let mut lanes = Vec::new();
     let mut threads = Vec::new();
@@ -119,7 +125,7 @@ pub fn start(plan: Plan) -> anyhow::Result<Load> {
         let share = worker::Share {
             plan: plan.clone(),
             number,
-            events: Arc::clone(&events),
+            requests: Arc::clone(&requests),
             lane: Arc::clone(&lane),
         };
         let ready = ready.clone();
@@ -136,9 +142,22 @@ pub fn start(plan: Plan) -> anyhow::Result<Load> {
             .with_context(|| format!("cannot connect to {}", plan.endpoint.authority))?;
     }
     let clock = Arc::new(Clock::start(plan.warmup, plan.duration));
+    let schedule = plan.rate.map(|rate| Schedule::new(rate, &clock));
+    let pacer = match &schedule {
+        Some(schedule) => {
+            let (schedule, clock) = (Arc::clone(schedule), Arc::clone(&clock));
+            let thread = std::thread::Builder::new().name("pacer".into());
+            Some(thread.spawn(move || schedule.pace(&clock))?)
+        }
+        None => None,
+    };
+    let start = Start {
+        clock: Arc::clone(&clock),
+        schedule: schedule.clone(),
+    };
     for thread in go {
         thread
-            .send(Arc::clone(&clock))
+            .send(start.clone())
             .ok()
             .context("a load thread ended before it began")?;
     }
@@ -148,6 +167,8 @@ pub fn start(plan: Plan) -> anyhow::Result<Load> {
         started_at: OffsetDateTime::now_utc(),
         lanes,
         threads,
+        schedule,
+        pacer,
     })
 }
 
@@ -188,12 +209,20 @@ impl Load {
             };
             ledgers.into_iter().for_each(|share| ledger.merge(share));
         }
+        if let Some(pacer) = self.pacer {
+            let joined = tokio::task::spawn_blocking(move || pacer.join()).await?;
+            anyhow::ensure!(joined.is_ok(), "the pacer panicked");
+        }
         let mut tally = Tally::default();
         for lane in &self.lanes {
             tally.merge(&lane.tally());
         }
         let wire: WireCounts = self.lanes.iter().map(|lane| lane.wire.read()).sum();
+        let window = (self.clock.measured_from(), self.clock.end());
         Ok(Outcome {
+            intended: self
+                .schedule
+                .map(|schedule| schedule.due_between(window.0, window.1)),
             started_at: self.started_at,
             measured_at: self.started_at + self.plan.warmup,
             seconds: self
@@ -203,7 +232,7 @@ impl Load {
                 .as_secs_f64(),
             interrupted: self.clock.stopped_early(),
             tally,
-            ledger: self.plan.events.keys.map(|_| ledger),
+            ledger: self.plan.work.keys().map(|_| ledger),
             connections_opened: wire.connections,
             from,
             to,

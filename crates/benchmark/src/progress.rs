@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
+
 use crate::args::ProgressMode;
 use crate::clock::{Clock, Part};
 use crate::load::Load;
@@ -14,6 +16,17 @@ pub struct Progress {
     style: Style,
     last: Option<(Instant, u64)>,
     ticks: u32,
+}
+
+/// How far a run has come.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Requests that succeeded, or events that were delivered, since the start.
+    pub done: u64,
+    /// Whatever went wrong.
+    pub errors: u64,
+    /// Of the measured part, microseconds.
+    pub latencies: Histogram<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,32 +57,38 @@ impl Progress {
     /// The time between two ticks.
     pub const EVERY: Duration = Duration::from_secs(1);
 
-    /// Shows how the run stands.
+    /// Shows how a load of requests stands.
     pub fn tick(&mut self, load: &Load) {
+        self.show_standing(load.clock(), || {
+            let tally = load.tally();
+            Standing {
+                done: tally.whole.acknowledged,
+                errors: tally.whole.errors(),
+                latencies: tally.histogram,
+            }
+        });
+    }
+
+    /// Shows how a run stands, if a line is due.
+    pub fn show_standing(&mut self, clock: &Clock, standing: impl FnOnce() -> Standing) {
         self.ticks += 1;
         if self.style == Style::None
             || (self.style == Style::Plain && !self.ticks.is_multiple_of(PLAIN_EVERY))
         {
             return;
         }
-        let tally = load.tally();
+        let Standing {
+            done,
+            errors,
+            latencies,
+        } = standing();
         let now = Instant::now();
-        let acknowledged = tally.whole.acknowledged;
-        let rate = self
-            .last
-            .replace((now, acknowledged))
-            .map(|(then, before)| {
-                (acknowledged - before) as f64 / now.duration_since(then).as_secs_f64()
-            });
-        let ms = |quantile| tally.histogram.value_at_quantile(quantile) as f64 / 1000.0;
-        let latency = (!tally.histogram.is_empty()).then(|| (ms(0.5), ms(0.99)));
-        self.show(&line(
-            load.clock(),
-            now,
-            rate,
-            latency,
-            tally.whole.errors(),
-        ));
+        let rate = self.last.replace((now, done)).map(|(then, before)| {
+            done.saturating_sub(before) as f64 / now.duration_since(then).as_secs_f64()
+        });
+        let ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1000.0;
+        let latency = (!latencies.is_empty()).then(|| (ms(0.5), ms(0.99)));
+        self.show(&line(clock, now, rate, latency, errors));
     }
 
     /// Takes the redrawn line away.

@@ -41,8 +41,13 @@ impl Protocol {
 /// Makes requests, one at a time, over a connection of its own or a shared one. A lost connection is
 /// opened again by the next call.
 pub trait Caller: Send + 'static {
-    /// Sends `request`, which it empties, and waits for the answer.
-    fn call(&mut self, request: &mut BytesMut) -> impl Future<Output = Fate> + Send;
+    /// Sends `request`, which it empties, and waits for the answer. The body of an answer of success (over
+    /// gRPC its message) goes through `check`, which says what is wrong with it.
+    fn call(
+        &mut self,
+        request: &mut BytesMut,
+        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send,
+    ) -> impl Future<Output = Fate> + Send;
 }
 
 /// The address of a target, looked up once.

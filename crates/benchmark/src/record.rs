@@ -1,20 +1,49 @@
 //! A run in the metrics database: a session with one run of driver `benchmark`, its figures and its histogram.
 
 use anyhow::Context;
+use hdrhistogram::Histogram;
 use metrics_db::{
     Latency, MetricsDbConfig, NewRun, NewSession, Performance, Phase, RunStatus, Sampling, Store,
 };
-use serde_json::json;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::args::Scenario;
-use crate::load::{Outcome, Plan};
-use crate::result::histogram_v2;
-use crate::target::Target;
+use crate::aim::Aim;
+use crate::load::Outcome;
+use crate::result::{Latency as Percentiles, histogram_v2};
 
 /// The mode that such a run has in `test_runs`.
 const MODE: &str = "benchmark";
+
+/// What is known before the load.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    /// The target.
+    pub aim: &'a Aim,
+    /// The label of the run.
+    pub run_id: &'a str,
+    /// `default`, or the size of the events.
+    pub payload: &'a str,
+    /// The generator's seed.
+    pub seed: u64,
+    /// What else was asked for.
+    pub settings: serde_json::Value,
+}
+
+/// What is known after it.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// Over the whole run.
+    pub performance: Performance,
+    /// Its phases in their order; a load without levels has one.
+    pub phases: Vec<Phase>,
+    /// Start of the first window.
+    pub measured_at: OffsetDateTime,
+    /// Ended before its time.
+    pub interrupted: bool,
+    /// What only this scenario has.
+    pub scenario_stats: Option<serde_json::Value>,
+}
 
 /// A run that has been recorded as begun.
 pub struct Recording {
@@ -29,52 +58,41 @@ impl Recording {
     ///
     /// # Errors
     /// Those of the metrics database.
-    pub async fn begin(
-        config: &MetricsDbConfig,
-        plan: &Plan,
-        scenario: Scenario,
-        target: Option<&Target>,
-    ) -> anyhow::Result<Self> {
+    pub async fn begin(config: &MetricsDbConfig, head: Head<'_>) -> anyhow::Result<Self> {
         let store = Store::connect_as(config, "benchmark").await?;
         store.migrate().await?;
-        let seed = i64::from_ne_bytes(plan.events.seed.to_ne_bytes());
+        let seed = i64::from_ne_bytes(head.seed.to_ne_bytes());
         let session = session_id()?;
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        let mut environment = head.settings;
+        environment["url"] = format!("http://{}", head.aim.endpoint.authority).into();
         store
             .create_session(&NewSession {
                 id: session.clone(),
-                command,
+                command: std::env::args().collect::<Vec<_>>().join(" "),
                 seed,
                 runtime: "external".into(),
-                environment: json!({
-                    "url": format!("http://{}", plan.endpoint.authority),
-                    "concurrency": plan.concurrency,
-                    "connections": plan.connections,
-                    "threads": plan.threads,
-                }),
+                environment,
                 ..NewSession::default()
             })
             .await?;
+        let target = head.aim.target.as_ref();
         let run = store
             .create_run(&NewRun {
                 session_id: Some(session.clone()),
-                api_name: target.map_or_else(
-                    || plan.endpoint.authority.clone(),
-                    |target| target.name.clone(),
-                ),
-                scenario: scenario.name().into(),
+                api_name: head.aim.name(),
+                scenario: head.aim.scenario.name().into(),
                 test_mode: MODE.into(),
-                payload_size: plan.events.payload.name().into(),
-                protocol: plan.protocol.name().into(),
+                payload_size: head.payload.into(),
+                protocol: head.aim.protocol.name().into(),
                 language: target.and_then(|target| target.language.clone()),
                 framework: target.and_then(|target| target.framework.clone()),
                 driver: "benchmark".into(),
-                run_label: plan.events.run_id.clone(),
+                run_label: head.run_id.into(),
                 seed,
                 ..NewRun::default()
             })
             .await
-            .with_context(|| format!("cannot record run {}", plan.events.run_id))?;
+            .with_context(|| format!("cannot record run {}", head.run_id))?;
         Ok(Self {
             store,
             session,
@@ -86,25 +104,29 @@ impl Recording {
     ///
     /// # Errors
     /// Those of the metrics database.
-    pub async fn complete(self, outcome: &Outcome) -> anyhow::Result<i64> {
-        let measured_from_us = outcome.measured_at.unix_timestamp_nanos() / 1000;
+    pub async fn complete(self, figures: &Figures) -> anyhow::Result<i64> {
+        let measured_from_us = figures.measured_at.unix_timestamp_nanos() / 1000;
         let sampling = Sampling {
             measured_from_us: Some(i64::try_from(measured_from_us)?),
-            boundaries_s: vec![0.0, outcome.seconds],
+            boundaries_s: boundaries(figures),
             interval_s: 1.0,
             ..Sampling::default()
         };
         self.store.set_sampling(self.run, &sampling).await?;
         self.store
-            .put_performance(self.run, &performance(outcome)?)
+            .put_performance(self.run, &figures.performance)
             .await?;
-        self.store.put_phases(self.run, &[phase(outcome)?]).await?;
-        let status = if outcome.interrupted {
+        self.store.put_phases(self.run, &figures.phases).await?;
+        if let Some(stats) = &figures.scenario_stats {
+            self.store.set_scenario_stats(self.run, stats).await?;
+        }
+        let status = if figures.interrupted {
             RunStatus::Aborted
         } else {
             RunStatus::Completed
         };
-        self.end(status, Some(outcome.seconds), None).await
+        let seconds = figures.phases.iter().map(|phase| phase.duration_seconds);
+        self.end(status, Some(seconds.sum()), None).await
     }
 
     /// Records that it failed.
@@ -141,53 +163,93 @@ fn session_id() -> anyhow::Result<String> {
     ))
 }
 
-fn performance(outcome: &Outcome) -> anyhow::Result<Performance> {
-    Ok(Performance {
-        total_requests: outcome.requests().try_into()?,
-        successful_requests: outcome.tally.measured.acknowledged.try_into()?,
-        failed_requests: outcome.tally.measured.errors().try_into()?,
-        throughput_per_sec: outcome.rate(),
-        error_rate: outcome.error_rate(),
-        latency: latency(outcome),
-        bytes_sent: Some(outcome.bytes_sent().try_into()?),
-        bytes_received: Some(outcome.bytes_received().try_into()?),
-        histogram: Some(histogram_v2(outcome)?),
-        ..Performance::default()
-    })
+/// Seconds from the start of the first phase to its own and to the end of each.
+fn boundaries(figures: &Figures) -> Vec<f64> {
+    let ends = figures.phases.iter().map(|phase| {
+        let started = phase.started_at.unwrap_or(figures.measured_at);
+        (started - figures.measured_at).as_seconds_f64() + phase.duration_seconds
+    });
+    std::iter::once(0.0).chain(ends).collect()
 }
 
-fn phase(outcome: &Outcome) -> anyhow::Result<Phase> {
-    let figures = performance(outcome)?;
+impl Figures {
+    /// Those of a load of requests: a phase for each of `levels`, of which there is at least one.
+    ///
+    /// # Errors
+    /// When a count does not fit.
+    pub fn of_requests(levels: &[Outcome]) -> anyhow::Result<Self> {
+        let first = levels.first().context("a load without a level")?;
+        let mut latencies = crate::tally::histogram();
+        let mut phases = Vec::new();
+        for (number, outcome) in (1..).zip(levels) {
+            crate::tally::merge(&mut latencies, outcome.latencies());
+            let name = match levels.len() {
+                1 => MODE.to_owned(),
+                _ => format!("{} in flight", outcome.plan.concurrency),
+            };
+            phases.push(phase(number, name, outcome)?);
+        }
+        let sum = |count: fn(&Phase) -> i64| phases.iter().map(count).sum::<i64>();
+        let seconds: f64 = phases.iter().map(|phase| phase.duration_seconds).sum();
+        let (total, failed) = (sum(|it| it.total_requests), sum(|it| it.failed_requests));
+        let successful = sum(|it| it.successful_requests);
+        let performance = Performance {
+            total_requests: total,
+            successful_requests: successful,
+            failed_requests: failed,
+            dropped_iterations: sum(|it| it.dropped_iterations),
+            intended_per_sec: first.plan.rate,
+            throughput_per_sec: crate::load::outcome::per(successful as f64, seconds),
+            error_rate: crate::load::outcome::per(failed as f64, total as f64),
+            latency: latency(&latencies),
+            bytes_sent: Some(sum(|it| it.bytes_sent.unwrap_or(0))),
+            bytes_received: Some(sum(|it| it.bytes_received.unwrap_or(0))),
+            histogram: Some(histogram_v2(&latencies)?),
+        };
+        Ok(Self {
+            performance,
+            measured_at: first.measured_at,
+            interrupted: levels.iter().any(|level| level.interrupted),
+            scenario_stats: None,
+            phases,
+        })
+    }
+}
+
+fn phase(number: i32, name: String, outcome: &Outcome) -> anyhow::Result<Phase> {
     Ok(Phase {
-        phase_number: 1,
-        phase_name: MODE.into(),
+        phase_number: number,
+        phase_name: name,
         target_vus: outcome.plan.concurrency.try_into()?,
         started_at: Some(outcome.measured_at),
         duration_seconds: outcome.seconds,
-        total_requests: figures.total_requests,
-        successful_requests: figures.successful_requests,
-        failed_requests: figures.failed_requests,
-        throughput_per_sec: figures.throughput_per_sec,
-        error_rate: figures.error_rate,
-        latency: figures.latency,
-        bytes_sent: figures.bytes_sent,
-        bytes_received: figures.bytes_received,
+        total_requests: outcome.requests().try_into()?,
+        successful_requests: outcome.tally.measured.acknowledged.try_into()?,
+        failed_requests: outcome.tally.measured.errors().try_into()?,
+        dropped_iterations: outcome.missed().try_into()?,
+        throughput_per_sec: outcome.rate(),
+        error_rate: outcome.error_rate(),
+        latency: latency(outcome.latencies()),
+        bytes_sent: Some(outcome.bytes_sent().try_into()?),
+        bytes_received: Some(outcome.bytes_received().try_into()?),
         generator_cpu_seconds: Some(outcome.cpu_seconds()),
         ..Phase::default()
     })
 }
 
-fn latency(outcome: &Outcome) -> Latency {
-    let histogram = &outcome.tally.histogram;
-    let some = |micros: f64| (!histogram.is_empty()).then_some(micros / 1000.0);
+/// The percentiles of a histogram of microseconds as the metrics database has them.
+pub fn latency(histogram: &Histogram<u64>) -> Latency {
+    let Some(its) = Percentiles::of(histogram) else {
+        return Latency::default();
+    };
     Latency {
-        avg: some(histogram.mean()),
-        min: some(histogram.min() as f64),
-        max: some(histogram.max() as f64),
-        p50: outcome.latency_ms(0.5),
-        p90: outcome.latency_ms(0.9),
-        p95: outcome.latency_ms(0.95),
-        p99: outcome.latency_ms(0.99),
-        p999: outcome.latency_ms(0.999),
+        avg: Some(its.avg),
+        min: Some(its.min),
+        max: Some(its.max),
+        p50: Some(its.p50),
+        p90: Some(its.p90),
+        p95: Some(its.p95),
+        p99: Some(its.p99),
+        p999: Some(its.p999),
     }
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::load::Outcome;
+use crate::load::outcome::per;
 
 /// Name and version of the shape below.
 pub const SCHEMA: &str = "weir.benchmark/1";
@@ -20,6 +22,8 @@ pub struct RunResult {
     schema: &'static str,
     version: &'static str,
     scenario: &'static str,
+    loop_kind: &'static str,
+    intended_per_second: Option<f64>,
     protocol: &'static str,
     target: Option<String>,
     url: String,
@@ -27,6 +31,7 @@ pub struct RunResult {
     seed: u64,
     payload: &'static str,
     keys: Option<u32>,
+    accounts: Option<u32>,
     concurrency: usize,
     connections: usize,
     connections_opened: u64,
@@ -43,6 +48,7 @@ pub struct RunResult {
     requests: Requests,
     events: Events,
     latency_ms: Option<Latency>,
+    latency_from_send_ms: Option<Latency>,
     errors: BTreeMap<String, u64>,
     errors_whole_run: BTreeMap<String, u64>,
     bytes: Bytes,
@@ -58,6 +64,9 @@ struct Requests {
     failed: u64,
     per_second: f64,
     error_rate: f64,
+    /// Open loop: due in the window, and never sent.
+    intended: Option<u64>,
+    missed: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,17 +80,44 @@ struct Events {
     not_sent: u64,
 }
 
-#[derive(Debug, Serialize)]
+/// A distribution of durations, milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Latency {
-    avg: f64,
-    min: f64,
-    max: f64,
-    p50: f64,
-    p90: f64,
-    p95: f64,
-    p99: f64,
-    p999: f64,
+pub struct Latency {
+    /// Mean.
+    pub avg: f64,
+    /// Shortest.
+    pub min: f64,
+    /// Longest.
+    pub max: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 95th percentile.
+    pub p95: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// 99.9th percentile.
+    pub p999: f64,
+}
+
+impl Latency {
+    /// That of a histogram of microseconds; none without any value.
+    pub fn of(histogram: &Histogram<u64>) -> Option<Self> {
+        let ms = |micros: u64| micros as f64 / 1000.0;
+        let at = |quantile| ms(histogram.value_at_quantile(quantile));
+        (!histogram.is_empty()).then(|| Self {
+            avg: histogram.mean() / 1000.0,
+            min: ms(histogram.min()),
+            max: ms(histogram.max()),
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            p999: at(0.999),
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -107,32 +143,29 @@ impl RunResult {
     ///
     /// # Errors
     /// When the histogram cannot be encoded.
-    pub fn new(
-        outcome: &Outcome,
-        scenario: &'static str,
-        target: Option<String>,
-    ) -> anyhow::Result<Self> {
+    pub fn new(outcome: &Outcome, target: Option<String>) -> anyhow::Result<Self> {
         let plan = &outcome.plan;
         let whole = &outcome.tally.whole;
         let requests = outcome.requests();
-        let each = |bytes: u64| {
-            if requests > 0 {
-                bytes as f64 / requests as f64
-            } else {
-                0.0
-            }
-        };
+        let each = |bytes: u64| per(bytes as f64, requests as f64);
         Ok(Self {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            scenario,
+            scenario: plan.work.scenario(),
+            loop_kind: if plan.rate.is_some() {
+                "open"
+            } else {
+                "closed"
+            },
+            intended_per_second: plan.rate,
             protocol: plan.protocol.name(),
             target,
             url: format!("http://{}", plan.endpoint.authority),
-            run_id: plan.events.run_id.clone(),
-            seed: plan.events.seed,
-            payload: plan.events.payload.name(),
-            keys: plan.events.keys,
+            run_id: plan.work.run_id().into(),
+            seed: plan.work.seed(),
+            payload: plan.work.payload(),
+            keys: plan.work.keys(),
+            accounts: plan.work.accounts(),
             concurrency: plan.concurrency,
             connections: plan.connections,
             connections_opened: outcome.connections_opened,
@@ -150,6 +183,8 @@ impl RunResult {
                 failed: outcome.tally.measured.errors(),
                 per_second: outcome.rate(),
                 error_rate: outcome.error_rate(),
+                intended: outcome.intended,
+                missed: outcome.missed(),
             },
             events: Events {
                 sent: whole.sent(),
@@ -159,7 +194,8 @@ impl RunResult {
                 in_doubt: whole.in_doubt(),
                 not_sent: whole.not_sent,
             },
-            latency_ms: latency(outcome),
+            latency_ms: Latency::of(outcome.latencies()),
+            latency_from_send_ms: Latency::of(&outcome.tally.histogram),
             errors: outcome.tally.errors.clone(),
             errors_whole_run: outcome.tally.errors_whole.clone(),
             bytes: Bytes {
@@ -174,33 +210,27 @@ impl RunResult {
                 cpu_micros_per_request: outcome.cpu_micros_per_request(),
                 limited: outcome.generator_limited(),
             },
-            histogram_v2: STANDARD.encode(histogram_v2(outcome)?),
+            histogram_v2: encode_histogram(outcome.latencies())?,
         })
     }
 }
 
-/// The measured latencies as an HdrHistogram in V2 encoding, microseconds.
+/// A histogram in HdrHistogram's V2 encoding.
 ///
 /// # Errors
-/// When the histogram cannot be encoded.
-pub fn histogram_v2(outcome: &Outcome) -> anyhow::Result<Vec<u8>> {
+/// When it cannot be encoded.
+pub fn histogram_v2(histogram: &Histogram<u64>) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     V2Serializer::new()
-        .serialize(&outcome.tally.histogram, &mut bytes)
+        .serialize(histogram, &mut bytes)
         .map_err(|error| anyhow::anyhow!("cannot encode the histogram: {error}"))?;
     Ok(bytes)
 }
 
-fn latency(outcome: &Outcome) -> Option<Latency> {
-    let histogram = &outcome.tally.histogram;
-    Some(Latency {
-        p50: outcome.latency_ms(0.5)?,
-        p90: outcome.latency_ms(0.9)?,
-        p95: outcome.latency_ms(0.95)?,
-        p99: outcome.latency_ms(0.99)?,
-        p999: outcome.latency_ms(0.999)?,
-        avg: histogram.mean() / 1000.0,
-        min: histogram.min() as f64 / 1000.0,
-        max: histogram.max() as f64 / 1000.0,
-    })
+/// The same in base64, for JSON.
+///
+/// # Errors
+/// When it cannot be encoded.
+pub fn encode_histogram(histogram: &Histogram<u64>) -> anyhow::Result<String> {
+    Ok(STANDARD.encode(histogram_v2(histogram)?))
 }

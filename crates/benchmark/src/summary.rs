@@ -1,11 +1,15 @@
 //! The result for the eye: totals, rate, latency, a small histogram, errors, and what the generator cost.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
 use crate::load::Outcome;
 use crate::progress::thousands;
+use crate::protocol::Protocol;
+use crate::protocol::grpc::WINDOWS;
+use crate::work::Work;
 
 /// Rows of the histogram.
 const ROWS: usize = 10;
@@ -20,18 +24,89 @@ pub fn render(outcome: &Outcome) -> String {
     text
 }
 
+/// A row per level of a load that was made at several.
+pub fn levels(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    level_rows(&mut text, outcomes).ok();
+    text
+}
+
+fn level_rows(text: &mut String, outcomes: &[Outcome]) -> std::fmt::Result {
+    if let Some(first) = outcomes.first() {
+        let plan = &first.plan;
+        writeln!(
+            text,
+            "{} {} http://{}  {} s each after {} s of warm-up  run {}\n",
+            plan.work.scenario(),
+            plan.protocol.name(),
+            plan.endpoint.authority,
+            plan.duration.as_secs_f64(),
+            plan.warmup.as_secs_f64(),
+            plan.work.run_id()
+        )?;
+    }
+    writeln!(
+        text,
+        "  in flight  connections    requests/s     p50 ms     p90 ms     p99 ms   errors  generator CPU"
+    )?;
+    for outcome in outcomes {
+        let ms = |quantile| match outcome.latency_ms(quantile) {
+            Some(ms) => format!("{ms:>11.2}"),
+            None => format!("{:>11}", "-"),
+        };
+        writeln!(
+            text,
+            "  {:>9}  {:>11}  {:>12}{}{}{}{:>9}  {:>11.0} %{}",
+            outcome.plan.concurrency,
+            outcome.plan.connections,
+            thousands(outcome.rate().round() as u64),
+            ms(0.5),
+            ms(0.9),
+            ms(0.99),
+            thousands(outcome.tally.whole.errors()),
+            outcome.cpu_share() * 100.0,
+            if outcome.generator_limited() {
+                "  the limit"
+            } else {
+                ""
+            }
+        )?;
+    }
+    let mut all = BTreeMap::new();
+    for (kind, count) in outcomes.iter().flat_map(|it| &it.tally.errors_whole) {
+        *all.entry(kind.clone()).or_default() += count;
+    }
+    errors(text, &all, &all)
+}
+
 fn sections(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let plan = &outcome.plan;
     writeln!(
         text,
-        "{} http://{}  {} in flight over {} connections  payload {}  run {}",
+        "{} {} http://{}  {}{} in flight over {} connections  {}  run {}",
+        plan.work.scenario(),
         plan.protocol.name(),
         plan.endpoint.authority,
+        plan.rate.map_or(String::new(), |rate| format!(
+            "{rate}/s on schedule, at most "
+        )),
         plan.concurrency,
         plan.connections,
-        plan.events.payload.name(),
-        plan.events.run_id
+        match plan.work.accounts() {
+            Some(accounts) => format!("{} accounts", thousands(accounts.into())),
+            None => format!("payload {}", plan.work.payload()),
+        },
+        plan.work.run_id()
     )?;
+    if plan.protocol == Protocol::Grpc {
+        writeln!(
+            text,
+            "HTTP/2 receive windows: {} KiB a call, {} KiB a connection",
+            WINDOWS.stream >> 10,
+            WINDOWS.connection >> 10
+        )?;
+    }
     if outcome.interrupted {
         writeln!(
             text,
@@ -39,17 +114,17 @@ fn sections(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         )?;
     }
     totals(text, outcome)?;
-    if !outcome.tally.histogram.is_empty() {
+    if !outcome.latencies().is_empty() {
         latency(text, outcome)?;
         writeln!(text, "\nHistogram")?;
-        bars(text, &outcome.tally.histogram)?;
+        bars(text, outcome.latencies())?;
     }
-    errors(text, outcome)?;
+    errors(text, &outcome.tally.errors, &outcome.tally.errors_whole)?;
     generator(text, outcome)
 }
 
 fn totals(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    let measured = &outcome.tally.measured;
+    let (plan, measured) = (&outcome.plan, &outcome.tally.measured);
     let requests = outcome.requests();
     let each = |bytes: u64| bytes.checked_div(requests).unwrap_or(0);
     writeln!(text, "\nSummary")?;
@@ -66,6 +141,14 @@ fn totals(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         thousands(measured.acknowledged),
         thousands(measured.errors())
     )?;
+    if let Some(intended) = outcome.intended {
+        writeln!(
+            text,
+            "  Intended:   {} ({} never sent: so many were in flight)",
+            thousands(intended),
+            thousands(outcome.missed())
+        )?;
+    }
     writeln!(
         text,
         "  Bytes:      {} sent, {} received a request",
@@ -73,6 +156,9 @@ fn totals(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         thousands(each(outcome.bytes_received()))
     )?;
     let whole = &outcome.tally.whole;
+    if matches!(plan.work, Work::Balance(_)) {
+        return Ok(());
+    }
     writeln!(
         text,
         "  Events:     {} sent, {} acknowledged, {} in doubt (whole run, for the audit)",
@@ -83,34 +169,46 @@ fn totals(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
 }
 
 fn latency(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    let histogram = &outcome.tally.histogram;
-    let ms = |micros: f64| micros / 1000.0;
-    writeln!(text, "\nLatency of successful requests")?;
+    if outcome.intended.is_none() {
+        writeln!(text, "\nLatency of successful requests")?;
+        return distributions(text, &[("", &outcome.tally.histogram)]);
+    }
     writeln!(
         text,
-        "  mean {:.2} ms  min {:.2} ms  max {:.2} ms",
-        ms(histogram.mean()),
-        ms(histogram.min() as f64),
-        ms(histogram.max() as f64)
+        "\nLatency of successful requests, from the time when each should have been sent and from when it was"
     )?;
-    for (name, quantile) in [
-        ("p50", 0.5),
-        ("p90", 0.9),
-        ("p95", 0.95),
-        ("p99", 0.99),
-        ("p99.9", 0.999),
-    ] {
-        writeln!(
-            text,
-            "  {name:<6} {:>9.2} ms",
-            ms(histogram.value_at_quantile(quantile) as f64)
-        )?;
+    let both = [
+        ("intended", &outcome.tally.from_intended),
+        ("sent", &outcome.tally.histogram),
+    ];
+    distributions(text, &both)
+}
+
+/// Distributions of microseconds beside each other, each with its name above unless there is one alone.
+pub fn distributions(text: &mut String, all: &[(&str, &Histogram<u64>)]) -> std::fmt::Result {
+    if all.len() > 1 {
+        let names = all.iter().map(|(name, _)| format!("{name:>12}"));
+        writeln!(text, "        {}", names.collect::<String>())?;
     }
-    Ok(())
+    let mut row = |name: &str, value: fn(&Histogram<u64>) -> f64| {
+        let values = all.iter().map(|(_, histogram)| match histogram.is_empty() {
+            true => format!("{:>12}", "-"),
+            false => format!("{:>9.2} ms", value(histogram) / 1000.0),
+        });
+        writeln!(text, "  {name:<6}{}", values.collect::<String>())
+    };
+    row("mean", |it| it.mean())?;
+    row("min", |it| it.min() as f64)?;
+    row("p50", |it| it.value_at_quantile(0.5) as f64)?;
+    row("p90", |it| it.value_at_quantile(0.9) as f64)?;
+    row("p95", |it| it.value_at_quantile(0.95) as f64)?;
+    row("p99", |it| it.value_at_quantile(0.99) as f64)?;
+    row("p99.9", |it| it.value_at_quantile(0.999) as f64)?;
+    row("max", |it| it.max() as f64)
 }
 
 /// Equal steps from the shortest latency to the 99.9th percentile; the last row holds the rest.
-fn bars(text: &mut String, histogram: &Histogram<u64>) -> std::fmt::Result {
+pub fn bars(text: &mut String, histogram: &Histogram<u64>) -> std::fmt::Result {
     let low = histogram.min();
     let high = histogram.value_at_quantile(0.999).max(low + 1);
     let step = (high - low).div_ceil(ROWS as u64 - 1).max(1);
@@ -138,8 +236,12 @@ fn bars(text: &mut String, histogram: &Histogram<u64>) -> std::fmt::Result {
     Ok(())
 }
 
-fn errors(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    let (measured, whole) = (&outcome.tally.errors, &outcome.tally.errors_whole);
+/// Kinds of error, in the measured window and over the whole run.
+pub fn errors(
+    text: &mut String,
+    measured: &BTreeMap<String, u64>,
+    whole: &BTreeMap<String, u64>,
+) -> std::fmt::Result {
     if whole.is_empty() {
         return Ok(());
     }

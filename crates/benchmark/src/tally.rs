@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -12,12 +12,33 @@ use crate::clock::Part;
 /// The longest latency that a histogram tells apart, microseconds; longer ones count as this.
 const LONGEST_US: u64 = 120_000_000;
 
+/// An empty histogram of microseconds, three significant digits.
+pub fn histogram() -> Histogram<u64> {
+    // The bounds are constants that HdrHistogram accepts; it cannot fail on them.
+    #[expect(clippy::unwrap_used, reason = "constant, valid bounds")]
+    Histogram::new_with_bounds(1, LONGEST_US, 3).unwrap()
+}
+
+/// Adds a duration to a histogram of [`histogram`]; one beyond its bounds counts as the bound.
+pub fn record(histogram: &mut Histogram<u64>, duration: Duration) {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    histogram.saturating_record(micros.clamp(1, LONGEST_US));
+}
+
+/// Adds all of `other`; both are made by [`histogram`].
+pub fn merge(histogram: &mut Histogram<u64>, other: &Histogram<u64>) {
+    // Same bounds on both sides, so every value fits.
+    if histogram.add(other).is_err() {
+        debug_assert!(false, "histograms of different bounds");
+    }
+}
+
 /// How one request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Answered with success: the event is durable.
+    /// Answered with success, and the answer is right: an event is durable, a balance is that of the account.
     Acknowledged,
-    /// Answered with an error; the text is its kind, such as `http 503`.
+    /// Answered with an error, or wrongly; the text is its kind, such as `http 503`.
     Failed(String),
     /// Sent, wholly or in part, and no answer came: it may or may not have been stored.
     Unanswered(String),
@@ -32,8 +53,10 @@ pub struct Tally {
     pub whole: Counts,
     /// Requests that were answered inside the measured window.
     pub measured: Counts,
-    /// Latency of the measured successes, microseconds.
+    /// Latency of the measured successes from the moment they were sent, microseconds.
     pub histogram: Histogram<u64>,
+    /// The same from the moment they should have been sent; empty in a closed loop, which has none.
+    pub from_intended: Histogram<u64>,
     /// Kinds of error and how often each came inside the measured window.
     pub errors: BTreeMap<String, u64>,
     /// The same over the whole run.
@@ -88,13 +111,11 @@ impl Counts {
 
 impl Default for Tally {
     fn default() -> Self {
-        // The bounds are constants that HdrHistogram accepts; it cannot fail on them.
-        #[expect(clippy::unwrap_used, reason = "constant, valid bounds")]
-        let histogram = Histogram::new_with_bounds(1, LONGEST_US, 3).unwrap();
         Self {
             whole: Counts::default(),
             measured: Counts::default(),
-            histogram,
+            histogram: histogram(),
+            from_intended: histogram(),
             errors: BTreeMap::new(),
             errors_whole: BTreeMap::new(),
         }
@@ -102,8 +123,15 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Counts a request that ended in `part` of the run after `latency`.
-    pub fn settle(&mut self, part: Part, fate: &Fate, latency: Duration) {
+    /// Counts a request that belongs to `part` of the run and ended after `latency`, in an open loop after
+    /// `since_intended`.
+    pub fn settle(
+        &mut self,
+        part: Part,
+        fate: &Fate,
+        latency: Duration,
+        since_intended: Option<Duration>,
+    ) {
         self.whole.add(fate);
         let measured = part == Part::Measured;
         if measured {
@@ -111,9 +139,10 @@ impl Tally {
         }
         match fate {
             Fate::Acknowledged if measured => {
-                let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-                self.histogram
-                    .saturating_record(micros.clamp(1, LONGEST_US));
+                record(&mut self.histogram, latency);
+                if let Some(since) = since_intended {
+                    record(&mut self.from_intended, since);
+                }
             }
             Fate::Acknowledged => {}
             Fate::Failed(kind) | Fate::Unanswered(kind) | Fate::NotSent(kind) => {
@@ -129,10 +158,8 @@ impl Tally {
     pub fn merge(&mut self, other: &Tally) {
         self.whole.merge(other.whole);
         self.measured.merge(other.measured);
-        // Same bounds on both sides, so every value fits.
-        if self.histogram.add(&other.histogram).is_err() {
-            debug_assert!(false, "histograms of different bounds");
-        }
+        merge(&mut self.histogram, &other.histogram);
+        merge(&mut self.from_intended, &other.from_intended);
         for (kind, count) in &other.errors {
             *self.errors.entry(kind.clone()).or_default() += count;
         }
@@ -147,7 +174,7 @@ impl Tally {
 pub struct Lane {
     tally: Mutex<Tally>,
     /// Bytes and connections.
-    pub wire: Wire,
+    pub wire: Arc<Wire>,
 }
 
 impl Lane {
@@ -221,11 +248,17 @@ mod tests {
     fn only_measured_successes_enter_the_histogram() {
         let mut tally = Tally::default();
         let ms = Duration::from_millis(2);
-        tally.settle(Part::WarmUp, &Fate::Acknowledged, ms);
-        tally.settle(Part::Measured, &Fate::Acknowledged, ms);
-        tally.settle(Part::Measured, &Fate::Failed("http 503".into()), ms);
-        tally.settle(Part::Over, &Fate::Unanswered("timeout".into()), ms);
+        for (part, fate) in [
+            (Part::WarmUp, Fate::Acknowledged),
+            (Part::Measured, Fate::Acknowledged),
+            (Part::Measured, Fate::Failed("http 503".into())),
+            (Part::Over, Fate::Unanswered("timeout".into())),
+        ] {
+            tally.settle(part, &fate, ms, Some(2 * ms));
+        }
         assert_eq!(tally.histogram.len(), 1);
+        assert_eq!(tally.from_intended.len(), 1);
+        assert!(tally.from_intended.max() > tally.histogram.max());
         assert_eq!(tally.whole.sent(), 4);
         assert_eq!(tally.whole.in_doubt(), 2);
         assert_eq!(
@@ -243,16 +276,9 @@ mod tests {
     #[test]
     fn merge_adds_everything() {
         let mut one = Tally::default();
-        one.settle(
-            Part::Measured,
-            &Fate::Acknowledged,
-            Duration::from_millis(1),
-        );
-        one.settle(
-            Part::Measured,
-            &Fate::NotSent("connect".into()),
-            Duration::ZERO,
-        );
+        let ms = Duration::from_millis(1);
+        one.settle(Part::Measured, &Fate::Acknowledged, ms, None);
+        one.settle(Part::Measured, &Fate::NotSent("connect".into()), ms, None);
         let mut sum = one.clone();
         sum.merge(&one);
         assert_eq!(sum.histogram.len(), 2);

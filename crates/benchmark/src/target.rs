@@ -22,6 +22,19 @@ pub struct Target {
     pub language: Option<String>,
     /// For the record.
     pub framework: Option<String>,
+    rest: Option<Rest>,
+    grpc: Option<Grpc>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+struct Rest {
+    path: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+struct Grpc {
+    service: Option<String>,
+    method: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +79,21 @@ impl Target {
         }
     }
 
+    /// The path of its calls, where the file names one: `/api/v1/events`, `/package.Service/Method`.
+    pub fn path(&self) -> Option<String> {
+        match self.protocol.as_str() {
+            "grpc" => {
+                let grpc = self.grpc.as_ref()?;
+                Some(format!(
+                    "/{}/{}",
+                    grpc.service.as_ref()?,
+                    grpc.method.as_ref()?
+                ))
+            }
+            _ => self.rest.as_ref()?.path.clone(),
+        }
+    }
+
     /// Where it is: its URL, or its port on this machine.
     ///
     /// # Errors
@@ -89,6 +117,12 @@ mod tests {
         let target = Target::find("producer-grpc", &file).unwrap();
         assert_eq!(target.protocol().unwrap(), Protocol::Grpc);
         assert_eq!(target.url().unwrap(), "http://127.0.0.1:9090");
+        let path = "/com.example.grpc.EventService/ProcessEvent";
+        assert_eq!(target.path().as_deref(), Some(path));
+        for name in ["balance-rest", "balance-grpc", "stream-sse", "stream-grpc"] {
+            let target = Target::find(name, &file).unwrap();
+            assert!(target.path().is_some() && target.url().is_ok(), "{name}");
+        }
         let error = Target::find("nobody", &file).unwrap_err().to_string();
         assert!(error.contains("producer-rest"), "{error}");
     }

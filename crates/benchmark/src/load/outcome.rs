@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use hdrhistogram::Histogram;
 use time::OffsetDateTime;
 
 use super::Plan;
@@ -32,6 +33,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// Whether the run ended before its time.
     pub interrupted: bool,
+    /// Open loop: requests that were due in the window.
+    pub intended: Option<u64>,
     /// Everything that was counted.
     pub tally: Tally,
     /// What repeating keys should hold; none for unique ids.
@@ -45,7 +48,7 @@ pub struct Outcome {
 }
 
 /// The generator counts as the limit when it uses more than this share of its threads' time.
-const BUSY: f64 = 0.9;
+pub(crate) const BUSY: f64 = 0.9;
 
 impl Outcome {
     /// Successful requests a second of the measured window.
@@ -101,13 +104,28 @@ impl Outcome {
             .saturating_sub(self.from.wire.received)
     }
 
+    /// Open loop: requests that were due in the window and never sent, since as many as allowed were in flight.
+    pub fn missed(&self) -> u64 {
+        self.intended
+            .map_or(0, |intended| intended.saturating_sub(self.requests()))
+    }
+
+    /// The latencies that count, microseconds: in an open loop from the time when a request should have been sent,
+    /// in a closed one from the time when it was.
+    pub fn latencies(&self) -> &Histogram<u64> {
+        match self.intended {
+            Some(_) => &self.tally.from_intended,
+            None => &self.tally.histogram,
+        }
+    }
+
     /// Latency at `quantile` (0 to 1) of the measured successes, milliseconds; none without any.
     pub fn latency_ms(&self, quantile: f64) -> Option<f64> {
-        let histogram = &self.tally.histogram;
+        let histogram = self.latencies();
         (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
     }
 }
 
-fn per(amount: f64, of: f64) -> f64 {
+pub(crate) fn per(amount: f64, of: f64) -> f64 {
     if of > 0.0 { amount / of } else { 0.0 }
 }

@@ -2,25 +2,34 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::BytesMut;
 
-use super::{GRPC_PATH, Plan};
+use super::Plan;
+use super::schedule::Schedule;
 use crate::clock::{Clock, Part};
 use crate::events::ledger::Ledger;
-use crate::events::{EventSet, EventSource};
 use crate::protocol::grpc::{GrpcCaller, GrpcConnection};
 use crate::protocol::http1::HttpCaller;
 use crate::protocol::{Caller, Protocol};
-use crate::tally::Lane;
+use crate::tally::{Fate, Lane};
+use crate::work::{Requests, Source};
+
+/// What a thread waits for when it has connected.
+#[derive(Clone)]
+pub(super) struct Start {
+    pub(super) clock: Arc<Clock>,
+    /// None: closed loop.
+    pub(super) schedule: Option<Arc<Schedule>>,
+}
 
 /// What one thread does.
 pub(super) struct Share {
     pub(super) plan: Plan,
     pub(super) number: usize,
-    pub(super) events: Arc<EventSet>,
+    pub(super) requests: Arc<Requests>,
     pub(super) lane: Arc<Lane>,
 }
 
@@ -30,7 +39,7 @@ impl Share {
     pub(super) fn run(
         self,
         ready: &Sender<anyhow::Result<()>>,
-        go: &Receiver<Arc<Clock>>,
+        go: &Receiver<Start>,
     ) -> Vec<Ledger> {
         let runtime = match tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -53,7 +62,7 @@ impl Share {
         runtime: &tokio::runtime::Runtime,
         callers: impl Future<Output = anyhow::Result<Vec<(usize, C)>>>,
         ready: &Sender<anyhow::Result<()>>,
-        go: &Receiver<Arc<Clock>>,
+        go: &Receiver<Start>,
     ) -> Vec<Ledger> {
         let callers = match runtime.block_on(callers) {
             Ok(callers) => callers,
@@ -64,25 +73,32 @@ impl Share {
         };
         ready.send(Ok(())).ok();
         // The other end is dropped when another thread could not connect.
-        let Ok(clock) = go.recv() else {
+        let Ok(start) = go.recv() else {
             return Vec::new();
         };
         runtime.block_on(async {
             let mut workers = tokio::task::JoinSet::new();
             for (worker, caller) in callers {
-                let source = EventSource::new(Arc::clone(&self.events), worker);
-                workers.spawn(closed_loop(
-                    Arc::clone(&clock),
-                    Arc::clone(&self.lane),
+                let worker = Worker {
+                    clock: Arc::clone(&start.clock),
+                    lane: Arc::clone(&self.lane),
                     caller,
-                    source,
-                ));
+                    source: Source::new(&self.requests, worker),
+                    request: BytesMut::new(),
+                };
+                match &start.schedule {
+                    None => workers.spawn(worker.closed_loop()),
+                    Some(schedule) => {
+                        let patience = self.plan.timeout;
+                        workers.spawn(worker.open_loop(Arc::clone(schedule), patience))
+                    }
+                };
             }
             workers
                 .join_all()
                 .await
                 .into_iter()
-                .filter_map(EventSource::into_ledger)
+                .filter_map(Source::into_ledger)
                 .collect()
         })
     }
@@ -95,9 +111,9 @@ impl Share {
     async fn http_callers(&self) -> anyhow::Result<Vec<(usize, HttpCaller)>> {
         let mut callers = Vec::new();
         for worker in self.workers() {
-            let lane = Arc::clone(&self.lane);
+            let wire = Arc::clone(&self.lane.wire);
             let caller =
-                HttpCaller::connect(self.plan.endpoint.clone(), lane, self.plan.timeout).await?;
+                HttpCaller::connect(self.plan.endpoint.clone(), wire, self.plan.timeout).await?;
             callers.push((worker, caller));
         }
         Ok(callers)
@@ -106,9 +122,9 @@ impl Share {
     async fn grpc_callers(&self) -> anyhow::Result<Vec<(usize, GrpcCaller)>> {
         let mut connections = Vec::new();
         for _ in (self.number..self.plan.connections).step_by(self.plan.threads) {
-            let lane = Arc::clone(&self.lane);
+            let wire = Arc::clone(&self.lane.wire);
             connections.push(
-                GrpcConnection::connect(self.plan.endpoint.clone(), lane, self.plan.timeout)
+                GrpcConnection::connect(self.plan.endpoint.clone(), wire, self.plan.timeout)
                     .await?,
             );
         }
@@ -116,29 +132,64 @@ impl Share {
         for (place, worker) in self.workers().enumerate() {
             let connection = connections.get(place % connections.len().max(1));
             let connection = Arc::clone(connection.context("a thread without a connection")?);
-            callers.push((worker, GrpcCaller::new(connection, GRPC_PATH).await?));
+            callers.push((worker, GrpcCaller::new(connection, &self.plan.path).await?));
         }
         Ok(callers)
     }
 }
 
-/// Sends the next event as soon as the one before is answered.
-async fn closed_loop(
+/// One of the requests in flight, over and over.
+struct Worker<C> {
     clock: Arc<Clock>,
     lane: Arc<Lane>,
-    mut caller: impl Caller,
-    mut source: EventSource,
-) -> EventSource {
-    let mut request = BytesMut::new();
-    let mut started = Instant::now();
-    while clock.part(started) != Part::Over {
-        source.next(&mut request);
-        let fate = caller.call(&mut request).await;
-        let ended = Instant::now();
-        lane.tally()
-            .settle(clock.part(ended), &fate, ended - started);
-        source.settle(&fate);
-        started = ended;
+    caller: C,
+    source: Source,
+    request: BytesMut,
+}
+
+impl<C: Caller> Worker<C> {
+    /// Sends the next request as soon as the one before is answered. A request belongs to the part of the run in
+    /// which its answer came.
+    async fn closed_loop(mut self) -> Source {
+        let mut started = Instant::now();
+        while self.clock.part(started) != Part::Over {
+            let fate = self.exchange().await;
+            let ended = Instant::now();
+            self.lane
+                .tally()
+                .settle(self.clock.part(ended), &fate, ended - started, None);
+            started = ended;
+        }
+        self.source
     }
-    source
+
+    /// Sends a request at each time of the schedule that falls to this worker, late ones at once; what is late by
+    /// more than `patience` is not sent any more. A request belongs to the part of the run in which it was due.
+    async fn open_loop(mut self, schedule: Arc<Schedule>, patience: Duration) -> Source {
+        while let Some(due) = schedule.next().await {
+            let started = Instant::now();
+            if started.saturating_duration_since(due) > patience {
+                continue;
+            }
+            let fate = self.exchange().await;
+            let ended = Instant::now();
+            let since_due = ended.saturating_duration_since(due);
+            self.lane.tally().settle(
+                self.clock.part(due),
+                &fate,
+                ended - started,
+                Some(since_due),
+            );
+        }
+        self.source
+    }
+
+    async fn exchange(&mut self) -> Fate {
+        self.source.next(&mut self.request);
+        let source = &self.source;
+        let check = |answer: &[u8]| source.check(answer);
+        let fate = self.caller.call(&mut self.request, check).await;
+        self.source.settle(&fate);
+        fate
+    }
 }

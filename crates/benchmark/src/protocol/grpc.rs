@@ -4,29 +4,36 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::event::EventResponse;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
-use prost::Message;
 use tokio::sync::Mutex;
 
 use super::{Caller, Endpoint, Patience, not_connected};
-use crate::tally::{Fate, Lane};
+use crate::tally::{Fate, Wire};
 use counted::Counted;
 
-mod counted;
+pub(crate) mod counted;
 
-/// HTTP/2 receive windows, bytes: answers are small, so that the default would do, but not with thousands
-/// of calls in flight. Part of the experiment, hence fixed and printed.
-pub const STREAM_WINDOW: u32 = 64 << 10;
-/// See [`STREAM_WINDOW`].
-pub const CONNECTION_WINDOW: u32 = 1 << 20;
+/// HTTP/2 receive windows, bytes. Part of the experiment, hence fixed and printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Windows {
+    /// Of one call.
+    pub stream: u32,
+    /// Of all calls on a connection together.
+    pub connection: u32,
+}
+
+/// For unary calls: answers are small, so that the default would do, but not with thousands of calls in flight.
+pub const WINDOWS: Windows = Windows {
+    stream: 64 << 10,
+    connection: 1 << 20,
+};
 
 /// A connection that several callers share.
 pub struct GrpcConnection {
     endpoint: Endpoint,
-    lane: Arc<Lane>,
+    wire: Arc<Wire>,
     timeout: Duration,
     current: Mutex<Current>,
 }
@@ -45,17 +52,17 @@ impl GrpcConnection {
     /// Those of the socket and of HTTP/2.
     pub async fn connect(
         endpoint: Endpoint,
-        lane: Arc<Lane>,
+        wire: Arc<Wire>,
         timeout: Duration,
     ) -> std::io::Result<Arc<Self>> {
-        let sender = open(&endpoint, &lane, timeout).await?;
+        let sender = open(&endpoint, &wire, timeout, WINDOWS).await?;
         let current = Mutex::new(Current {
             generation: 0,
             sender,
         });
         Ok(Arc::new(Self {
             endpoint,
-            lane,
+            wire,
             timeout,
             current,
         }))
@@ -65,7 +72,7 @@ impl GrpcConnection {
     async fn renew(&self, seen: u64) -> std::io::Result<(u64, SendRequest<Bytes>)> {
         let mut current = self.current.lock().await;
         if current.generation <= seen {
-            let sender = open(&self.endpoint, &self.lane, self.timeout).await?;
+            let sender = open(&self.endpoint, &self.wire, self.timeout, WINDOWS).await?;
             *current = Current {
                 generation: seen + 1,
                 sender,
@@ -75,17 +82,20 @@ impl GrpcConnection {
     }
 }
 
-async fn open(
+/// Opens a connection and exchanges the HTTP/2 preface. The connection is driven by a task, which ends with
+/// the last sender.
+pub(crate) async fn open(
     endpoint: &Endpoint,
-    lane: &Arc<Lane>,
+    wire: &Arc<Wire>,
     timeout: Duration,
+    windows: Windows,
 ) -> std::io::Result<SendRequest<Bytes>> {
-    let stream = endpoint.connect(timeout, &lane.wire).await?;
+    let stream = endpoint.connect(timeout, wire).await?;
     let handshake = h2::client::Builder::new()
         .enable_push(false)
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .handshake(Counted::new(stream, Arc::clone(lane)));
+        .initial_window_size(windows.stream)
+        .initial_connection_window_size(windows.connection)
+        .handshake(Counted::new(stream, Arc::clone(wire)));
     let (sender, connection) = tokio::time::timeout(timeout, handshake)
         .await
         .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
@@ -113,14 +123,7 @@ impl GrpcCaller {
     /// # Errors
     /// When authority and path make no URI.
     pub async fn new(connection: Arc<GrpcConnection>, path: &str) -> anyhow::Result<Self> {
-        let uri = Uri::builder()
-            .scheme("http")
-            .authority(connection.endpoint.authority.as_str())
-            .path_and_query(path)
-            .build()?;
-        let mut headers = HeaderMap::with_capacity(2);
-        headers.insert("te", HeaderValue::from_static("trailers"));
-        headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+        let (uri, headers) = target(&connection.endpoint, path)?;
         let (generation, sender) = {
             let current = connection.current.lock().await;
             (current.generation, current.sender.clone())
@@ -135,19 +138,37 @@ impl GrpcCaller {
             headers,
         })
     }
+}
 
-    fn request(&self) -> Request<()> {
-        let mut request = Request::new(());
-        *request.method_mut() = Method::POST;
-        *request.version_mut() = Version::HTTP_2;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
+/// URI and headers of calls of the method at `path`.
+pub(crate) fn target(endpoint: &Endpoint, path: &str) -> anyhow::Result<(Uri, HeaderMap)> {
+    let uri = Uri::builder()
+        .scheme("http")
+        .authority(endpoint.authority.as_str())
+        .path_and_query(path)
+        .build()?;
+    let mut headers = HeaderMap::with_capacity(2);
+    headers.insert("te", HeaderValue::from_static("trailers"));
+    headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+    Ok((uri, headers))
+}
+
+/// The head of a call.
+pub(crate) fn head(uri: &Uri, headers: &HeaderMap) -> Request<()> {
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = Version::HTTP_2;
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers.clone();
+    request
 }
 
 impl Caller for GrpcCaller {
-    async fn call(&mut self, request: &mut BytesMut) -> Fate {
+    async fn call(
+        &mut self,
+        request: &mut BytesMut,
+        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send,
+    ) -> Fate {
         let message = request.split().freeze();
         // A connection may have broken since the last call; nothing has been sent on it then.
         let mut sender = match self.sender.take() {
@@ -166,14 +187,15 @@ impl Caller for GrpcCaller {
         let Some(mut sender) = sender else {
             return not_connected(&std::io::ErrorKind::ConnectionReset.into()).await;
         };
-        let (response, mut body) = match sender.send_request(self.request(), false) {
+        let (response, mut body) = match sender.send_request(head(&self.uri, &self.headers), false)
+        {
             Ok(sent) => sent,
             Err(error) => return Fate::NotSent(describe(&error)),
         };
         if let Err(error) = body.send_data(message, true) {
             return Fate::Unanswered(describe(&error));
         }
-        match self.patience.within(answer(response)).await {
+        match self.patience.within(answer(response, check)).await {
             Some(Ok(fate)) => {
                 self.sender = Some(sender);
                 fate
@@ -194,7 +216,10 @@ impl Caller for GrpcCaller {
 }
 
 /// Reads an answer to its end: headers, one message, trailers.
-async fn answer(response: h2::client::ResponseFuture) -> Result<Fate, h2::Error> {
+async fn answer(
+    response: h2::client::ResponseFuture,
+    check: impl Fn(&[u8]) -> Result<(), &'static str>,
+) -> Result<Fate, h2::Error> {
     let response = response.await?;
     if response.status() != 200 {
         return Ok(Fate::Failed(format!("http {}", response.status().as_u16())));
@@ -217,30 +242,36 @@ async fn answer(response: h2::client::ResponseFuture) -> Result<Fate, h2::Error>
     }
     let trailers = body.trailers().await?.unwrap_or_default();
     Ok(match grpc_status(&trailers) {
-        Some("0") => message_fate(message),
+        Some("0") => match message.get(PREFIX..).map(check) {
+            Some(Ok(())) => Fate::Acknowledged,
+            Some(Err(wrong)) => Fate::Failed(wrong.into()),
+            None => Fate::Failed("grpc: no message".into()),
+        },
         Some(status) => failed(status),
         None => Fate::Failed("grpc: no status".into()),
     })
 }
 
-fn message_fate(mut message: Bytes) -> Fate {
-    if message.len() < 5 {
-        return Fate::Failed("grpc: no message".into());
-    }
-    message.advance(5);
-    match EventResponse::decode(message) {
-        Ok(response) if response.success => Fate::Acknowledged,
-        Ok(_) => Fate::Failed("success=false".into()),
-        Err(_) => Fate::Failed("grpc: unreadable message".into()),
-    }
+/// Bytes before each message: whether it is compressed, and its length.
+pub(crate) const PREFIX: usize = 5;
+
+/// `message` with its prefix.
+pub(crate) fn framed(message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    [&[0][..], &length.to_be_bytes(), message].concat().into()
 }
 
-fn grpc_status(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn grpc_status(headers: &HeaderMap) -> Option<&str> {
     headers.get("grpc-status")?.to_str().ok()
 }
 
 fn failed(status: &str) -> Fate {
-    let name = match status {
+    Fate::Failed(format!("grpc {}", status_name(status)))
+}
+
+/// The name of a status that is given by its number.
+pub(crate) fn status_name(status: &str) -> &str {
+    match status {
         "1" => "CANCELLED",
         "2" => "UNKNOWN",
         "3" => "INVALID_ARGUMENT",
@@ -254,11 +285,10 @@ fn failed(status: &str) -> Fate {
         "13" => "INTERNAL",
         "14" => "UNAVAILABLE",
         other => other,
-    };
-    Fate::Failed(format!("grpc {name}"))
+    }
 }
 
-fn describe(error: &h2::Error) -> String {
+pub(crate) fn describe(error: &h2::Error) -> String {
     match error.reason() {
         Some(reason) => format!("http2 {reason:?}"),
         None => match error.get_io() {

@@ -8,18 +8,18 @@ pub mod answer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{Caller, Endpoint, Patience, not_connected};
-use crate::tally::{Fate, Lane};
-use answer::{Answer, Progress};
+use crate::tally::{Fate, Wire};
+use answer::{Progress, Whole};
 
 /// A caller with a keep-alive connection of its own.
 pub struct HttpCaller {
     endpoint: Endpoint,
-    lane: Arc<Lane>,
+    wire: Arc<Wire>,
     timeout: Duration,
     patience: Patience,
     stream: Option<TcpStream>,
@@ -33,15 +33,15 @@ impl HttpCaller {
     /// Those of the socket.
     pub async fn connect(
         endpoint: Endpoint,
-        lane: Arc<Lane>,
+        wire: Arc<Wire>,
         timeout: Duration,
     ) -> std::io::Result<Self> {
-        let stream = Some(endpoint.connect(timeout, &lane.wire).await?);
+        let stream = Some(endpoint.connect(timeout, &wire).await?);
         let patience = Patience::new(timeout);
         let buffer = BytesMut::with_capacity(1024);
         Ok(Self {
             endpoint,
-            lane,
+            wire,
             timeout,
             patience,
             stream,
@@ -51,10 +51,14 @@ impl HttpCaller {
 }
 
 impl Caller for HttpCaller {
-    async fn call(&mut self, request: &mut BytesMut) -> Fate {
+    async fn call(
+        &mut self,
+        request: &mut BytesMut,
+        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send,
+    ) -> Fate {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => match self.endpoint.connect(self.timeout, &self.lane.wire).await {
+            None => match self.endpoint.connect(self.timeout, &self.wire).await {
                 Ok(stream) => stream,
                 Err(error) => {
                     request.clear();
@@ -63,17 +67,20 @@ impl Caller for HttpCaller {
             },
         };
         self.buffer.clear();
-        let exchange = exchange(&mut stream, request, &mut self.buffer, &self.lane);
+        let exchange = exchange(&mut stream, request, &mut self.buffer, &self.wire);
         let answer = self.patience.within(exchange).await;
         request.clear();
         match answer {
-            Some(Ok(answer)) => {
+            Some(Ok(whole)) => {
                 // What follows the answer was never asked for: the connection is out of step.
-                if answer.keep_alive && self.buffer.is_empty() {
+                if whole.answer.keep_alive && self.buffer.len() == whole.length {
                     self.stream = Some(stream);
                 }
-                match answer.status {
-                    200..=299 => Fate::Acknowledged,
+                match whole.answer.status {
+                    200..=299 => match check(&whole.body(&self.buffer)) {
+                        Ok(()) => Fate::Acknowledged,
+                        Err(wrong) => Fate::Failed(wrong.into()),
+                    },
                     status => Fate::Failed(format!("http {status}")),
                 }
             }
@@ -83,26 +90,23 @@ impl Caller for HttpCaller {
     }
 }
 
-/// One request and its answer; leaves in `buffer` what came after the answer.
+/// One request and its answer, which is at the start of `buffer` then.
 async fn exchange(
     stream: &mut TcpStream,
     request: &[u8],
     buffer: &mut BytesMut,
-    lane: &Lane,
-) -> Result<Answer, String> {
+    wire: &Wire,
+) -> Result<Whole, String> {
     let io = |error: std::io::Error| format!("connection: {}", error.kind());
     stream.write_all(request).await.map_err(io)?;
-    lane.wire.add_sent(request.len());
+    wire.add_sent(request.len());
     let mut closed = false;
     loop {
         let read = stream.read_buf(buffer).await.map_err(io)?;
-        lane.wire.add_received(read);
+        wire.add_received(read);
         closed |= read == 0;
         match answer::parse(buffer, closed) {
-            Progress::Complete { answer, length } => {
-                buffer.advance(length);
-                return Ok(answer);
-            }
+            Progress::Complete(whole) => return Ok(whole),
             Progress::Malformed => return Err("not an HTTP/1.1 answer".into()),
             Progress::More if closed => return Err("connection closed".into()),
             Progress::More => {}

@@ -25,6 +25,7 @@ use crate::events::attributes::Payload;
 use crate::load::{Plan, start};
 use crate::progress::{Progress, thousands};
 use crate::protocol::Protocol;
+use crate::work::Work;
 
 /// A session: what it was asked for, and what it has measured so far.
 pub(super) struct Session {
@@ -243,12 +244,14 @@ impl Lab<'_> {
             warmup: args.warmup(),
             duration: args.window(),
             timeout: std::time::Duration::from_secs(10),
-            events: EventPlan {
+            rate: None,
+            path: Work::default_path("ingest", protocol).into(),
+            work: Work::Ingest(EventPlan {
                 payload: Payload::Default,
                 run_id: run_id.clone(),
                 seed: 1,
                 keys: Some(args.keys),
-            },
+            }),
         };
         let load = tokio::task::spawn_blocking(move || start(plan)).await??;
         let pids = [service.pid(), self.postgres.pid()];

@@ -12,11 +12,12 @@ use benchmark::events::template::{key_id, slot_name};
 use benchmark::load::{Outcome, Plan, start};
 use benchmark::progress::Progress;
 use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::work::Work;
 
 use crate::seen::{Policy, Shared, Treatment};
 use crate::{grpc_server, http_server};
 
-fn plan(protocol: Protocol, address: SocketAddr) -> Plan {
+pub(crate) fn plan(protocol: Protocol, address: SocketAddr) -> Plan {
     Plan {
         protocol,
         endpoint: Endpoint::parse(&format!("http://{address}")).unwrap(),
@@ -26,12 +27,18 @@ fn plan(protocol: Protocol, address: SocketAddr) -> Plan {
         warmup: Duration::from_millis(100),
         duration: Duration::from_millis(400),
         timeout: Duration::from_secs(5),
-        events: EventPlan {
-            payload: Payload::Default,
-            run_id: "it".into(),
-            seed: 1,
-            keys: None,
-        },
+        rate: None,
+        path: Work::default_path("ingest", protocol).into(),
+        work: Work::Ingest(events()),
+    }
+}
+
+fn events() -> EventPlan {
+    EventPlan {
+        payload: Payload::Default,
+        run_id: "it".into(),
+        seed: 1,
+        keys: None,
     }
 }
 
@@ -42,7 +49,7 @@ async fn serve(protocol: Protocol, policy: Policy) -> (SocketAddr, Shared) {
     }
 }
 
-async fn run(plan: Plan) -> Outcome {
+pub(crate) async fn run(plan: Plan) -> Outcome {
     let load = tokio::task::spawn_blocking(move || start(plan))
         .await
         .unwrap()
@@ -228,7 +235,10 @@ async fn repeating_keys_are_verified_one_event_at_a_time() {
         })
         .await;
         let mut plan = plan(protocol, address);
-        plan.events.keys = Some(5_000);
+        plan.work = Work::Ingest(EventPlan {
+            keys: Some(5_000),
+            ..events()
+        });
         plan.threads = 2;
         let outcome = run(plan).await;
         let seen = seen.get();

@@ -1,12 +1,15 @@
-//! `benchmark` against small servers that count what they see.
+//! `benchmark` against small servers that count what they see, and against the services themselves.
 
 // A precondition that fails should end the test with its place and cause.
 #![allow(clippy::unwrap_used)]
 
+mod balance;
 mod grpc_server;
 mod http_server;
 mod load;
+mod open_loop;
 mod process;
 mod ratios;
 mod record;
 mod seen;
+mod services;

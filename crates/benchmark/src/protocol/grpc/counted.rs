@@ -8,22 +8,22 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::tally::Lane;
+use crate::tally::Wire;
 
-/// A stream whose bytes are added to its lane's counters.
-pub(super) struct Counted {
+/// A stream whose bytes are added to these counters.
+pub(crate) struct Counted {
     stream: TcpStream,
-    lane: Arc<Lane>,
+    wire: Arc<Wire>,
 }
 
 impl Counted {
-    pub(super) fn new(stream: TcpStream, lane: Arc<Lane>) -> Self {
-        Self { stream, lane }
+    pub(crate) fn new(stream: TcpStream, wire: Arc<Wire>) -> Self {
+        Self { stream, wire }
     }
 
     fn written(&self, result: Result<usize>) -> Poll<Result<usize>> {
         if let Ok(bytes) = result {
-            self.lane.wire.add_sent(bytes);
+            self.wire.add_sent(bytes);
         }
         Poll::Ready(result)
     }
@@ -37,7 +37,7 @@ impl AsyncRead for Counted {
     ) -> Poll<Result<()>> {
         let before = buffer.filled().len();
         let result = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        self.lane.wire.add_received(buffer.filled().len() - before);
+        self.wire.add_received(buffer.filled().len() - before);
         Poll::Ready(result)
     }
 }

@@ -1,5 +1,7 @@
 //! Where an HTTP/1.1 answer ends, and its status. Pure: bytes in, progress out.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
 
 /// What matters of an answer.
@@ -11,16 +13,34 @@ pub struct Answer {
     pub keep_alive: bool,
 }
 
+/// An answer that is there to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The answer.
+    pub answer: Answer,
+    /// Bytes that it takes.
+    pub length: usize,
+    body_from: usize,
+    chunked: bool,
+}
+
+impl Whole {
+    /// The body, out of the bytes that were parsed.
+    pub fn body<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let body = &bytes[self.body_from..self.length];
+        if self.chunked {
+            Cow::Owned(dechunk(body))
+        } else {
+            Cow::Borrowed(body)
+        }
+    }
+}
+
 /// How far an answer has been received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// All of it is there.
-    Complete {
-        /// The answer.
-        answer: Answer,
-        /// Bytes that it takes.
-        length: usize,
-    },
+    Complete(Whole),
     /// Some is missing.
     More,
     /// This is no answer.
@@ -57,6 +77,7 @@ pub fn parse(bytes: &[u8], closed: bool) -> Progress {
             from = body_from;
             continue;
         }
+        let is_chunked = matches!(body, Body::Chunked);
         let length = match body {
             Body::Length(length) => Some(length),
             Body::Chunked => match chunked(&bytes[body_from..]) {
@@ -66,10 +87,12 @@ pub fn parse(bytes: &[u8], closed: bool) -> Progress {
             Body::UntilClose => closed.then(|| bytes.len() - body_from),
         };
         return match length {
-            Some(length) if body_from + length <= bytes.len() => Progress::Complete {
+            Some(length) if body_from + length <= bytes.len() => Progress::Complete(Whole {
                 answer,
                 length: body_from + length,
-            },
+                body_from,
+                chunked: is_chunked,
+            }),
             _ => Progress::More,
         };
     }
@@ -122,22 +145,43 @@ fn head(head: &[u8]) -> Option<(Answer, Body)> {
     Some((answer, body))
 }
 
+/// The size that a chunk begins with, and the length of that line; none when some of the line is missing.
+pub(crate) fn chunk_size(bytes: &[u8]) -> Result<Option<(usize, usize)>, ()> {
+    let Some(end) = memmem::find(bytes, b"\r\n") else {
+        return Ok(None);
+    };
+    let digits = bytes[..end]
+        .split(|&byte| byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
+    let digits = std::str::from_utf8(digits).map_err(|_| ())?;
+    let size = usize::from_str_radix(digits, 16).map_err(|_| ())?;
+    Ok(Some((size, end + 2)))
+}
+
+/// What a whole chunked body holds.
+fn dechunk(bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Ok(Some((size, line))) = chunk_size(rest)
+        && let Some(chunk) = rest.get(line..line + size)
+        && size > 0
+    {
+        body.extend_from_slice(chunk);
+        rest = rest.get(line + size + 2..).unwrap_or_default();
+    }
+    body
+}
+
 /// The length of a chunked body with its trailers; none when some of it is missing.
 fn chunked(bytes: &[u8]) -> Result<Option<usize>, ()> {
     let mut at = 0;
     loop {
-        let Some(end) = memmem::find(&bytes[at..], b"\r\n") else {
+        let Some((size, line)) = chunk_size(&bytes[at..])? else {
             return Ok(None);
         };
-        let line = &bytes[at..at + end];
-        let digits = line
-            .split(|&byte| byte == b';')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
-        let digits = std::str::from_utf8(digits).map_err(|_| ())?;
-        let size = usize::from_str_radix(digits, 16).map_err(|_| ())?;
-        at += end + 2;
+        at += line;
         if size == 0 {
             return Ok(trailers(&bytes[at..]).map(|length| at + length));
         }
@@ -168,58 +212,71 @@ fn trailers(bytes: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn complete(status: u16, keep_alive: bool, length: usize) -> Progress {
-        Progress::Complete {
-            answer: Answer { status, keep_alive },
-            length,
-        }
+    /// Status, keep-alive, length and body of a whole answer.
+    fn complete(bytes: &[u8], closed: bool) -> (u16, bool, usize, String) {
+        let Progress::Complete(whole) = parse(bytes, closed) else {
+            panic!("not complete: {:?}", String::from_utf8_lossy(bytes))
+        };
+        let body = String::from_utf8(whole.body(bytes).into_owned()).unwrap();
+        (
+            whole.answer.status,
+            whole.answer.keep_alive,
+            whole.length,
+            body,
+        )
     }
 
     #[test]
     fn whole_answers_are_measured() {
-        for (text, status, keep_alive, extra) in [
+        for (text, status, keep_alive, extra, body) in [
             (
                 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
                 200,
                 true,
                 0,
+                "{}",
             ),
             (
                 "HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
                 503,
                 false,
                 0,
+                "",
             ),
             (
                 "HTTP/1.0 200 OK\r\ncontent-length:1\r\n\r\nxyz",
                 200,
                 false,
                 2,
+                "x",
             ),
-            ("HTTP/1.1 204 No Content\r\n\r\n", 204, true, 0),
+            ("HTTP/1.1 204 No Content\r\n\r\n", 204, true, 0, ""),
             (
                 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\nH",
                 200,
                 true,
                 1,
+                "{}",
             ),
             (
                 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na;x\r\n0123456789\r\n0\r\nt: 1\r\n\r\n",
                 200,
                 true,
                 0,
+                "0123456789",
             ),
             (
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
                 200,
                 true,
                 0,
+                "",
             ),
         ] {
             let length = text.len() - extra;
             assert_eq!(
-                parse(text.as_bytes(), false),
-                complete(status, keep_alive, length),
+                complete(text.as_bytes(), false),
+                (status, keep_alive, length, body.to_owned()),
                 "{text:?}"
             );
             for cut in 0..length {
@@ -233,7 +290,8 @@ mod tests {
     fn a_body_without_length_ends_with_the_connection() {
         let text = b"HTTP/1.1 500 Oops\r\n\r\nsorry";
         assert_eq!(parse(text, false), Progress::More);
-        assert_eq!(parse(text, true), complete(500, false, text.len()));
+        let expected = (500, false, text.len(), "sorry".to_owned());
+        assert_eq!(complete(text, true), expected);
     }
 
     #[test]

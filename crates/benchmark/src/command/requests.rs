@@ -1,0 +1,197 @@
+//! Loads of requests: one, or one after the other at rising concurrency.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Ending, Stop, complete, make_load, write_result};
+use crate::accounts::AccountPlan;
+use crate::aim::Aim;
+use crate::args::workload::Workload;
+use crate::args::{LoadArgs, Scenario};
+use crate::criteria::{self, Criterion};
+use crate::events::EventPlan;
+use crate::load::{Outcome, Plan};
+use crate::protocol::Protocol;
+use crate::record::{Figures, Head, Recording};
+use crate::result::RunResult;
+use crate::summary;
+use crate::work::Work;
+
+/// Connections that a gRPC load uses unless told otherwise.
+const GRPC_CONNECTIONS: usize = 10;
+/// Requests in flight of the levels of `balance-levels`.
+const LEVELS: [usize; 5] = [1, 10, 50, 100, 200];
+
+/// Makes the load and writes its result.
+pub(super) async fn run(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<Ending> {
+    let levels = args.workload() == Some(Workload::BalanceLevels);
+    let plans: Vec<Plan> = match levels {
+        true => LEVELS.map(|level| plan(args, aim, &run_id, level)).into(),
+        false => vec![plan(args, aim, &run_id, args.concurrency)],
+    };
+    for plan in &plans {
+        plan.check()?;
+    }
+    let mut stop = Stop::new()?;
+    let recording = match args.stored() {
+        true => Some(Recording::begin(&args.metrics_db, head(aim, &plans)).await?),
+        false => None,
+    };
+    let outcomes = make_loads(args, plans, &mut stop).await;
+    let outcomes = match outcomes {
+        Ok(outcomes) => {
+            complete(recording, Figures::of_requests(&outcomes)).await?;
+            outcomes
+        }
+        Err(error) => {
+            return complete(recording, Err(error))
+                .await
+                .map(|()| Ending::NoSuccess);
+        }
+    };
+    let name = aim.target.as_ref().map(|target| target.name.clone());
+    let json = args.json.as_deref();
+    let criteria = if levels { judge(&outcomes) } else { Vec::new() };
+    match outcomes.as_slice() {
+        [outcome] if !levels => {
+            let result = RunResult::new(outcome, name)?;
+            write_result(json, &result, &summary::render(outcome))?;
+        }
+        _ => {
+            let results = outcomes.iter().map(|it| RunResult::new(it, name.clone()));
+            let result = LevelsResult {
+                schema: "weir.benchmark-levels/1",
+                passed: criteria::passed(&criteria),
+                criteria: &criteria,
+                levels: results.collect::<anyhow::Result<_>>()?,
+            };
+            let text = summary::levels(&outcomes) + &criteria::render(&criteria);
+            write_result(json, &result, &text)?;
+        }
+    }
+    let none = outcomes.iter().all(|it| it.tally.whole.acknowledged == 0);
+    Ok(if outcomes.iter().any(|outcome| outcome.interrupted) {
+        Ending::Interrupted
+    } else if none || !criteria::passed(&criteria) {
+        Ending::NoSuccess
+    } else {
+        Ending::Complete
+    })
+}
+
+/// One load after the other; an interrupted one is the last.
+async fn make_loads(
+    args: &LoadArgs,
+    plans: Vec<Plan>,
+    stop: &mut Stop,
+) -> anyhow::Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for plan in plans {
+        let outcome = make_load(plan, args.progress, stop).await?;
+        let interrupted = outcome.interrupted;
+        outcomes.push(outcome);
+        if interrupted {
+            break;
+        }
+    }
+    Ok(outcomes)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LevelsResult<'a> {
+    schema: &'static str,
+    passed: bool,
+    criteria: &'a [Criterion],
+    levels: Vec<RunResult>,
+}
+
+fn plan(args: &LoadArgs, aim: &Aim, run_id: &str, concurrency: usize) -> Plan {
+    let levels = args.workload() == Some(Workload::BalanceLevels);
+    let (duration, warmup) = if levels { (10, 2) } else { (60, 5) };
+    let connections = match (aim.protocol, args.connections) {
+        (Protocol::Rest, None) => concurrency,
+        // The option is for the highest level; the others have less in flight.
+        (Protocol::Rest, Some(_)) if levels => concurrency,
+        (Protocol::Grpc, asked) if levels || asked.is_none() => {
+            concurrency.min(asked.unwrap_or(GRPC_CONNECTIONS))
+        }
+        (_, asked) => asked.unwrap_or(concurrency),
+    };
+    Plan {
+        protocol: aim.protocol,
+        endpoint: aim.endpoint.clone(),
+        path: aim.path.clone(),
+        concurrency,
+        connections,
+        threads: if levels {
+            args.threads.min(connections)
+        } else {
+            args.threads
+        },
+        warmup: args.warmup.unwrap_or(Duration::from_secs(warmup)),
+        duration: args.duration.unwrap_or(Duration::from_secs(duration)),
+        timeout: args.timeout,
+        rate: args.rate,
+        work: work(args, aim.scenario, run_id),
+    }
+}
+
+fn work(args: &LoadArgs, scenario: Scenario, run_id: &str) -> Work {
+    let run_id = run_id.to_owned();
+    match scenario {
+        Scenario::Balance => Work::Balance(AccountPlan {
+            run_id,
+            seed: args.seed,
+            accounts: args.accounts,
+        }),
+        _ => Work::Ingest(EventPlan {
+            payload: args.payload,
+            run_id,
+            seed: args.seed,
+            keys: args.keys,
+        }),
+    }
+}
+
+fn head<'a>(aim: &'a Aim, plans: &'a [Plan]) -> Head<'a> {
+    let first = &plans[0];
+    let each = |figure: fn(&Plan) -> usize| plans.iter().map(figure).collect::<Vec<_>>();
+    Head {
+        aim,
+        run_id: first.work.run_id(),
+        payload: first.work.payload(),
+        seed: first.work.seed(),
+        settings: json!({
+            "concurrency": each(|plan| plan.concurrency),
+            "connections": each(|plan| plan.connections),
+            "threads": first.threads,
+            "ratePerSecond": first.rate,
+        }),
+    }
+}
+
+/// The criteria for balances: p99 under 100 ms at 50 in flight, no error at 100.
+fn judge(outcomes: &[Outcome]) -> Vec<Criterion> {
+    let at = |level| outcomes.iter().find(|it| it.plan.concurrency == level);
+    let p99 = at(50).and_then(|outcome| outcome.latency_ms(0.99));
+    let errors = at(100).map(|outcome| outcome.tally.whole.errors());
+    let answered = at(100).is_some_and(|outcome| outcome.tally.measured.acknowledged > 0);
+    let not = || "not measured".to_owned();
+    vec![
+        Criterion::new(
+            "p99 at 50 in flight",
+            "under 100 ms",
+            p99.map_or_else(not, |p99| format!("{p99:.2} ms")),
+            p99.is_some_and(|p99| p99 < 100.0),
+        ),
+        Criterion::new(
+            "errors at 100 in flight",
+            "0",
+            errors.map_or_else(not, |errors| errors.to_string()),
+            errors == Some(0) && answered,
+        ),
+    ]
+}

@@ -1,0 +1,173 @@
+//! What a load asks of its target: events to take in, or accounts to answer for.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use crate::accounts::{AccountPlan, AccountSet, AccountSource};
+use crate::events::ledger::Ledger;
+use crate::events::{EventPlan, EventSet, EventSource};
+use crate::protocol::{Endpoint, Protocol};
+use crate::tally::Fate;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Scenario `ingest`.
+    Ingest(EventPlan),
+    /// Scenario `balance`.
+    Balance(AccountPlan),
+}
+
+impl Work {
+    /// The scenario's name in results.
+    pub fn scenario(&self) -> &'static str {
+        match self {
+            Self::Ingest(_) => "ingest",
+            Self::Balance(_) => "balance",
+        }
+    }
+
+    /// The label of the run.
+    pub fn run_id(&self) -> &str {
+        match self {
+            Self::Ingest(plan) => &plan.run_id,
+            Self::Balance(plan) => &plan.run_id,
+        }
+    }
+
+    /// The seed of whatever is random.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Ingest(plan) => plan.seed,
+            Self::Balance(plan) => plan.seed,
+        }
+    }
+
+    /// The size of the events; a read has one size.
+    pub fn payload(&self) -> &'static str {
+        match self {
+            Self::Ingest(plan) => plan.payload.name(),
+            Self::Balance(_) => "default",
+        }
+    }
+
+    /// Entities that events repeat over.
+    pub fn keys(&self) -> Option<u32> {
+        match self {
+            Self::Ingest(plan) => plan.keys,
+            Self::Balance(_) => None,
+        }
+    }
+
+    /// Accounts that are asked for.
+    pub fn accounts(&self) -> Option<u32> {
+        match self {
+            Self::Ingest(_) => None,
+            Self::Balance(plan) => Some(plan.accounts),
+        }
+    }
+
+    /// The path of its calls, for REST with `{id}` where the account goes.
+    pub fn default_path(scenario: &str, protocol: Protocol) -> &'static str {
+        match (scenario, protocol) {
+            ("balance", Protocol::Rest) => "/api/v1/accounts/{id}/balance",
+            ("balance", Protocol::Grpc) => "/benchmark.BalanceService/GetBalance",
+            (_, Protocol::Rest) => "/api/v1/events",
+            (_, Protocol::Grpc) => "/com.example.grpc.EventService/ProcessEvent",
+        }
+    }
+}
+
+/// How requests are encoded, and where they go.
+#[derive(Clone, Copy, Debug)]
+pub struct Wording<'a> {
+    /// What the target speaks.
+    pub protocol: Protocol,
+    /// For the `Host` header.
+    pub endpoint: &'a Endpoint,
+    /// See [`Work::default_path`].
+    pub path: &'a str,
+}
+
+/// The prepared requests of a run, shared by all its workers.
+#[derive(Debug)]
+pub enum Requests {
+    /// Of [`Work::Ingest`].
+    Events(Arc<EventSet>),
+    /// Of [`Work::Balance`].
+    Accounts(Arc<AccountSet>),
+}
+
+impl Requests {
+    /// Prepares the requests for `workers` concurrent workers.
+    ///
+    /// # Errors
+    /// When the plan asks for what its parts cannot do.
+    pub fn prepare(work: &Work, workers: usize, wording: Wording<'_>) -> anyhow::Result<Self> {
+        Ok(match work {
+            Work::Ingest(plan) => {
+                let set = EventSet::prepare(plan.clone(), workers, wording)?;
+                Self::Events(Arc::new(set))
+            }
+            Work::Balance(plan) => {
+                let set = AccountSet::prepare(plan.clone(), wording)?;
+                Self::Accounts(Arc::new(set))
+            }
+        })
+    }
+}
+
+/// One worker's sequence of requests, and what their answers have to be.
+#[derive(Debug)]
+pub enum Source {
+    /// Of [`Requests::Events`].
+    Events(EventSource),
+    /// Of [`Requests::Accounts`].
+    Accounts(AccountSource),
+}
+
+impl Source {
+    /// The sequence of `worker`, counted from 0.
+    pub fn new(requests: &Requests, worker: usize) -> Self {
+        match requests {
+            Requests::Events(set) => Self::Events(EventSource::new(Arc::clone(set), worker)),
+            Requests::Accounts(set) => Self::Accounts(AccountSource::new(Arc::clone(set), worker)),
+        }
+    }
+
+    /// Writes the next request to the end of `buffer`. Each call is followed by one [`Self::settle`].
+    pub fn next(&mut self, buffer: &mut BytesMut) {
+        match self {
+            Self::Events(source) => source.next(buffer),
+            Self::Accounts(source) => source.next(buffer),
+        }
+    }
+
+    /// Says what is wrong with the answer to the last request: the body over REST, the message over gRPC.
+    ///
+    /// # Errors
+    /// A kind of error, in a few words.
+    pub fn check(&self, answer: &[u8]) -> Result<(), &'static str> {
+        match self {
+            Self::Events(source) => source.check(answer),
+            Self::Accounts(source) => source.check(answer),
+        }
+    }
+
+    /// Notes how the request ended.
+    pub fn settle(&mut self, fate: &Fate) {
+        match self {
+            Self::Events(source) => source.settle(fate),
+            Self::Accounts(_) => {}
+        }
+    }
+
+    /// What was written to repeating keys; none for whatever leaves no such trace.
+    pub fn into_ledger(self) -> Option<Ledger> {
+        match self {
+            Self::Events(source) => source.into_ledger(),
+            Self::Accounts(_) => None,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The services of the workspace, built if need be, on a database with the seeded rows.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use testkit::postgres::Database;
+use testkit::process::Service;
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// Builds these and gives the folder they are in.
+pub(crate) fn build(packages: &[&str]) -> PathBuf {
+    // Several tests at once would only wait for each other in cargo.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _guard = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet"]).current_dir(root());
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    assert!(command.status().unwrap().success());
+    let benchmark = Path::new(env!("CARGO_BIN_EXE_benchmark"));
+    benchmark.parent().unwrap().to_owned()
+}
+
+/// A service with its database, in which are the rows of `weir seed` for it.
+pub(crate) struct Seeded {
+    pub(crate) database: Database,
+    pub(crate) service: Service,
+}
+
+/// Starts `name`, whose start makes its tables, and fills `table`.
+pub(crate) async fn start(name: &'static str, table: &str) -> Seeded {
+    let database = Database::fresh().await;
+    let url = database.url().to_owned();
+    let service = tokio::task::spawn_blocking(move || {
+        let binary = build(&[name]).join(name);
+        Service::start(binary, &[("DATABASE_URL", &url)])
+    });
+    let service = service.await.unwrap();
+    let seed = root().join(format!("postgres/seed/{table}.sql"));
+    let seed = std::fs::read_to_string(seed).unwrap();
+    database.client().await.batch_execute(&seed).await.unwrap();
+    Seeded { database, service }
+}
