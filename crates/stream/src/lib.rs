@@ -134,11 +134,10 @@ impl Service {
         let metrics = Data::new(self.metrics.clone());
         let app = move || {
             App::new()
-                .wrap(http::cors())
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(transactions.clone())
                 .app_data(metrics.clone())
-                .configure(sse::routes)
+                .configure(http::with_cors(sse::routes))
                 .default_service(web::to(http::not_found))
         };
         let sse = http::server(app, self.http, self.threads)?;
