@@ -86,7 +86,11 @@ export function announceStart() {
   return { startedAtMs };
 }
 
-/** @param {SummaryData} data @param {Protocol} protocol */
-export function summary(data, protocol) {
-  return summarize(data, run.settings, run.phases, protocol);
+/**
+ * @param {SummaryData} data
+ * @param {Protocol} protocol
+ * @param {{ eventsPerIteration?: number }} [own]  what only this script has to say
+ */
+export function summary(data, protocol, own) {
+  return summarize(data, run.settings, run.phases, protocol, own);
 }

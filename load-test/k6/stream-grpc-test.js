@@ -7,6 +7,7 @@ import { Stream } from 'k6/net/grpc';
 import { RETRY_SECONDS, TIMEOUT, announceStart, options as k6Options, settings, summary } from './config.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countAnswer, countSent } from './lib/outcome.js';
+import { countEvents } from './lib/stream-outcome.js';
 import { SinceSource, isReplay, requireDefaultPayload, streamLimit } from './lib/transactions.js';
 
 requireDefaultPayload(settings.payload);
@@ -43,7 +44,7 @@ export default async function () {
 }
 
 /**
- * Under load events are counted; a smoke test looks at them too.
+ * Under load the numbers of the events are looked at; a smoke test looks at the events themselves.
  * @param {string} since
  * @returns {Promise<boolean>}
  */
@@ -51,25 +52,31 @@ function isComplete(since) {
   return new Promise((resolve) => {
     /** @type {{ timestamp: string, sequence: number, emittedAtUs: number }[]} */
     const events = [];
-    let count = 0;
+    /** @type {number[]} */
+    const sequences = [];
     let failed = false;
     const stream = new Stream(connection.client, method, { timeout: TIMEOUT });
     stream.on('data', (event) => {
-      count += 1;
+      const message = /** @type {{ timestamp: string, sequence: string, emittedAtUs: string }} */ (event);
+      const sequence = Number(message.sequence);
+      sequences.push(sequence);
       if (settings.mode === 'smoke') {
-        const message = /** @type {{ timestamp: string, sequence: string, emittedAtUs: string }} */ (event);
-        const { timestamp, sequence, emittedAtUs } = message;
-        events.push({ timestamp, sequence: Number(sequence), emittedAtUs: Number(emittedAtUs) });
+        events.push({ timestamp: message.timestamp, sequence, emittedAtUs: Number(message.emittedAtUs) });
       }
     });
     stream.on('error', () => {
       failed = true;
       // Maybe the transport's: the next iteration connects anew.
       connection.close();
+      countEvents(sequences);
       resolve(false);
     });
     stream.on('end', () => {
-      resolve(!failed && count === limit && (settings.mode !== 'smoke' || isReplay(events, since, limit)));
+      if (failed) {
+        return;
+      }
+      const whole = countEvents(sequences) && sequences.length === limit;
+      resolve(whole && (settings.mode !== 'smoke' || isReplay(events, since, limit)));
     });
     stream.write({ since_timestamp: since, limit });
     // Without this the call would not begin.
@@ -79,5 +86,5 @@ function isComplete(since) {
 
 /** @param {import('./lib/summary.js').SummaryData} data */
 export function handleSummary(data) {
-  return summary(data, 'grpc');
+  return summary(data, 'grpc', { eventsPerIteration: limit });
 }

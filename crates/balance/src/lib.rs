@@ -113,19 +113,16 @@ impl Service {
         let standard =
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
-        let routes = standard
-            .routes
-            .add_service(BalanceServiceServer::new(face.clone()))
-            .add_service(HealthServer::new(face));
+        let balance_service = BalanceServiceServer::new(face.clone());
+        let routes = standard.routes.add_service(HealthServer::new(face));
         let balances = Data::new(self.balances);
         let metrics = Data::new(self.metrics.clone());
         let app = move || {
             App::new()
-                .wrap(http::cors())
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(balances.clone())
                 .app_data(metrics.clone())
-                .configure(rest::routes)
+                .configure(http::with_cors(rest::routes))
                 .default_service(web::to(http::not_found))
         };
         let rest = http::server(app, self.http, self.threads)?;
@@ -139,7 +136,13 @@ impl Service {
         let (ending, rest_served, grpc_served, (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             rest.serve(&self.in_flight),
-            runtime::grpc::serve(self.grpc, routes, &self.metrics, &self.in_flight),
+            runtime::grpc::serve(
+                self.grpc,
+                balance_service,
+                routes,
+                &self.metrics,
+                &self.in_flight
+            ),
             health.probe(&self.database, self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),
         );

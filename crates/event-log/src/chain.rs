@@ -1,1 +1,39 @@
-//! Hash-chained partitions.
+//! Hash-chained partitions: each entry holds the hash of the one before, in a JSONL file that needs no server.
+//!
+//! In reading order:
+//!
+//! - [`Log`] ([`log`]): the cheap `Clone` handle that the faces and the command line call
+//! - [`name`]: names of partitions, and the files they have
+//! - [`canonical`]: JSON as it is hashed; [`data`]: what is appended, checked and made ready
+//! - [`entry`]: one line of a file, its hash
+//! - `partition`: an open partition, where its chain ends, and the sink that writes; `file`: both ends of a file
+//! - `reader`, [`entries`]: entries in order, from any place on; [`verify`]: whether all of them are whole
+//! - [`error`], [`metrics`]
+
+pub mod canonical;
+pub mod data;
+pub mod entries;
+pub mod entry;
+pub mod error;
+mod file;
+pub mod log;
+pub mod metrics;
+pub mod name;
+mod partition;
+mod reader;
+pub mod verify;
+
+pub use data::MAX_DATA_BYTES;
+pub use entries::Entries;
+pub use entry::{Appended, Entry, Hash, Timestamp};
+pub use error::ChainError;
+pub use log::Log;
+pub use metrics::ChainMetrics;
+pub use name::PartitionName;
+pub use partition::WriteOptions;
+pub use reader::Chunk;
+pub use verify::Verification;
+
+#[cfg(test)]
+#[path = "chain/tests.rs"]
+mod tests;

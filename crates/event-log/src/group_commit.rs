@@ -245,6 +245,12 @@ impl<S: Sink> GroupCommit<S> {
         self.state().poison.clone()
     }
 
+    /// Whether nobody writes and nothing waits.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.state().writer.is_some()
+    }
+
     /// The state, if `bytes` more may wait.
     fn admit(&self, bytes: usize) -> Result<MutexGuard<'_, State<S>>, AppendError> {
         let state = self.state();

@@ -89,9 +89,7 @@ impl Service {
             &[api::FILE_DESCRIPTOR_SET],
         )
         .await?;
-        let routes = standard
-            .routes
-            .add_service(EventServiceServer::new(events).max_decoding_message_size(message_limit));
+        let events = EventServiceServer::new(events).max_decoding_message_size(message_limit);
         let admin = admin::server(self.admin, &self.ingest, &self.metrics)?;
         let health = Health::new();
         tracing::info!(
@@ -103,7 +101,7 @@ impl Service {
         );
         let (ending, served, administered, (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
-            server::serve(self.grpc, routes, &self.metrics, &self.in_flight),
+            server::serve(self.grpc, events, standard.routes, &self.metrics, &self.in_flight),
             admin.serve(&self.in_flight),
             health.probe(&self.database, self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),

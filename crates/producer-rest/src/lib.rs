@@ -10,9 +10,8 @@ pub mod rest;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::http::header::ORIGIN;
+use actix_web::App;
 use actix_web::web::{self, Data};
-use actix_web::{App, guard};
 use ingest::{Ingest, Writers};
 use runtime::http;
 use runtime::metrics::Metrics;
@@ -75,21 +74,12 @@ impl Service {
         let app = move || {
             // once on each worker thread
             ingest::mailbox::open_on_this_thread();
-            // Only browsers send an origin; all others are spared the work.
-            let for_browsers = web::scope("")
-                .guard(guard::fn_guard(|request| {
-                    request.head().headers().contains_key(ORIGIN)
-                }))
-                .wrap(http::cors())
-                .configure(rest::routes)
-                .default_service(web::to(http::not_found));
             App::new()
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(ingest.clone())
                 .app_data(in_flight.clone())
                 .app_data(metrics.clone())
-                .service(for_browsers)
-                .configure(rest::routes)
+                .configure(http::with_cors(rest::routes))
                 .default_service(web::to(http::not_found))
         };
         let server = http::server(app, self.listener, self.threads)?;

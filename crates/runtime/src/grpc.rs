@@ -1,18 +1,24 @@
 //! What the tonic faces have in common: accepted connections with TCP_NODELAY, HTTP/2 settings, the
 //! graceful stop, health and reflection, call metrics.
 
+use std::convert::Infallible;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::Context;
+use http::{Request, Response};
 use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tower::Service;
 
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
 
 mod connection;
+mod first;
 mod observe;
 mod standard;
 mod too_large;
@@ -37,18 +43,28 @@ const LINGER: Duration = Duration::from_millis(300);
 /// After connections were cut: how long their tasks may take to notice.
 const CUT_TIME: Duration = Duration::from_secs(1);
 
-/// Serves `routes` on `listener` until `in_flight` is drained. At the stop the listener closes and clients are
-/// told to go away (idle connections close at once); running calls are finished; what is open when nothing is in
-/// flight any more (half-sent calls, health watches, silent streams) is cut.
+/// Serves `first`, the service that nearly all calls are for, and `routes`, the others, on `listener` until `in_flight` is
+/// drained. At the stop the listener closes and clients are told to go away (idle connections close at once); running calls
+/// are finished; what is open when nothing is in flight any more (half-sent calls, health watches, silent streams) is cut.
 ///
 /// # Errors
 /// The server ended by itself; the stop is set off then, so that the other parts of the process end too.
-pub async fn serve(
+pub async fn serve<M>(
     listener: TcpListener,
+    first: M,
     routes: Routes,
     metrics: &Metrics,
     in_flight: &InFlight,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<()>
+where
+    M: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    M::Future: Send + 'static,
+{
     let cut = CancellationToken::new();
     let connections = incoming(listener, cut.clone())?;
     tracing::info!(
@@ -67,6 +83,7 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .layer(observe::ObserveLayer::new(metrics.clone()))
+        .layer(first::FirstLayer(first))
         .add_routes(routes.prepare())
         .serve_with_incoming_shutdown(connections, in_flight.stop().clone().cancelled_owned());
     let mut serving = std::pin::pin!(serving);

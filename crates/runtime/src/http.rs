@@ -22,7 +22,7 @@ use crate::shutdown::InFlight;
 pub mod answers;
 mod observe;
 
-pub use answers::{body, cors, method_not_allowed, metrics_page, not_found, require_json};
+pub use answers::{body, method_not_allowed, metrics_page, not_found, require_json, with_cors};
 pub use observe::Observe;
 
 /// Connections that may wait to be accepted: a load generator opens thousands at once.

@@ -128,19 +128,16 @@ impl Service {
         let standard =
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
-        let routes = standard
-            .routes
-            .add_service(grpc::TransactionServer::new(server.clone()))
-            .add_service(HealthServer::new(server));
+        let streaming = grpc::TransactionServer::new(server.clone());
+        let routes = standard.routes.add_service(HealthServer::new(server));
         let transactions = Data::new(self.transactions.clone());
         let metrics = Data::new(self.metrics.clone());
         let app = move || {
             App::new()
-                .wrap(http::cors())
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(transactions.clone())
                 .app_data(metrics.clone())
-                .configure(sse::routes)
+                .configure(http::with_cors(sse::routes))
                 .default_service(web::to(http::not_found))
         };
         let sse = http::server(app, self.http, self.threads)?;
@@ -156,7 +153,7 @@ impl Service {
         let (ending, sse_served, grpc_served, (), (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             sse.serve(&self.in_flight),
-            runtime::grpc::serve(self.grpc, routes, &self.metrics, &self.in_flight),
+            runtime::grpc::serve(self.grpc, streaming, routes, &self.metrics, &self.in_flight),
             end_streams(streams, &self.transactions, stop),
             probe(&health, &self.transactions, stop),
             standard.health.follow(health.subscribe(), &self.in_flight),

@@ -5,11 +5,40 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// A connection to `car_entities`.
 pub struct ApplicationDb {
     client: Client,
+}
+
+/// A row of `accounts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// E.g. `0.0.100000`.
+    pub id: String,
+    /// Tinybar.
+    pub balance: i64,
+    /// When the balance last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+/// A row of `transactions`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionRow {
+    /// The transaction's id.
+    pub id: String,
+    /// The account that gave.
+    pub from: String,
+    /// The account that received.
+    pub to: String,
+    /// Tinybar.
+    pub amount: i64,
+    /// E.g. `transfer`.
+    pub kind: String,
+    /// When it took place.
+    pub timestamp: OffsetDateTime,
 }
 
 /// Counters of the server at one moment.
@@ -40,7 +69,7 @@ impl ApplicationDb {
 
     /// Empties the table where there is one, then ANALYZE and CHECKPOINT: every run begins alike.
     pub async fn reset(&self) -> Result<()> {
-        if self.has_table().await? {
+        if self.exists("car_entities").await? {
             // A service left over from before may hold a lock; waiting for it for ever helps nobody.
             self.client
                 .batch_execute(
@@ -52,16 +81,22 @@ impl ApplicationDb {
                 .batch_execute("/* ApplicationDb::reset */ ANALYZE car_entities")
                 .await?;
         }
+        self.checkpoint().await
+    }
+
+    /// Writes out what is dirty, so that no measurement pays for what was before it.
+    pub async fn checkpoint(&self) -> Result<()> {
         self.client
-            .batch_execute("/* ApplicationDb::reset */ CHECKPOINT")
+            .batch_execute("/* ApplicationDb::checkpoint */ CHECKPOINT")
             .await?;
         Ok(())
     }
 
-    async fn has_table(&self) -> Result<bool> {
+    /// True where there is such a table.
+    async fn exists(&self, table: &str) -> Result<bool> {
         let sql =
-            "/* ApplicationDb::has_table */ SELECT to_regclass('public.car_entities') IS NOT NULL";
-        Ok(self.client.query_one(sql, &[]).await?.get(0))
+            "/* ApplicationDb::exists */ SELECT to_regclass('public.' || $1::text) IS NOT NULL";
+        Ok(self.client.query_one(sql, &[&table]).await?.get(0))
     }
 
     /// How many events of the run are stored. Each event put one key of its type, with the run id as value,
@@ -92,6 +127,103 @@ impl ApplicationDb {
             .transpose()
     }
 
+    /// The accounts of these ids that are there, in any order.
+    pub async fn accounts<S: AsRef<str> + Sync>(&self, ids: &[S]) -> Result<Vec<Account>> {
+        let sql = "/* ApplicationDb::accounts */
+                   SELECT account_id, balance_tinybar, updated_at FROM accounts WHERE account_id = ANY ($1)";
+        let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
+        let rows = self.client.query(sql, &[&ids]).await;
+        let rows = rows.context("cannot read the accounts")?;
+        Ok(rows
+            .iter()
+            .map(|row| Account {
+                id: row.get(0),
+                balance: row.get(1),
+                updated_at: row.get(2),
+            })
+            .collect())
+    }
+
+    /// Sets an account's balance, which may be new.
+    pub async fn put_account(&self, id: &str, balance: i64) -> Result<()> {
+        let sql = "/* ApplicationDb::put_account */
+                   INSERT INTO accounts (account_id, balance_tinybar, updated_at) VALUES ($1, $2, now())
+                   ON CONFLICT (account_id)
+                   DO UPDATE SET balance_tinybar = excluded.balance_tinybar, updated_at = excluded.updated_at";
+        self.client.execute(sql, &[&id, &balance]).await?;
+        Ok(())
+    }
+
+    /// Removes an account.
+    pub async fn remove_account(&self, id: &str) -> Result<()> {
+        let sql = "/* ApplicationDb::remove_account */ DELETE FROM accounts WHERE account_id = $1";
+        self.client.execute(sql, &[&id]).await?;
+        Ok(())
+    }
+
+    /// The first `limit` transactions since a time, by time; of one account where it is given.
+    pub async fn transactions_since(
+        &self,
+        since: OffsetDateTime,
+        account: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<TransactionRow>> {
+        let sql = "/* ApplicationDb::transactions_since */
+                   SELECT tx_id, from_account, to_account, amount_tinybar, tx_type, timestamp FROM transactions
+                   WHERE timestamp >= $1 AND ($2::text IS NULL OR from_account = $2 OR to_account = $2)
+                   ORDER BY timestamp LIMIT $3";
+        let rows = self.client.query(sql, &[&since, &account, &limit]).await;
+        let rows = rows.context("cannot read the transactions")?;
+        Ok(rows
+            .iter()
+            .map(|row| TransactionRow {
+                id: row.get(0),
+                from: row.get(1),
+                to: row.get(2),
+                amount: row.get(3),
+                kind: row.get(4),
+                timestamp: row.get(5),
+            })
+            .collect())
+    }
+
+    /// Empties the tables of balance and stream where they hold anything but what `weir seed` makes: numbers given to
+    /// other transactions would stand between those that a replay expects. True where they were emptied. The services
+    /// must not run.
+    pub async fn clear_unless_seeded(&self) -> Result<bool> {
+        if !self.exists("transactions").await? || !self.exists("accounts").await? {
+            return Ok(false);
+        }
+        let numbered = self.exists("transaction_log").await?;
+        let log = if numbered {
+            "(SELECT coalesce(max(sequence), 0) FROM transaction_log)"
+        } else {
+            "0::bigint"
+        };
+        let sql = format!(
+            "/* ApplicationDb::clear_unless_seeded */
+             SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM transactions), {log}"
+        );
+        let row = self.client.query_one(&sql, &[]).await?;
+        let found: (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let seeded = found.0 == crate::seed::ACCOUNTS && found.1 == crate::seed::TRANSACTIONS;
+        if seeded && (found.2 == 0 || found.2 == crate::seed::TRANSACTIONS) {
+            return Ok(false);
+        }
+        let mut tables = "accounts, transactions".to_owned();
+        if numbered {
+            tables += ", transaction_log, transaction_commits, transaction_numbering";
+        }
+        let sql = format!(
+            "/* ApplicationDb::clear_unless_seeded */ SET lock_timeout = '20s'; TRUNCATE {tables}"
+        );
+        self.client
+            .batch_execute(&sql)
+            .await
+            .context("cannot empty the tables of balance and stream")?;
+        Ok(true)
+    }
+
     /// Reads the server's counters.
     pub async fn counters(&self) -> Result<Counters> {
         let version = self.version_number().await?;
@@ -115,16 +247,20 @@ impl ApplicationDb {
     /// What happened in the database since `before`, as `test_runs.database_stats` holds it.
     pub async fn stats_since(&self, before: &Counters) -> Result<Value> {
         let now = self.counters().await?;
+        let mut stats = json!({
+            "wal_bytes": now.wal_bytes - before.wal_bytes,
+            "checkpoints": now.checkpoints - before.checkpoints,
+        });
+        if !self.exists("car_entities").await? {
+            return Ok(stats);
+        }
         let sql = "/* ApplicationDb::stats_since */
                    SELECT count(*), pg_total_relation_size('car_entities') FROM car_entities";
         let row = self.client.query_one(sql, &[]).await?;
         let (rows, table_bytes): (i64, i64) = (row.get(0), row.get(1));
-        Ok(json!({
-            "rows": rows,
-            "table_bytes": table_bytes,
-            "wal_bytes": now.wal_bytes - before.wal_bytes,
-            "checkpoints": now.checkpoints - before.checkpoints,
-        }))
+        stats["rows"] = rows.into();
+        stats["table_bytes"] = table_bytes.into();
+        Ok(stats)
     }
 
     /// `server_version_num`, e.g. 180006.

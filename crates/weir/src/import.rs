@@ -5,9 +5,10 @@ mod command;
 use std::time::Duration;
 
 use anyhow::Result;
-use metrics_db::{Audit, Check, Performance, Store, phase_usage};
+use metrics_db::{Check, Performance, Store, phase_usage};
 
-use crate::audit;
+use crate::audit::Audited;
+use crate::scenario::Scenario;
 use crate::summary::Summary;
 use crate::validity::{self, Allowance, Evidence};
 use crate::verify::Finding;
@@ -28,8 +29,10 @@ pub struct Facts<'a> {
     pub debug_build: bool,
     /// Of the contract check; empty where there was none.
     pub findings: &'a [Finding],
-    /// None where nobody could look into the database.
-    pub audit: Option<&'a Audit>,
+    /// What was measured.
+    pub scenario: Scenario,
+    /// None where nobody could compare what was counted.
+    pub audit: Option<&'a Audited>,
 }
 
 /// How long the sample at the end of the last phase may take to arrive.
@@ -77,7 +80,7 @@ pub async fn import(
         crossed: &crossed,
         sampled: facts.sampled,
     };
-    let mut checks = vec![contract(facts.findings), audited(facts.audit)];
+    let mut checks = vec![contract(facts.findings), audited(facts)];
     if facts.debug_build {
         let detail = "The services are debug builds, whose figures mean nothing.";
         let make = if facts.timed { Check::bad } else { Check::warn };
@@ -115,12 +118,12 @@ fn contract(findings: &[Finding]) -> Check {
     make("contract", "Contract", figure, detail)
 }
 
-fn audited(audit: Option<&Audit>) -> Check {
-    audit.map_or_else(
+fn audited(facts: &Facts<'_>) -> Check {
+    facts.audit.map_or_else(
         || {
-            let detail = "Nobody compared what was acknowledged with what is in the database.";
+            let detail = "Nobody compared what the generator counted with what the target did.";
             Check::bad("audit", "Audit", "not made", detail)
         },
-        audit::check,
+        |audit| audit.check(facts.scenario),
     )
 }

@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! - [`cli`], [`usage`], [`output`], [`root`]: arguments in, words out
-//! - [`targets`], [`modes`], [`plan`], [`listing`]: what is measured, in which order
+//! - [`scenario`], [`targets`], [`modes`], [`plan`], [`listing`]: what is measured, in which order
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`], [`application_db`]: does a target keep the contract, and did it keep what it promised
 //! - [`summary`], [`import`], [`validity`], [`environment`]: from k6's figures to rows that can be trusted
@@ -29,6 +29,7 @@ pub mod report;
 pub mod root;
 pub mod run;
 pub mod runs;
+pub mod scenario;
 pub mod seed;
 pub mod state;
 pub mod summary;

@@ -47,7 +47,7 @@ pub fn targets(root: &Path, json: bool) -> Result<ExitCode> {
             .map_or_else(|| text(&target.url), |port| port.to_string());
         table.row([
             target.name.clone(),
-            target.scenario.clone(),
+            target.scenario.to_string(),
             target.protocol.as_str().to_owned(),
             text(&target.language),
             text(&target.framework),

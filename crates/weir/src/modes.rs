@@ -23,6 +23,9 @@ pub struct Modes {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mode {
+    /// Trials of each cell where the caller does not say.
+    #[serde(default = "one")]
+    pub trials: u32,
     /// One after the other.
     pub phases: Vec<Phase>,
 }
@@ -33,12 +36,19 @@ pub struct Mode {
 pub struct Phase {
     /// As the reports show it, e.g. `baseline`.
     pub name: String,
-    /// Virtual users.
+    /// Virtual users; under a rate, so many are kept ready and no more.
     pub vus: u32,
+    /// Arrivals a second, whatever the answers take (open model); none: a VU begins anew after its answer.
+    #[serde(default)]
+    pub rate: Option<f64>,
     /// Length before `PHASE_SCALE`; none where `iterations` bounds the phase.
     pub seconds: Option<f64>,
     /// Iterations of all VUs together; none where `seconds` bounds the phase.
     pub iterations: Option<u64>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl Modes {
@@ -61,6 +71,11 @@ impl Modes {
                 let place = format!("modes.{name}.phases.{}", phase.name);
                 ensure!(phase.vus > 0, "{place}.vus must be at least 1");
                 ensure!(
+                    phase.rate.is_none_or(|rate| rate > 0.0)
+                        && (phase.rate.is_none() || phase.seconds.is_some()),
+                    "{place}.rate must be above 0, and the phase bounded by seconds"
+                );
+                ensure!(
                     phase.seconds.is_some() != phase.iterations.is_some(),
                     "{place}: one of seconds and iterations must be given"
                 );
@@ -78,18 +93,40 @@ impl Modes {
         self.modes.get(name)
     }
 
-    /// The names that can be asked for, lightest load first.
+    /// The names that can be asked for: the closed model's, lightest load first, then the open model's.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.modes.keys().map(String::as_str).collect();
         names.sort_by_key(|n| {
             let phases = &self.modes[*n].phases;
-            (phases.len(), phases.iter().map(|p| p.vus).max())
+            let open = phases.iter().any(|p| p.rate.is_some());
+            (open, phases.len(), phases.iter().map(|p| p.vus).max())
         });
         names
     }
 }
 
 impl Mode {
+    /// Arrivals a second of an open model; none in a closed one.
+    pub fn rate(&self) -> Option<f64> {
+        self.phases.iter().find_map(|phase| phase.rate)
+    }
+
+    /// The mode with this rate; the error says what is wrong with it.
+    pub fn at_rate(&self, rate: Option<f64>) -> std::result::Result<Self, String> {
+        let mut mode = self.clone();
+        let Some(rate) = rate else { return Ok(mode) };
+        if mode.rate().is_none() {
+            return Err("--rate is for a mode with a fixed arrival rate: compare".into());
+        }
+        if !(rate > 0.0 && rate.is_finite()) {
+            return Err(format!("--rate {rate}: must be above 0"));
+        }
+        for phase in &mut mode.phases {
+            phase.rate = phase.rate.map(|_| rate);
+        }
+        Ok(mode)
+    }
+
     /// Length of each phase in seconds at `scale`; zero where iterations bound it.
     pub fn phase_seconds(&self, scale: f64) -> Vec<f64> {
         self.phases
@@ -172,6 +209,23 @@ mod tests {
             Modes::parse(FILE).unwrap().names(),
             ["smoke", "full", "saturation"]
         );
+    }
+
+    #[test]
+    fn a_rate_is_for_modes_that_have_one() {
+        let open = r#"{"modes":{"compare":{"trials":6,"phases":[{"name":"c","vus":9,"seconds":5,"rate":10}]},
+            "full":{"phases":[{"name":"a","vus":10,"seconds":1},{"name":"b","vus":10,"seconds":1}]}},"payloads":["default"]}"#;
+        let modes = Modes::parse(open).unwrap();
+        assert_eq!(modes.names(), ["full", "compare"]);
+        let compare = modes.get("compare").unwrap();
+        assert_eq!((compare.trials, compare.rate()), (6, Some(10.0)));
+        assert_eq!(compare.at_rate(Some(2.5)).unwrap().rate(), Some(2.5));
+        assert!(compare.at_rate(Some(0.0)).is_err());
+        let full = modes.get("full").unwrap();
+        assert_eq!((full.trials, full.rate()), (1, None));
+        assert!(full.at_rate(Some(1.0)).unwrap_err().contains("compare"));
+        let without_end = open.replace(r#""seconds":5"#, r#""iterations":5"#);
+        assert!(Modes::parse(&without_end).is_err());
     }
 
     #[test]

@@ -6,11 +6,15 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::modes::{Mode, Modes};
+use crate::scenario::Scenario;
 use crate::targets::{Target, Targets};
 use crate::usage::UsageError;
 
 /// What a cell takes beside its phases: start, verify, warm-up, audit, stop.
 pub const OVERHEAD: Duration = Duration::from_secs(12);
+
+/// What `--scenario` takes beside the names of scenarios.
+pub const ALL_SCENARIOS: &str = "all";
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -19,12 +23,14 @@ pub struct Request {
     pub mode: String,
     /// Target names; empty: the default targets of the scenario.
     pub targets: Vec<String>,
-    /// Payload names; empty: all.
+    /// Payload names; empty: all that the scenario has.
     pub payloads: Vec<String>,
-    /// Scenario whose default targets are meant.
-    pub scenario: String,
-    /// Trials of each target and payload, at least 1.
-    pub trials: u32,
+    /// Whose default targets are meant: a scenario or `all`; none: ingest, or that of the targets named.
+    pub scenario: Option<String>,
+    /// Trials of each target and payload, at least 1; none: as many as the mode has.
+    pub trials: Option<u32>,
+    /// Arrivals a second; none: as the mode has it. Only where the mode has a rate.
+    pub rate: Option<f64>,
     /// Decides the order within each round.
     pub seed: u64,
     /// `PHASE_SCALE`.
@@ -76,17 +82,32 @@ impl Plan {
             .get(&request.mode)
             .ok_or_else(|| usage(format!("'{}' is no mode", request.mode)))?;
         let chosen = choose_targets(request, targets).map_err(usage)?;
-        let payloads = choose_payloads(request, modes).map_err(usage)?;
-        if request.trials == 0 {
+        let trials = request.trials.unwrap_or(mode.trials);
+        if trials == 0 {
             return Err(usage("--trials must be at least 1".into()).into());
         }
+        let mode = mode.at_rate(request.rate).map_err(usage)?;
 
+        // A round compares targets of one scenario under one payload.
+        let mut rounds = Vec::new();
+        for scenario in Scenario::ALL {
+            let members: Vec<&Target> = chosen
+                .iter()
+                .copied()
+                .filter(|target| target.scenario == scenario)
+                .collect();
+            if !members.is_empty() {
+                for payload in choose_payloads(request, scenario, modes).map_err(usage)? {
+                    rounds.push((payload, members.clone()));
+                }
+            }
+        }
         let mut cells = Vec::new();
         let mut random = SplitMix(request.seed);
-        for trial in 1..=request.trials {
-            for payload in &payloads {
-                let mut round = chosen.clone();
-                if request.trials > 1 {
+        for trial in 1..=trials {
+            for (payload, members) in &rounds {
+                let mut round = members.clone();
+                if trials > 1 {
                     random.shuffle(&mut round);
                 }
                 for target in round {
@@ -102,7 +123,7 @@ impl Plan {
         }
         Ok(Self {
             mode_name: request.mode.clone(),
-            mode: mode.clone(),
+            mode,
             phase_scale: request.phase_scale,
             seed: request.seed,
             cells,
@@ -132,16 +153,16 @@ impl Plan {
 }
 
 fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a Target>, String> {
+    let wanted = choose_scenarios(request.scenario.as_deref())?;
     if request.targets.is_empty() {
+        let wanted = wanted.unwrap_or_else(|| vec![Scenario::Ingest]);
         let chosen: Vec<&Target> = targets
             .iter()
-            .filter(|t| t.default && t.scenario == request.scenario)
+            .filter(|t| t.default && wanted.contains(&t.scenario))
             .collect();
         if chosen.is_empty() {
-            return Err(format!(
-                "no target belongs to the scenario '{}'",
-                request.scenario
-            ));
+            let name = wanted[0];
+            return Err(format!("no target belongs to the scenario '{name}'"));
         }
         return Ok(chosen);
     }
@@ -150,10 +171,12 @@ fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a
         let target = targets
             .get(name)
             .ok_or_else(|| format!("'{name}' is no target"))?;
-        if target.scenario != request.scenario {
+        if let Some(wanted) = &wanted
+            && !wanted.contains(&target.scenario)
+        {
             return Err(format!(
                 "target '{name}' belongs to the scenario '{}', not to '{}'",
-                target.scenario, request.scenario
+                target.scenario, wanted[0]
             ));
         }
         if chosen.iter().any(|t: &&Target| t.name == *name) {
@@ -164,14 +187,41 @@ fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a
     Ok(chosen)
 }
 
-fn choose_payloads(request: &Request, modes: &Modes) -> Result<Vec<String>, String> {
+/// None where the caller has not said.
+fn choose_scenarios(name: Option<&str>) -> Result<Option<Vec<Scenario>>, String> {
+    match name {
+        None => Ok(None),
+        Some(ALL_SCENARIOS) => Ok(Some(Scenario::ALL.to_vec())),
+        Some(name) => match Scenario::parse(name) {
+            Some(scenario) => Ok(Some(vec![scenario])),
+            None => Err(format!("'{name}' is no scenario")),
+        },
+    }
+}
+
+fn choose_payloads(
+    request: &Request,
+    scenario: Scenario,
+    modes: &Modes,
+) -> Result<Vec<String>, String> {
+    let known = if scenario.has_payloads() {
+        &modes.payloads[..]
+    } else {
+        &modes.payloads[..1]
+    };
     if request.payloads.is_empty() {
-        return Ok(modes.payloads.clone());
+        return Ok(known.to_vec());
     }
     let mut chosen: Vec<String> = Vec::new();
     for name in &request.payloads {
         if !modes.payloads.contains(name) {
             return Err(format!("'{name}' is no payload"));
+        }
+        if !known.contains(name) {
+            return Err(format!(
+                "the scenario '{scenario}' has the payload '{}' alone, not '{name}'",
+                known[0]
+            ));
         }
         if chosen.contains(name) {
             return Err(format!("payload '{name}' is named twice"));
@@ -217,10 +267,18 @@ mod tests {
             mode: "smoke".into(),
             targets: targets.iter().map(|s| (*s).into()).collect(),
             payloads: payloads.iter().map(|s| (*s).into()).collect(),
-            scenario: "ingest".into(),
-            trials,
+            scenario: None,
+            trials: Some(trials),
+            rate: None,
             seed,
             phase_scale: 1.0,
+        }
+    }
+
+    fn of_scenario(name: &str, targets: &[&str]) -> Request {
+        Request {
+            scenario: Some(name.into()),
+            ..request(targets, &[], 1, 1)
         }
     }
 
@@ -241,6 +299,51 @@ mod tests {
             ["1 default producer-rest", "1 default producer-grpc"]
         );
         assert_eq!(plan.cells[9].order, 10);
+    }
+
+    #[test]
+    fn a_scenario_is_chosen_by_its_name_or_by_a_target() {
+        let (modes, targets) = files();
+        let plan = |request: &Request| order(&Plan::new(request, &modes, &targets).unwrap());
+        let balance = ["1 default balance-rest", "1 default balance-grpc"];
+        assert_eq!(plan(&of_scenario("balance", &[])), balance);
+        assert_eq!(plan(&request(&["balance-grpc"], &[], 1, 1)), balance[1..]);
+        // Whatever the order of the names: what is compared runs together.
+        let mixed = request(&["stream-sse", "producer-rest", "balance-rest"], &[], 1, 1);
+        let mixed = plan(&mixed);
+        assert_eq!(mixed.len(), 5 + 1 + 1);
+        assert_eq!(mixed[0], "1 default producer-rest");
+        assert_eq!(mixed[6], "1 default stream-sse");
+    }
+
+    #[test]
+    fn all_means_the_default_targets_of_every_scenario() {
+        let (modes, targets) = files();
+        let plan = Plan::new(&of_scenario("all", &[]), &modes, &targets).unwrap();
+        for target in targets.iter() {
+            let cells = plan.cells.iter().filter(|c| c.target.name == target.name);
+            let expected = match (target.default, target.scenario) {
+                (false, _) => 0,
+                (true, Scenario::Ingest) => 5,
+                (true, _) => 1,
+            };
+            assert_eq!(cells.count(), expected, "{}", target.name);
+        }
+    }
+
+    #[test]
+    fn the_mode_says_how_many_trials_and_at_which_rate() {
+        let (modes, targets) = files();
+        let mut compare = request(&[], &["default"], 1, 1);
+        compare.mode = "compare".into();
+        compare.trials = None;
+        let plan = Plan::new(&compare, &modes, &targets).unwrap();
+        assert_eq!(plan.cells.len(), 2 * 6);
+        assert!(plan.mode.rate().is_some_and(|rate| rate > 0.0));
+        compare.rate = Some(250.0);
+        compare.trials = Some(4);
+        let plan = Plan::new(&compare, &modes, &targets).unwrap();
+        assert_eq!((plan.cells.len(), plan.mode.rate()), (8, Some(250.0)));
     }
 
     #[test]
@@ -279,6 +382,22 @@ mod tests {
                 "named twice",
             ),
             (request(&[], &[], 0, 1), "--trials"),
+            (of_scenario("streams", &[]), "'streams' is no scenario"),
+            (
+                of_scenario("stream", &["balance-rest"]),
+                "target 'balance-rest' belongs to the scenario 'balance', not to 'stream'",
+            ),
+            (
+                request(&["balance-rest"], &["4k"], 1, 1),
+                "the scenario 'balance' has the payload 'default' alone",
+            ),
+            (
+                Request {
+                    rate: Some(100.0),
+                    ..request(&[], &[], 1, 1)
+                },
+                "--rate",
+            ),
         ] {
             let error = Plan::new(&request, &modes, &targets).unwrap_err();
             let error = error

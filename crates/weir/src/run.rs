@@ -51,18 +51,23 @@ const EXIT_INTERRUPTED: u8 = 130;
 /// What to measure.
 #[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
-    /// smoke, full or saturation
+    /// smoke, full, saturation or compare
     mode: Option<String>,
     /// Targets, separated by commas; '' or none: the default targets of the scenario
     targets: Option<String>,
-    /// Payloads, separated by commas; none: all sizes
+    /// Payloads, separated by commas; none: all that the scenario has
     payloads: Option<String>,
-    /// Scenario whose default targets are meant
-    #[arg(long, default_value = "ingest", value_name = "NAME")]
-    scenario: String,
-    /// Measure each target and payload so often, the targets of each round in random order
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    trials: u32,
+    /// Scenario whose default targets are meant: ingest, balance, stream, log, or all of them [default: that of the
+    /// targets named, else ingest]
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Measure each target and payload so often, the targets of each round in random order [default: 1, in mode compare
+    /// 6]
+    #[arg(long, value_name = "N")]
+    trials: Option<u32>,
+    /// Arrivals a second, in mode compare [default: as load-test/k6/lib/modes.json has it]
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
     /// Seed of payloads and order [default: drawn and printed]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -106,6 +111,7 @@ impl PlanArgs {
             payloads: list(self.payloads.as_deref()),
             scenario: self.scenario.clone(),
             trials: self.trials,
+            rate: self.rate,
             seed: self.seed.unwrap_or_else(drawn_seed),
             phase_scale: phase_scale()?,
         };
@@ -127,11 +133,14 @@ impl PlanArgs {
         if !payloads.is_empty() {
             words.push(payloads);
         }
-        if self.scenario != "ingest" {
-            words.push(format!("--scenario {}", self.scenario));
+        if let Some(scenario) = &self.scenario {
+            words.push(format!("--scenario {scenario}"));
         }
-        if self.trials > 1 {
-            words.push(format!("--trials {}", self.trials));
+        if let Some(trials) = self.trials {
+            words.push(format!("--trials {trials}"));
+        }
+        if let Some(rate) = self.rate {
+            words.push(format!("--rate {rate}"));
         }
         words.push(format!("--seed {seed}"));
         words.join(" ")
@@ -296,8 +305,9 @@ mod tests {
             mode: Some("full".into()),
             targets: Some(String::new()),
             payloads: Some("32k".into()),
-            scenario: "ingest".into(),
-            trials: 2,
+            scenario: None,
+            trials: Some(2),
+            rate: None,
             seed: None,
         };
         assert_eq!(args.to_shell(7), "full '' 32k --trials 2 --seed 7");

@@ -30,8 +30,14 @@ mod schema {
     }
 }
 
-const ACCOUNTS: &str = include_str!("../../../postgres/seed/accounts.sql");
-const TRANSACTIONS: &str = include_str!("../../../postgres/seed/transactions.sql");
+const ACCOUNTS_SQL: &str = include_str!("../../../postgres/seed/accounts.sql");
+const TRANSACTIONS_SQL: &str = include_str!("../../../postgres/seed/transactions.sql");
+
+/// How many accounts there are.
+pub(crate) const ACCOUNTS: i64 = 10_000;
+
+/// How many transactions there are.
+pub(crate) const TRANSACTIONS: i64 = 100_000;
 
 /// Longest wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,9 +61,9 @@ pub struct SeedArgs {
 
 /// Rows added by one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Added {
-    accounts: u64,
-    transactions: u64,
+pub(crate) struct Added {
+    pub(crate) accounts: u64,
+    pub(crate) transactions: u64,
 }
 
 /// Seeds, and says what was added.
@@ -77,7 +83,8 @@ pub async fn run(args: SeedArgs, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn seed(url: DatabaseUrl) -> Result<Added> {
+/// Makes the tables and what is missing in them.
+pub(crate) async fn seed(url: DatabaseUrl) -> Result<Added> {
     let config = DatabaseConfig {
         database_url: url,
         database_pool_size: NonZeroUsize::MIN,
@@ -104,11 +111,11 @@ async fn seed(url: DatabaseUrl) -> Result<Added> {
     let transaction = client.transaction().await?;
     let added = Added {
         accounts: transaction
-            .execute(ACCOUNTS, &[])
+            .execute(ACCOUNTS_SQL, &[])
             .await
             .context("the accounts cannot be made")?,
         transactions: transaction
-            .execute(TRANSACTIONS, &[])
+            .execute(TRANSACTIONS_SQL, &[])
             .await
             .context("the transactions cannot be made")?,
     };

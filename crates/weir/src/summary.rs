@@ -42,6 +42,12 @@ pub struct Header {
     /// Name of the target; `unnamed` where the caller gave none.
     #[serde(default)]
     pub target: String,
+    /// Events of each iteration, where that is not one.
+    #[serde(default)]
+    pub events_per_iteration: Option<i64>,
+    /// Arrivals a second that were intended; none in a closed model.
+    #[serde(default)]
+    pub rate: Option<f64>,
     /// In order.
     pub phases: Vec<PhaseHeader>,
 }
@@ -132,6 +138,11 @@ impl Summary {
         self.counts_of("")
     }
 
+    /// A counter of the script over the whole run; 0 where nothing was counted.
+    pub fn counter(&self, name: &str) -> i64 {
+        self.value(name, "count").unwrap_or(0.0) as i64
+    }
+
     fn counts_of(&self, tag: &str) -> Counts {
         let count = |name: &str| self.value(&format!("{name}{tag}"), "count").unwrap_or(0.0) as i64;
         Counts {
@@ -165,7 +176,7 @@ impl Summary {
             successful_requests: counts.acknowledged,
             failed_requests: counts.failed,
             dropped_iterations: self.value("dropped_iterations", "count").unwrap_or(0.0) as i64,
-            intended_per_sec: None,
+            intended_per_sec: self.weir.rate,
             throughput_per_sec: rate(counts.acknowledged, seconds),
             error_rate: counts.error_rate(),
             latency: self.overall_latency(),

@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::Scenario;
+
 /// Where the file is below the repository root.
 pub const TARGETS_FILE: &str = "load-test/targets.toml";
 
@@ -34,8 +36,8 @@ impl Protocol {
 pub struct Target {
     /// Unique; also the directory of its results.
     pub name: String,
-    /// What it is measured at, e.g. `ingest`.
-    pub scenario: String,
+    /// What it is measured at.
+    pub scenario: Scenario,
     /// How it is spoken to.
     pub protocol: Protocol,
     /// Shown in reports.
@@ -70,6 +72,9 @@ pub struct Target {
     /// Required for `protocol = "grpc"`.
     #[serde(default)]
     pub grpc: Option<Grpc>,
+    /// Where it counts its work; none: the audit does without.
+    #[serde(default)]
+    pub counters: Option<Counters>,
     /// How Docker compose starts it.
     #[serde(default)]
     pub compose: Option<Compose>,
@@ -101,6 +106,20 @@ pub struct Grpc {
     /// A new connection in every iteration.
     #[serde(default)]
     pub reconnect: bool,
+}
+
+/// Where a target serves its counters, as Prometheus text.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counters {
+    /// Path of a GET request, e.g. `/metrics`.
+    pub path: String,
+    /// Where that is not the target's own port: the port in its container, and natively where it is free.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Variable through which the process is told that port.
+    #[serde(default)]
+    pub port_env: Option<String>,
 }
 
 /// Names in `docker-compose.yml`.

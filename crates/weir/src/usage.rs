@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::modes::Modes;
+use crate::plan::ALL_SCENARIOS;
+use crate::scenario::Scenario;
 use crate::targets::Targets;
 
 /// Exit status of wrong arguments (`EX_USAGE` of sysexits.h).
@@ -34,23 +36,37 @@ impl std::error::Error for UsageError {}
 
 /// The usage text of `weir run` with the valid values of its arguments.
 pub fn run_usage(modes: &Modes, targets: &Targets) -> String {
-    let names: Vec<&str> = targets.iter().map(|t| t.name.as_str()).collect();
-    let defaults: Vec<&str> = targets
-        .iter()
-        .filter(|t| t.default)
-        .map(|t| t.name.as_str())
-        .collect();
-    format!(
-        "Usage: weir run MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]\n\
-         \x20 modes:    {}\n\
-         \x20 targets:  {}\n\
-         \x20           '' or none: {}\n\
-         \x20 payloads: {}\n\
-         \x20           none: all of them\n\
-         See 'weir run --help' for the options.",
-        modes.names().join(", "),
-        names.join(", "),
-        defaults.join(", "),
-        modes.payloads.join(", "),
-    )
+    let of = |scenario: Scenario| {
+        let members = targets.iter().filter(|t| t.scenario == scenario);
+        let names: Vec<String> = members
+            .map(|t| match t.default {
+                true => t.name.clone(),
+                false => format!("{} (when named)", t.name),
+            })
+            .collect();
+        names.join(", ")
+    };
+    let scenarios: Vec<&str> = Scenario::ALL.iter().map(|s| s.as_str()).collect();
+    let mut lines = vec![
+        "Usage: weir run MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]".to_owned(),
+        format!("  modes:      {}", modes.names().join(", ")),
+        format!(
+            "  --scenario  {}, {ALL_SCENARIOS}; left out: that of the targets named, else ingest",
+            scenarios.join(", ")
+        ),
+        "  targets:    '' or none: those of the scenario".to_owned(),
+    ];
+    for scenario in Scenario::ALL {
+        let names = of(scenario);
+        if !names.is_empty() {
+            lines.push(format!("    {:<9} {names}", format!("{scenario}:")));
+        }
+    }
+    lines.push(format!("  payloads:   {}", modes.payloads.join(", ")));
+    lines.push(format!(
+        "              none: all of them for ingest; the others have {} alone",
+        modes.payloads[0]
+    ));
+    lines.push("See 'weir run --help' for the options.".to_owned());
+    lines.join("\n")
 }

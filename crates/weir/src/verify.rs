@@ -1,23 +1,30 @@
 //! The contract check: what a target must do before it is worth measuring, seen from outside over the wire.
 //!
-//! - this file: the cases, the same for both protocols
-//! - `client`: how an event is sent over REST and over gRPC
+//! - this file: which cases a scenario has, the same for both protocols
+//! - `ingest` (`client`: one event), `balance`, `stream`, `log`: the cases
+//! - `wire`: a request over HTTP or gRPC on a connection of its own
 
+mod balance;
 mod client;
 mod command;
+mod ingest;
+mod log;
+mod stream;
+mod wire;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::application_db::ApplicationDb;
+use crate::scenario::Scenario;
 use crate::targets::Target;
 
-pub use client::Endpoint;
-use client::{Answer, Client, Entity, Event};
+pub(crate) use balance::BalanceClient;
 pub use command::{VerifyArgs, run};
+pub(crate) use log::LogClient;
+pub use wire::Endpoint;
 
 /// One case and how it ended.
 #[derive(Clone, Debug, Serialize)]
@@ -28,6 +35,18 @@ pub struct Finding {
     pub passed: bool,
     /// What it did instead; empty where it passed.
     pub detail: String,
+}
+
+impl Finding {
+    fn of(case: &'static str, outcome: Result<()>) -> Self {
+        Self {
+            case,
+            passed: outcome.is_ok(),
+            detail: outcome
+                .err()
+                .map_or_else(String::new, |error| format!("{error:#}")),
+        }
+    }
 }
 
 /// Asks for the target's health until it answers or `limit` is over. `alive` may end the wait early.
@@ -41,7 +60,7 @@ pub async fn wait_healthy(
     let mut pause = Duration::from_millis(25);
     loop {
         alive()?;
-        let error = match Client::new(target, endpoint)?.health().await {
+        let error = match health(target, endpoint).await {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -53,56 +72,26 @@ pub async fn wait_healthy(
     }
 }
 
-/// Runs every case. Without `database` what is stored is not looked at.
+/// An error where the target does not say that it is healthy.
+async fn health(target: &Target, endpoint: &Endpoint) -> Result<()> {
+    match target.scenario {
+        Scenario::Ingest => client::Client::new(target, endpoint)?.health().await,
+        _ => wire::health(target, endpoint).await,
+    }
+}
+
+/// Runs every case of the target's scenario. Without `database` what is in it is not looked at.
 pub async fn verify(
     target: &Target,
     endpoint: &Endpoint,
     database: Option<&ApplicationDb>,
 ) -> Result<Vec<Finding>> {
-    if target.scenario != "ingest" {
-        bail!(
-            "target {}: there is no contract check for the scenario '{}'",
-            target.name,
-            target.scenario
-        );
+    match target.scenario {
+        Scenario::Ingest => ingest::cases(target, endpoint, database).await,
+        Scenario::Balance => balance::cases(target, endpoint, database).await,
+        Scenario::Stream => stream::cases(target, endpoint, database).await,
+        Scenario::Log => log::cases(target, endpoint).await,
     }
-    let client = Client::new(target, endpoint)?;
-    let id = format!("verify-{}", uuid::Uuid::new_v4());
-    let case = |case, outcome: Result<()>| match outcome {
-        Ok(()) => Finding {
-            case,
-            passed: true,
-            detail: String::new(),
-        },
-        Err(error) => Finding {
-            case,
-            passed: false,
-            detail: format!("{error:#}"),
-        },
-    };
-    Ok(vec![
-        case("health answers", client.health().await),
-        case(
-            "a new entity is stored and acknowledged",
-            created(&client, database, &id).await,
-        ),
-        case(
-            "a second event is merged into it",
-            merged(&client, database, &id).await,
-        ),
-        case(
-            "an event without entity id is refused",
-            refused_without_id(&client).await,
-        ),
-        case(
-            "an event without name is refused",
-            refused_without_name(&client, &id).await,
-        ),
-        case(
-            "an event with one bad entity stores none",
-            all_or_nothing(&client, database, &id).await,
-        ),
-    ])
 }
 
 /// The first failed case as an error.
@@ -110,99 +99,5 @@ pub fn require_all(findings: &[Finding]) -> Result<()> {
     match findings.iter().find(|f| !f.passed) {
         None => Ok(()),
         Some(failed) => bail!("the contract is broken: {}: {}", failed.case, failed.detail),
-    }
-}
-
-fn first_attributes() -> Value {
-    json!({ "model": "Verify", "year": 2024, "price": 24439.75, "owner": { "tags": ["a", null, true] } })
-}
-
-fn second_attributes() -> Value {
-    json!({ "year": 2025, "owner": { "name": "B" }, "note": "M\u{fc}hle \"quoted\"" })
-}
-
-async fn created(client: &Client, database: Option<&ApplicationDb>, id: &str) -> Result<()> {
-    acknowledged(client, &car("CarCreated", id, first_attributes())).await?;
-    stored(database, id, &first_attributes()).await
-}
-
-async fn merged(client: &Client, database: Option<&ApplicationDb>, id: &str) -> Result<()> {
-    acknowledged(client, &car("ServiceDone", id, second_attributes())).await?;
-    let mut expected = first_attributes();
-    if let (Value::Object(all), Value::Object(new)) = (&mut expected, second_attributes()) {
-        all.extend(new);
-    }
-    stored(database, id, &expected).await
-}
-
-async fn refused_without_id(client: &Client) -> Result<()> {
-    refused(client, &car("CarCreated", "", first_attributes())).await
-}
-
-async fn refused_without_name(client: &Client, id: &str) -> Result<()> {
-    refused(
-        client,
-        &car("", &format!("{id}-nameless"), first_attributes()),
-    )
-    .await
-}
-
-async fn all_or_nothing(client: &Client, database: Option<&ApplicationDb>, id: &str) -> Result<()> {
-    let good = format!("{id}-partial");
-    let mut event = car("CarCreated", &good, first_attributes());
-    event.entities.push(Entity {
-        kind: String::new(),
-        id: good.clone(),
-        attributes: json!({}),
-    });
-    refused(client, &event).await?;
-    let Some(database) = database else {
-        return Ok(());
-    };
-    match database.attributes("Car", &good).await? {
-        None => Ok(()),
-        Some(_) => bail!("the good entity of the refused event was stored"),
-    }
-}
-
-fn car(name: &str, id: &str, attributes: Value) -> Event {
-    let entity = Entity {
-        kind: "Car".into(),
-        id: id.into(),
-        attributes,
-    };
-    Event {
-        name: name.into(),
-        entities: vec![entity],
-    }
-}
-
-async fn acknowledged(client: &Client, event: &Event) -> Result<()> {
-    match client.send(event).await? {
-        Answer::Acknowledged => Ok(()),
-        Answer::Invalid(message) => bail!("a good event was refused: {message}"),
-        Answer::Other(what) => bail!("a good event was answered with {what}"),
-    }
-}
-
-async fn refused(client: &Client, event: &Event) -> Result<()> {
-    match client.send(event).await? {
-        Answer::Invalid(_) => Ok(()),
-        Answer::Acknowledged => bail!("a bad event was acknowledged"),
-        Answer::Other(what) => bail!(
-            "a bad event was answered with {what}, not with {}",
-            client.refusal()
-        ),
-    }
-}
-
-async fn stored(database: Option<&ApplicationDb>, id: &str, expected: &Value) -> Result<()> {
-    let Some(database) = database else {
-        return Ok(());
-    };
-    match database.attributes("Car", id).await? {
-        None => bail!("the event was acknowledged, and its entity is not in the database"),
-        Some(found) if found == *expected => Ok(()),
-        Some(found) => bail!("the entity holds {found}, expected {expected}"),
     }
 }

@@ -10,7 +10,8 @@ import { LATENCY, latencyMetric, successes } from './latency.js';
  * @typedef {object} PlannedPhase
  * @property {number} number        from 1
  * @property {string} name
- * @property {number} vus
+ * @property {number} vus           under a rate: so many are kept ready, and no more
+ * @property {number | null} rate   arrivals per second, whatever the answers take; null where a VU waits for its answer
  * @property {number} startSeconds  from the start of the first phase
  * @property {number | null} durationSeconds  null where iterations end the phase
  * @property {number | null} iterations
@@ -28,6 +29,7 @@ export function planPhases(settings) {
       number: index + 1,
       name: phase.name,
       vus: phase.vus,
+      rate: phase.rate ?? null,
       startSeconds,
       durationSeconds: phase.seconds ?? null,
       iterations: phase.iterations ?? null,
@@ -43,7 +45,7 @@ export function planPhases(settings) {
  * Each trend here costs k6 eight bytes a request, so there are no more than are used.
  */
 const SUBMETRICS = {
-  common: ['events_sent', 'events_acknowledged', 'events_failed_total', 'events_failed', 'data_sent', 'data_received'],
+  common: ['events_sent', 'events_acknowledged', 'events_failed_total', 'events_failed', 'data_sent', 'data_received', 'dropped_iterations'],
   rest: ['http_req_blocked', 'http_req_connecting'],
   grpc: [],
 };
@@ -78,6 +80,20 @@ function scenario(phase, gracefulStopSeconds) {
   if (phase.durationSeconds === null) {
     const iterations = phase.iterations ?? 1;
     return { executor: 'shared-iterations', vus: phase.vus, iterations, maxDuration: '5m', gracefulStop };
+  }
+  if (phase.rate !== null) {
+    // k6 takes whole iterations per unit of time: per 100 seconds, two decimals of the rate are kept. All virtual users
+    // are made beforehand: making one costs what is measured.
+    return {
+      executor: 'constant-arrival-rate',
+      rate: Math.max(1, Math.round(phase.rate * 100)),
+      timeUnit: '100s',
+      preAllocatedVUs: phase.vus,
+      maxVUs: phase.vus,
+      startTime: milliseconds(phase.startSeconds),
+      duration: milliseconds(phase.durationSeconds),
+      gracefulStop,
+    };
   }
   return {
     executor: 'constant-vus',

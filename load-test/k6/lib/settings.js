@@ -7,8 +7,9 @@
  * @property {number} vus
  * @property {number} [seconds]     length, before PHASE_SCALE; left out where `iterations` ends the phase
  * @property {number} [iterations]  all virtual users together
+ * @property {number} [rate]        arrivals per second (open model); RATE replaces it
  */
-/** @typedef {{ thinkTimeMs: number, phases: Phase[] }} Mode */
+/** @typedef {{ thinkTimeMs: number, trials?: number, phases: Phase[] }} Mode */
 /**
  * lib/modes.json. `warmup` stands apart from the modes that a user may ask for.
  * @typedef {{ modes: Record<string, Mode>, warmup: Mode, payloads: string[], gracefulStopSeconds: number }} ModesFile
@@ -53,7 +54,7 @@ export function readSettings(env, modes) {
   return {
     mode,
     thinkTimeMs,
-    phases: phases.map((phase) => scaled(phase, phaseScale)),
+    phases: phases.map((phase) => atRate(scaled(phase, phaseScale), env)),
     gracefulStopSeconds: modes.gracefulStopSeconds,
     payload: oneOf(env, 'PAYLOAD_SIZE', modes.payloads, 'default'),
     host: required(env, 'HOST', 'the name or address of the service under test'),
@@ -91,6 +92,16 @@ function warmup(env, modes) {
  */
 function scaled(phase, scale) {
   return phase.seconds === undefined ? phase : { ...phase, seconds: phase.seconds * scale };
+}
+
+/**
+ * RATE is for phases that have a rate; others have none to replace.
+ * @param {Phase} phase
+ * @param {Environment} env
+ * @returns {Phase}
+ */
+function atRate(phase, env) {
+  return phase.rate === undefined ? phase : { ...phase, rate: positiveNumber(env, 'RATE', String(phase.rate)) };
 }
 
 /** @param {string} name @param {string | undefined} value @param {string} valid @returns {Error} */

@@ -12,9 +12,10 @@ import { latencyMetric } from './latency.js';
  * @param {Settings} settings
  * @param {PlannedPhase[]} phases
  * @param {Protocol} protocol
+ * @param {{ eventsPerIteration?: number }} [own]  what only this script has to say
  * @returns {Record<string, string>} texts by place, as handleSummary returns them
  */
-export function summarize(data, settings, phases, protocol) {
+export function summarize(data, settings, phases, protocol, own = {}) {
   const done = phases.map((phase) => ({
     ...phase,
     durationSeconds: phase.durationSeconds ?? data.state.testRunDurationMs / 1000,
@@ -29,6 +30,8 @@ export function summarize(data, settings, phases, protocol) {
     protocol,
     target: settings.target,
     reconnect: settings.grpcReconnect,
+    rate: phases.find(({ rate }) => rate !== null)?.rate ?? null,
+    ...own,
     phases: done,
   };
   /** @type {Record<string, string>} */

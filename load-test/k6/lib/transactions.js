@@ -57,6 +57,45 @@ export function isReplay(events, since, limit) {
 }
 
 /**
+ * What is wrong with the order of a stream's numbers, which have no gaps: of transactions since a time, all that follow
+ * the first have the numbers that follow its.
+ * @param {number[]} sequences  in the order received
+ * @returns {{ missed: number, repeated: number, outOfOrder: number }}
+ */
+export function faultsOf(sequences) {
+  const faults = { missed: 0, repeated: 0, outOfOrder: 0 };
+  const missing = new Set();
+  let highest = sequences[0] - 1;
+  for (const sequence of sequences) {
+    if (sequence === highest + 1) {
+      highest = sequence;
+    } else if (sequence > highest) {
+      for (let skipped = highest + 1; skipped < sequence; skipped++) {
+        missing.add(skipped);
+      }
+      highest = sequence;
+    } else if (missing.delete(sequence)) {
+      faults.outOfOrder += 1;
+    } else {
+      // A number before the first one's counts as repeated too: it was not asked for.
+      faults.repeated += 1;
+    }
+  }
+  faults.missed = missing.size;
+  return faults;
+}
+
+/**
+ * The numbers of the events in a body of `text/event-stream`, without looking at their data.
+ * @param {string} body
+ * @returns {number[]}
+ */
+export function sequencesOf(body) {
+  const parts = `\n${body}`.split('\nid: ');
+  return parts.slice(1).map((part) => Number.parseInt(part, 10));
+}
+
+/**
  * The events of a body of `text/event-stream`.
  * @param {string} body
  */

@@ -13,7 +13,8 @@ const plan = (env) => planPhases(read(env));
 
 test('an error names the variable, its value and what is valid', () => {
   const cases = [
-    [{ TEST_MODE: 'quick' }, /TEST_MODE is "quick"; valid is one of smoke, full, saturation, warmup/],
+    [{ TEST_MODE: 'quick' }, /TEST_MODE is "quick"; valid is one of smoke, full, saturation, compare, warmup/],
+    [{ TEST_MODE: 'compare', RATE: '0' }, /RATE is "0"; valid is a number above 0/],
     [{ PAYLOAD_SIZE: '5k' }, /PAYLOAD_SIZE is "5k"; valid is one of default, 4k, 8k, 32k, 64k/],
     [{ HOST: '' }, /HOST is not set/],
     [{ PORT: undefined }, /PORT is not set; valid is a port from 1 to 65535/],
@@ -58,6 +59,15 @@ test('iterations end smoke and warm-up, whatever the scale', () => {
   assert.equal(plan({ TEST_MODE: 'warmup' })[0].iterations, 1000);
 });
 
+test('a rate arrives whatever the answers take, with all virtual users made beforehand', () => {
+  const compare = (env) => k6Options(read({}), plan({ TEST_MODE: 'compare', ...env }), 'rest').scenarios.phase_1;
+  const { executor, rate, timeUnit, preAllocatedVUs, maxVUs, duration } = compare({ RATE: '12.5', PHASE_SCALE: '0.1' });
+  assert.deepEqual([executor, rate, timeUnit, duration], ['constant-arrival-rate', 1250, '100s', '6000ms']);
+  assert.ok(preAllocatedVUs > 1 && preAllocatedVUs === maxVUs);
+  assert.equal(compare({}).rate, MODES.modes.compare.phases[0].rate * 100);
+  assert.equal(plan({ TEST_MODE: 'full', RATE: '5' })[0].rate, null);
+});
+
 test('scenarios start at whole milliseconds, with the graceful stop of modes.json', () => {
   const { scenarios } = k6Options(read({}), plan({ TEST_MODE: 'full', PHASE_SCALE: '0.013' }), 'rest');
   const { executor, startTime, duration, gracefulStop } = scenarios.phase_3;
@@ -92,7 +102,7 @@ test('the summary is k6 data with the plan of the run, a seed beyond 2^53 as tex
   assert.equal(weir.seed, '18446744073709551615');
   assert.equal(weir.startedAtMs, 1700000000000);
   assert.deepEqual(weir.phases, [
-    { number: 1, name: 'smoke', vus: 1, startSeconds: 0, durationSeconds: 0.25, iterations: 5, scenario: 'phase_1' },
+    { number: 1, name: 'smoke', vus: 1, rate: null, startSeconds: 0, durationSeconds: 0.25, iterations: 5, scenario: 'phase_1' },
   ]);
   assert.match(places.stdout, /^producer-rest smoke default \(rest, run r-1/);
 });

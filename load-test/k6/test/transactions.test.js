@@ -1,7 +1,7 @@
 // The streams that stream runs open.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DAY, SinceSource, isReplay, parseEvents, requireDefaultPayload, streamLimit } from '../lib/transactions.js';
+import { DAY, SinceSource, faultsOf, isReplay, parseEvents, requireDefaultPayload, sequencesOf, streamLimit } from '../lib/transactions.js';
 
 const draw = (seed, vu, limit, count) => {
   const source = new SinceSource({ seed, vu, limit });
@@ -46,6 +46,28 @@ test('a replay is complete, in order, and since its beginning', () => {
   assert.ok(!isReplay(events, '2025-01-01T00:00:01.600Z', 2), 'one is too early');
   assert.ok(!isReplay([...events].reverse(), '2025-01-01T00:00:01.000Z', 2), 'out of order');
   assert.ok(!isReplay([events[0], events[0]], '2025-01-01T00:00:01.000Z', 2), 'repeated');
+});
+
+test('what was missed, repeated or out of order is told apart', () => {
+  const cases = [
+    [[], 0, 0, 0],
+    [[7, 8, 9], 0, 0, 0],
+    [[7, 9, 10], 1, 0, 0],
+    [[7, 11], 3, 0, 0],
+    [[7, 8, 8, 9], 0, 1, 0],
+    [[7, 9, 8, 10], 0, 0, 1],
+    [[7, 9, 8, 8, 12], 2, 1, 1],
+    [[7, 8, 6], 0, 1, 0],
+  ];
+  for (const [sequences, missed, repeated, outOfOrder] of cases) {
+    assert.deepEqual(faultsOf(sequences), { missed, repeated, outOfOrder }, String(sequences));
+  }
+});
+
+test('numbers are read without the data', () => {
+  const body = 'id: 41\nevent: transaction\ndata: {"tx_id":"\\nid: 3"}\n\n: heartbeat\n\nid: 42\ndata: {}\n\n';
+  assert.deepEqual(sequencesOf(body), [41, 42]);
+  assert.deepEqual(sequencesOf(''), []);
 });
 
 test('transactions have one size', () => {

@@ -2,7 +2,8 @@
 
 use actix_cors::Cors;
 use actix_web::http::header;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, guard, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
@@ -114,12 +115,23 @@ pub async fn metrics_page(metrics: web::Data<Metrics>) -> HttpResponse {
     }
 }
 
-/// The middleware for browsers: any origin, GET and POST, header content-type.
-pub fn cors() -> Cors {
-    Cors::default()
-        .allow_any_origin()
-        .send_wildcard()
-        .allowed_methods(["GET", "POST"])
-        .allowed_header(header::CONTENT_TYPE)
-        .max_age(3600)
+/// `routes`, with CORS for browsers: any origin, GET and POST, header content-type. Only browsers send an origin; all other
+/// clients are spared the work.
+pub fn with_cors(routes: fn(&mut ServiceConfig)) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        let cors = Cors::default()
+            .allow_any_origin()
+            .send_wildcard()
+            .allowed_methods(["GET", "POST"])
+            .allowed_header(header::CONTENT_TYPE)
+            .max_age(3600);
+        let for_browsers = web::scope("")
+            .guard(guard::fn_guard(|request| {
+                request.head().headers().contains_key(header::ORIGIN)
+            }))
+            .wrap(cors)
+            .configure(routes)
+            .default_service(web::to(not_found));
+        config.service(for_browsers).configure(routes);
+    }
 }

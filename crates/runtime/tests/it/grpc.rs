@@ -1,9 +1,11 @@
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use runtime::grpc::{self, health_and_reflection};
+use runtime::grpc::{self, GrpcHealth, health_and_reflection};
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
@@ -12,11 +14,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::{Health as HealthService, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tower::Service;
 
 /// A service with the shape of the health service, whose `check` waits as many milliseconds as it is told.
 struct Waiter(InFlight);
@@ -48,6 +54,28 @@ impl HealthService for Waiter {
     }
 }
 
+/// A service that nobody calls.
+#[derive(Clone)]
+struct Nothing;
+
+impl NamedService for Nothing {
+    const NAME: &'static str = "test.Nothing";
+}
+
+impl Service<::http::Request<Body>> for Nothing {
+    type Response = ::http::Response<Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<::http::Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: ::http::Request<Body>) -> Self::Future {
+        std::future::ready(Ok(Status::unimplemented("nothing").into_http()))
+    }
+}
+
 struct Face {
     address: SocketAddr,
     stop: CancellationToken,
@@ -57,27 +85,48 @@ struct Face {
     running: JoinHandle<(Ending, anyhow::Result<()>)>,
 }
 
+/// With the standard services, or with [`Waiter`] alone.
 async fn start(grace: Duration, standard: bool) -> Face {
+    let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
+    let routes = services.routes;
+    if standard {
+        start_with(grace, |_| Nothing, routes, services.health)
+    } else {
+        let waiter = |in_flight| HealthServer::new(Waiter(in_flight));
+        start_with(grace, waiter, routes, services.health)
+    }
+}
+
+fn start_with<M>(
+    grace: Duration,
+    first: impl FnOnce(InFlight) -> M,
+    routes: Routes,
+    grpc_health: GrpcHealth,
+) -> Face
+where
+    M: Service<::http::Request<Body>, Response = ::http::Response<Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    M::Future: Send + 'static,
+{
     let listener = http::listen("127.0.0.1", 0).unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let in_flight = InFlight::new(stop.clone());
     let metrics = Metrics::new().unwrap();
     let health = Health::new();
-    let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
-    let routes = if standard {
-        services.routes
-    } else {
-        tonic::service::Routes::new(HealthServer::new(Waiter(in_flight.clone())))
-    };
+    let first = first(in_flight.clone());
     let running = tokio::spawn({
         let (in_flight, metrics, serving) =
             (in_flight.clone(), metrics.clone(), health.subscribe());
         async move {
             let (ending, served, ()) = tokio::join!(
                 in_flight.drain(grace),
-                grpc::serve(listener, routes, &metrics, &in_flight),
-                services.health.follow(serving, &in_flight),
+                grpc::serve(listener, first, routes, &metrics, &in_flight),
+                grpc_health.follow(serving, &in_flight),
             );
             (ending, served)
         }

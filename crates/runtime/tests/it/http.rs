@@ -45,6 +45,17 @@ async fn nodelay(request: HttpRequest) -> String {
         .to_string()
 }
 
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource("/echo")
+                .route(web::post().to(echo))
+                .default_service(http::method_not_allowed("POST")),
+        )
+        .route("/nodelay", web::get().to(nodelay))
+        .route("/metrics", web::get().to(http::metrics_page));
+}
+
 fn start(grace: Duration) -> Face {
     let listener = http::listen("127.0.0.1", 0).unwrap();
     let address = listener.local_addr().unwrap();
@@ -56,16 +67,9 @@ fn start(grace: Duration) -> Face {
         let factory = move || {
             App::new()
                 .wrap(Observe::new(metrics.clone()))
-                .wrap(http::cors())
                 .app_data(web::Data::new(in_flight.clone()))
                 .app_data(web::Data::new(metrics.clone()))
-                .service(
-                    web::resource("/echo")
-                        .route(web::post().to(echo))
-                        .default_service(http::method_not_allowed("POST")),
-                )
-                .route("/nodelay", web::get().to(nodelay))
-                .route("/metrics", web::get().to(http::metrics_page))
+                .configure(http::with_cors(routes))
                 .default_service(web::to(http::not_found))
         };
         http::server(factory, listener, 2).unwrap()

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{Facts, import};
 use crate::environment::{cores, fingerprint};
 use crate::output::{self, Table};
+use crate::scenario::Scenario;
 use crate::summary::Summary;
 use crate::targets::Targets;
 use crate::validity::Allowance;
@@ -120,7 +121,7 @@ async fn one(
     let run = NewRun {
         session_id: Some(session),
         api_name: header.target.clone(),
-        scenario: target.map_or_else(|| "ingest".into(), |t| t.scenario.clone()),
+        scenario: target.map_or(Scenario::Ingest, |t| t.scenario).to_string(),
         test_mode: header.mode.clone(),
         payload_size: header.payload.clone(),
         protocol: header.protocol.as_str().into(),
@@ -144,6 +145,7 @@ async fn one(
         sampled: false,
         debug_build: false,
         findings: &[],
+        scenario: target.map_or(Scenario::Ingest, |t| t.scenario),
         audit: None,
     };
     let imported = import(store, run, &summary, &facts).await;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::docker::Docker;
 use super::k6::{Generator, Job};
 use super::native::Native;
+use crate::audit::CountersAt;
 use crate::targets::Target;
 use crate::validity::Allowance;
 use crate::verify::Endpoint;
@@ -22,6 +23,8 @@ pub(crate) struct Started {
     pub(crate) from_generator: Endpoint,
     /// How it is sampled; none where it is not on this machine.
     pub(crate) probe: Option<Probe>,
+    /// Where it counts its work, from here.
+    pub(crate) counters: Option<CountersAt>,
 }
 
 /// One of the two runtimes. Both offer the same.
@@ -83,6 +86,11 @@ impl Backend {
     /// Stops every target, whoever started it.
     pub(crate) async fn stop_targets(&mut self) -> Result<()> {
         both!(self, runtime => runtime.stop_targets().await)
+    }
+
+    /// Throws away what earlier runs have left of a target's own files. The targets must not run.
+    pub(crate) async fn clear_files(&mut self, target: &Target) -> Result<()> {
+        both!(self, runtime => runtime.clear_files(target).await)
     }
 
     /// Starts a target that has no URL of its own.

@@ -15,10 +15,12 @@ use super::measure;
 use super::outcome::{Figures, Outcome};
 use super::session::{Session, timestamp};
 use crate::application_db::ApplicationDb;
+use crate::audit::{Baseline, CountersAt};
 use crate::plan::Cell;
+use crate::scenario::{Data, Scenario};
 use crate::summary::Summary;
 use crate::targets::{Grpc, Rest, Target};
-use crate::{audit, import, verify};
+use crate::{audit, import, seed, verify};
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
 const DATABASE_LIMIT: Duration = Duration::from_secs(120);
@@ -72,10 +74,10 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
     match measured {
         Ok((figures, seconds)) => {
             duration = Some(seconds);
-            if figures.audit.passed {
+            if figures.passed {
                 outcome.status = RunStatus::Completed;
             } else {
-                outcome.error = Some(audit::sentence(&figures.audit));
+                outcome.error = Some(figures.audit_sentence.clone());
             }
             outcome.figures = Some(figures);
         }
@@ -118,7 +120,7 @@ async fn begin<'a>(session: &Session, cell: &'a Cell) -> Result<Running<'a>> {
     let run = NewRun {
         session_id: Some(session.id.clone()),
         api_name: target.name.clone(),
-        scenario: target.scenario.clone(),
+        scenario: target.scenario.to_string(),
         test_mode: session.plan.mode_name.clone(),
         payload_size: cell.payload.clone(),
         protocol: target.protocol.as_str().into(),
@@ -179,10 +181,12 @@ async fn steps(
         STOP_LIMIT,
         session.backend.stop_targets()
     );
-    let url = session.backend.application_url();
-    let database = step!(session, "emptying the database", DATABASE_LIMIT, async {
-        fresh(&url).await
-    });
+    let database = step!(
+        session,
+        "preparing the data",
+        DATABASE_LIMIT,
+        fresh(session, target)
+    );
     let started = step!(session, "starting", START_LIMIT, start(session, target));
     step!(
         session,
@@ -194,7 +198,7 @@ async fn steps(
         session,
         "verifying the contract",
         VERIFY_LIMIT,
-        verify::verify(target, &started.from_here, Some(&database))
+        verify::verify(target, &started.from_here, database.as_ref())
     );
     verify::require_all(&findings)?;
     step!(
@@ -204,13 +208,23 @@ async fn steps(
         warm_up(session, context, &started, generator)
     );
     // What verification and warm-up have written goes too: each measurement begins with an empty table.
-    step!(
-        session,
-        "emptying the database",
-        DATABASE_LIMIT,
-        database.reset()
-    );
-    let before = database.counters().await?;
+    let subject = audit::Subject {
+        target,
+        at: &started.from_here,
+        counters: started.counters.as_ref(),
+        database: database.as_ref(),
+        run_label: &context.label,
+    };
+    let (before, baseline) = step!(session, "preparing the data", DATABASE_LIMIT, async {
+        let before = match &database {
+            Some(database) => {
+                settle(database, target.scenario).await?;
+                Some(database.counters().await?)
+            }
+            None => None,
+        };
+        Ok::<_, anyhow::Error>((before, Baseline::take(subject).await?))
+    });
 
     let limit = measure::limit(&session.plan);
     let measured = step!(
@@ -222,16 +236,23 @@ async fn steps(
     let summary = Summary::read(&measured.summary)?;
     let audit = step!(
         session,
-        "auditing the database",
+        "auditing",
         AUDIT_LIMIT,
-        audit::audit(&database, &context.label, &summary.counts())
+        audit::audit(subject, &baseline, &summary)
     );
-    session.store.set_audit(context.run, &audit).await?;
-    let stats = database.stats_since(&before).await?;
-    session
-        .store
-        .set_database_stats(context.run, &stats)
-        .await?;
+    if let Some(counts) = &audit.counts {
+        session.store.set_audit(context.run, counts).await?;
+    }
+    if let Some(stats) = &audit.stats {
+        session.store.set_scenario_stats(context.run, stats).await?;
+    }
+    if let (Some(database), Some(before)) = (&database, &before) {
+        let stats = database.stats_since(before).await?;
+        session
+            .store
+            .set_database_stats(context.run, &stats)
+            .await?;
+    }
 
     let facts = import::Facts {
         timed: session.plan.mode.is_timed(),
@@ -240,6 +261,7 @@ async fn steps(
         sampled: started.probe.is_some(),
         debug_build: session.debug_build,
         findings: &findings,
+        scenario: target.scenario,
         audit: Some(&audit),
     };
     let store = session.store.clone();
@@ -249,27 +271,63 @@ async fn steps(
         IMPORT_LIMIT,
         import::import(&store, context.run, &summary, &facts)
     );
+    let per_request = summary.weir.events_per_iteration.unwrap_or(1) as f64;
     let figures = Figures {
+        scenario: target.scenario,
         timed: facts.timed,
-        throughput_per_sec: imported.performance.throughput_per_sec,
+        throughput_per_sec: imported.performance.throughput_per_sec * per_request,
         p95_ms: imported.performance.latency.p95,
         errors: imported.performance.failed_requests,
-        audit,
+        audit: audit.counts,
+        passed: audit.passed,
+        audit_sentence: audit.sentence,
         invalid_reasons: imported.invalid_reasons,
     };
     Ok((figures, summary.measured_seconds()))
 }
 
-async fn fresh(url: &str) -> Result<ApplicationDb> {
-    let database = ApplicationDb::connect(url).await?;
+/// What a target of this scenario finds: an empty table, the seeded ones, or no files. None where it has no database.
+async fn fresh(session: &mut Session, target: &Target) -> Result<Option<ApplicationDb>> {
+    session.backend.clear_files(target).await?;
+    let data = target.scenario.data();
+    if data == Data::None {
+        return Ok(None);
+    }
+    let url = session.backend.application_url();
+    let database = ApplicationDb::connect(&url).await?;
+    if data == Data::Seeded {
+        if database.clear_unless_seeded().await? {
+            tracing::info!("accounts and transactions are made anew: there were others");
+        }
+        let url = url
+            .parse()
+            .map_err(|error: String| anyhow::anyhow!(error))?;
+        seed::seed(url).await.context("weir seed")?;
+    }
     database.reset().await?;
-    Ok(database)
+    Ok(Some(database))
+}
+
+/// After verification and warm-up: what they have written goes, and no checkpoint is owed.
+async fn settle(database: &ApplicationDb, scenario: Scenario) -> Result<()> {
+    match scenario.data() {
+        Data::Empty => database.reset().await,
+        Data::Seeded | Data::None => database.checkpoint().await,
+    }
 }
 
 async fn start(session: &mut Session, target: &Target) -> Result<Started> {
     if let Some((host, port)) = target.address()? {
         let endpoint = verify::Endpoint { host, port };
+        let counters = target.counters.as_ref().map(|at| CountersAt {
+            endpoint: verify::Endpoint {
+                port: at.port.unwrap_or(endpoint.port),
+                ..endpoint.clone()
+            },
+            path: at.path.clone(),
+        });
         return Ok(Started {
+            counters,
             from_here: endpoint.clone(),
             from_generator: endpoint,
             probe: None,
@@ -333,6 +391,9 @@ pub(crate) fn environment(
         "PHASE_SCALE",
         &session.plan.phase_scale.to_string(),
     );
+    if let Some(rate) = session.plan.mode.rate() {
+        set(&mut env, "RATE", &rate.to_string());
+    }
     if let Some(Rest { path, .. }) = &target.rest {
         set(&mut env, "REST_PATH", path);
     }

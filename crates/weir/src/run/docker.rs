@@ -19,8 +19,10 @@ pub(crate) use compose::Compose;
 use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
+use crate::audit::CountersAt;
 use crate::environment::cores;
 use crate::process::{Spawned, free_port, output_of};
+use crate::scenario::Data;
 use crate::state::State;
 use crate::targets::{Target, Targets};
 use crate::validity::Allowance;
@@ -203,6 +205,19 @@ impl Docker {
         Ok(())
     }
 
+    /// A target without a database keeps its data in volumes, which its containers no longer use.
+    pub(crate) async fn clear_files(&mut self, target: &Target) -> Result<()> {
+        let Some(compose) = &target.compose else {
+            return Ok(());
+        };
+        if target.scenario.data() == Data::None {
+            for volume in self.compose.volumes(&compose.service) {
+                remove_volume(&volume).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) async fn start_target(&mut self, target: &Target) -> Result<Started> {
         let compose = target.compose.as_ref().with_context(|| {
             format!(
@@ -234,7 +249,19 @@ impl Docker {
             .container(service)
             .await
             .with_context(|| format!("{service} is not running"))?;
+        let counters = match &target.counters {
+            Some(at) => Some(CountersAt {
+                endpoint: Endpoint::local(
+                    self.compose
+                        .published(service, at.port.unwrap_or(port))
+                        .await?,
+                ),
+                path: at.path.clone(),
+            }),
+            None => None,
+        };
         Ok(Started {
+            counters,
             from_here: Endpoint::local(self.compose.published(service, port).await?),
             from_generator: Endpoint {
                 host: service.clone(),
@@ -370,6 +397,14 @@ async fn pull(compose: &Compose, service: &str) -> Result<()> {
         pulled.is_some(),
         "the image {image} is not here and cannot be pulled"
     );
+    Ok(())
+}
+
+async fn remove_volume(name: &str) -> Result<()> {
+    let args = ["volume", "rm", "--force", name];
+    output_of("docker", &args, STOP_LIMIT)
+        .await
+        .with_context(|| format!("volume {name} could not be removed"))?;
     Ok(())
 }
 

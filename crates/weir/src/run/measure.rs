@@ -13,6 +13,7 @@ use super::cell::{Running, environment};
 use super::k6::{Generator, Job, Watch};
 use super::session::Session;
 use crate::plan::Plan;
+use crate::scenario::Data;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
 const PREPARE_LIMIT: Duration = Duration::from_secs(300);
@@ -62,7 +63,10 @@ pub(crate) async fn run(
     let boundaries = session.plan.mode.boundaries(session.plan.phase_scale);
     let sampling = Sampling {
         target: started.probe.clone(),
-        database: session.backend.database_probe(),
+        database: match context.cell.target.scenario.data() {
+            Data::None => None,
+            Data::Empty | Data::Seeded => session.backend.database_probe(),
+        },
         generator: Some(session.backend.generator_probe(running)),
         measured_from_us: Some(i64::try_from(begin.unix_timestamp_nanos() / 1000)?),
         boundaries_s: boundaries.clone(),

@@ -21,9 +21,11 @@ pub(crate) use build::Binaries;
 use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
+use crate::audit::CountersAt;
 use crate::cluster::{Cluster, Spec};
 use crate::environment::{cores, file_sha256};
 use crate::process::{Spawned, free_port};
+use crate::scenario::Data;
 use crate::state::State;
 use crate::targets::Target;
 use crate::tools::Tools;
@@ -32,6 +34,10 @@ use crate::verify::Endpoint;
 
 /// A service drains what it has accepted within its own grace of ten seconds.
 const STOP_GRACE: Duration = Duration::from_secs(15);
+
+/// Below the state directory, which is the services' working directory: what `targets.toml` gives the event log as
+/// EVENT_LOG_DIR.
+const LOG_DIR: &str = "event-log";
 
 /// A native session.
 pub(crate) struct Native {
@@ -171,6 +177,18 @@ impl Native {
             .env(&native.port_env, port.to_string())
             .env("DATABASE_URL", self.application_url())
             .env("LOG_FORMAT", "text");
+        let mut counters = None;
+        if let Some(at) = &target.counters {
+            let mut endpoint = Endpoint::local(port);
+            if let Some(name) = &at.port_env {
+                endpoint.port = free_port(at.port)?;
+                command.env(name, endpoint.port.to_string());
+            }
+            counters = Some(CountersAt {
+                endpoint,
+                path: at.path.clone(),
+            });
+        }
         if let Some(pool_size) = target.pool_size {
             command.env("DATABASE_POOL_SIZE", pool_size.to_string());
         }
@@ -192,7 +210,21 @@ impl Native {
             from_here: endpoint.clone(),
             from_generator: endpoint,
             probe: Some(probe),
+            counters,
         })
+    }
+
+    /// A target without a database keeps its data in a directory of the state.
+    pub(crate) async fn clear_files(&mut self, target: &Target) -> Result<()> {
+        if target.scenario.data() != Data::None {
+            return Ok(());
+        }
+        let data = self.state.dir.join(LOG_DIR);
+        if data.exists() {
+            fs::remove_dir_all(&data)
+                .with_context(|| format!("cannot remove {}", data.display()))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn check_target(&mut self) -> Result<()> {

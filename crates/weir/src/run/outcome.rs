@@ -4,6 +4,7 @@ use metrics_db::{Audit, RunStatus};
 use serde::Serialize;
 
 use crate::output::thousands;
+use crate::scenario::Scenario;
 
 /// How a cell ended.
 #[derive(Clone, Debug, Serialize)]
@@ -29,16 +30,22 @@ pub(crate) struct Outcome {
 /// The figures of a measured cell that the user sees at once.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Figures {
+    /// What was measured.
+    pub(crate) scenario: Scenario,
     /// True where the mode measures rates; false for smoke.
     pub(crate) timed: bool,
-    /// Successful requests a second.
+    /// Successes a second: events, balances, streamed events, records.
     pub(crate) throughput_per_sec: f64,
     /// Milliseconds, of successful requests.
     pub(crate) p95_ms: Option<f64>,
     /// Failed requests.
     pub(crate) errors: i64,
-    /// What is in the database.
-    pub(crate) audit: Audit,
+    /// What the generator counted and what was found; none where the service's side is not known.
+    pub(crate) audit: Option<Audit>,
+    /// Whether the audit passed.
+    pub(crate) passed: bool,
+    /// What it compared, and how it came out.
+    pub(crate) audit_sentence: String,
     /// Why it takes part in no ranking; empty where it does.
     pub(crate) invalid_reasons: Vec<String>,
 }
@@ -72,27 +79,24 @@ impl Outcome {
 
 impl Figures {
     fn words(&self) -> String {
+        let terms = self.scenario.terms();
         let mut words = if self.timed {
-            format!("{} events/s", thousands(self.throughput_per_sec))
-        } else {
+            format!("{} {}s/s", thousands(self.throughput_per_sec), terms.unit)
+        } else if let Some(audit) = &self.audit {
+            let (acknowledged, stored) = (audit.acknowledged, audit.stored);
             format!(
-                "{} events acknowledged, {} stored",
-                self.audit.acknowledged, self.audit.stored
+                "{acknowledged} {}s {}, {stored} {}",
+                terms.unit, terms.counted, terms.found
             )
+        } else {
+            format!("{}s {}", terms.unit, terms.counted)
         };
         if let Some(p95) = self.p95_ms {
             words += &format!(", p95 {p95:.1} ms");
         }
         words += &format!(", {} errors", self.errors);
         if self.timed {
-            words += &format!(
-                ", audit {}",
-                if self.audit.passed {
-                    "passed"
-                } else {
-                    "FAILED"
-                }
-            );
+            words += &format!(", audit {}", if self.passed { "passed" } else { "FAILED" });
         }
         if let Some(first) = self.invalid_reasons.first() {
             words += &format!("; not ranked: {first}");

@@ -1,44 +1,18 @@
 //! One event to a target, over the protocol that it speaks.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, bail, ensure};
 use api::event::{
     EntityUpdate, EventBody, EventHeader, EventRequest, EventResponse, HealthRequest,
     HealthResponse,
 };
 use bytes::Bytes;
-use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tonic::Code;
-use tonic::transport::Channel;
-use tonic_prost::ProstCodec;
 
+use super::wire::{Endpoint, LIMIT, unary as call};
 use crate::http::request;
 use crate::targets::{Grpc, Protocol, Rest, Target};
-
-/// A good target answers within milliseconds; this is for one that hangs.
-const LIMIT: Duration = Duration::from_secs(5);
-
-/// Where a target listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl Endpoint {
-    /// A port of this machine.
-    pub fn local(port: u16) -> Self {
-        Self {
-            host: "127.0.0.1".into(),
-            port,
-        }
-    }
-}
 
 /// An event to send.
 #[derive(Clone, Debug)]
@@ -197,34 +171,4 @@ async fn send_grpc(at: &Endpoint, grpc: &Grpc, event: &Event) -> Result<Answer> 
         }
         Err(status) => Answer::Other(format!("{:?}: {}", status.code(), status.message())),
     })
-}
-
-/// A unary call on a connection of its own: the outer error is that of the transport, the inner one the answer.
-async fn call<Q, A>(
-    at: &Endpoint,
-    path: &str,
-    message: Q,
-) -> Result<std::result::Result<A, tonic::Status>>
-where
-    Q: prost::Message + Send + Sync + 'static,
-    A: prost::Message + Default + Send + Sync + 'static,
-{
-    let address = format!("http://{}:{}", at.host, at.port);
-    let channel = Channel::from_shared(address.clone())?
-        .connect_timeout(LIMIT)
-        .timeout(LIMIT)
-        .tcp_nodelay(true)
-        .connect()
-        .await
-        .with_context(|| format!("cannot connect to {address}"))?;
-    let mut grpc = tonic::client::Grpc::new(channel);
-    grpc.ready()
-        .await
-        .with_context(|| format!("cannot connect to {address}"))?;
-    let path = PathAndQuery::try_from(path)?;
-    let codec: ProstCodec<Q, A> = ProstCodec::default();
-    Ok(grpc
-        .unary(tonic::Request::new(message), path, codec)
-        .await
-        .map(tonic::Response::into_inner))
 }

@@ -234,6 +234,22 @@ impl Compose {
         }
     }
 
+    /// Full names of the volumes that a service mounts.
+    pub(crate) fn volumes(&self, service: &str) -> Vec<String> {
+        let mounts = self.config["services"][service]["volumes"].as_array();
+        let named = mounts
+            .into_iter()
+            .flatten()
+            .filter(|mount| mount["type"] == "volume");
+        named
+            .filter_map(|mount| {
+                let name = mount["source"].as_str()?;
+                let full = self.config["volumes"][name]["name"].as_str();
+                Some(full.unwrap_or(name).to_owned())
+            })
+            .collect()
+    }
+
     /// Name of a service's image.
     pub(crate) fn image(&self, service: &str) -> Option<String> {
         let project = self.config["name"].as_str()?;
@@ -320,10 +336,12 @@ mod tests {
     use super::*;
 
     fn compose(text: &str) -> Compose {
-        let config = serde_json::json!({ "name": "weir", "services": {
+        let config = serde_json::json!({ "name": "weir", "volumes": { "log": { "name": "weir_log" } }, "services": {
             "db": { "image": "postgres:18", "cpu_quota": "400000", "cpu_period": "100000",
                     "ports": [{ "published": "5432", "target": 5432 }] },
-            "api": { "build": {} } } });
+            "api": { "build": {}, "volumes": [
+                { "type": "volume", "source": "log", "target": "/log" },
+                { "type": "bind", "source": "/etc", "target": "/etc" } ] } } });
         Compose {
             root: "/".into(),
             words: vec!["docker".into()],
@@ -345,5 +363,7 @@ mod tests {
         assert_eq!(compose.image("api").as_deref(), Some("weir-api"));
         assert_eq!(compose.cpus("db"), Some(4.0));
         assert_eq!(compose.cpus("api"), None);
+        assert_eq!(compose.volumes("api"), ["weir_log"]);
+        assert!(compose.volumes("db").is_empty());
     }
 }

@@ -1,0 +1,297 @@
+//! JSON as Python's `json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)` writes it: what the hash
+//! of an entry is made of.
+//!
+//! One pass from text to text, without a tree: checked, escaped and with numbers in Python's forms as it goes. It is in the
+//! hot path of append and verify.
+//!
+//! - `number`: integers exactly, floats as Python's `repr`
+//! - `string`: escapes, and the order of keys by code point
+
+use std::cmp::Ordering;
+
+mod number;
+mod string;
+
+pub(super) use string::write_char;
+
+/// Deepest nesting of arrays and objects.
+pub const MAX_NESTING: usize = 500;
+/// Digits after which Python refuses to read an integer.
+pub const MAX_INTEGER_DIGITS: usize = 4300;
+
+/// The order in which the keys of an object are written. A key that comes again keeps its first place and its last value,
+/// as in a Python `dict`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// As they were sent.
+    Sent,
+    /// By code point, at every level.
+    Sorted,
+}
+
+/// What a pass over a text found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Whether the keys of every object stood in order and once: both orders are the same text then.
+    pub sorted: bool,
+    /// Whether there was white space outside strings.
+    pub spaced: bool,
+}
+
+/// Why a text is no data of the log. Displays as the rest of a sentence that begins with "data".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It is not JSON.
+    #[error("is no JSON: {problem} at byte {at}")]
+    Syntax {
+        /// What is wrong.
+        problem: &'static str,
+        /// Where, in bytes from 0.
+        at: usize,
+    },
+    /// Half of a surrogate pair stands alone: no UTF-8 can hold that.
+    #[error("has a lone surrogate at byte {at}")]
+    LoneSurrogate {
+        /// Where its escape begins.
+        at: usize,
+    },
+    /// Nesting over [`MAX_NESTING`].
+    #[error("is nested more than {MAX_NESTING} levels deep")]
+    TooDeep,
+    /// A number whose nearest double is infinite.
+    #[error("has a number beyond a double at byte {at}")]
+    NumberTooLarge {
+        /// Where it begins.
+        at: usize,
+    },
+    /// An integer over [`MAX_INTEGER_DIGITS`].
+    #[error("has an integer of more than {MAX_INTEGER_DIGITS} digits at byte {at}")]
+    IntegerTooLong {
+        /// Where it begins.
+        at: usize,
+    },
+}
+
+/// Appends the canonical form of the JSON value `text` to `out`, without spaces, in ASCII. `out` may hold a part of the
+/// value when it is refused.
+///
+/// # Errors
+/// `text` is not one JSON value, or holds what the log does not take.
+pub fn write(text: &[u8], order: KeyOrder, out: &mut Vec<u8>) -> Result<Found, Refused> {
+    let mut pass = Pass {
+        text,
+        at: 0,
+        order,
+        out,
+        depth: 0,
+        members: Vec::new(),
+        found: Found {
+            sorted: true,
+            spaced: false,
+        },
+    };
+    pass.space();
+    pass.value()?;
+    pass.space();
+    if pass.at < text.len() {
+        return Err(pass.syntax("more after the value"));
+    }
+    Ok(pass.found)
+}
+
+struct Pass<'a> {
+    text: &'a [u8],
+    at: usize,
+    order: KeyOrder,
+    out: &'a mut Vec<u8>,
+    depth: usize,
+    /// Of all objects that are open, the innermost last.
+    members: Vec<Member>,
+    found: Found,
+}
+
+/// Where `"key":value` stands in `out`.
+#[derive(Clone, Copy)]
+struct Member {
+    /// Of the key, after its quotation mark.
+    key: usize,
+    key_end: usize,
+    end: usize,
+}
+
+impl Pass<'_> {
+    fn syntax(&self, problem: &'static str) -> Refused {
+        Refused::Syntax {
+            problem,
+            at: self.at,
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    /// Passes over white space.
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+            self.found.spaced = true;
+        }
+    }
+
+    /// Takes `byte` if it is next, and writes it.
+    fn take(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        if is_next {
+            self.at += 1;
+            self.out.push(byte);
+        }
+        is_next
+    }
+
+    fn value(&mut self) -> Result<(), Refused> {
+        match self.peek() {
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            Some(b'n') => self.literal("null"),
+            Some(_) => Err(self.syntax("expected a value")),
+            None => Err(self.syntax("it ends where a value is expected")),
+        }
+    }
+
+    fn literal(&mut self, word: &'static str) -> Result<(), Refused> {
+        if !self.text[self.at..].starts_with(word.as_bytes()) {
+            return Err(self.syntax("expected a value"));
+        }
+        self.at += word.len();
+        self.out.extend_from_slice(word.as_bytes());
+        Ok(())
+    }
+
+    /// Takes the opening bracket and what follows it.
+    fn nested(&mut self, rest: fn(&mut Self) -> Result<(), Refused>) -> Result<(), Refused> {
+        self.depth += 1;
+        if self.depth > MAX_NESTING {
+            return Err(Refused::TooDeep);
+        }
+        self.out.push(self.text[self.at]);
+        self.at += 1;
+        self.space();
+        rest(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn array(&mut self) -> Result<(), Refused> {
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            self.value()?;
+            self.space();
+            if self.take(b']') {
+                return Ok(());
+            }
+            if !self.take(b',') {
+                return Err(self.syntax("expected ',' or ']'"));
+            }
+            self.space();
+        }
+    }
+
+    fn object(&mut self) -> Result<(), Refused> {
+        if self.take(b'}') {
+            return Ok(());
+        }
+        let first = self.members.len();
+        let mut in_order = true;
+        loop {
+            let member = self.member()?;
+            if let Some(before) = self.members[first..].last() {
+                in_order &= self.compare(before, &member) == Ordering::Less;
+            }
+            self.members.push(member);
+            self.space();
+            if self.peek() == Some(b'}') {
+                self.at += 1;
+                break;
+            }
+            if !self.take(b',') {
+                return Err(self.syntax("expected ',' or '}'"));
+            }
+            self.space();
+        }
+        if !in_order {
+            self.found.sorted = false;
+            self.rearrange(first);
+        }
+        self.members.truncate(first);
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn member(&mut self) -> Result<Member, Refused> {
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax("expected a key in quotation marks"));
+        }
+        let key = self.out.len() + 1;
+        self.string()?;
+        let key_end = self.out.len() - 1;
+        self.space();
+        if !self.take(b':') {
+            return Err(self.syntax("expected ':'"));
+        }
+        self.space();
+        self.value()?;
+        Ok(Member {
+            key,
+            key_end,
+            end: self.out.len(),
+        })
+    }
+
+    fn compare(&self, one: &Member, other: &Member) -> Ordering {
+        string::compare_keys(
+            &self.out[one.key..one.key_end],
+            &self.out[other.key..other.key_end],
+        )
+    }
+
+    /// Writes the members from `first` again: each key once, in the order asked for.
+    fn rearrange(&mut self, first: usize) {
+        let members = &self.members[first..];
+        let mut places: Vec<usize> = (0..members.len()).collect();
+        // Stable: of equal keys the last sent comes last.
+        places.sort_by(|one, other| self.compare(&members[*one], &members[*other]));
+        let mut chosen: Vec<(usize, usize)> = places
+            .chunk_by(|one, other| self.compare(&members[*one], &members[*other]).is_eq())
+            .filter_map(|same| Some((*same.first()?, *same.last()?)))
+            .collect();
+        if self.order == KeyOrder::Sent {
+            chosen.sort_unstable();
+        }
+        let from = members[0].key - 1;
+        let mut again = Vec::with_capacity(self.out.len() - from);
+        for (_, last) in chosen {
+            let member = &members[last];
+            if !again.is_empty() {
+                again.push(b',');
+            }
+            again.extend_from_slice(&self.out[member.key - 1..member.end]);
+        }
+        self.out.truncate(from);
+        self.out.append(&mut again);
+    }
+}
+
+#[cfg(test)]
+#[path = "canonical/tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "canonical/python_tests.rs"]
+mod python_tests;

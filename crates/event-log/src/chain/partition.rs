@@ -1,0 +1,251 @@
+//! A partition that is written to: where its chain ends, and the sink that goes on with it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::watch;
+
+use super::data::Data;
+use super::entry::{Appended, Entry, Hash, Timestamp, write_line};
+use super::error::ChainError;
+use super::file;
+use super::metrics::ChainMetrics;
+use super::name::PartitionName;
+use super::verify;
+use crate::directory;
+use crate::durability::Durability;
+use crate::group_commit::{Budget, GroupCommit, Sink};
+
+/// How a log is written to.
+#[derive(Clone, Debug)]
+pub struct WriteOptions {
+    /// When an append counts as done.
+    pub durability: Durability,
+    /// Appends that may wait for one partition.
+    pub queue_capacity: usize,
+    /// Bytes of appends that may wait, for all partitions together.
+    pub budget: Budget,
+    /// Counters.
+    pub metrics: ChainMetrics,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Synced,
+            queue_capacity: 65_536,
+            budget: Budget::new(256 * 1024 * 1024),
+            metrics: ChainMetrics::default(),
+        }
+    }
+}
+
+/// An open partition.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) name: PartitionName,
+    pub(super) path: PathBuf,
+    pub(super) appends: GroupCommit<ChainSink>,
+    /// Bytes of the file that readers may see: whole lines, durable as far as was asked for.
+    pub(super) shown: watch::Receiver<u64>,
+}
+
+impl Partition {
+    /// Opens the partition of this name in `folder` where its chain ends. A torn last line is cut and reported. `None` where
+    /// there is no file and none is to be made.
+    pub(super) fn open(
+        folder: &Path,
+        name: PartitionName,
+        options: &WriteOptions,
+        create: bool,
+    ) -> Result<Option<Self>, ChainError> {
+        let path = name.file(folder);
+        let Some(file) = open_file(&path, folder, create)? else {
+            return Ok(None);
+        };
+        if let Err(owner) = file::belongs_to(&file, &name)? {
+            return Err(ChainError::Taken {
+                name: name.as_str().to_owned(),
+                file: path.file_name().unwrap_or_default().display().to_string(),
+                owner,
+            });
+        }
+        let length = cut_torn_line(&file, &path)?;
+        let (next_seq, last_hash) = chain_end(&file, &path, &name, length)?;
+        let (shown, shown_to) = watch::channel(length);
+        let sink = ChainSink {
+            name: name.clone(),
+            file,
+            length,
+            next_seq,
+            last_hash,
+            buffer: Vec::new(),
+            durability: options.durability,
+            shown,
+            metrics: options.metrics.clone(),
+        };
+        Ok(Some(Self {
+            name,
+            path,
+            appends: GroupCommit::new(sink, options.queue_capacity, options.budget.clone()),
+            shown: shown_to,
+        }))
+    }
+}
+
+fn open_file(path: &Path, folder: &Path, create: bool) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true);
+    match options.open(path) {
+        Ok(file) => return Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    if !create {
+        return Ok(None);
+    }
+    let file = options.create(true).open(path)?;
+    // Before the first append is acknowledged its file must be there to stay.
+    directory::sync_names(folder)?;
+    Ok(Some(file))
+}
+
+/// Cuts what stands behind the last line end; gives the length that is left.
+pub(super) fn cut_torn_line(file: &File, path: &Path) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let whole = file::whole_end(file, length)?;
+    if whole < length {
+        file.set_len(whole)?;
+        file.sync_all()?;
+        tracing::warn!(
+            file = %path.display(),
+            offset = whole,
+            bytes = length - whole,
+            "cut a torn last line, left by a crash"
+        );
+    }
+    Ok(whole)
+}
+
+/// The next number and the hash before it.
+fn chain_end(
+    file: &File,
+    path: &Path,
+    name: &PartitionName,
+    length: u64,
+) -> Result<(u64, Hash), ChainError> {
+    let damaged = |what: &str| Err(ChainError::damaged(path, what));
+    if length == 0 {
+        return Ok((0, Hash::NONE));
+    }
+    let (begin, line) = match file::last_line(file, length) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return damaged("the last line is too long");
+        }
+        found => found?,
+    };
+    let entry = match Entry::parse(line) {
+        Ok(entry) => entry,
+        Err(reason) => return damaged(&format!("the last line, at byte {begin}, {reason}")),
+    };
+    match verify::check(&entry, name, &mut Vec::new()) {
+        Ok(()) => Ok((entry.seq() + 1, *entry.hash())),
+        Err(reason) => damaged(&format!("the last line, at byte {begin}: {reason}")),
+    }
+}
+
+/// Numbers, stamps, chains and writes entries.
+#[derive(Debug)]
+pub(super) struct ChainSink {
+    name: PartitionName,
+    file: File,
+    /// Bytes of whole lines.
+    length: u64,
+    next_seq: u64,
+    last_hash: Hash,
+    buffer: Vec<u8>,
+    durability: Durability,
+    shown: watch::Sender<u64>,
+    metrics: ChainMetrics,
+}
+
+/// A batch's lines are kept in memory of this size between batches, not more.
+const BUFFER_KEPT_BYTES: usize = 1024 * 1024;
+
+impl Sink for ChainSink {
+    type Item = Data;
+    type Answer = Appended;
+
+    fn write(&mut self, batch: &mut Vec<Data>, answers: &mut Vec<Appended>) -> io::Result<()> {
+        self.buffer.clear();
+        let entries = batch.len();
+        for data in batch.drain(..) {
+            let appended = self.chain(&data);
+            answers.push(appended);
+        }
+        let bytes = self.buffer.len() as u64;
+        if let Err(error) = self.file.write_all(&self.buffer) {
+            // The file is opened for appending: what a later process finds behind the last line is cut in any case.
+            if let Err(error) = self.file.set_len(self.length) {
+                tracing::error!(%error, "a part of a batch stays behind the last line");
+            }
+            return Err(error);
+        }
+        self.length += bytes;
+        self.buffer.shrink_to(BUFFER_KEPT_BYTES);
+        self.metrics.wrote(entries as u64, bytes);
+        if self.durability == Durability::Buffered {
+            self.shown.send_replace(self.length);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.metrics.sync(|| self.file.sync_data())?;
+        self.shown.send_replace(self.length);
+        Ok(())
+    }
+}
+
+impl ChainSink {
+    /// Appends the next line to the buffer.
+    fn chain(&mut self, data: &Data) -> Appended {
+        let timestamp = Timestamp::now();
+        let mut head = [0_u8; 64];
+        let (seq, ts) = head_texts(self.next_seq, timestamp, &mut head);
+        let hash = data
+            .hash
+            .clone()
+            .finish(self.name.json(), &self.last_hash, seq, ts);
+        write_line(
+            (seq, ts),
+            &self.name,
+            &self.last_hash,
+            &data.stored,
+            &hash,
+            &mut self.buffer,
+        );
+        let appended = Appended {
+            seq: self.next_seq,
+            timestamp,
+            hash,
+        };
+        self.next_seq += 1;
+        self.last_hash = hash;
+        appended
+    }
+}
+
+/// Number and timestamp as text, in `buffer`.
+fn head_texts(seq: u64, timestamp: Timestamp, buffer: &mut [u8; 64]) -> (&[u8], &[u8]) {
+    let mut rest = &mut buffer[..];
+    // At most 20 and 32 bytes.
+    let written = write!(rest, "{seq}");
+    let seq_bytes = 64 - rest.len();
+    let written = written.and_then(|()| write!(rest, "{timestamp}"));
+    debug_assert!(written.is_ok());
+    let end = 64 - rest.len();
+    let (seq, ts) = buffer[..end].split_at(seq_bytes);
+    (seq, ts)
+}

@@ -1,0 +1,209 @@
+//! Entries in order, from a place in the file on. Memory is bounded by what is asked for at a time, or one line.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::entry::{self, Entry, Hash, MAX_LINE_BYTES};
+use super::error::ChainError;
+use super::file::{self, read_up_to};
+use super::name::PartitionName;
+use super::verify::linked;
+
+/// Distance below which lines are read rather than jumped over.
+const JUMP_BYTES: u64 = 64 * 1024;
+/// What is read to find the next line's head, at first.
+const PROBE_BYTES: usize = 4 * 1024;
+
+/// Reads one partition's file.
+#[derive(Debug)]
+pub(super) struct Reader {
+    file: File,
+    path: PathBuf,
+    name: PartitionName,
+    /// The offset of the next line.
+    at: u64,
+    /// Number and hash of the entry before it, where it was read.
+    before: Option<(u64, Hash)>,
+}
+
+/// Entries that were read together.
+#[derive(Clone, Debug, Default)]
+pub struct Chunk {
+    /// In order.
+    pub entries: Vec<Entry>,
+    /// Their lines as they stand in the file.
+    pub lines: Bytes,
+}
+
+impl Reader {
+    /// Reads `file`, whose path is for messages, from its beginning.
+    pub(super) fn new(file: File, path: PathBuf, name: PartitionName) -> Self {
+        Self {
+            file,
+            path,
+            name,
+            at: 0,
+            before: None,
+        }
+    }
+
+    /// The length of the file now.
+    pub(super) fn file_length(&self) -> Result<u64, ChainError> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// The last entry before the offset `end`.
+    pub(super) fn last(&self, end: u64) -> Result<Option<Entry>, ChainError> {
+        let end = file::whole_end(&self.file, end)?;
+        if end == 0 {
+            return Ok(None);
+        }
+        let damaged =
+            |what: &str| ChainError::damaged(&self.path, &format!("the last line {what}"));
+        let (_, line) = match file::last_line(&self.file, end) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(damaged("is too long"));
+            }
+            line => line?,
+        };
+        let entry = Entry::parse(line).map_err(|malformed| damaged(&malformed.to_string()))?;
+        if !entry.is_of(&self.name) {
+            return Err(damaged("is an entry of another partition"));
+        }
+        Ok(Some(entry))
+    }
+
+    /// What a check needs.
+    pub(super) fn into_parts(self) -> (File, PartitionName) {
+        (self.file, self.name)
+    }
+
+    /// Goes on behind the last whole line before the offset `end`.
+    pub(super) fn jump_behind(&mut self, end: u64) -> Result<(), ChainError> {
+        let end = file::whole_end(&self.file, end)?;
+        self.jump(end);
+        Ok(())
+    }
+
+    /// Goes on at `offset`, where a line begins or will begin.
+    fn jump(&mut self, offset: u64) {
+        self.at = offset;
+        self.before = None;
+    }
+
+    /// Goes on at the entry `seq`, or behind the last one if there is none in the first `end` bytes. Looks at about as many
+    /// lines as `end` has binary digits.
+    pub(super) fn seek(&mut self, seq: u64, end: u64) -> Result<(), ChainError> {
+        if seq == 0 {
+            return Ok(());
+        }
+        let (mut left, mut right) = (0, end);
+        while right - left > JUMP_BYTES {
+            let middle = left + (right - left) / 2;
+            match self.line_after(middle, right)? {
+                Some((begin, found)) if found <= seq => left = begin,
+                // No line begins between the middle and there.
+                _ => right = middle,
+            }
+        }
+        self.jump(left);
+        loop {
+            let from = self.at;
+            let chunk = self.read(end, PROBE_BYTES)?;
+            let Some(last) = chunk.entries.last() else {
+                return Ok(());
+            };
+            if last.seq() < seq {
+                continue;
+            }
+            let before: usize = chunk
+                .entries
+                .iter()
+                .take_while(|entry| entry.seq() < seq)
+                .map(|entry| entry.line().len() + 1)
+                .sum();
+            self.jump(from + before as u64);
+            return Ok(());
+        }
+    }
+
+    /// Offset and number of the first line that begins behind `from` and before `end` and has the head of an entry.
+    fn line_after(&self, from: u64, end: u64) -> Result<Option<(u64, u64)>, ChainError> {
+        let mut size = PROBE_BYTES;
+        loop {
+            let left = usize::try_from(end - from).unwrap_or(usize::MAX);
+            let mut bytes = vec![0; size.min(left)];
+            let length = read_up_to(&self.file, &mut bytes, from)?;
+            let bytes = &bytes[..length];
+            let found = memchr::memchr_iter(b'\n', bytes).find_map(|at| {
+                let head = entry::head(&bytes[at + 1..])?;
+                Some((from + at as u64 + 1, head.seq))
+            });
+            if found.is_some() || length == left || length < size || size > MAX_LINE_BYTES {
+                return Ok(found);
+            }
+            size *= 4;
+        }
+    }
+
+    /// The next entries before the offset `end`: about `want` bytes of them, at least one, none when they are all read. A
+    /// line without an end is no entry yet.
+    ///
+    /// # Errors
+    /// A line that is no entry or does not follow the one before; the file cannot be read.
+    pub(super) fn read(&mut self, end: u64, want: usize) -> Result<Chunk, ChainError> {
+        let mut size = want.max(1);
+        let lines = loop {
+            let left = usize::try_from(end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+            let mut bytes = vec![0; size.min(left)];
+            let length = read_up_to(&self.file, &mut bytes, self.at)?;
+            bytes.truncate(length);
+            let is_all = length == left || length < size;
+            match memchr::memrchr(b'\n', &bytes) {
+                Some(last) => {
+                    bytes.truncate(last + 1);
+                    break Bytes::from(bytes);
+                }
+                None if is_all => return Ok(Chunk::default()),
+                None if size > MAX_LINE_BYTES => {
+                    let what = format!("the line at byte {} is too long", self.at);
+                    return Err(ChainError::damaged(&self.path, &what));
+                }
+                None => size *= 4,
+            }
+        };
+        let mut entries = Vec::new();
+        let mut begin = 0;
+        for line_end in memchr::memchr_iter(b'\n', &lines) {
+            let entry = self.entry(lines.slice(begin..line_end), begin)?;
+            self.before = Some((entry.seq(), *entry.hash()));
+            entries.push(entry);
+            begin = line_end + 1;
+        }
+        self.at += lines.len() as u64;
+        Ok(Chunk { entries, lines })
+    }
+
+    /// The entry in the line that is `behind` bytes behind the next.
+    fn entry(&self, line: Bytes, behind: usize) -> Result<Entry, ChainError> {
+        let at = self.at + behind as u64;
+        let damaged =
+            |what: &str| ChainError::damaged(&self.path, &format!("the line at byte {at} {what}"));
+        let entry = Entry::parse(line).map_err(|malformed| damaged(&malformed.to_string()))?;
+        if !entry.is_of(&self.name) {
+            return Err(damaged("is an entry of another partition"));
+        }
+        let found = Hash::parse(entry.prev_hash().as_bytes()).unwrap_or(Hash::NONE);
+        let expected = match self.before {
+            Some((seq, hash)) => (seq + 1, hash),
+            None if at == 0 => (0, Hash::NONE),
+            None => return Ok(entry),
+        };
+        linked((entry.seq(), found), expected)
+            .map_err(|fault| damaged(&format!("does not follow: {fault}")))?;
+        Ok(entry)
+    }
+}
