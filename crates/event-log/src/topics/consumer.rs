@@ -1,6 +1,8 @@
 //! Reads one partition, or those that a group assigns, on and on.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::Invalid;
@@ -113,6 +115,8 @@ pub struct Consumer {
     pace: Pace,
     membership: Option<Membership>,
     stop: CancellationToken,
+    /// Read and not yet given.
+    ready: VecDeque<Delivery>,
 }
 
 #[derive(Debug)]
@@ -154,6 +158,7 @@ impl Consumer {
             pace,
             membership: None,
             stop,
+            ready: VecDeque::new(),
         })
     }
 
@@ -177,6 +182,7 @@ impl Consumer {
                 assigned: false,
             }),
             stop,
+            ready: VecDeque::new(),
         }
     }
 
@@ -186,17 +192,18 @@ impl Consumer {
         self.topic.name()
     }
 
-    /// Waits for records; at least one is there then. Of each partition, only those that this member still reads.
+    /// Waits for records of one partition; at least one. A member of a group gets none of a partition that went to another
+    /// member meanwhile.
     ///
     /// # Errors
     /// The topic is deleted, an offset is not there (any more), the records are damaged, the service stops.
-    pub async fn next(&mut self) -> Result<Vec<Delivery>, TopicsError> {
+    pub async fn next(&mut self) -> Result<Delivery, TopicsError> {
         loop {
             self.follow_assignment().await?;
-            let found = self.collect().await?;
-            if !found.is_empty() {
-                return Ok(found);
+            if let Some(delivery) = self.ready.pop_front() {
+                return Ok(delivery);
             }
+            self.ready = self.collect().await?.into();
         }
     }
 
@@ -208,12 +215,6 @@ impl Consumer {
         let mut found = Found::default();
         self.read(&mut found).await?;
         Ok(self.deliver(found))
-    }
-
-    /// Whether the consumer still reads `partition`, as far as it knows.
-    pub(crate) fn is_outdated(&self) -> bool {
-        let membership = self.membership.as_ref();
-        membership.is_some_and(|membership| membership.member.is_outdated())
     }
 
     /// Takes over the partitions that the group has assigned. Keeps its place in those that it had.
@@ -232,6 +233,8 @@ impl Consumer {
         membership.assigned = true;
         self.sources
             .retain(|source| assigned.contains(&source.partition));
+        self.ready
+            .retain(|delivery| assigned.contains(&delivery.partition));
         for partition in assigned {
             if self
                 .sources
@@ -276,12 +279,7 @@ impl Consumer {
 
     /// Adds what there is to `found`.
     async fn read(&mut self, found: &mut Found) -> Result<(), TopicsError> {
-        if self
-            .topic
-            .common
-            .deleted
-            .load(std::sync::atomic::Ordering::Acquire)
-        {
+        if self.topic.common.deleted.load(Ordering::Acquire) {
             return Err(TopicsError::NoSuchTopic(self.topic.name().to_owned()));
         }
         let count = self.sources.len();

@@ -322,6 +322,15 @@ impl Group {
 }
 
 impl GroupInfo {
+    /// What kind of group it is, in answers.
+    pub const PROTOCOL: &str = "consumer";
+
+    /// The next offset to read, where one is committed.
+    #[must_use]
+    pub fn committed(&self, topic: &str, partition: u32) -> Option<u64> {
+        self.offsets.get(&(topic.to_owned(), partition)).copied()
+    }
+
     fn empty(id: &str, offsets: Committed) -> Self {
         Self {
             id: id.to_owned(),

@@ -24,7 +24,7 @@ use crate::group_commit::Budget;
 
 mod produce;
 
-pub(crate) use produce::Submitted;
+pub(crate) use produce::{Destination, Submitted};
 
 /// The folder of topics in the directory.
 const FOLDER: &str = "topics";
@@ -262,7 +262,7 @@ impl Topics {
                 Err(_elapsed) => {}
                 // What is there until the stop is an answer.
                 Ok(Err(TopicsError::ShuttingDown)) => {}
-                Ok(next) => found = next?,
+                Ok(next) => found.push(next?),
             }
         }
         match found.pop() {

@@ -68,33 +68,55 @@ impl Topics {
     }
 
     /// Puts records behind those that wait, in their order. The order of calls is the order in each partition.
-    pub(crate) fn submit(
+    fn submit(
         &self,
         topic: &str,
         records: Vec<(i64, NewRecord)>,
         durability: Durability,
     ) -> Result<Submitted, TopicsError> {
-        let topic = self.0.catalog.get(topic)?;
+        let destination = self.destination(topic)?;
         let mut placed = Vec::with_capacity(records.len());
         for (partition, record) in records {
-            check(&record)?;
-            let partition = topic.partition_for(partition, &record.key)?.number();
-            placed.push((partition, record));
+            placed.push((destination.place(partition, &record)?, record));
         }
-        Ok(Submitted::new(topic, placed, durability))
+        Ok(destination.submit(placed, durability))
     }
 
-    /// The topic and the partition for a record that keeps the rules.
-    pub(crate) fn place(
-        &self,
-        topic: &str,
-        partition: i64,
-        record: &NewRecord,
-    ) -> Result<(Arc<Topic>, u32), TopicsError> {
+    /// Where records for a topic can go.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub(crate) fn destination(&self, topic: &str) -> Result<Destination, TopicsError> {
+        Ok(Destination(self.0.catalog.get(topic)?))
+    }
+}
+
+/// A topic to produce to.
+#[derive(Clone, Debug)]
+pub(crate) struct Destination(Arc<Topic>);
+
+impl Destination {
+    /// The topic's name.
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// The partition for a record that keeps the rules.
+    ///
+    /// # Errors
+    /// It breaks one, or there is no such partition.
+    pub(crate) fn place(&self, partition: i64, record: &NewRecord) -> Result<u32, TopicsError> {
         check(record)?;
-        let topic = self.0.catalog.get(topic)?;
-        let partition = topic.partition_for(partition, &record.key)?.number();
-        Ok((topic, partition))
+        Ok(self.0.partition_for(partition, &record.key)?.number())
+    }
+
+    /// Submits records, each with its partition from [`place`](Self::place).
+    pub(crate) fn submit(
+        self,
+        records: Vec<(u32, NewRecord)>,
+        durability: Durability,
+    ) -> Submitted {
+        Submitted::new(self.0, records, durability)
     }
 }
 
@@ -147,12 +169,8 @@ impl std::fmt::Debug for Part {
 }
 
 impl Submitted {
-    /// Submits records, each with its partition, which must be there.
-    pub(crate) fn new(
-        topic: Arc<Topic>,
-        records: Vec<(u32, NewRecord)>,
-        durability: Durability,
-    ) -> Self {
+    /// Each partition must be there.
+    fn new(topic: Arc<Topic>, records: Vec<(u32, NewRecord)>, durability: Durability) -> Self {
         let mut parts: Vec<(u32, Vec<NewRecord>)> = Vec::new();
         let mut places = Vec::with_capacity(records.len());
         for (partition, record) in records {
