@@ -78,6 +78,11 @@ impl Catalog {
         })
     }
 
+    /// Where the topics are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.logs
+    }
+
     /// The topic of this name.
     ///
     /// # Errors

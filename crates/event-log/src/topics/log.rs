@@ -192,33 +192,13 @@ impl Log {
     }
 
     fn sync_alone(&self) -> io::Result<()> {
-        for (segment, end) in self.unsynced() {
-            // A segment that retention has removed meanwhile needs no sync.
-            let log = match self.file(segment.base, FileKind::Log) {
-                Err(error) if self.is_gone(segment.base, &error) => continue,
-                file => file?,
-            };
-            log.sync_data()?;
-            let checkpoint = Entry {
-                offset: end,
-                position: segment.bytes,
-                last_append: segment.last_append,
-            };
-            // Where the old checkpoint was.
-            let from = segment.on_disk.saturating_sub(1);
-            let mut entries = segment.pending;
-            entries.push(checkpoint);
-            match self.file(segment.base, FileKind::Index) {
-                Err(error) if self.is_gone(segment.base, &error) => continue,
-                file => index::write(&*file?, from, &entries)?,
+        for (base, checkpoint) in self.unsynced() {
+            match self.file(base, FileKind::Log) {
+                // A segment that retention has removed meanwhile needs no sync.
+                Err(error) if self.is_gone(base, &error) => continue,
+                file => file?.sync_data()?,
             }
-            self.change(|view| {
-                if let Some(current) = view.find_mut(segment.base) {
-                    current.on_disk = from + entries.len() as u64;
-                    current.checkpoint = checkpoint;
-                    current.pending.drain(..entries.len() - 1);
-                }
-            });
+            self.note_synced(base, checkpoint)?;
         }
         if self.names_changed.swap(false, Ordering::AcqRel) && self.folder.is_dir() {
             sync_names(&self.folder)?;
@@ -227,30 +207,87 @@ impl Log {
         Ok(())
     }
 
-    /// Segments with bytes that may not be on the disk, oldest first, each with the offset after its last.
-    fn unsynced(&self) -> Vec<(Segment, u64)> {
+    /// What is written now, for [`note_all_synced`](Self::note_all_synced) once the whole file system was synced.
+    pub(crate) fn written(&self) -> Vec<(u64, Entry)> {
+        self.names_changed.store(false, Ordering::Release);
+        self.unsynced()
+    }
+
+    /// Brings the indexes to the state that is on the disk.
+    ///
+    /// # Errors
+    /// An index cannot be written; nothing more may be written then.
+    pub(crate) fn note_all_synced(&self, written: Vec<(u64, Entry)>) -> io::Result<()> {
+        let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.failure().is_some() {
+            return Ok(());
+        }
+        let mut written = written.into_iter();
+        written
+            .try_for_each(|(base, checkpoint)| self.note_synced(base, checkpoint))
+            .inspect_err(|error| self.fail(error))
+    }
+
+    /// Segments with bytes that may not be on the disk, oldest first: the base and where they end.
+    fn unsynced(&self) -> Vec<(u64, Entry)> {
         let view = self.view();
         let mut unsynced = Vec::new();
         let mut end = view.end;
+        let all = view.segments.iter().rev();
         // Those before a synced one were synced with it, or earlier.
-        for segment in view
-            .segments
-            .iter()
-            .rev()
-            .take_while(|segment| !segment.is_synced())
-        {
-            unsynced.push((segment.clone(), end));
+        for segment in all.take_while(|segment| !segment.is_synced()) {
+            let checkpoint = Entry {
+                offset: end,
+                position: segment.bytes,
+                last_append: segment.last_append,
+            };
+            unsynced.push((segment.base, checkpoint));
             end = segment.base;
         }
         unsynced.reverse();
         unsynced
     }
 
+    /// Writes the index of a segment that is on the disk up to `checkpoint`. The caller holds `syncing`.
+    fn note_synced(&self, base: u64, checkpoint: Entry) -> io::Result<()> {
+        let (from, mut entries) = {
+            let view = self.view();
+            let Some(segment) = view.find(base) else {
+                return Ok(());
+            };
+            if segment.on_disk > 0 && segment.checkpoint.position >= checkpoint.position {
+                return Ok(());
+            }
+            let pending = segment.pending.iter().copied();
+            let before = pending.take_while(|entry| entry.position < checkpoint.position);
+            // Where the old checkpoint was.
+            (
+                segment.on_disk.saturating_sub(1),
+                before.collect::<Vec<_>>(),
+            )
+        };
+        let noted = entries.len();
+        entries.push(checkpoint);
+        match self.file(base, FileKind::Index) {
+            Err(error) if self.is_gone(base, &error) => return Ok(()),
+            file => index::write(&*file?, from, &entries)?,
+        }
+        self.change(|view| {
+            if let Some(current) = view.find_mut(base) {
+                current.on_disk = from + entries.len() as u64;
+                current.checkpoint = checkpoint;
+                current.pending.drain(..noted);
+            }
+        });
+        Ok(())
+    }
+
     fn is_gone(&self, base: u64, error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::NotFound && self.view().find(base).is_none()
     }
 
-    fn fail(&self, error: &io::Error) {
+    /// Takes no more records, since nobody knows what is on the disk.
+    pub(crate) fn fail(&self, error: &io::Error) {
         if self.is_deleted() {
             return;
         }
