@@ -7,6 +7,7 @@ use domain::{AccountId, AccountIds, Balance};
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
 use runtime::shutdown::InFlight;
+use runtime::wakeups::Forwarded;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -150,7 +151,7 @@ impl Balances {
             wanted: wanted(sender),
             deadline,
         })?;
-        match timeout_at(deadline, receiver).await {
+        match timeout_at(deadline, Forwarded(receiver)).await {
             Ok(Ok(answer)) => answer,
             // The reader ended without an answer: it was stopped.
             Ok(Err(_closed)) => Err(BalanceError::ShuttingDown),

@@ -34,10 +34,10 @@ use actix_web::web::{self, Data};
 use api::benchmark::balance_service_server::BalanceServiceServer;
 use api::benchmark::health_server::HealthServer;
 use runtime::health::Health;
-use runtime::http;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
+use runtime::{http, wakeups};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
@@ -118,6 +118,8 @@ impl Service {
         let balances = Data::new(self.balances);
         let metrics = Data::new(self.metrics.clone());
         let app = move || {
+            // Once on each worker thread.
+            wakeups::open_on_this_thread();
             App::new()
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(balances.clone())

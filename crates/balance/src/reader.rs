@@ -10,6 +10,7 @@ use std::time::Duration;
 use deadpool_postgres::{Client, Object};
 use domain::{AccountId, Balance};
 use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
+use runtime::wakeups;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
@@ -80,9 +81,11 @@ impl Reader {
         match self.read(client, batch).await {
             Ok(balances) => {
                 let mut balances = balances.into_iter();
-                for waiting in batch.drain(..) {
-                    waiting.answer(&mut balances);
-                }
+                wakeups::gather(|| {
+                    for waiting in batch.drain(..) {
+                        waiting.answer(&mut balances);
+                    }
+                });
             }
             Err(told) => {
                 for waiting in batch.drain(..) {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 mod requests;
+mod stream;
 
 use crate::aim::Aim;
 use crate::args::{LoadArgs, ProgressMode, Scenario};
@@ -36,7 +37,7 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
     let run_id = args.run_id.clone().unwrap_or_else(default_run_id);
     match aim.scenario {
         Scenario::Ingest | Scenario::Balance => requests::run(&args, &aim, run_id).await,
-        Scenario::Stream => anyhow::bail!("not yet"),
+        Scenario::Stream => stream::run(&args, &aim, run_id).await,
     }
 }
 

@@ -7,7 +7,8 @@
 //! - [`clock`], [`tally`], [`cpu`]: when, how many, at what cost
 //! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`summary`],
 //!   [`criteria`], [`result`] and [`record`]
-//! - [`ratios`]: `benchmark ratios`, what group commit is worth
+//! - [`stream`]: subscribers, in place of [`load`]
+//! - [`ratios`]: `benchmark ratios`, what the services reach beside pgbench and other designs
 
 pub mod accounts;
 pub mod aim;
@@ -24,6 +25,7 @@ pub mod random;
 pub mod ratios;
 pub mod record;
 pub mod result;
+pub mod stream;
 pub mod summary;
 pub mod tally;
 pub mod target;

@@ -5,7 +5,7 @@
 //! - [`Outcome`]: what came of it
 
 pub(crate) mod outcome;
-mod schedule;
+pub(crate) mod schedule;
 mod worker;
 
 pub use outcome::{Edge, Outcome};

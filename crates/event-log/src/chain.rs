@@ -8,6 +8,7 @@
 //! - [`entry`]: one line of a file, its hash
 //! - `partition`: an open partition, where its chain ends, and the sink that writes; `file`: both ends of a file
 //! - `reader`, [`entries`]: entries in order, from any place on; [`verify`]: whether all of them are whole
+//! - [`Served`] ([`served`]): the log as it is served; [`mod@grpc`], [`rest`]: the two faces
 //! - [`error`], [`metrics`]
 
 pub mod canonical;
@@ -16,11 +17,14 @@ pub mod entries;
 pub mod entry;
 pub mod error;
 mod file;
+pub mod grpc;
 pub mod log;
 pub mod metrics;
 pub mod name;
 mod partition;
 mod reader;
+pub mod rest;
+pub mod served;
 pub mod verify;
 
 pub use data::MAX_DATA_BYTES;
@@ -32,6 +36,7 @@ pub use metrics::ChainMetrics;
 pub use name::PartitionName;
 pub use partition::WriteOptions;
 pub use reader::Chunk;
+pub use served::Served;
 pub use verify::Verification;
 
 #[cfg(test)]

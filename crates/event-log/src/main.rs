@@ -1,3 +1,62 @@
-//! `event-log`: the server and the command line.
+//! `event-log`: the server and the command line. `--help` lists the commands and the settings.
 
-fn main() {}
+use std::process::ExitCode;
+
+use anyhow::Context;
+use event_log::cli::{self, ChainCommand, Cli, Command};
+use event_log::{Config, Service};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use runtime::config::{LogFormat, TelemetryConfig};
+use runtime::{health, shutdown, telemetry, threads};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    runtime::exit(run())
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let cli: Cli = runtime::config::parse();
+    match cli.command {
+        Command::Serve(config) => serve(&config),
+        Command::Health(config) => Ok(health::check_http(
+            &config.listen.host,
+            config.server_port,
+            "/health",
+        )),
+        Command::Chain(command) => chain(command),
+    }
+}
+
+fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    allow_files()?;
+    telemetry::init(&config.telemetry)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    threads::runtime(config.threads.count())?.block_on(async {
+        let stop = shutdown::on_signals()?;
+        Ok(Service::build(config, stop).await?.run().await?.into())
+    })
+}
+
+/// Standard error has what was refused, and warnings, such as that of a torn line that was cut.
+#[expect(clippy::print_stderr, reason = "the output of a command")]
+fn chain(command: ChainCommand) -> anyhow::Result<ExitCode> {
+    telemetry::init(&TelemetryConfig {
+        // Damage is what the command itself tells.
+        rust_log: Some("warn,event_log::chain::error=off".to_owned()),
+        log_format: Some(LogFormat::Text),
+        ..TelemetryConfig::default()
+    })?;
+    let ended = threads::runtime(1)?.block_on(cli::run(command));
+    Ok(ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    }))
+}
+
+/// A connection, an open partition and a segment are an open file each, of which many systems allow 1,024 unless asked.
+fn allow_files() -> anyhow::Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).context("the limit on open files")?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).context("the limit on open files")
+}

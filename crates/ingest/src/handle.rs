@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use domain::Event;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
+use runtime::wakeups::Forwarded;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -17,7 +18,6 @@ use crate::batch;
 use crate::config::{IngestConfig, WriteMode};
 use crate::connection::Connection;
 use crate::error::{IngestError, Outcome};
-use crate::mailbox::Pending;
 use crate::metrics::IngestMetrics;
 use crate::queue::{self, Answer, Caller, Queues, Waiting};
 use crate::store;
@@ -121,28 +121,17 @@ impl Ingest {
             None => self.write_alone(&event, deadline).await,
             Some(queues) => {
                 let writer = self.writer_of(&event, queues.writers());
-                let push = |answer| {
-                    queues.try_push(
-                        writer,
-                        Waiting {
-                            event,
-                            caller: Caller::new(answer, deadline),
-                        },
-                    )
+                let (sender, receiver) = oneshot::channel();
+                let waiting = Waiting {
+                    event,
+                    caller: Caller::new(Answer::One(sender), deadline),
                 };
-                // The writer watches the deadline; an answer always comes.
-                if let Some((pending, inbox, ticket)) = Pending::register() {
-                    match push(Answer::Mailbox(inbox, ticket)) {
-                        Ok(()) => pending.await,
-                        Err(error) => Err(error),
-                    }
-                } else {
-                    let (sender, receiver) = oneshot::channel();
-                    match push(Answer::One(sender)) {
-                        // a writer that ends without an answer was stopped, or panicked
-                        Ok(()) => receiver.await.unwrap_or(Err(IngestError::ShuttingDown)),
-                        Err(error) => Err(error),
-                    }
+                match queues.try_push(writer, waiting) {
+                    // The writer watches the deadline; an answer always comes, unless it was stopped, or panicked.
+                    Ok(()) => Forwarded(receiver)
+                        .await
+                        .unwrap_or(Err(IngestError::ShuttingDown)),
+                    Err(error) => Err(error),
                 }
             }
         };

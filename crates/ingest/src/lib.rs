@@ -6,7 +6,6 @@
 //! - [`config`]: its settings
 //! - `queue`: a bounded queue per writer, by events and by bytes
 //! - `writer`: takes all that waits, one upsert a batch, answers after commit; retries a failed batch one by one
-//! - [`mailbox`]: outcomes for many requests of one thread with one wake-up
 //! - `batch`: folds updates of one entity and sorts rows by key (pure)
 //! - `connection`: a pooled connection that is closed when its statement is abandoned
 //! - `store`: the only module that speaks SQL
@@ -18,7 +17,6 @@ pub mod config;
 mod connection;
 pub mod error;
 pub mod handle;
-pub mod mailbox;
 pub mod metrics;
 mod queue;
 mod store;

@@ -12,7 +12,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::error::{IngestError, Outcome};
-use crate::mailbox::{Inbox, Post, Ticket};
 use crate::metrics::IngestMetrics;
 
 /// Attributes that may wait in all queues together. Bounds memory when events are large.
@@ -39,8 +38,6 @@ pub(crate) enum Answer {
     One(oneshot::Sender<Outcome>),
     /// One of many, told apart by index. The channel has room for all that can be under way, see [`crate::Lane`].
     OfMany(u64, mpsc::Sender<(u64, Outcome)>),
-    /// A request of a thread that has a mailbox.
-    Mailbox(Arc<Inbox>, Ticket),
 }
 
 impl Caller {
@@ -52,19 +49,18 @@ impl Caller {
     }
 
     /// Sends the outcome, unless one was sent. A caller that is gone is no error.
-    pub(crate) fn answer(&mut self, outcome: Outcome, post: &mut Post) {
+    pub(crate) fn answer(&mut self, outcome: Outcome) {
         match self.answer.take() {
             Some(Answer::One(sender)) => drop(sender.send(outcome)),
             Some(Answer::OfMany(index, sender)) => drop(sender.try_send((index, outcome))),
-            Some(Answer::Mailbox(inbox, ticket)) => post.add(inbox, ticket, outcome),
             None => {}
         }
     }
 
     /// Answers a caller whose deadline has passed. Whether it still waits.
-    pub(crate) fn expire(&mut self, now: Instant, post: &mut Post) -> bool {
+    pub(crate) fn expire(&mut self, now: Instant) -> bool {
         if self.deadline <= now {
-            self.answer(Err(IngestError::Timeout), post);
+            self.answer(Err(IngestError::Timeout));
         }
         self.is_waiting()
     }
@@ -74,7 +70,6 @@ impl Caller {
         match &self.answer {
             Some(Answer::One(sender)) => !sender.is_closed(),
             Some(Answer::OfMany(_, sender)) => !sender.is_closed(),
-            Some(Answer::Mailbox(..)) => true,
             None => false,
         }
     }
@@ -205,7 +200,7 @@ impl Shard {
     }
 
     /// Answers those whose deadline has passed while they wait.
-    pub(crate) fn expire(&mut self, now: Instant, post: &mut Post) {
+    pub(crate) fn expire(&mut self, now: Instant) {
         while let Ok(waiting) = self.receiver.try_recv() {
             self.backlog.push_back(waiting);
         }
@@ -216,7 +211,7 @@ impl Shard {
         let expired: Vec<Waiting> = self.backlog.drain(..late).collect();
         self.make_room(&expired);
         for mut one in expired {
-            one.caller.expire(now, post);
+            one.caller.expire(now);
         }
     }
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use domain::Event;
 use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
+use runtime::wakeups;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{self, Rows};
 use crate::connection::Connection;
 use crate::error::{IngestError, Outcome};
-use crate::mailbox::Post;
 use crate::metrics::IngestMetrics;
 use crate::queue::{Caller, Shard, Waiting};
 use crate::store;
@@ -98,12 +98,12 @@ impl Writer {
                 written = &mut upsert => written,
                 () = self.refuse.cancelled() => return Err(Failure::Refused),
                 () = tokio::time::sleep(EXPIRE_EVERY) => {
-                    let (now, mut post) = (Instant::now(), Post::default());
-                    shard.expire(now, &mut post);
-                    let mut waiting = 0;
-                    for caller in callers.iter_mut() {
-                        waiting += usize::from(caller.expire(now, &mut post));
-                    }
+                    let now = Instant::now();
+                    let waiting = wakeups::gather(|| {
+                        shard.expire(now);
+                        let callers = callers.iter_mut();
+                        callers.map(|caller| usize::from(caller.expire(now))).sum::<usize>()
+                    });
                     if waiting == 0 {
                         return Err(Failure::Timeout);
                     }
@@ -190,20 +190,20 @@ impl Batch {
 
     /// Answers everyone who was not answered yet.
     fn answer(&mut self, outcome: &Outcome) {
-        let mut post = Post::default();
-        for caller in &mut self.callers {
-            caller.answer(outcome.clone(), &mut post);
-        }
+        wakeups::gather(|| {
+            for caller in &mut self.callers {
+                caller.answer(outcome.clone());
+            }
+        });
     }
 
     /// Drops the events that nobody waits for any more, before they are written; answers those that are late.
     fn drop_unwanted(&mut self) {
-        let (now, mut post) = (Instant::now(), Post::default());
-        let wanted: Vec<bool> = self
-            .callers
-            .iter_mut()
-            .map(|caller| caller.expire(now, &mut post))
-            .collect();
+        let now = Instant::now();
+        let wanted: Vec<bool> = wakeups::gather(|| {
+            let callers = self.callers.iter_mut();
+            callers.map(|caller| caller.expire(now)).collect()
+        });
         if wanted.iter().all(|wanted| *wanted) {
             return;
         }

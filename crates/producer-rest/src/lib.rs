@@ -13,10 +13,10 @@ use std::time::Duration;
 use actix_web::App;
 use actix_web::web::{self, Data};
 use ingest::{Ingest, Writers};
-use runtime::http;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
+use runtime::{http, wakeups};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
@@ -73,7 +73,7 @@ impl Service {
         let metrics = Data::new(self.metrics.clone());
         let app = move || {
             // once on each worker thread
-            ingest::mailbox::open_on_this_thread();
+            wakeups::open_on_this_thread();
             App::new()
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(ingest.clone())

@@ -12,6 +12,7 @@
 //! - [`grpc`]: the same for the tonic faces
 //! - [`health`]: the background probe of the database, and the client behind `health`
 //! - [`metrics`]: the Prometheus registry
+//! - [`wakeups`]: answers for many requests of one thread with one wake-up
 //! - [`exit()`]: the last line of a process that cannot go on
 
 pub mod config;
@@ -25,5 +26,6 @@ pub mod shutdown;
 pub mod status;
 pub mod telemetry;
 pub mod threads;
+pub mod wakeups;
 
 pub use exit::exit;

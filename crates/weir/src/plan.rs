@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::modes::{Mode, Modes};
 use crate::scenario::Scenario;
@@ -16,8 +16,8 @@ pub const OVERHEAD: Duration = Duration::from_secs(12);
 /// What `--scenario` takes beside the names of scenarios.
 pub const ALL_SCENARIOS: &str = "all";
 
-/// What to run.
-#[derive(Clone, Debug)]
+/// What to run; recorded with the session, so that it can be resumed.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Request {
     /// Name of a mode.
     pub mode: String,
@@ -35,11 +35,15 @@ pub struct Request {
     pub seed: u64,
     /// `PHASE_SCALE`.
     pub phase_scale: f64,
+    /// How many cells it came to; none before they were laid out.
+    pub cells: Option<usize>,
 }
 
 /// A session's cells in the order in which they run.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What was asked for.
+    pub request: Request,
     /// Name of the mode.
     pub mode_name: String,
     /// Its phases.
@@ -122,6 +126,10 @@ impl Plan {
             }
         }
         Ok(Self {
+            request: Request {
+                cells: Some(cells.len()),
+                ..request.clone()
+            },
             mode_name: request.mode.clone(),
             mode,
             phase_scale: request.phase_scale,
@@ -272,6 +280,7 @@ mod tests {
             rate: None,
             seed,
             phase_scale: 1.0,
+            cells: None,
         }
     }
 

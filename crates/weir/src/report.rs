@@ -2,7 +2,7 @@
 //!
 //! - [`input`]: the rows that a report is built from
 //! - [`build`]: rows to [`model::Report`], a pure function over the modules below
-//!   - [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
+//!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
 //!   - [`generator`] was the generator the limit, [`stats`] the statistics, [`series`] samples over time
 //!   - [`verdict`] the first sentence, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
@@ -21,6 +21,7 @@ pub mod limits;
 pub mod markdown;
 pub mod model;
 pub mod render;
+mod scenarios;
 pub mod series;
 pub mod stats;
 pub mod trial;

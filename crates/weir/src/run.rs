@@ -7,6 +7,7 @@
 //! - `backend`, `docker`, `native`: the two runtimes
 //! - `k6`: one run of k6
 //! - `progress`: what the user sees meanwhile
+//! - `resume`: going on with an unfinished session
 //! - `stop`: Ctrl-C and SIGTERM
 
 mod backend;
@@ -17,6 +18,7 @@ mod measure;
 mod native;
 mod outcome;
 mod progress;
+mod resume;
 mod session;
 mod stop;
 
@@ -40,6 +42,7 @@ use backend::Backend;
 use docker::Docker;
 use native::Native;
 use progress::Progress;
+use resume::Resumed;
 use stop::Stop;
 
 /// Where k6's summaries and the sampler's CSV files go, below the repository root.
@@ -81,6 +84,10 @@ pub struct RunArgs {
     /// Where the services run; auto: Docker where it works, else natively
     #[arg(long, value_enum, default_value_t = RuntimeArg::Auto, value_name = "RUNTIME")]
     runtime: RuntimeArg,
+    /// Go on with a session that was not finished: only the runs that are left, with its plan and seed [default: the
+    /// newest that was not finished]
+    #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "SESSION")]
+    resume: Option<String>,
     /// Leave the databases running at the end
     #[arg(long)]
     keep: bool,
@@ -114,6 +121,7 @@ impl PlanArgs {
             rate: self.rate,
             seed: self.seed.unwrap_or_else(drawn_seed),
             phase_scale: phase_scale()?,
+            cells: None,
         };
         Plan::new(&request, modes, targets)
     }
@@ -166,20 +174,42 @@ fn drawn_seed() -> u64 {
 
 /// Runs a session. Exit 0 where every cell was measured and passed its audit, 1 where one did not, 130 where
 /// the user stopped it.
-pub async fn run(args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
+pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
     let modes = Modes::load(root)?;
     let targets = Targets::load(root)?;
-    let plan = args.plan.plan(&modes, &targets)?;
+    let resumed = match args.resume.clone() {
+        Some(id) => Some(Resumed::find(&args, root, &id).await?),
+        None => None,
+    };
+    let plan = match &resumed {
+        Some(resumed) => {
+            args.runtime = resumed.runtime();
+            resumed.plan(&modes, &targets)?
+        }
+        None => args.plan.plan(&modes, &targets)?,
+    };
+    let cells = plan.cells.iter();
+    let left = cells
+        .filter(|cell| !resumed.as_ref().is_some_and(|r| r.is_done(cell)))
+        .count();
     let state = State::open(root)?;
     let _lock = state.lock()?;
     let stop = Stop::on_signals()?;
 
     let progress = Progress::new(json);
+    if let Some(resumed) = &resumed {
+        progress.say(&format!("Going on with session {}.", resumed.session.id));
+    }
+    let of = if left == plan.cells.len() {
+        String::new()
+    } else {
+        format!(" of {}", plan.cells.len())
+    };
     progress.say(&format!(
-        "{} of {}, about {} together, seed {}",
-        counted(plan.cells.len(), "run"),
+        "{}{of} of {}, about {} together, seed {}",
+        counted(left, "run"),
         plan.mode_name,
-        duration(plan.expected(plan.cells.len())),
+        duration(plan.expected(left)),
         plan.seed
     ));
     let backend = match choose(&args, root, &state, &targets, &plan, &progress, &stop).await {
@@ -197,8 +227,14 @@ pub async fn run(args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
     remember_runtime(&state, backend.name())?;
 
     let command = shell_command(&args, &plan, backend.name());
-    let session =
-        session::Session::begin(root, plan, backend, command, progress.clone(), stop.clone());
+    let session = session::Session::begin(
+        root,
+        plan,
+        backend,
+        session::Origin { command, resumed },
+        progress.clone(),
+        stop.clone(),
+    );
     let report = session.await?.run(args.keep).await?;
     progress.finish();
 

@@ -42,6 +42,29 @@ pub struct Terms {
     pub found: &'static str,
     /// What a success is, in half a sentence.
     pub success: &'static str,
+    /// What stands behind each success of a smoke run, in half a sentence.
+    pub proof: &'static str,
+    /// What a latency is that of.
+    pub latency: &'static str,
+}
+
+impl Terms {
+    /// The unit with its article, e.g. `an event`.
+    pub fn one(&self) -> String {
+        let article = if self.unit.starts_with('e') {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {}", self.unit)
+    }
+
+    /// What a rate counts, e.g. `Events stored a second, each acknowledged after its commit`.
+    pub fn rate(&self) -> String {
+        let (first, rest) = self.unit.split_at(1);
+        let unit = first.to_uppercase() + rest;
+        format!("{unit}s {} a second, {}", self.did, self.success)
+    }
 }
 
 impl Scenario {
@@ -86,27 +109,35 @@ impl Scenario {
                 counted: "acknowledged",
                 found: "stored",
                 success: "each acknowledged after its commit",
+                proof: "each event found in the database afterwards",
+                latency: "of an event",
             },
             Self::Balance => Terms {
                 unit: "balance",
                 did: "answered",
                 counted: "answered",
                 found: "counted by the service",
-                success: "each answered from a database read that began after the request",
+                success: "each from a database read that began after the request",
+                proof: "counted by the service, and a sample of accounts compared with the table afterwards",
+                latency: "of a balance",
             },
             Self::Stream => Terms {
                 unit: "event",
                 did: "streamed",
                 counted: "received",
                 found: "sent by the service",
-                success: "events of replayed streams that were received to their end",
+                success: "those of replayed streams that were received to their end",
+                proof: "its events received once and in order, as many as the service sent",
+                latency: "of a whole replayed stream, from its opening to its end",
             },
             Self::Log => Terms {
                 unit: "record",
                 did: "appended",
                 counted: "acknowledged",
                 found: "in the log",
-                success: "each acknowledged after it was written as durably as the target says",
+                success: "each acknowledged after it was written as durably as the service is set to",
+                proof: "each record read back afterwards, once and in order",
+                latency: "of a record",
             },
         }
     }

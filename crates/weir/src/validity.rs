@@ -18,6 +18,8 @@ mod bound {
     pub(super) const ERRORS: f64 = 0.01;
     /// Share of iterations that may be dropped.
     pub(super) const DROPPED: f64 = 0.001;
+    /// Share of the intended rate that must be reached.
+    pub(super) const REACHED: f64 = 0.99;
 }
 
 /// CPUs that each part may use: its quota, or the machine's cores.
@@ -51,12 +53,13 @@ pub struct Evidence<'a> {
 /// All checks that can be made of it.
 pub fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let mut all = vec![errors(evidence.performance), dropped(evidence.performance)];
+    all.extend(reached(evidence.performance));
     if evidence.timed {
         all.extend(resources(evidence));
     } else {
         let detail =
             "A smoke run shows that the target works; it measures nothing and ranks nothing.";
-        all.push(Check::warn("mode", "Mode", "smoke", detail));
+        all.push(Check::warn("mode", "Not ranked", "smoke run", detail));
     }
     all.push(thresholds(evidence.crossed));
     all
@@ -112,6 +115,24 @@ fn dropped(performance: &Performance) -> Check {
         Check::ok
     };
     make("dropped", "Dropped", dropped.to_string(), detail)
+}
+
+/// An open model's rate: where it was not reached, the figures are those of another rate.
+fn reached(performance: &Performance) -> Option<Check> {
+    let intended = performance.intended_per_sec?;
+    let share = performance.throughput_per_sec / intended;
+    let figure = format!("{:.1} of {intended}/s", performance.throughput_per_sec);
+    let detail = format!(
+        "The rate reached was {} of the {intended}/s intended; the bound is {}.",
+        percent(share),
+        percent(bound::REACHED)
+    );
+    let make = if share < bound::REACHED {
+        Check::bad
+    } else {
+        Check::ok
+    };
+    Some(make("rate", "Rate reached", figure, detail))
 }
 
 fn thresholds(crossed: &[String]) -> Check {

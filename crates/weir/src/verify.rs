@@ -24,6 +24,7 @@ use crate::targets::Target;
 pub(crate) use balance::BalanceClient;
 pub use command::{VerifyArgs, run};
 pub(crate) use log::LogClient;
+pub(crate) use stream::event_bytes;
 pub use wire::Endpoint;
 
 /// One case and how it ended.

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 /// The run's schedule, shared by all workers. Requests are due at equal distances. Each becomes a permit at its time,
 /// and whichever worker is free takes it; permits that wait are requests that are late.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     begun: Instant,
     interval: Duration,
     permits: Semaphore,
@@ -25,7 +25,7 @@ const LONGEST: Duration = Duration::from_millis(50);
 
 impl Schedule {
     /// The first request is due at the start of the clock.
-    pub(super) fn new(rate: f64, clock: &Clock) -> Arc<Self> {
+    pub(crate) fn new(rate: f64, clock: &Clock) -> Arc<Self> {
         Arc::new(Self {
             begun: clock.begun(),
             interval: Duration::from_secs_f64(1.0 / rate),
@@ -34,17 +34,17 @@ impl Schedule {
         })
     }
 
-    /// Waits for a request to be due and gives its time; none when the load is over. What is due by then and was
-    /// not taken is never sent.
-    pub(super) async fn next(&self) -> Option<Instant> {
+    /// Waits for a request to be due and gives its number, from 0, and its time; none when the load is over. What
+    /// is due by then and was not taken is never sent.
+    pub(crate) async fn next(&self) -> Option<(u64, Instant)> {
         self.permits.acquire().await.ok()?.forget();
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
-        Some(self.due(number))
+        Some((number, self.due(number)))
     }
 
     /// Releases requests at their times until the load is over. On a thread of its own: an asynchronous timer is
     /// exact to a millisecond, a sleeping thread to some ten microseconds.
-    pub(super) fn pace(&self, clock: &Clock) {
+    pub(crate) fn pace(&self, clock: &Clock) {
         let mut released = 0;
         loop {
             let now = Instant::now();
@@ -63,7 +63,7 @@ impl Schedule {
     }
 
     /// How many requests were due from `from` and before `to`.
-    pub(super) fn due_between(&self, from: Instant, to: Instant) -> u64 {
+    pub(crate) fn due_between(&self, from: Instant, to: Instant) -> u64 {
         let before = |at: Instant| {
             let since = at.saturating_duration_since(self.begun).as_nanos();
             since.div_ceil(self.interval.as_nanos().max(1))
@@ -96,7 +96,7 @@ mod tests {
             std::thread::spawn(move || schedule.pace(&clock))
         };
         let mut due = Vec::new();
-        while let Some(at) = schedule.next().await {
+        while let Some((_, at)) = schedule.next().await {
             assert!(Instant::now() >= at);
             due.push(at);
         }

@@ -11,7 +11,7 @@ use super::Plan;
 use super::schedule::Schedule;
 use crate::clock::{Clock, Part};
 use crate::events::ledger::Ledger;
-use crate::protocol::grpc::{GrpcCaller, GrpcConnection};
+use crate::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS};
 use crate::protocol::http1::HttpCaller;
 use crate::protocol::{Caller, Protocol};
 use crate::tally::{Fate, Lane};
@@ -124,8 +124,13 @@ impl Share {
         for _ in (self.number..self.plan.connections).step_by(self.plan.threads) {
             let wire = Arc::clone(&self.lane.wire);
             connections.push(
-                GrpcConnection::connect(self.plan.endpoint.clone(), wire, self.plan.timeout)
-                    .await?,
+                GrpcConnection::connect(
+                    self.plan.endpoint.clone(),
+                    wire,
+                    self.plan.timeout,
+                    WINDOWS,
+                )
+                .await?,
             );
         }
         let mut callers = Vec::new();
@@ -166,7 +171,7 @@ impl<C: Caller> Worker<C> {
     /// Sends a request at each time of the schedule that falls to this worker, late ones at once; what is late by
     /// more than `patience` is not sent any more. A request belongs to the part of the run in which it was due.
     async fn open_loop(mut self, schedule: Arc<Schedule>, patience: Duration) -> Source {
-        while let Some(due) = schedule.next().await {
+        while let Some((_, due)) = schedule.next().await {
             let started = Instant::now();
             if started.saturating_duration_since(due) > patience {
                 continue;

@@ -35,6 +35,7 @@ pub struct GrpcConnection {
     endpoint: Endpoint,
     wire: Arc<Wire>,
     timeout: Duration,
+    windows: Windows,
     current: Mutex<Current>,
 }
 
@@ -54,8 +55,9 @@ impl GrpcConnection {
         endpoint: Endpoint,
         wire: Arc<Wire>,
         timeout: Duration,
+        windows: Windows,
     ) -> std::io::Result<Arc<Self>> {
-        let sender = open(&endpoint, &wire, timeout, WINDOWS).await?;
+        let sender = open(&endpoint, &wire, timeout, windows).await?;
         let current = Mutex::new(Current {
             generation: 0,
             sender,
@@ -64,15 +66,22 @@ impl GrpcConnection {
             endpoint,
             wire,
             timeout,
+            windows,
             current,
         }))
     }
 
+    /// The sender in use, and its generation.
+    pub(crate) async fn sender(&self) -> (u64, SendRequest<Bytes>) {
+        let current = self.current.lock().await;
+        (current.generation, current.sender.clone())
+    }
+
     /// A sender that is newer than `seen`, opened if need be.
-    async fn renew(&self, seen: u64) -> std::io::Result<(u64, SendRequest<Bytes>)> {
+    pub(crate) async fn renew(&self, seen: u64) -> std::io::Result<(u64, SendRequest<Bytes>)> {
         let mut current = self.current.lock().await;
         if current.generation <= seen {
-            let sender = open(&self.endpoint, &self.wire, self.timeout, WINDOWS).await?;
+            let sender = open(&self.endpoint, &self.wire, self.timeout, self.windows).await?;
             *current = Current {
                 generation: seen + 1,
                 sender,
@@ -124,10 +133,7 @@ impl GrpcCaller {
     /// When authority and path make no URI.
     pub async fn new(connection: Arc<GrpcConnection>, path: &str) -> anyhow::Result<Self> {
         let (uri, headers) = target(&connection.endpoint, path)?;
-        let (generation, sender) = {
-            let current = connection.current.lock().await;
-            (current.generation, current.sender.clone())
-        };
+        let (generation, sender) = connection.sender().await;
         let patience = Patience::new(connection.timeout);
         Ok(Self {
             connection,

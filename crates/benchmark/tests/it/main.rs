@@ -13,3 +13,4 @@ mod ratios;
 mod record;
 mod seen;
 mod services;
+mod stream;

@@ -10,7 +10,7 @@ use crate::http_server;
 use crate::seen::Treatment;
 
 /// The settings under which a test's database is reached.
-fn config(database: &Database) -> MetricsDbConfig {
+pub(crate) fn config(database: &Database) -> MetricsDbConfig {
     let url: tokio_postgres::Config = database.url().parse().unwrap();
     let tokio_postgres::config::Host::Tcp(host) = &url.get_hosts()[0] else {
         panic!("no TCP host in {}", database.url())

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use testkit::postgres::Database;
 use testkit::process::Service;
+use tokio_postgres::Client;
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -46,6 +48,23 @@ pub(crate) async fn start(name: &'static str, table: &str) -> Seeded {
     let service = service.await.unwrap();
     let seed = root().join(format!("postgres/seed/{table}.sql"));
     let seed = std::fs::read_to_string(seed).unwrap();
-    database.client().await.batch_execute(&seed).await.unwrap();
+    let client = database.client().await;
+    client.batch_execute(&seed).await.unwrap();
+    if table == "transactions" {
+        numbered(&client).await;
+    }
     Seeded { database, service }
+}
+
+/// Waits until every transaction has its number.
+async fn numbered(client: &Client) {
+    let sql = "SELECT (SELECT count(*) FROM transactions) - (SELECT count(*) FROM transaction_log)";
+    for _ in 0..6000 {
+        let row = client.query_one(sql, &[]).await.unwrap();
+        if row.get::<_, i64>(0) == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not all numbered in 60 s");
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use domain::Kind;
+use runtime::shutdown::ShuttingDown;
 use runtime::status::Failure;
 
 use super::canonical::Refused;
@@ -44,6 +45,12 @@ pub enum ChainError {
     /// Too much waits, or an earlier write failed.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// `REQUEST_TIMEOUT` passed.
+    #[error("not written in time; the entry may be stored all the same")]
+    Timeout,
+    /// The service stops.
+    #[error("shutting down")]
+    ShuttingDown,
     /// The operating system refused. What it said is in the log.
     #[error("internal error")]
     Io(#[source] io::Error),
@@ -60,7 +67,9 @@ impl ChainError {
             Self::NotFound(_) => Kind::NotFound,
             Self::Damaged(_) => Kind::DataLoss,
             Self::Append(AppendError::Full) => Kind::ResourceExhausted,
-            Self::Append(AppendError::Poisoned(_)) => Kind::Unavailable,
+            Self::Append(AppendError::Poisoned(_)) | Self::Timeout | Self::ShuttingDown => {
+                Kind::Unavailable
+            }
             Self::ReadOnly | Self::Io(_) => Kind::Internal,
         }
     }
@@ -86,6 +95,12 @@ impl ChainError {
 impl From<io::Error> for ChainError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<ShuttingDown> for ChainError {
+    fn from(_: ShuttingDown) -> Self {
+        Self::ShuttingDown
     }
 }
 

@@ -13,6 +13,19 @@ const colorOf = (target) => colors[target];
 /** @param {number} target */
 const nameOf = (target) => names[target];
 
+/** With several scenarios their names stand for payloads.
+ * @param {string} payload */
+const payloadTitle = (payload) => (report.scenarios.length > 1 ? payload : `${payload} payload`);
+
+/** The scenario that a figure shows: targets of different scenarios are never on one axis.
+ * @param {Element} figure
+ * @returns {Scenario & { names: string[] }} */
+function scopeOf(figure) {
+  const wanted = figure.getAttribute("data-scenario");
+  const scope = report.scenarios.find((scenario) => scenario.name === wanted) ?? { name: "", unit: "request", payloads: report.payloads, targets: names.map((_, target) => target) };
+  return { ...scope, names: scope.targets.map(nameOf) };
+}
+
 /** Three significant digits, whole and with thousands separated from 100 on: the same as the tables.
  * @param {number | null | undefined} value */
 function fig(value) {

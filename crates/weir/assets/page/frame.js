@@ -59,12 +59,12 @@ function multiples(kind, label, drawOf) {
     const card = document.createElement("div");
     card.className = "card";
     const heading = document.createElement("h4");
-    heading.textContent = `${payload} payload`;
+    heading.textContent = payloadTitle(payload);
     const figure = document.createElement("figure");
     figure.dataset.chart = kind;
     card.append(heading, figure);
     grid.append(card);
-    place(figure, `${label}, ${payload} payload`, drawOf(payload));
+    place(figure, `${label}, ${payloadTitle(payload)}`, drawOf(payload));
   }
 }
 

@@ -59,12 +59,17 @@ function drawLatency() {
 
 /** Smoke: shortest to longest as a line, the mean as a dot. */
 function drawAnswers() {
-  const figure = document.querySelector('[data-chart="answers"]');
-  if (!figure) return;
+  for (const figure of document.querySelectorAll('[data-chart="answers"]')) drawAnswersOf(figure);
+}
+
+/** @param {Element} figure */
+function drawAnswersOf(figure) {
+  const scope = scopeOf(figure);
   place(figure, "Shortest, mean and longest answer of each target and payload", (width) => {
-    const rows = positive(report.runs.filter((run) => run.standing !== "left_out"), (run) => run.latency.avg);
+    const shown = report.runs.filter((run) => run.standing !== "left_out" && scope.targets.includes(run.target));
+    const rows = positive(shown, (run) => run.latency.avg);
     if (rows.length === 0) return null;
-    return byPayload(width, rows, {
+    return byPayload(width, rows, scope, {
       label: "ms →",
       axis: logarithmic(rows.flatMap((row) => [row.latency.min ?? row.value, row.latency.max ?? row.value, row.value])),
       marks: (y) => [
@@ -79,10 +84,11 @@ function drawAnswers() {
 /** Rows of targets under each payload, payload names to the left, target names in a key.
  * @param {number} width
  * @param {{ payload: string, target: number }[]} rows
+ * @param {Scenario & { names: string[] }} scope
  * @param {{ label: string, axis: Axis, marks: (y: (row: { target: number }) => string) => any[] }} figure
  * @returns {PlotOptions} */
-function byPayload(width, rows, { label, axis, marks }) {
-  const payloads = report.payloads.filter((payload) => rows.some((row) => row.payload === payload));
+function byPayload(width, rows, { names, payloads: own, targets }, { label, axis, marks }) {
+  const payloads = own.filter((payload) => rows.some((row) => row.payload === payload));
   const y = (/** @type {{ target: number }} */ row) => nameOf(row.target);
   const narrow = width < 460;
   return {
@@ -99,7 +105,7 @@ function byPayload(width, rows, { label, axis, marks }) {
       Plot.axisFy({ anchor: "left", label: null, tickSize: 0, fill: "var(--ink)" }),
       ...marks(y),
       // The names stand at the right of the first payload's rows.
-      narrow ? null : Plot.text(report.targets.map((_, target) => ({ target, payload: payloads[0] })), { fy: "payload", y, frameAnchor: "right", dx: 10, textAnchor: "start", text: y, fill: (row) => colorOf(row.target), fontWeight: 500 }),
+      narrow ? null : Plot.text(targets.map((target) => ({ target, payload: payloads[0] })), { fy: "payload", y, frameAnchor: "right", dx: 10, textAnchor: "start", text: y, fill: (row) => colorOf(row.target), fontWeight: 500 }),
     ],
   };
 }

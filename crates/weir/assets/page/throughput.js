@@ -2,10 +2,16 @@
 // How much: relative bars with a dot a trial and an interval; the rate of each phase.
 
 function drawThroughput() {
-  const figure = document.querySelector('[data-chart="rates"]');
-  if (!figure) return;
+  for (const figure of document.querySelectorAll('[data-chart="rates"]')) drawRates(figure);
+  if (!document.querySelector('[data-chart="rates"]')) return;
+  drawPhaseRates();
+}
+
+/** @param {Element} figure */
+function drawRates(figure) {
+  const { names, payloads, targets } = scopeOf(figure);
   place(figure, "Throughput of each target, relative to the best of each payload", (width) => {
-    const rows = report.throughput;
+    const rows = report.throughput.filter((row) => targets.includes(row.target));
     if (rows.length === 0) return null;
     // On a narrow page names and values share the line above their bar.
     const narrow = width < 620;
@@ -23,16 +29,16 @@ function drawThroughput() {
     const inset = narrow ? { insetTop: 21, insetBottom: 3 } : { insetTop: 4, insetBottom: 4 };
     const lift = narrow ? 9 : 0;
     return {
-      height: rows.length * (narrow ? 42 : 28) + report.payloads.length * (several ? 26 : 6) + 34,
+      height: rows.length * (narrow ? 42 : 28) + payloads.length * (several ? 26 : 6) + 34,
       marginTop: several ? 20 : 6,
       marginLeft: narrow ? 6 : roomFor(names),
       marginRight: narrow ? 10 : 112,
       marginBottom: 26,
       x: { domain: [0, end * 1.01], tickFormat: ".0%", label: null, ticks: 5 },
       y: { label: null, domain: names, tickSize: 0, padding: narrow ? 0 : 0.1, ...(narrow ? { axis: null } : {}) },
-      fy: { axis: null, domain: report.payloads, padding: several ? 0.24 : 0 },
+      fy: { axis: null, domain: payloads, padding: several ? 0.24 : 0 },
       marks: [
-        several ? Plot.text(report.payloads, { fy: (payload) => payload, text: (payload) => `${payload} payload`, frameAnchor: "top-left", dx: narrow ? 0 : 1, dy: -13, fill: "var(--dim)", fontWeight: 600 }) : null,
+        several ? Plot.text(payloads, { fy: (payload) => payload, text: payloadTitle, frameAnchor: "top-left", dx: narrow ? 0 : 1, dy: -13, fill: "var(--dim)", fontWeight: 600 }) : null,
         Plot.barX(rows, { fy: "payload", y, x1: 0, x2: "relative", fill: (row) => colorOf(row.target), fillOpacity: (row) => (row.ranked ? 0.3 : 0.1), stroke: (row) => (row.ranked ? "none" : colorOf(row.target)), strokeDasharray: "3,3", ...inset }),
         Plot.ruleY(bands, { fy: "payload", y, x1: "low", x2: "high", stroke: (row) => colorOf(row.target), strokeWidth: 2, dy: lift }),
         Plot.dot(dots, {
@@ -47,7 +53,9 @@ function drawThroughput() {
       ],
     };
   });
+}
 
+function drawPhaseRates() {
   multiples("phase-rates", "Rate of each target by phase", (payload) => (width) => {
     const rows = report.phase_rows.filter((row) => row.payload === payload);
     if (rows.length === 0) return null;
@@ -57,7 +65,7 @@ function drawThroughput() {
     return {
       ...frame,
       x: x.scale,
-      y: { grid: true, zero: true, label: "↑ requests/s", labelOffset: 40, tickFormat: tick, ticks: 5 },
+      y: { grid: true, zero: true, label: "↑ 1/s", labelOffset: 40, tickFormat: tick, ticks: 5 },
       marks: [
         bottomAxis(x, "VUs →"),
         Plot.lineY(bound, { x: "vus", y: "rate", stroke: "var(--dim)", strokeDasharray: "3,4" }),

@@ -30,10 +30,12 @@ type Run = {
   bytes_sent: number | null; bytes_received: number | null; audit_acknowledged: number | null;
   audit_in_doubt: number | null; audit_stored: number | null; audit_passed: boolean | null; phases: PhaseRow[];
 };
+type Scenario = { name: string; unit: string; payloads: string[]; targets: number[] };
 type Series = { run: number; role: string; t: number[]; cpu: (number | null)[]; memory: (number | null)[] };
 type WeirReport = {
   format: string; title: string; mode: string; measures: boolean; think_time_ms: number | null;
-  sessions: { id: string }[]; targets: { name: string; protocol: string; color: number }[];
+  sessions: { id: string }[]; targets: { name: string; scenario: string; protocol: string; color: number }[];
+  scenarios: Scenario[]; words: { one: string };
   payloads: string[]; phases: Phase[]; throughput: ThroughputRow[]; phase_rows: PhaseRow[]; cost: CostRow[];
   runs: Run[]; series: Series[];
 };

@@ -34,10 +34,15 @@ pub(super) async fn audit(
         }
         _ => (None, None),
     };
-    let (sampled, differing) = sample(subject).await?;
+    let Sample {
+        accounts: sampled,
+        differing,
+        bytes,
+    } = sample(subject).await?;
     let counts = counted.map(|n| Audit::judge(sent.acknowledged, sent.in_doubt(), n));
     let stats = json!({
         "counted_by_service": counted, "database_reads": reads, "sampled": sampled, "differing": differing.len(),
+        "payload_bytes": bytes,
     });
     Ok(judge(
         sent.acknowledged,
@@ -48,8 +53,17 @@ pub(super) async fn audit(
     ))
 }
 
-/// Asks for accounts over the target's protocol and compares them with the table: how many, and which differ.
-async fn sample(subject: Subject<'_>) -> Result<(usize, Vec<String>)> {
+/// Accounts that were asked for after the run.
+struct Sample {
+    accounts: usize,
+    /// Which were not answered as the table has them.
+    differing: Vec<String>,
+    /// Of an answer, without headers and framing: the mean. None where nothing was answered.
+    bytes: Option<f64>,
+}
+
+/// Asks for accounts over the target's protocol and compares them with the table.
+async fn sample(subject: Subject<'_>) -> Result<Sample> {
     let database = subject
         .database
         .context("there is no application database")?;
@@ -60,13 +74,18 @@ async fn sample(subject: Subject<'_>) -> Result<(usize, Vec<String>)> {
     let rows = database.accounts(&ids).await?;
     let client = BalanceClient::connect(subject.target, subject.at).await?;
     let mut differing = Vec::new();
+    let mut bytes = Vec::new();
     for row in &rows {
-        let found = client.balance(&row.id).await;
-        if !found.is_ok_and(|found| found == *row) {
-            differing.push(row.id.clone());
+        match client.sized_balance(&row.id).await {
+            Ok((found, size)) if found == *row => bytes.push(size),
+            _ => differing.push(row.id.clone()),
         }
     }
-    Ok((rows.len(), differing))
+    Ok(Sample {
+        accounts: rows.len(),
+        differing,
+        bytes: (!bytes.is_empty()).then(|| bytes.iter().sum::<usize>() as f64 / bytes.len() as f64),
+    })
 }
 
 fn judge(

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Audited, Baseline, Subject};
 use crate::summary::Summary;
 use crate::targets::Protocol;
+use crate::verify::event_bytes;
 
 /// Counters of the k6 scripts.
 const RECEIVED: &str = "stream_events_received";
@@ -54,7 +55,12 @@ pub(super) async fn audit(
         }
         _ => None,
     };
-    Ok(judge(seen, sent))
+    let mut audited = judge(seen, sent);
+    let bytes = event_bytes(subject.target, subject.at).await?;
+    if let Some(stats) = &mut audited.stats {
+        stats["payload_bytes"] = bytes.into();
+    }
+    Ok(audited)
 }
 
 fn judge(seen: Seen, sent: Option<i64>) -> Audited {

@@ -1,6 +1,7 @@
 //! Why the verdict may be believed: one badge a check, with its figure.
 
-use super::model::{Badge, Level, Report, RunInfo, Standing};
+use super::model::{Badge, Level, Report, RunInfo, ScenarioInfo, Standing};
+use super::scenarios::terms;
 use super::words::{count, list, percent, plural};
 
 /// The badges in their fixed order, then one for each further check that is not as it should be.
@@ -53,19 +54,48 @@ fn audit(report: &Report) -> Badge {
         let text = format!("{missing} of {} not audited", plural(runs.len(), "run"));
         return badge("audit", Level::Warn, text, "trials");
     }
-    let sum = |part: fn(&RunInfo) -> Option<i64>| -> i64 {
-        runs.iter().filter_map(|run| part(run)).sum()
+    let told: Vec<String> = report
+        .scenarios
+        .iter()
+        .map(|scenario| audited(scenario, &runs))
+        .collect();
+    let text = told.join("; ");
+    badge("audit", Level::Ok, text, "trials")
+}
+
+/// What was counted and what was found, in the words of the scenario.
+fn audited(scenario: &ScenarioInfo, runs: &[&RunInfo]) -> String {
+    let own = runs
+        .iter()
+        .filter(|run| scenario.targets.contains(&run.target));
+    let own: Vec<&&RunInfo> = own.collect();
+    let sum =
+        |part: fn(&RunInfo) -> Option<i64>| -> i64 { own.iter().filter_map(|run| part(run)).sum() };
+    let (counted, found) = (
+        sum(|run| run.audit_acknowledged),
+        sum(|run| run.audit_stored),
+    );
+    let terms = terms(&scenario.name);
+    let mut text = match scenario.name.as_str() {
+        "ingest" => format!(
+            "{} acknowledged, {} stored once",
+            count(counted),
+            count(found)
+        ),
+        _ => format!(
+            "{} {}s {}, {} {}",
+            count(counted),
+            terms.unit,
+            terms.counted,
+            count(found),
+            terms.found
+        ),
     };
     let doubt = sum(|run| run.audit_in_doubt);
-    let mut text = format!(
-        "{} acknowledged, {} stored once",
-        count(sum(|run| run.audit_acknowledged)),
-        count(sum(|run| run.audit_stored))
-    );
     if doubt > 0 {
         text.push_str(&format!(", {} in doubt", count(doubt)));
     }
-    badge("audit", Level::Ok, text, "trials")
+    text
 }
 
 fn errors(report: &Report) -> Badge {

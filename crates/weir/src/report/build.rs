@@ -10,14 +10,11 @@ use super::cell::{self, Cell};
 use super::generator::{self, Cores};
 use super::input::{RunRows, SessionRows};
 use super::model::{
-    FORMAT, Level, PhaseInfo, PhaseRow, Report, RunInfo, SessionInfo, Standing, Target, Verdict,
-    VerdictKind,
+    FORMAT, Level, Metric, PhaseInfo, PhaseRow, Report, RunInfo, SessionInfo, Standing, Target,
+    Verdict, VerdictKind,
 };
-use super::words::{list, plural};
-use super::{badges, compare, environment, limits, series, trial, verdict};
-
-/// Payload names, smallest first; names that are not known come after, as met.
-const PAYLOADS: [&str; 5] = ["default", "4k", "8k", "32k", "64k"];
+use super::words::{figure, list, plural};
+use super::{badges, compare, environment, limits, scenarios, series, trial, verdict};
 
 /// Builds the report of these sessions. `points`: the most points a time series may have.
 pub fn build(rows: &[SessionRows], points: usize) -> Report {
@@ -29,11 +26,15 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
     let first = all.first().map(|(_, run)| &run.run);
     let mode = first.map_or_else(String::new, |run| run.test_mode.clone());
     let scale = first.map_or(1.0, |run| run.phase_scale);
-    let scenario = first.map_or("ingest", |run| run.scenario.as_str());
     let by_peak = mode == "saturation";
+    let intended_rate = all
+        .iter()
+        .find_map(|(_, run)| run.performance.as_ref()?.intended_per_sec);
     let targets = targets(&all);
-    let payloads = payloads(&all);
-    let runs = runs(&all, &targets, (&mode, scale), by_peak);
+    let scenarios = scenarios::of(&all, &targets);
+    let payloads: Vec<String> = scenarios.iter().flat_map(|s| s.payloads.clone()).collect();
+    let mut runs = runs(&all, &targets, (&mode, scale), by_peak);
+    scenarios::label(&mut runs, &scenarios);
     let phases = phases(&runs);
     let seed = sessions
         .first()
@@ -42,11 +43,21 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
 
     let cells = cell::cells(&runs, &payloads, targets.len(), by_peak);
     let measures = mode != "smoke";
-    let comparisons = if measures {
-        compare::comparisons(&cells, seed)
-    } else {
-        Vec::new()
+    let metrics: &[Metric] = match (measures, intended_rate) {
+        (false, _) => &[],
+        (true, None) => &[Metric::Rate],
+        // The rate is given: what differs is what it costs, and how long it takes.
+        (true, Some(_)) => &[Metric::Cpu, Metric::P99],
     };
+    let comparisons = scenarios
+        .iter()
+        .flat_map(|scenario| {
+            let own = cells
+                .iter()
+                .filter(|cell| scenario.targets.contains(&cell.target));
+            compare::comparisons(&own.collect::<Vec<_>>(), metrics, seed)
+        })
+        .collect::<Vec<_>>();
     let mut throughput: Vec<_> = cells
         .iter()
         .map(|cell| cell.throughput(best(&cells, cell.payload), seed))
@@ -64,7 +75,13 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
         measures,
         phase_scale: scale,
         think_time_ms: think_time(&mode),
+        intended_rate,
         rate_is: rate_is(&mode).to_owned(),
+        words: scenarios::words(&scenarios),
+        wire: cells
+            .iter()
+            .filter_map(|cell| cell.wire(&targets[cell.target]))
+            .collect(),
         phase_rows: phase_rows(&cells, &payloads),
         cost: cells.iter().map(Cell::cost).collect(),
         series: all
@@ -81,6 +98,7 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
         },
         badges: Vec::new(),
         limits: Vec::new(),
+        scenarios,
         mode,
         targets,
         payloads,
@@ -91,7 +109,19 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
         fingerprints,
     };
     report.subtitle = subtitle(&report, &sessions);
-    report.verdict = verdict::judge(&report, scenario);
+    report.verdict = match &report.scenarios[..] {
+        [] | [_] => verdict::judge(&report),
+        several => verdict::of_several(
+            &report,
+            several
+                .iter()
+                .map(|scenario| {
+                    let own = scenarios::only(rows, &scenario.name);
+                    (scenario.name.clone(), build(&own, 0))
+                })
+                .collect(),
+        ),
+    };
     report.badges = badges::of(&report);
     report.limits = limits::paragraphs(
         &report,
@@ -131,6 +161,7 @@ fn targets(all: &[(&SessionRows, &RunRows)]) -> Vec<Target> {
         if found.iter().all(|target| target.name != run.api_name) {
             found.push(Target {
                 name: run.api_name.clone(),
+                scenario: run.scenario.clone(),
                 protocol: run.protocol.clone(),
                 language: run.language.clone(),
                 framework: run.framework.clone(),
@@ -140,26 +171,16 @@ fn targets(all: &[(&SessionRows, &RunRows)]) -> Vec<Target> {
         }
     }
     // By name, so that a target keeps its colour whatever the order of a session; REST before gRPC, as people say it.
-    found.sort_by_key(|target| (target.protocol != "rest", target.name.clone()));
+    found.sort_by_key(|target| {
+        (
+            scenarios::place(&target.scenario),
+            target.protocol != "rest",
+            target.name.clone(),
+        )
+    });
     for (color, target) in found.iter_mut().enumerate() {
         target.color = color;
     }
-    found
-}
-
-fn payloads(all: &[(&SessionRows, &RunRows)]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for (_, rows) in all {
-        if !found.contains(&rows.run.payload_size) {
-            found.push(rows.run.payload_size.clone());
-        }
-    }
-    found.sort_by_key(|name| {
-        PAYLOADS
-            .iter()
-            .position(|known| known == name)
-            .unwrap_or(PAYLOADS.len())
-    });
     found
 }
 
@@ -215,6 +236,7 @@ fn rate_is(mode: &str) -> &'static str {
     match mode {
         "saturation" => "the highest phase of each trial",
         "smoke" => "five requests, one after the other",
+        "compare" => "at a fixed rate of arrivals, the same for all",
         _ => "mean over all phases",
     }
 }
@@ -254,11 +276,17 @@ fn subtitle(report: &Report, sessions: &[&Session]) -> String {
         report.mode,
         plural(trials, "trial")
     ));
-    parts.push(format!(
-        "payload{} {}",
-        if report.payloads.len() == 1 { "" } else { "s" },
-        report.payloads.join(", ")
-    ));
+    parts.extend(
+        report
+            .intended_rate
+            .map(|rate| format!("{} arrivals/s", figure(rate))),
+    );
+    let what = match (&report.scenarios[..], report.payloads.len()) {
+        ([_, _, ..], _) => "scenarios",
+        (_, 1) => "payload",
+        _ => "payloads",
+    };
+    parts.push(format!("{what} {}", report.payloads.join(", ")));
     if let Some(session) = sessions.first() {
         parts.push(format!("seed {}", session.seed));
         parts.extend(machine(&session.environment));

@@ -1,7 +1,8 @@
 //! The trials of one target under one payload, and the medians over them.
 
 use super::model::{
-    CostRow, CpuPerRequest, Latency, PhaseRow, RunInfo, Standing, ThroughputRow, TrialRate,
+    CostRow, CpuPerRequest, Latency, Metric, PhaseRow, RunInfo, Standing, Target, ThroughputRow,
+    TrialRate, WireRow,
 };
 use super::stats::{bootstrap_median, median};
 
@@ -76,7 +77,32 @@ fn peak(run: &RunInfo) -> Option<i32> {
 impl Cell<'_> {
     /// Rates of the trials.
     pub fn rates(&self) -> Vec<f64> {
-        self.runs.iter().filter_map(|run| run.rate).collect()
+        self.values(Metric::Rate)
+    }
+
+    /// A figure of each trial.
+    pub fn values(&self, metric: Metric) -> Vec<f64> {
+        let of = |run: &&RunInfo| match metric {
+            Metric::Rate => run.rate,
+            Metric::Cpu => run.cpu_us.target,
+            Metric::P99 => run.latency.p99,
+        };
+        self.runs.iter().filter_map(of).collect()
+    }
+
+    /// Bytes of what comes back: none where the scenario's payload is chosen by whoever measures.
+    pub fn wire(&self, target: &Target) -> Option<WireRow> {
+        let (unit, expected_bytes) = expected_bytes(target)?;
+        let cost = self.cost();
+        Some(WireRow {
+            scenario: target.scenario.clone(),
+            target: self.target,
+            unit,
+            payload_bytes: middle(&self.runs, |run| run.payload_bytes),
+            expected_bytes,
+            received_bytes: cost.bytes_received,
+            sent_bytes: cost.bytes_sent,
+        })
     }
 
     /// Their median.
@@ -195,8 +221,19 @@ impl Cell<'_> {
     }
 }
 
+/// What an answer or an event was expected to take before anything was measured: half as much over gRPC.
+fn expected_bytes(target: &Target) -> Option<(&'static str, f64)> {
+    let rest = target.protocol == "rest";
+    match target.scenario.as_str() {
+        "balance" => Some(("balance", if rest { 100.0 } else { 50.0 })),
+        "stream" => Some(("event", if rest { 200.0 } else { 100.0 })),
+        _ => None,
+    }
+}
+
 fn per_request(total: Option<f64>, run: &RunInfo) -> Option<f64> {
-    Some(total? / run.requests.filter(|requests| *requests > 0)? as f64)
+    let requests = run.requests.filter(|requests| *requests > 0)? as f64;
+    Some(total? / (requests * run.events_per_request))
 }
 
 /// Value times duration, summed over the phases; none where a phase has no value.

@@ -1,33 +1,42 @@
 //! Pairs of targets under each payload: ratio, interval, corrected p-value; and the ranks that follow.
 
 use super::cell::Cell;
-use super::model::{Comparison, ThroughputRow};
-use super::stats::{ALPHA, MIN_TRIALS, bootstrap_ratio, holm, mann_whitney, smallest_p};
+use super::model::{Comparison, Metric, ThroughputRow};
+use super::stats::{ALPHA, MIN_TRIALS, bootstrap_ratio, holm, mann_whitney, median, smallest_p};
 
-/// Every pair under every payload, corrected together.
-pub fn comparisons(cells: &[Cell<'_>], seed: u64) -> Vec<Comparison> {
+/// Every pair under every payload, in each of the metrics, corrected together.
+pub fn comparisons(cells: &[&Cell<'_>], metrics: &[Metric], seed: u64) -> Vec<Comparison> {
     let mut found = Vec::new();
     for (index, a) in cells.iter().enumerate() {
         for b in cells[index + 1..].iter().filter(|b| b.payload == a.payload) {
-            found.push(compare(a, b, seed));
+            found.extend(
+                metrics
+                    .iter()
+                    .filter_map(|metric| compare(a, b, *metric, seed)),
+            );
         }
     }
     correct(&mut found);
     found
 }
 
-fn compare(a: &Cell<'_>, b: &Cell<'_>, seed: u64) -> Comparison {
-    let (higher, lower) = if a.rate() >= b.rate() { (a, b) } else { (b, a) };
-    let (above, below) = (higher.rates(), lower.rates());
+/// None where one of them has no such figure.
+fn compare(a: &Cell<'_>, b: &Cell<'_>, metric: Metric, seed: u64) -> Option<Comparison> {
+    let middle = |cell: &Cell<'_>| median(&cell.values(metric));
+    let (of_a, of_b) = (middle(a)?, middle(b)?);
+    let (higher, lower) = if of_a >= of_b { (a, b) } else { (b, a) };
+    let (above, below) = (higher.values(metric), lower.values(metric));
     let trials = above.len().min(below.len());
     // A verdict needs enough trials of both, none of them limited by something other than the target.
     let judged = trials >= MIN_TRIALS && higher.reason.is_none() && lower.reason.is_none();
-    Comparison {
+    let (most, least) = (of_a.max(of_b), of_a.min(of_b));
+    Some(Comparison {
+        metric,
         payload: a.payload.to_owned(),
         higher: higher.target,
         lower: lower.target,
-        ratio: if lower.rate() > 0.0 {
-            higher.rate() / lower.rate()
+        ratio: if least > 0.0 {
+            most / least
         } else {
             f64::INFINITY
         },
@@ -36,7 +45,7 @@ fn compare(a: &Cell<'_>, b: &Cell<'_>, seed: u64) -> Comparison {
         p_corrected: None,
         differs: None,
         trials,
-    }
+    })
 }
 
 fn correct(comparisons: &mut [Comparison]) {
@@ -58,7 +67,9 @@ fn correct(comparisons: &mut [Comparison]) {
 /// judged keep none.
 pub fn rank(rows: &mut [ThroughputRow], comparisons: &[Comparison]) {
     for row in rows {
-        let mine = |pair: &&Comparison| pair.payload == row.payload && pair.differs.is_some();
+        let mine = |pair: &&Comparison| {
+            pair.metric == Metric::Rate && pair.payload == row.payload && pair.differs.is_some()
+        };
         let judged = comparisons
             .iter()
             .filter(mine)

@@ -26,12 +26,23 @@ pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if report.mode != "compare" {
+    if let Some(rate) = report.intended_rate {
+        said.push(format!(
+            "Open model by k6: {} iterations a second are due, and each begins when it is due as long as one of the \
+             prepared VUs is free; an iteration for which none is free is dropped and counted. Latency counts from the \
+             moment of sending, not from the moment at which it was due. One rate was tried, and what holds at it need \
+             not hold at another.",
+            super::words::figure(rate)
+        ));
+    } else {
         said.push(
             "Closed model: a VU sends its next request only after the answer to the one before. A slow service is \
              asked less often, so that its latency under a given rate of arrivals is understated."
                 .to_owned(),
         );
+    }
+    for scenario in &report.scenarios {
+        said.extend(of_scenario(&scenario.name).map(str::to_owned));
     }
     if let Some(pause) = report.think_time_ms.filter(|pause| *pause > 0.0) {
         said.push(format!(
@@ -54,6 +65,26 @@ pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
         );
     }
     said
+}
+
+/// What holds for a scenario alone.
+fn of_scenario(name: &str) -> Option<&'static str> {
+    match name {
+        "balance" => Some(
+            "Balances: every account is as likely as every other, and all of them fit into the database's memory. Reads of \
+             accounts that are asked for often, or that lie on disk, are not shown.",
+        ),
+        "stream" => Some(
+            "Streams: k6 replays seeded transactions, and sees a stream as one answer. How long a single event takes from \
+             its commit to its subscriber is measured by `benchmark`, for both protocols with one instrument. Looking at \
+             the numbers of all events costs the generator CPU over both protocols.",
+        ),
+        "log" => Some(
+            "Log: topics and hash-chained partitions do different work for a record. A ratio between them is the price of \
+             the chain, not of a protocol.",
+        ),
+        _ => None,
+    }
 }
 
 fn uses(targets: &[Target], driver: &str) -> bool {

@@ -9,8 +9,8 @@ pub use metrics_db::Latency;
 use serde::Serialize;
 
 pub use figures::{
-    CheckInfo, Comparison, CostRow, CpuPerRequest, PhaseRow, RunInfo, Series, Standing,
-    ThroughputRow, TrialRate,
+    CheckInfo, Comparison, CostRow, CpuPerRequest, Metric, PhaseRow, RunInfo, Series, Standing,
+    ThroughputRow, TrialRate, WireRow,
 };
 
 /// Version of the shape below; raised when a field changes its meaning or goes.
@@ -35,11 +35,17 @@ pub struct Report {
     pub phase_scale: f64,
     /// Pause of a VU between two requests in milliseconds; `None` where the environment does not say.
     pub think_time_ms: Option<f64>,
+    /// Arrivals a second of an open model; `None` in a closed one.
+    pub intended_rate: Option<f64>,
     /// What `rate` means in this mode, in words: it heads the throughput figure.
     pub rate_is: String,
+    /// What the figures count, in words.
+    pub words: Words,
+    /// What was measured. Nothing is compared across scenarios.
+    pub scenarios: Vec<ScenarioInfo>,
     /// In the order first run; colours follow it.
     pub targets: Vec<Target>,
-    /// Smallest first.
+    /// Smallest first. With several scenarios each name is one's own, e.g. `ingest 4k`, `balance`.
     pub payloads: Vec<String>,
     /// The phases of the mode.
     pub phases: Vec<PhaseInfo>,
@@ -55,6 +61,8 @@ pub struct Report {
     pub phase_rows: Vec<PhaseRow>,
     /// One row a payload and target.
     pub cost: Vec<CostRow>,
+    /// What an answer or an event takes on the wire, for the scenarios whose payload is fixed.
+    pub wire: Vec<WireRow>,
     /// Every run, also those left out, in the order run.
     pub runs: Vec<RunInfo>,
     /// CPU and memory over time, thinned to fit the page.
@@ -81,11 +89,41 @@ pub struct SessionInfo {
     pub completed_at: Option<String>,
 }
 
+/// What the figures count, in the words of the scenario; of several, in words that fit all.
+#[derive(Clone, Debug, Serialize)]
+pub struct Words {
+    /// What a rate counts: a sentence without its end.
+    pub rate: String,
+    /// What a cost is that of, e.g. `an event`.
+    pub one: String,
+    /// What the generator counted, e.g. `acknowledged`.
+    pub counted: String,
+    /// What the audit compares that with, e.g. `stored`.
+    pub found: String,
+    /// What a latency is that of.
+    pub latency: String,
+}
+
+/// A scenario of targets.toml.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScenarioInfo {
+    /// ingest, balance, stream or log.
+    pub name: String,
+    /// The unit of its rates, e.g. `event`.
+    pub unit: &'static str,
+    /// Its payloads, as [`Report::payloads`] names them.
+    pub payloads: Vec<String>,
+    /// Indexes of its targets.
+    pub targets: Vec<usize>,
+}
+
 /// A target and what is known of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Target {
     /// As in targets.toml.
     pub name: String,
+    /// ingest, balance, stream or log.
+    pub scenario: String,
     /// rest, grpc, sse.
     pub protocol: String,
     /// Implementation language.

@@ -1,6 +1,6 @@
 //! One run's rows to one [`RunInfo`]: its standing, its rate, its costs, its phases.
 
-use metrics_db::{CheckStatus, Phase, RunStatus};
+use metrics_db::{CheckStatus, Phase, Run, RunStatus};
 use time::format_description::well_known::Rfc3339;
 
 use super::generator::{self, Cores};
@@ -16,6 +16,7 @@ pub fn info(
     ranked_by_peak: bool,
 ) -> RunInfo {
     let (run, performance) = (&rows.run, rows.performance.as_ref());
+    let per = events_per_request(run);
     let phases = phase_rows(rows, target, cores);
     let (standing, reasons) = standing(rows);
     let peak = phases
@@ -24,13 +25,15 @@ pub fn info(
         .fold(None, |best: Option<f64>, rate| {
             Some(best.map_or(rate, |best| best.max(rate)))
         });
-    let overall = performance.map(|p| p.throughput_per_sec);
+    let overall = performance.map(|p| p.throughput_per_sec * per);
     RunInfo {
         id: run.id,
         session: session.to_owned(),
         label: run.run_label.clone(),
         target,
+        scenario: run.scenario.clone(),
         payload: run.payload_size.clone(),
+        events_per_request: per,
         trial: run.trial,
         order: run.run_order,
         status: run.status.to_string(),
@@ -51,7 +54,7 @@ pub fn info(
         latency: performance.map(|p| p.latency).unwrap_or_default(),
         bytes_sent: performance.and_then(|p| p.bytes_sent),
         bytes_received: performance.and_then(|p| p.bytes_received),
-        cpu_us: cpu_of_all(&rows.phases),
+        cpu_us: cpu_of_all(&rows.phases, per),
         generator_share: phases
             .iter()
             .filter_map(|phase| phase.generator_share)
@@ -69,6 +72,10 @@ pub fn info(
         audit_in_doubt: run.audit.map(|audit| audit.in_doubt),
         audit_stored: run.audit.map(|audit| audit.stored),
         audit_passed: run.audit.map(|audit| audit.passed),
+        payload_bytes: run
+            .scenario_stats
+            .as_ref()
+            .and_then(|stats| stats.get("payload_bytes")?.as_f64()),
         wal_bytes: run
             .database_stats
             .as_ref()
@@ -82,7 +89,10 @@ pub fn info(
 fn standing(rows: &RunRows) -> (Standing, Vec<String>) {
     let run = &rows.run;
     let mut reasons = Vec::new();
-    if let Some(audit) = run.audit.filter(|audit| !audit.passed) {
+    if let Some(audit) = run
+        .audit
+        .filter(|audit| !audit.passed && run.scenario == "ingest")
+    {
         reasons.push(format!(
             "audit failed: {} acknowledged, {} stored",
             super::words::count(audit.acknowledged),
@@ -155,6 +165,13 @@ fn checks(rows: &RunRows) -> Vec<CheckInfo> {
         .collect()
 }
 
+/// A stream is one request and many events.
+fn events_per_request(run: &Run) -> f64 {
+    let recorded = run.scenario_stats.as_ref();
+    let recorded = recorded.and_then(|stats| stats.get("events_per_request")?.as_f64());
+    recorded.filter(|events| *events > 0.0).unwrap_or(1.0)
+}
+
 fn phase_rows(rows: &RunRows, target: usize, cores: Cores) -> Vec<PhaseRow> {
     let mut start = 0.0;
     rows.phases
@@ -168,30 +185,25 @@ fn phase_rows(rows: &RunRows, target: usize, cores: Cores) -> Vec<PhaseRow> {
                 duration_seconds: phase.duration_seconds,
             };
             start += phase.duration_seconds;
-            phase_row(phase, info, &rows.run.payload_size, target, cores)
+            phase_row(phase, info, &rows.run, target, cores)
         })
         .collect()
 }
 
-fn phase_row(
-    phase: &Phase,
-    info: PhaseInfo,
-    payload: &str,
-    target: usize,
-    cores: Cores,
-) -> PhaseRow {
+fn phase_row(phase: &Phase, info: PhaseInfo, run: &Run, target: usize, cores: Cores) -> PhaseRow {
+    let per = events_per_request(run);
     let generator = generator::judge(phase, cores);
     let per_request = |total: Option<f64>| {
         total
             .filter(|_| phase.total_requests > 0)
-            .map(|total| total / phase.total_requests as f64)
+            .map(|total| total / (phase.total_requests as f64 * per))
     };
     PhaseRow {
-        payload: payload.to_owned(),
+        payload: run.payload_size.clone(),
         target,
         trials: 1,
         requests: phase.total_requests as f64,
-        rate: phase.throughput_per_sec,
+        rate: phase.throughput_per_sec * per,
         error_rate: phase.error_rate,
         latency: phase.latency,
         cpu_avg_percent: phase.target_cpu_avg_percent,
@@ -201,9 +213,9 @@ fn phase_row(
         generator_share: generator.share,
         generator_limited: generator.limited,
         cpu_us: CpuPerRequest {
-            target: microseconds(phase.target_cpu_seconds, phase.successful_requests),
-            database: microseconds(phase.database_cpu_seconds, phase.successful_requests),
-            generator: microseconds(phase.generator_cpu_seconds, phase.successful_requests),
+            target: microseconds(phase.target_cpu_seconds, phase.successful_requests, per),
+            database: microseconds(phase.database_cpu_seconds, phase.successful_requests, per),
+            generator: microseconds(phase.generator_cpu_seconds, phase.successful_requests, per),
         },
         cpu_percent_per_request: per_request(
             phase
@@ -219,15 +231,15 @@ fn phase_row(
     }
 }
 
-/// CPU-seconds over successful requests, in microseconds.
-fn microseconds(cpu_seconds: Option<f64>, requests: i64) -> Option<f64> {
+/// CPU-seconds over the events of successful requests, in microseconds.
+fn microseconds(cpu_seconds: Option<f64>, requests: i64, events_each: f64) -> Option<f64> {
     cpu_seconds
         .filter(|_| requests > 0)
-        .map(|seconds| seconds * 1e6 / requests as f64)
+        .map(|seconds| seconds * 1e6 / (requests as f64 * events_each))
 }
 
 /// CPU of all phases over the successful requests of all phases; none where a phase was not sampled.
-fn cpu_of_all(phases: &[Phase]) -> CpuPerRequest {
+fn cpu_of_all(phases: &[Phase], events_each: f64) -> CpuPerRequest {
     let requests: i64 = phases.iter().map(|phase| phase.successful_requests).sum();
     let total = |part: fn(&Phase) -> Option<f64>| {
         let seconds = phases
@@ -235,7 +247,7 @@ fn cpu_of_all(phases: &[Phase]) -> CpuPerRequest {
             .map(part)
             .sum::<Option<f64>>()
             .filter(|_| !phases.is_empty());
-        microseconds(seconds, requests)
+        microseconds(seconds, requests, events_each)
     };
     CpuPerRequest {
         target: total(|phase| phase.target_cpu_seconds),

@@ -5,42 +5,72 @@
 
 mod compared;
 mod notes;
+mod open;
 
 pub(in crate::report) use compared::limited_phases;
 
 use super::model::{Level, Report, RunInfo, Span, Standing, Verdict, VerdictKind};
+use super::scenarios::terms;
 use super::words::{count, list, plural};
+use crate::scenario::Terms;
 
-/// What the runs of this scenario do, in words.
-pub(in crate::report) struct Terms {
-    /// "stored" or "answered".
-    pub(super) did: &'static str,
-    /// "event" or "request".
-    pub(super) unit: &'static str,
-}
-
-/// The words for a scenario of targets.toml.
-pub(super) fn terms(scenario: &str) -> Terms {
-    match scenario {
-        "ingest" => Terms {
-            did: "stored",
-            unit: "event",
-        },
-        _ => Terms {
-            did: "answered",
-            unit: "request",
-        },
-    }
-}
-
-/// Judges a report that is complete but for its verdict.
-pub fn judge(report: &Report, scenario: &str) -> Verdict {
-    let terms = terms(scenario);
+/// Judges a report of one scenario that is complete but for its verdict.
+pub fn judge(report: &Report) -> Verdict {
+    let scenario = report.scenarios.first();
+    let terms = terms(scenario.map_or("ingest", |scenario| scenario.name.as_str()));
     let mut verdict = sentence(report, &terms);
     verdict
         .notes
         .extend(notes::of(report, verdict.kind, &terms));
     verdict
+}
+
+/// The verdicts of several scenarios, each from a report of its own, as one: the worst comes first in kind and level.
+pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
+    let mut sentence = Vec::new();
+    let mut notes = Vec::new();
+    let mut worst: Option<(Level, VerdictKind)> = None;
+    for (name, part) in own {
+        let place = |target: usize| {
+            let name = &part.targets[target].name;
+            report
+                .targets
+                .iter()
+                .position(|target| target.name == *name)
+        };
+        let gap = if sentence.is_empty() { "" } else { " " };
+        sentence.push(Span {
+            text: format!("{gap}{}: ", capital(&name)),
+            target: None,
+        });
+        sentence.extend(part.verdict.sentence.iter().map(|span| Span {
+            text: span.text.clone(),
+            target: span.target.and_then(place),
+        }));
+        notes.extend(
+            part.verdict
+                .notes
+                .iter()
+                .map(|note| format!("{}: {note}", capital(&name))),
+        );
+        let found = (part.verdict.level, part.verdict.kind);
+        if worst.is_none_or(|worst| found.0 > worst.0) {
+            worst = Some(found);
+        }
+    }
+    let (level, kind) = worst.unwrap_or((Level::Bad, VerdictKind::Failed));
+    Verdict {
+        kind,
+        level,
+        sentence,
+        notes,
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
 }
 
 fn sentence(report: &Report, terms: &Terms) -> Verdict {
@@ -67,10 +97,16 @@ fn sentence(report: &Report, terms: &Terms) -> Verdict {
     if !report.measures {
         return smoke(report);
     }
-    compared::sentence(report, &dead, terms)
+    match report.intended_rate {
+        Some(rate) => open::sentence(report, rate, &dead, terms),
+        None => compared::sentence(report, &dead, terms),
+    }
 }
 
 fn audit_failed(report: &Report, runs: &[&RunInfo], terms: &Terms) -> Verdict {
+    if runs.iter().any(|run| run.scenario != "ingest") {
+        return audit_failed_in_words(report, runs);
+    }
     let mut say = Sentence::new().say("The audit failed: ");
     for (place, target) in distinct(runs).into_iter().enumerate() {
         let of = |part: fn(&RunInfo) -> Option<i64>| -> i64 {
@@ -95,6 +131,35 @@ fn audit_failed(report: &Report, runs: &[&RunInfo], terms: &Terms) -> Verdict {
     verdict.notes.push(format!(
         "In {} of {}. Rates and latencies of a target that loses what it acknowledged, or stores what was not \
          sent, mean nothing: nothing is ranked.",
+        runs.len(),
+        plural(report.runs.len(), "run")
+    ));
+    verdict
+}
+
+/// Other audits compare more than two counts: what they found is a sentence of the run's check.
+fn audit_failed_in_words(report: &Report, runs: &[&RunInfo]) -> Verdict {
+    let targets = distinct(runs);
+    let mut verdict = Sentence::new()
+        .say("The audit failed for ")
+        .names(report, &targets)
+        .say(".")
+        .end(VerdictKind::AuditFailed, Level::Bad);
+    for target in targets {
+        let said = runs
+            .iter()
+            .find(|run| run.target == target)
+            .and_then(|run| {
+                let check = run.checks.iter().find(|check| check.id == "audit")?;
+                Some(check.detail.trim_start_matches("Audit: "))
+            });
+        let name = &report.targets[target].name;
+        verdict
+            .notes
+            .extend(said.map(|said| format!("{name}: {said}")));
+    }
+    verdict.notes.push(format!(
+        "In {} of {}. Rates and latencies of a target whose work is not what it says mean nothing: nothing is ranked.",
         runs.len(),
         plural(report.runs.len(), "run")
     ));

@@ -116,7 +116,7 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
 /// The row of the run, and the names of its files.
 async fn begin<'a>(session: &Session, cell: &'a Cell) -> Result<Running<'a>> {
     let target = &cell.target;
-    let label = format!("{}-{:02}", session.id, cell.order);
+    let label = session.label(cell);
     let run = NewRun {
         session_id: Some(session.id.clone()),
         api_name: target.name.clone(),

@@ -14,11 +14,12 @@ use super::backend::Backend;
 use super::cell;
 use super::outcome::Outcome;
 use super::progress::Progress;
+use super::resume::{self, Resumed};
 use super::stop::Stop;
 use crate::application_db::ApplicationDb;
 use crate::environment;
 use crate::output::counted;
-use crate::plan::Plan;
+use crate::plan::{Cell, Plan};
 use crate::report::{self, ReportPaths};
 
 /// A session that has begun.
@@ -32,6 +33,15 @@ pub(crate) struct Session {
     pub(crate) stop: Stop,
     /// The services are debug builds, whose figures mean nothing.
     pub(crate) debug_build: bool,
+    resumed: Option<Resumed>,
+}
+
+/// Where a session comes from.
+pub(crate) struct Origin {
+    /// The command line that repeats it.
+    pub(crate) command: String,
+    /// The session that it goes on with; none: it is new.
+    pub(crate) resumed: Option<Resumed>,
 }
 
 /// What a session leaves, for the user and for `--json`.
@@ -40,6 +50,8 @@ pub(crate) struct SessionReport {
     session: String,
     runtime: &'static str,
     cells: Vec<Outcome>,
+    /// Cells that an earlier part of the session had finished.
+    finished_before: usize,
     /// Cells that the user's stop left out.
     not_run: usize,
     html: Option<PathBuf>,
@@ -54,12 +66,12 @@ impl Session {
         root: &Path,
         plan: Plan,
         backend: Backend,
-        command: String,
+        origin: Origin,
         progress: Progress,
         stop: Stop,
     ) -> Result<Self> {
         progress.step("recording the session");
-        let prepared = prepare(root, &plan, &backend, command).await;
+        let prepared = prepare(root, &plan, &backend, &origin, &progress).await;
         let (store, id) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -79,12 +91,20 @@ impl Session {
             progress,
             stop,
             debug_build,
+            resumed: origin.resumed,
         })
     }
 
     /// Runs all cells, writes the report and stops what was started.
     pub(crate) async fn run(mut self, keep: bool) -> Result<SessionReport> {
-        let cells = self.plan.cells.clone();
+        let all = self.plan.cells.len();
+        let cells: Vec<Cell> = self
+            .plan
+            .cells
+            .iter()
+            .filter(|cell| !self.is_done(cell))
+            .cloned()
+            .collect();
         let mut outcomes = Vec::new();
         let mut overheads = Vec::new();
         if let Err(error) = self.backend.start_sidecar().await {
@@ -101,7 +121,7 @@ impl Session {
             let began = Instant::now();
             let outcome = cell::run(&mut self, one).await;
             overheads.push(began.elapsed().saturating_sub(self.expected_phases()));
-            self.progress.say(&outcome.line(cells.len()));
+            self.progress.say(&outcome.line(all));
             outcomes.push(outcome);
         }
         self.progress.cell("");
@@ -109,6 +129,7 @@ impl Session {
         self.progress.step("writing the report");
         let written = self.report().await;
         let mut end = SessionReport {
+            finished_before: all - cells.len(),
             not_run: cells.len() - outcomes.len(),
             session: self.id,
             runtime: self.backend.name(),
@@ -135,6 +156,25 @@ impl Session {
 }
 
 impl Session {
+    fn is_done(&self, cell: &Cell) -> bool {
+        self.resumed
+            .as_ref()
+            .is_some_and(|resumed| resumed.is_done(cell))
+    }
+
+    /// What the events of a cell carry: unique, also where the cell was begun before.
+    pub(crate) fn label(&self, cell: &Cell) -> String {
+        let attempts = self
+            .resumed
+            .as_ref()
+            .map_or(0, |resumed| resumed.attempts(cell));
+        let label = format!("{}-{:02}", self.id, cell.order);
+        match attempts {
+            0 => label,
+            before => format!("{label}-{}", before + 1),
+        }
+    }
+
     /// Closes the session's row and writes its report.
     async fn report(&self) -> Result<ReportPaths> {
         self.store.finish_session(&self.id).await?;
@@ -162,7 +202,8 @@ async fn prepare(
     root: &Path,
     plan: &Plan,
     backend: &Backend,
-    command: String,
+    origin: &Origin,
+    progress: &Progress,
 ) -> Result<(Store, String)> {
     let store = Store::connect(&backend.metrics_config()).await?;
     store.migrate().await?;
@@ -176,16 +217,32 @@ async fn prepare(
         "database": database.describe().await?,
         "lab": backend.describe(&plan.targets()).await,
     });
+    let fingerprint = environment::fingerprint(&environment);
+    if let Some(resumed) = &origin.resumed {
+        resumed.require_same(&fingerprint, &environment)?;
+        let id = resumed.session.id.clone();
+        store.reopen_session(&id).await?;
+        return Ok((store, id));
+    }
+    if let Some((id, left)) = resume::unfinished_like(&store, &plan.request).await? {
+        progress.say(&format!(
+            "Session {id} with these arguments was not finished: {} left. This is a new session; to go on with that one, \
+             stop this one and add --resume.",
+            counted(left, "run")
+        ));
+    }
     let session = NewSession {
         id: session_id()?,
-        command,
+        command: origin.command.clone(),
         seed: i64::try_from(plan.seed)?,
         runtime: backend.name().into(),
         git_commit: environment::git_commit(root).await,
-        fingerprint: environment::fingerprint(&environment),
+        fingerprint,
         environment,
     };
     store.create_session(&session).await?;
+    let recorded = serde_json::to_value(&plan.request)?;
+    store.set_session_plan(&session.id, &recorded).await?;
     Ok((store, session.id))
 }
 
@@ -204,6 +261,7 @@ pub(crate) fn timestamp() -> Result<String> {
 impl SessionReport {
     /// True where every cell of the plan was measured and passed its audit, and the report is there.
     pub(crate) fn all_passed(&self) -> bool {
+        // A part of the session that failed before is in the report, and was this command's exit status then.
         self.not_run == 0
             && self.report_error.is_none()
             && self
@@ -225,6 +283,12 @@ impl SessionReport {
                 self.not_run
             ),
         };
+        if self.finished_before > 0 {
+            words += &format!(" {} finished before.", counted(self.finished_before, "run"));
+        }
+        if aborted + self.not_run > 0 {
+            words += &format!(" To go on: the same command with --resume {}", self.session);
+        }
         if let Some(error) = &self.report_error {
             words += &format!("\nThe report could not be written: {error}");
         }

@@ -118,3 +118,18 @@ fn smoke_ranks_nothing_but_is_no_failure() {
     );
     assert!(verdict(&all).0);
 }
+
+#[test]
+fn a_rate_that_was_not_reached_excludes() {
+    let at = |reached: f64| Performance {
+        intended_per_sec: Some(1000.0),
+        throughput_per_sec: reached,
+        ..good()
+    };
+    assert!(judged(&[phase(1, 50.0)], &at(992.0)).0);
+    let (valid, reasons) = judged(&[phase(1, 50.0)], &at(985.0));
+    assert!(
+        !valid && reasons[0].contains("98 % of the 1000/s intended"),
+        "{reasons:?}"
+    );
+}

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use api::benchmark::{BalanceRequest, BalanceResponse, BatchBalanceRequest, BatchBalanceResponse};
 use http::StatusCode;
+use prost::Message;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -82,22 +83,30 @@ impl BalanceClient {
 
     /// The balance of an account that is there.
     pub(crate) async fn balance(&self, id: &str) -> Result<Account> {
+        Ok(self.sized_balance(id).await?.0)
+    }
+
+    /// The same, and the bytes of the answer without headers and framing.
+    pub(crate) async fn sized_balance(&self, id: &str) -> Result<(Account, usize)> {
         match self.one(id).await? {
-            Answer::Found(account) => Ok(account),
-            other => bail!("{id} was answered with {}", self.words(&other)),
+            (Answer::Found(account), bytes) => Ok((account, bytes)),
+            (other, _) => bail!("{id} was answered with {}", self.words(&other)),
         }
     }
 
-    async fn one(&self, id: &str) -> Result<Answer<Account>> {
+    /// The answer, and the bytes of its body or message.
+    async fn one(&self, id: &str) -> Result<(Answer<Account>, usize)> {
         match self {
             Self::Rest { at, path } => {
                 let path = format!("{}{id}{}", path.0, path.1);
                 let (status, body) = get(&at.host, at.port, &path, &[], LIMIT).await?;
+                let bytes = body.len();
                 let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-                Ok(match status {
+                let answer = match status {
                     StatusCode::OK => Answer::Found(account_of(&body)?),
                     other => refusal(other, &body),
-                })
+                };
+                Ok((answer, bytes))
             }
             Self::Grpc {
                 channel,
@@ -109,8 +118,11 @@ impl BalanceClient {
                 };
                 let path = format!("/{service}/{method}");
                 match unary_on::<_, BalanceResponse>(channel, &path, question).await? {
-                    Ok(found) => Ok(Answer::Found(account_from(found)?)),
-                    Err(status) => Ok(refused(&status)),
+                    Ok(found) => {
+                        let bytes = found.encoded_len();
+                        Ok((Answer::Found(account_from(found)?), bytes))
+                    }
+                    Err(status) => Ok((refused(&status), 0)),
                 }
             }
         }
@@ -247,7 +259,7 @@ async fn known(client: &BalanceClient, database: Option<&ApplicationDb>) -> Resu
 }
 
 async fn expect_one(client: &BalanceClient, id: &str, expected: Answer<Account>) -> Result<()> {
-    client.expect(&client.one(id).await?, &expected)
+    client.expect(&client.one(id).await?.0, &expected)
 }
 
 async fn batch(client: &BalanceClient) -> Result<()> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use api::benchmark::{StreamRequest, Transaction};
 use http::StatusCode;
+use prost::Message;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -41,7 +42,8 @@ struct Event {
 
 /// What came back.
 enum Answer {
-    Events(Vec<Event>),
+    /// And the bytes of their texts or messages, without headers and framing.
+    Events(Vec<Event>, usize),
     /// 400 or INVALID_ARGUMENT.
     Invalid,
     Other(String),
@@ -75,6 +77,17 @@ pub(super) async fn cases(
         Finding::of("a wrong time is refused", wrong_time(&subscriber).await),
         Finding::of("a wrong rate is refused", wrong_rate(&subscriber).await),
     ])
+}
+
+/// Bytes of an event's text or message, without headers and framing: the mean of a thousand.
+pub(crate) async fn event_bytes(target: &Target, at: &Endpoint) -> Result<f64> {
+    let subscriber = Subscriber { target, at };
+    match subscriber.ask(&since(SINCE, 1000)).await? {
+        Answer::Events(events, bytes) if !events.is_empty() => {
+            Ok(bytes as f64 / events.len() as f64)
+        }
+        _ => bail!("no event came"),
+    }
 }
 
 async fn replay(subscriber: &Subscriber<'_>, database: Option<&ApplicationDb>) -> Result<()> {
@@ -206,7 +219,7 @@ struct Subscriber<'a> {
 impl Subscriber<'_> {
     async fn read(&self, question: &Question) -> Result<Vec<Event>> {
         match self.ask(question).await? {
-            Answer::Events(events) => Ok(events),
+            Answer::Events(events, _) => Ok(events),
             Answer::Invalid => bail!("a good request was refused: {question:?}"),
             Answer::Other(what) => bail!("a good request was answered with {what}"),
         }
@@ -219,7 +232,7 @@ impl Subscriber<'_> {
         };
         match self.ask(question).await? {
             Answer::Invalid => Ok(()),
-            Answer::Events(_) => bail!("answered with events, not with {right}"),
+            Answer::Events(..) => bail!("answered with events, not with {right}"),
             Answer::Other(what) => bail!("answered with {what}, not with {right}"),
         }
     }
@@ -258,7 +271,7 @@ impl Subscriber<'_> {
         let (status, body) = get(&self.at.host, self.at.port, &path, headers, LIMIT).await?;
         let text = String::from_utf8_lossy(&body);
         Ok(match status {
-            StatusCode::OK => Answer::Events(events_of(&text)?),
+            StatusCode::OK => Answer::Events(events_of(&text)?, body.len()),
             StatusCode::BAD_REQUEST => Answer::Invalid,
             other => Answer::Other(format!("{other} {text}")),
         })
@@ -279,7 +292,11 @@ impl Subscriber<'_> {
         let most = usize::try_from(question.limit)? + 1;
         Ok(
             match stream_on::<_, Transaction>(&channel, &path, request, most).await? {
-                Ok(all) => Answer::Events(all.into_iter().map(event_from).collect::<Result<_>>()?),
+                Ok(all) => {
+                    let bytes = all.iter().map(Message::encoded_len).sum();
+                    let events = all.into_iter().map(event_from).collect::<Result<_>>()?;
+                    Answer::Events(events, bytes)
+                }
                 Err(status) if status.code() == Code::InvalidArgument => Answer::Invalid,
                 Err(status) => Answer::Other(format!("{:?}: {}", status.code(), status.message())),
             },

@@ -86,6 +86,9 @@ impl History {
             if let Some(stats) = &run.database_stats {
                 self.store.set_database_stats(id, stats).await.unwrap();
             }
+            if let Some(stats) = &run.scenario_stats {
+                self.store.set_scenario_stats(id, stats).await.unwrap();
+            }
             let error = run.error_message.as_deref();
             self.store
                 .finish_run(id, run.status, run.duration_seconds, error)

@@ -71,6 +71,58 @@ pub(crate) const SINGLE: Ability = Ability {
     memory_mb: 22.0,
 };
 
+pub(crate) const BALANCE_REST: Ability = Ability {
+    name: "balance-rest",
+    ceiling: 14_000.0,
+    cpu_us: [13.0, 7.0, 62.0],
+    bytes: [-310.0, 205.0],
+    ..REST
+};
+pub(crate) const BALANCE_GRPC: Ability = Ability {
+    name: "balance-grpc",
+    ceiling: 8_200.0,
+    cpu_us: [21.0, 8.0, 118.0],
+    bytes: [-330.0, 84.0],
+    ..GRPC
+};
+/// A request is a stream of a hundred events.
+pub(crate) const STREAM_SSE: Ability = Ability {
+    name: "stream-sse",
+    ceiling: 900.0,
+    cpu_us: [160.0, 240.0, 900.0],
+    bytes: [-250.0, 24_100.0],
+    ..REST
+};
+pub(crate) const STREAM_GRPC: Ability = Ability {
+    name: "stream-grpc",
+    ceiling: 420.0,
+    cpu_us: [190.0, 240.0, 2_100.0],
+    bytes: [-260.0, 13_900.0],
+    ..GRPC
+};
+
+impl Ability {
+    /// As its name begins, `ingest` where that is no scenario.
+    fn scenario(self) -> &'static str {
+        ["balance", "stream"]
+            .into_iter()
+            .find(|scenario| self.name.starts_with(scenario))
+            .unwrap_or("ingest")
+    }
+
+    fn stats(self) -> Option<serde_json::Value> {
+        let rest = self.protocol == "rest";
+        match self.scenario() {
+            "balance" => Some(json!({"payload_bytes": if rest { 83.0 } else { 45.0 }})),
+            "stream" => {
+                let bytes = if rest { 240.5 } else { 118.2 };
+                Some(json!({"events_per_request": 100, "payload_bytes": bytes}))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The matrix to invent.
 pub(crate) struct Plan<'a> {
     pub(crate) mode: &'a str,
@@ -167,13 +219,19 @@ fn run(
     } else {
         samples(&phases, ability, from, noise)
     };
-    let performance = overall(&phases);
-    let acknowledged = performance.successful_requests;
+    let mut performance = overall(&phases);
+    performance.intended_per_sec = (plan.mode == "compare").then_some(1000.0);
+    let events = if ability.scenario() == "stream" {
+        100
+    } else {
+        1
+    };
+    let acknowledged = performance.successful_requests * events;
     let run = Run {
         id: i64::from(order),
         session_id: Some(session.to_owned()),
         api_name: ability.name.to_owned(),
-        scenario: "ingest".to_owned(),
+        scenario: ability.scenario().to_owned(),
         test_mode: plan.mode.to_owned(),
         payload_size: payload.to_owned(),
         protocol: ability.protocol.to_owned(),
@@ -211,7 +269,7 @@ fn run(
         database_stats: Some(
             json!({"rows": acknowledged / 2, "wal_bytes": acknowledged as f64 * (size * 1.7 + 120.0)}),
         ),
-        scenario_stats: None,
+        scenario_stats: ability.stats(),
     };
     InventedRun {
         run,
@@ -240,6 +298,7 @@ fn layout(mode: &str) -> Vec<(&'static str, i32, f64)> {
     ];
     match mode {
         "smoke" => vec![("smoke", 1, 0.04)],
+        "compare" => vec![("fixed rate", 200, 60.0)],
         "full" => [&full[..], &[("higher-load", 200, 300.0)]].concat(),
         _ => [
             &full[..],
@@ -269,9 +328,16 @@ fn phase(
     let wanted = f64::from(vus) / (pause + alone);
     // A soft ceiling: queueing sets in before it is reached.
     let rate = wanted / (1.0 + (wanted / ability.ceiling).powi(3)).cbrt() * noise.about(0.008);
-    let requests = if smoke { 5.0 } else { (rate * seconds).round() };
+    let requests = match plan.mode {
+        "smoke" => 5.0,
+        "compare" => 1000.0 * seconds,
+        _ => (rate * seconds).round(),
+    };
     let rate = requests / seconds;
-    let middle = (f64::from(vus) / rate - pause).max(alone) * 1000.0;
+    let middle = match plan.mode {
+        "compare" => alone * 1000.0 * noise.about(0.03),
+        _ => (f64::from(vus) / rate - pause).max(alone) * 1000.0,
+    };
     let tail = 1.0 + 4.0 * (rate / ability.ceiling).powi(2);
     let at = |factor: f64| Some(middle * factor);
     let cpu = ability

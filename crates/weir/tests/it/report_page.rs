@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 use crate::browser::{Browser, View};
 use crate::history::History;
-use crate::invented::{GRPC, Invented, Plan, RECONNECT, REST, SINGLE, invent};
+use crate::invented::{
+    BALANCE_GRPC, BALANCE_REST, GRPC, Invented, Plan, RECONNECT, REST, SINGLE, STREAM_GRPC,
+    STREAM_SSE, invent,
+};
 
 const VIEWS: [(&str, View); 3] = [
     (
@@ -40,6 +43,16 @@ const VIEWS: [(&str, View); 3] = [
 
 /// Figures that each mode must have: value of data-chart, how often at least.
 type Figures<'a> = &'a [(&'a str, usize)];
+
+/// Three scenarios, each with figures of its own.
+const SCENARIOS: Figures<'_> = &[
+    ("rates", 3),
+    ("phase-rates", 3),
+    ("percentiles", 3),
+    ("tails", 3),
+    ("cpu", 3),
+    ("bytes", 3),
+];
 
 #[tokio::test]
 async fn a_smoke_report_reads_well_everywhere() {
@@ -72,6 +85,42 @@ async fn a_full_report_reads_well_everywhere() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_report_of_several_scenarios_reads_well_everywhere() {
+    let plan = Plan {
+        mode: "full",
+        targets: &[
+            REST,
+            GRPC,
+            BALANCE_REST,
+            BALANCE_GRPC,
+            STREAM_SSE,
+            STREAM_GRPC,
+        ],
+        trials: 4,
+        cores: 16.0,
+        ..Plan::default()
+    };
+    look_at("scenarios", &plan, SCENARIOS).await;
+}
+
+#[tokio::test]
+async fn a_smoke_report_of_several_scenarios_reads_well_everywhere() {
+    let plan = Plan {
+        mode: "smoke",
+        targets: &[
+            REST,
+            GRPC,
+            BALANCE_REST,
+            BALANCE_GRPC,
+            STREAM_SSE,
+            STREAM_GRPC,
+        ],
+        ..Plan::default()
+    };
+    look_at("scenarios-smoke", &plan, &[("answers", 3), ("bytes", 3)]).await;
 }
 
 #[tokio::test]

@@ -50,10 +50,24 @@ pub enum Progress {
 /// The longest head that is waited for, bytes.
 const MAX_HEAD: usize = 64 << 10;
 
-enum Body {
+/// How a body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
     Length(usize),
     Chunked,
     UntilClose,
+}
+
+/// The head at the start of `bytes`, how its body ends, and where that begins; none when some of it is missing.
+pub(crate) fn parse_head(bytes: &[u8]) -> Result<Option<(Answer, Body, usize)>, ()> {
+    match memmem::find(bytes, b"\r\n\r\n") {
+        Some(end) => {
+            let (answer, body) = head(&bytes[..end]).ok_or(())?;
+            Ok(Some((answer, body, end + 4)))
+        }
+        None if bytes.len() > MAX_HEAD => Err(()),
+        None => Ok(None),
+    }
 }
 
 /// Looks for a whole answer at the start of `bytes`; `closed` says that no more will come. Interim answers

@@ -40,9 +40,25 @@ pub struct TrialRate {
     pub rate: f64,
 }
 
+/// What two targets are compared in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Metric {
+    /// Successes a second: closed models.
+    #[serde(rename = "rate")]
+    Rate,
+    /// CPU of the service for each success, at a fixed rate.
+    #[serde(rename = "service CPU")]
+    Cpu,
+    /// 99th percentile of the latency, at a fixed rate.
+    #[serde(rename = "p99 latency")]
+    P99,
+}
+
 /// Two targets under one payload.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
+    /// In what.
+    pub metric: Metric,
     /// Payload.
     pub payload: String,
     /// Index of the one with the higher median.
@@ -138,6 +154,25 @@ pub struct CostRow {
     pub ram_mb_per_request: Option<f64>,
 }
 
+/// Bytes of an answer or an event: medians over trials.
+#[derive(Clone, Debug, Serialize)]
+pub struct WireRow {
+    /// Scenario.
+    pub scenario: String,
+    /// Index into targets.
+    pub target: usize,
+    /// `balance` or `event`.
+    pub unit: &'static str,
+    /// Without headers and framing: the body, or the message.
+    pub payload_bytes: Option<f64>,
+    /// What was expected of that before anything was measured.
+    pub expected_bytes: f64,
+    /// As the generator received them above TCP, with headers and framing.
+    pub received_bytes: Option<f64>,
+    /// As it sent them.
+    pub sent_bytes: Option<f64>,
+}
+
 /// How a run takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,7 +196,11 @@ pub struct RunInfo {
     pub session: String,
     pub label: String,
     pub target: usize,
+    /// ingest, balance, stream or log.
+    pub scenario: String,
     pub payload: String,
+    /// Events of each request; rates and costs are those of events.
+    pub events_per_request: f64,
     pub trial: i32,
     pub order: i32,
     pub status: String,
@@ -191,6 +230,8 @@ pub struct RunInfo {
     pub audit_in_doubt: Option<i64>,
     pub audit_stored: Option<i64>,
     pub audit_passed: Option<bool>,
+    /// Bytes of an answer or an event without headers and framing, where they were looked at.
+    pub payload_bytes: Option<f64>,
     /// WAL written by the application database over the run.
     pub wal_bytes: Option<f64>,
     pub checks: Vec<CheckInfo>,

@@ -1,9 +1,10 @@
 //! The sentence of a run that measures: seen, limited, different or not.
 
-use super::{Sentence, Terms};
+use super::Sentence;
 use crate::report::model::{Comparison, Level, Report, ThroughputRow, Verdict, VerdictKind};
 use crate::report::stats::{MIN_TRIALS, trials_needed};
 use crate::report::words::{figure, p_value, ratio};
+use crate::scenario::Terms;
 
 pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdict {
     let Some(payload) = payload(report) else {
@@ -61,7 +62,7 @@ pub(super) fn payload(report: &Report) -> Option<&String> {
         .find(|payload| measured(payload) == best)
 }
 
-fn rows<'a>(report: &'a Report, payload: &str) -> Vec<&'a ThroughputRow> {
+pub(super) fn rows<'a>(report: &'a Report, payload: &str) -> Vec<&'a ThroughputRow> {
     report
         .throughput
         .iter()
@@ -70,7 +71,12 @@ fn rows<'a>(report: &'a Report, payload: &str) -> Vec<&'a ThroughputRow> {
 }
 
 /// One target has figures: it is said what they are, and what became of the others.
-fn alone(report: &Report, rows: &[&ThroughputRow], dead: &[usize], terms: &Terms) -> Verdict {
+pub(super) fn alone(
+    report: &Report,
+    rows: &[&ThroughputRow],
+    dead: &[usize],
+    terms: &Terms,
+) -> Verdict {
     let Some(row) = rows.first() else {
         return Sentence::new()
             .say("Nothing was measured.")
@@ -105,7 +111,12 @@ fn alone(report: &Report, rows: &[&ThroughputRow], dead: &[usize], terms: &Terms
         .end(VerdictKind::Seen, Level::Ok)
 }
 
-fn limited(report: &Report, rows: &[&ThroughputRow], reason: &str, terms: &Terms) -> Verdict {
+pub(super) fn limited(
+    report: &Report,
+    rows: &[&ThroughputRow],
+    reason: &str,
+    terms: &Terms,
+) -> Verdict {
     let (hit, all) = limited_phases(report);
     let (kind, why) = if hit > 0 {
         let phases = if all == 1 { "phase" } else { "phases" };

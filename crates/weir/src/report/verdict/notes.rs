@@ -1,8 +1,9 @@
 //! The smaller sentences under the verdict: other payloads, latency, cost, and what qualifies them.
 
-use super::{Terms, compared};
+use super::compared;
 use crate::report::model::{Comparison, Report, Standing, VerdictKind};
 use crate::report::words::{count, figure, list, p_value, percent, plural, ratio};
+use crate::scenario::Terms;
 
 pub(super) fn of(report: &Report, kind: VerdictKind, terms: &Terms) -> Vec<String> {
     let mut notes = Vec::new();
@@ -12,14 +13,16 @@ pub(super) fn of(report: &Report, kind: VerdictKind, terms: &Terms) -> Vec<Strin
     if !report.measures {
         let requests: i64 = report.runs.iter().filter_map(|run| run.requests).sum();
         notes.push(format!(
-            "{} in {}, each answered, and each event found in the database afterwards. For figures: full, \
-             saturation.",
+            "{} in {}, each answered, and {}. For figures: full, saturation.",
             plural(usize::try_from(requests).unwrap_or(0), "request"),
             plural(report.runs.len(), "run"),
+            terms.proof,
         ));
         return notes;
     }
-    notes.extend(other_payloads(report, kind));
+    if report.intended_rate.is_none() {
+        notes.extend(other_payloads(report, kind));
+    }
     let found: Vec<String> = [latency(report), cost(report, terms)]
         .into_iter()
         .flatten()
@@ -103,9 +106,12 @@ fn latency(report: &Report) -> Option<String> {
         String::new()
     };
     (!said.is_empty()).then(|| {
+        let load = match report.intended_rate {
+            Some(rate) => format!("{} arrivals a second", figure(rate)),
+            None => format!("{} VUs", count(i64::from(last.vus))),
+        };
         format!(
-            "At {} VUs{under}, 99 % were answered within {}.",
-            count(i64::from(last.vus)),
+            "At {load}{under}, 99 % were answered within {}.",
             list(&said)
         )
     })
@@ -125,8 +131,7 @@ fn cost(report: &Report, terms: &Terms) -> Option<String> {
             ))
         })
         .collect();
-    let article = if terms.unit == "event" { "an" } else { "a" };
-    (!said.is_empty()).then(|| format!("Service CPU {article} {}: {}.", terms.unit, list(&said)))
+    (!said.is_empty()).then(|| format!("Service CPU {}: {}.", terms.one(), list(&said)))
 }
 
 fn think_time(report: &Report) -> Option<String> {

@@ -1,0 +1,179 @@
+//! A run of subscribers.
+
+use std::time::Duration;
+
+use metrics_db::{Performance, Phase};
+use serde_json::json;
+
+use super::{Ending, Stop, complete, write_result};
+use crate::aim::Aim;
+use crate::args::LoadArgs;
+use crate::args::stream::SEEDED_SINCE;
+use crate::criteria::{self, Criterion};
+use crate::load::outcome::per;
+use crate::progress::Progress;
+use crate::protocol::Protocol;
+use crate::record::{Figures, Head, Recording, latency};
+use crate::result::histogram_v2;
+use crate::stream::outcome::StreamOutcome;
+use crate::stream::plan::{LivePlan, StreamPlan};
+use crate::stream::result::{StreamResult, scenario_stats};
+use crate::stream::{self, summary, verdict};
+
+/// Connections that gRPC streams use unless told otherwise.
+const GRPC_CONNECTIONS: usize = 10;
+
+/// Subscribes, and writes the result.
+pub(super) async fn run(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<Ending> {
+    let plan = plan(args, aim, run_id)?;
+    plan.check()?;
+    let mut stop = Stop::new()?;
+    let recording = match args.stored() {
+        true => Some(Recording::begin(&args.metrics_db, head(aim, &plan)).await?),
+        false => None,
+    };
+    let outcome = match measure(args, plan, &mut stop).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            complete(recording, Err(error)).await?;
+            return Ok(Ending::NoSuccess);
+        }
+    };
+    let criteria = verdict::judge(&outcome);
+    complete(recording, figures(&outcome, &criteria)).await?;
+    let name = aim.target.as_ref().map(|target| target.name.clone());
+    let workload = args.workload().map(|workload| workload.name());
+    let result = StreamResult::new(&outcome, &criteria, name, workload)?;
+    let text = summary::render(&outcome) + &criteria::render(&criteria);
+    write_result(args.json.as_deref(), &result, &text)?;
+    Ok(match (outcome.interrupted, criteria::passed(&criteria)) {
+        (true, _) => Ending::Interrupted,
+        (false, true) => Ending::Complete,
+        (false, false) => Ending::NoSuccess,
+    })
+}
+
+async fn measure(
+    args: &LoadArgs,
+    plan: StreamPlan,
+    stop: &mut Stop,
+) -> anyhow::Result<StreamOutcome> {
+    let run = tokio::task::spawn_blocking(move || stream::start(plan)).await??;
+    stream::measure(run, &mut Progress::new(args.progress), stop).await
+}
+
+fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<StreamPlan> {
+    let options = &args.stream;
+    let load = args.workload().and_then(|workload| workload.stream());
+    let clients = load.map_or(options.clients, |load| load.clients);
+    let asked = match args.rate {
+        Some(rate) => {
+            anyhow::ensure!(
+                rate.fract() == 0.0 && (1.0..=f64::from(i32::MAX)).contains(&rate),
+                "--rate of a stream must be a whole number from 1"
+            );
+            Some(rate as u32)
+        }
+        None => None,
+    };
+    // Live, a workload's rate is that of the transactions; replayed, the server keeps it.
+    let (rate, feed_rate) = match (load, options.live) {
+        (Some(load), true) => (asked, f64::from(load.rate)),
+        (Some(load), false) => (asked.or(Some(load.rate)), options.feed_rate),
+        (None, _) => (asked, options.feed_rate),
+    };
+    let since = match (&options.since, options.live) {
+        (Some(since), _) => Some(since.clone()),
+        (None, true) => None,
+        (None, false) => Some(SEEDED_SINCE.into()),
+    };
+    Ok(StreamPlan {
+        protocol: aim.protocol,
+        endpoint: aim.endpoint.clone(),
+        path: aim.path.clone(),
+        run_id,
+        clients,
+        connections: args.connections.unwrap_or(match aim.protocol {
+            Protocol::Rest => clients,
+            Protocol::Grpc => clients.min(GRPC_CONNECTIONS),
+        }),
+        threads: args.threads,
+        warmup: args.warmup.unwrap_or_default(),
+        duration: args
+            .duration
+            .or(load.map(|load| load.duration))
+            .unwrap_or(Duration::from_secs(60)),
+        timeout: args.timeout,
+        since,
+        rate,
+        limit: options.limit,
+        live: options.live.then(|| LivePlan {
+            database_url: options.database_url.clone(),
+            rate: feed_rate,
+            connections: options.feed_connections,
+        }),
+    })
+}
+
+fn head<'a>(aim: &'a Aim, plan: &'a StreamPlan) -> Head<'a> {
+    Head {
+        aim,
+        run_id: &plan.run_id,
+        payload: "default",
+        seed: 1,
+        settings: json!({
+            "clients": plan.clients,
+            "connections": plan.connections,
+            "threads": plan.threads,
+            "since": plan.since,
+            "rateAsked": plan.rate,
+            "limit": plan.limit,
+            "feedRate": plan.live.as_ref().map(|live| live.rate),
+        }),
+    }
+}
+
+/// An event that came counts as a success, one that is missing as a failure.
+fn figures(outcome: &StreamOutcome, criteria: &[Criterion]) -> anyhow::Result<Figures> {
+    let total = outcome.tally.measured + outcome.missed;
+    let performance = Performance {
+        total_requests: total.try_into()?,
+        successful_requests: outcome.tally.measured.try_into()?,
+        failed_requests: outcome.missed.try_into()?,
+        intended_per_sec: outcome
+            .plan
+            .expected_rate()
+            .map(|rate| rate * outcome.plan.clients as f64),
+        throughput_per_sec: outcome.rate(),
+        error_rate: per(outcome.missed as f64, total as f64),
+        latency: latency(outcome.latencies()),
+        bytes_sent: Some(outcome.bytes_sent().try_into()?),
+        bytes_received: Some(outcome.bytes_received().try_into()?),
+        histogram: Some(histogram_v2(outcome.latencies())?),
+        ..Performance::default()
+    };
+    let phase = Phase {
+        phase_number: 1,
+        phase_name: "benchmark".into(),
+        target_vus: outcome.plan.clients.try_into()?,
+        started_at: Some(outcome.measured_at),
+        duration_seconds: outcome.seconds,
+        total_requests: performance.total_requests,
+        successful_requests: performance.successful_requests,
+        failed_requests: performance.failed_requests,
+        throughput_per_sec: performance.throughput_per_sec,
+        error_rate: performance.error_rate,
+        latency: performance.latency,
+        bytes_sent: performance.bytes_sent,
+        bytes_received: performance.bytes_received,
+        generator_cpu_seconds: Some(outcome.cpu_seconds()),
+        ..Phase::default()
+    };
+    Ok(Figures {
+        performance,
+        phases: vec![phase],
+        measured_at: outcome.measured_at,
+        interrupted: outcome.interrupted,
+        scenario_stats: Some(scenario_stats(outcome, criteria)),
+    })
+}

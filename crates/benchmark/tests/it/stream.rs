@@ -1,0 +1,293 @@
+//! Scenario `stream` against the service, and against servers that make mistakes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use benchmark::args::ProgressMode;
+use benchmark::command::Stop;
+use benchmark::progress::Progress;
+use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::stream::outcome::StreamOutcome;
+use benchmark::stream::plan::{LivePlan, StreamPlan};
+use benchmark::stream::verdict::judge;
+use benchmark::{criteria, stream};
+use metrics_db::{RunStatus, Store};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use testkit::postgres::Database;
+use testkit::proxy::Proxy;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::process::{command, json};
+use crate::services::{self, Seeded};
+
+const BOTH: [Protocol; 2] = [Protocol::Rest, Protocol::Grpc];
+
+fn address(stream: &Seeded, protocol: Protocol) -> SocketAddr {
+    match protocol {
+        Protocol::Rest => stream.service.http(),
+        Protocol::Grpc => stream.service.grpc(),
+    }
+}
+
+fn plan(protocol: Protocol, address: SocketAddr) -> StreamPlan {
+    let path = match protocol {
+        Protocol::Rest => "/api/v1/transactions/stream",
+        Protocol::Grpc => "/benchmark.TransactionService/StreamTransactions",
+    };
+    StreamPlan {
+        protocol,
+        endpoint: Endpoint::parse(&format!("http://{address}")).unwrap(),
+        path: path.into(),
+        run_id: "it".into(),
+        clients: 6,
+        connections: if protocol == Protocol::Rest { 6 } else { 2 },
+        threads: 1,
+        warmup: Duration::ZERO,
+        duration: Duration::from_secs(20),
+        timeout: Duration::from_secs(10),
+        since: None,
+        rate: None,
+        limit: None,
+        live: None,
+    }
+}
+
+async fn run(plan: StreamPlan) -> StreamOutcome {
+    let run = tokio::task::spawn_blocking(move || stream::start(plan));
+    let run = run.await.unwrap().unwrap();
+    let mut progress = Progress::new(ProgressMode::None);
+    stream::measure(run, &mut progress, &mut Stop::new().unwrap())
+        .await
+        .unwrap()
+}
+
+fn assert_faultless(outcome: &StreamOutcome) {
+    let criteria = judge(outcome);
+    assert!(criteria::passed(&criteria), "{criteria:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_read_to_its_limit() {
+    let stream = services::start("stream", "transactions").await;
+    for protocol in BOTH {
+        let outcome = run(StreamPlan {
+            since: Some("2025-01-01T00:00:00Z".into()),
+            limit: Some(3000),
+            threads: 2,
+            ..plan(protocol, address(&stream, protocol))
+        })
+        .await;
+        assert_faultless(&outcome);
+        assert_eq!(outcome.received, 18_000, "{protocol:?}");
+        assert_eq!((outcome.fewest, outcome.most), (3000, 3000));
+        // It ends with the streams, not with the planned time.
+        assert!(outcome.seconds < 15.0 && !outcome.interrupted);
+        assert!(outcome.rate() > 100.0);
+        assert_eq!(outcome.tally.first_event.len(), 6);
+        assert_eq!(outcome.tally.from_emitted.len(), 18_000);
+        let connections = if protocol == Protocol::Rest { 6 } else { 2 };
+        assert_eq!(outcome.connections_opened, connections);
+        assert_eq!(outcome.tally.connect.len(), connections);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_transactions_are_timed_from_their_commits() {
+    let stream = services::start("stream", "transactions").await;
+    for protocol in BOTH {
+        let outcome = run(StreamPlan {
+            run_id: format!("live-{}", protocol.name()),
+            duration: Duration::from_secs(2),
+            warmup: Duration::from_millis(500),
+            live: Some(LivePlan {
+                database_url: stream.database.url().parse().unwrap(),
+                rate: 100.0,
+                connections: 4,
+            }),
+            ..plan(protocol, address(&stream, protocol))
+        })
+        .await;
+        assert_faultless(&outcome);
+        let fed = outcome.fed.as_ref().unwrap();
+        assert_eq!(fed.due, 250, "{protocol:?}");
+        assert!(fed.committed >= 240, "{fed:?}");
+        assert_eq!(outcome.received, 6 * fed.committed);
+        // Those of the warm-up are in no figure.
+        assert_eq!(outcome.tally.measured, outcome.tally.from_commit_sent.len());
+        assert!((1100..=1206).contains(&outcome.tally.measured));
+        // An event cannot come before its commit was sent, and takes longer from there than from the answer.
+        let quantile = |histogram: &hdrhistogram::Histogram<u64>| histogram.value_at_quantile(0.5);
+        let from_sent = quantile(&outcome.tally.from_commit_sent);
+        assert!(from_sent >= quantile(&outcome.tally.from_commit_answered));
+        assert!((50..2_000_000).contains(&from_sent), "{from_sent} us");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_is_judged_and_stored() {
+    let stream = services::start("stream", "transactions").await;
+    let metrics = Database::fresh().await;
+    let config = crate::record::config(&metrics);
+    let url = format!("http://{}", stream.service.grpc());
+    let output = command(&[
+        "--workload=low",
+        "--protocol=grpc",
+        "--duration=3s",
+        "--run-id=low-1",
+        "--store",
+        "--progress=none",
+        "--json=-",
+        "--url",
+        &url,
+    ])
+    .env("DB_HOST", &config.host)
+    .env("DB_PORT", config.port.to_string())
+    .env("DB_NAME", &config.name)
+    .env("DB_PASSWORD", &config.password)
+    .output()
+    .await
+    .unwrap();
+    let result = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{result}");
+    assert_eq!(result["passed"], true);
+    assert_eq!(result["workload"], "low");
+    assert_eq!(result["rateAsked"], 10);
+    assert_eq!(result["events"]["missed"], 0);
+    let events = result["events"]["received"].as_u64().unwrap();
+    assert!((28..=31).contains(&events), "{events}");
+
+    let store = Store::connect(&config).await.unwrap();
+    let run = store.run_by_label("low-1").await.unwrap().unwrap();
+    assert_eq!(run.status, RunStatus::Completed);
+    assert_eq!(
+        (run.scenario.as_str(), run.driver.as_str()),
+        ("stream", "benchmark")
+    );
+    assert_eq!(run.scenario_stats.unwrap()["missed"], 0);
+    let figures = store.performance(run.id).await.unwrap().unwrap();
+    assert_eq!(figures.successful_requests, i64::try_from(events).unwrap());
+    assert!(figures.histogram.is_some() && figures.latency.p99.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_breaks_goes_on_after_its_last_event() {
+    let stream = services::start("stream", "transactions").await;
+    for protocol in BOTH {
+        let proxy = Proxy::start(address(&stream, protocol)).await;
+        let plan = StreamPlan {
+            since: Some("2025-01-01T00:00:00Z".into()),
+            rate: Some(500),
+            limit: Some(1500),
+            ..plan(protocol, proxy.address())
+        };
+        let running = tokio::spawn(run(plan));
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        proxy.cut();
+        let outcome = running.await.unwrap();
+        assert!(outcome.tally.breaks > 0, "{protocol:?}");
+        assert_eq!((outcome.missed, outcome.repeated), (0, 0), "{protocol:?}");
+        assert_eq!(outcome.received, 9000);
+        // Nothing is lost, and yet the connection was not stable.
+        let criteria = judge(&outcome);
+        let missed: Vec<&str> = criteria
+            .iter()
+            .filter(|criterion| !criterion.met)
+            .map(|criterion| criterion.what.as_str())
+            .collect();
+        assert_eq!(missed, ["connections stable"], "{criteria:#?}");
+    }
+}
+
+/// A server that streams events with these numbers to everyone.
+async fn serve(numbers: &'static [u64]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut buffer = [0; 1024];
+                let read = stream.read(&mut buffer).await.unwrap();
+                assert!(buffer[..read].starts_with(b"GET /api/v1/transactions/stream?since="));
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+                stream.write_all(head.as_bytes()).await.unwrap();
+                for n in numbers {
+                    let event = format!(
+                        "id: {n}\nevent: transaction\ndata: {{\"tx_id\":\"t{n}\",\"sequence\":{n},\"emitted_at_us\":1}}\n\n"
+                    );
+                    stream.write_all(event.as_bytes()).await.unwrap();
+                }
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_loses_repeats_and_swaps_is_found() {
+    let address = serve(&[1, 2, 4, 6, 5, 6]).await;
+    let output = command(&[
+        "--scenario=stream",
+        "--clients=2",
+        "--duration=500ms",
+        "--progress=none",
+        "--json=-",
+        "--url",
+        &format!("http://{address}"),
+    ])
+    .output()
+    .await
+    .unwrap();
+    let result = json(&output);
+    assert_eq!(output.status.code(), Some(1), "{result}");
+    let events = &result["events"];
+    let faults = ["missed", "repeated", "outOfOrder"].map(|name| events[name].as_u64().unwrap());
+    assert_eq!(faults, [2, 2, 2], "{events}");
+    assert_eq!(result["passed"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_refused_ends_the_run() {
+    let stream = services::start("stream", "transactions").await;
+    let url = format!("http://{}", stream.service.http());
+    // The path is not that of a stream.
+    let targets = tempfile::NamedTempFile::new().unwrap();
+    let entry = format!(
+        "[[target]]\nname = \"wrong\"\nscenario = \"stream\"\nprotocol = \"rest\"\nurl = \"{url}\"\n\
+         [target.rest]\npath = \"/nowhere\"\n"
+    );
+    std::fs::write(targets.path(), entry).unwrap();
+    let output = command(&["--target=wrong", "--progress=none", "--targets"])
+        .arg(targets.path())
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("http 404"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_stream_gives_what_was_measured() {
+    let address = serve(&[1, 2, 3]).await;
+    let child = command(&[
+        "--scenario=stream",
+        "--duration=60s",
+        "--progress=plain",
+        "--json=-",
+        "--url",
+        &format!("http://{address}"),
+    ])
+    .spawn()
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    kill(Pid::from_raw(child.id().unwrap() as i32), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let result = json(&output);
+    assert_eq!(result["interrupted"], true);
+    assert_eq!(result["events"]["received"], 3);
+}

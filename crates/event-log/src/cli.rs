@@ -1,0 +1,375 @@
+//! The command line: the server, and one command for each thing that can be done to a chain, on a directory or over the
+//! network.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use tokio::sync::mpsc;
+
+use crate::chain::rest::{AppendedAnswer, VerifiedAnswer};
+use crate::config::Config;
+use crate::durability::Durability;
+
+mod local;
+mod remote;
+
+use local::Local;
+use remote::Remote;
+
+/// Topics with consumer groups and hash-chained partitions: a server, and a client for its chains and their files.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "event-log", version)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Serve topics and chains over gRPC and REST
+    Serve(Box<Config>),
+    /// Exit with 0 if the service with these settings serves, with 1 if not
+    Health(Box<Config>),
+    /// What is done to a chain.
+    #[command(flatten)]
+    Chain(ChainCommand),
+}
+
+/// What is done to a chain. Exit code 0; 1 where a chain is broken or something is refused; 2 for a wrong command line.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ChainCommand {
+    /// Append an entry; prints its seq, ts and hash
+    Append {
+        /// Where the chain is.
+        #[command(flatten)]
+        place: Place,
+        /// When the append counts as done; a server has its own setting
+        #[arg(long, value_enum, default_value = "synced", conflicts_with = "addr")]
+        durability: Durability,
+        /// The partition
+        partition: String,
+        /// JSON text; - reads it from standard input
+        #[arg(allow_hyphen_values = true)]
+        data: String,
+    },
+    /// Print entries, a line each as in the file
+    Read {
+        /// Where the chain is.
+        #[command(flatten)]
+        place: Place,
+        /// The first entry to print
+        #[arg(long, value_name = "SEQ")]
+        start: Option<u64>,
+        /// How many to print
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
+        /// The partition
+        partition: String,
+    },
+    /// Print the last entries, or all; with --follow those to come
+    Tail {
+        /// Where the chain is.
+        #[command(flatten)]
+        place: Place,
+        /// Print entries as they come, until it is interrupted; without -n and --start no others
+        #[arg(long, short)]
+        follow: bool,
+        /// How many of the last entries to print
+        #[arg(short = 'n', long = "lines", value_name = "N")]
+        last: Option<u64>,
+        /// The first entry to print
+        #[arg(long, value_name = "SEQ", conflicts_with = "last")]
+        start: Option<u64>,
+        /// The partition
+        partition: String,
+    },
+    /// Check every entry and link; prints what was found
+    Verify {
+        /// Where the chain is.
+        #[command(flatten)]
+        place: Place,
+        /// The partition
+        partition: String,
+    },
+    /// Print the names of all partitions
+    List {
+        /// Where the chains are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print the last entry
+    Last {
+        /// Where the chain is.
+        #[command(flatten)]
+        place: Place,
+        /// The partition
+        partition: String,
+    },
+}
+
+/// A directory or a server.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Place {
+    /// Work on the files in this directory
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Ask the server at this address (its gRPC port)
+    #[arg(long, value_name = "HOST:PORT")]
+    pub addr: Option<String>,
+}
+
+impl ChainCommand {
+    fn place(&self) -> &Place {
+        match self {
+            Self::Append { place, .. }
+            | Self::Read { place, .. }
+            | Self::Tail { place, .. }
+            | Self::Verify { place, .. }
+            | Self::List { place }
+            | Self::Last { place, .. } => place,
+        }
+    }
+}
+
+/// Where an append went.
+struct Appended {
+    seq: u64,
+    ts: String,
+    hash: String,
+}
+
+/// What a check found.
+struct Verified {
+    valid: bool,
+    entries: u64,
+    final_hash: String,
+    error: String,
+}
+
+/// Which entries are to be printed.
+enum Wanted {
+    From {
+        start: Option<u64>,
+        limit: Option<u64>,
+    },
+    Follow {
+        start: Option<u64>,
+    },
+}
+
+/// Lines on their way to standard output: a few blocks, so that reading goes on while one is written.
+type Lines = mpsc::Sender<Vec<u8>>;
+const BLOCKS_AHEAD: usize = 4;
+
+/// Runs one command.
+///
+/// # Errors
+/// It was refused, or the directory or the server cannot be used.
+pub async fn run(command: ChainCommand) -> anyhow::Result<ExitCode> {
+    let place = match command.place().clone() {
+        Place {
+            addr: Some(addr), ..
+        } => AnyPlace::Remote(Remote::connect(&addr).await?),
+        Place { dir, .. } => {
+            let dir = dir.context("--dir or --addr is required")?;
+            AnyPlace::Local(Local::new(dir, &command)?)
+        }
+    };
+    match command {
+        ChainCommand::Append {
+            partition, data, ..
+        } => {
+            let appended = place.append(partition, input(data)?).await?;
+            print(&AppendedAnswer {
+                seq: appended.seq,
+                ts: &appended.ts,
+                hash: &appended.hash,
+            })?;
+        }
+        ChainCommand::Read {
+            start,
+            limit,
+            partition,
+            ..
+        } => {
+            place
+                .print(partition, Wanted::From { start, limit })
+                .await?
+        }
+        ChainCommand::Tail {
+            follow,
+            last,
+            start,
+            partition,
+            ..
+        } => {
+            let start = match last {
+                Some(count) => Some(place.next_seq(&partition).await?.saturating_sub(count)),
+                None => start,
+            };
+            let wanted = if follow {
+                Wanted::Follow { start }
+            } else {
+                Wanted::From { start, limit: None }
+            };
+            place.print(partition, wanted).await?;
+        }
+        ChainCommand::Verify { partition, .. } => {
+            let found = place.verify(partition).await?;
+            print(&VerifiedAnswer {
+                valid: found.valid,
+                entries_verified: found.entries,
+                final_hash: &found.final_hash,
+                error: Some(&*found.error).filter(|error| !error.is_empty()),
+            })?;
+            if !found.valid {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        ChainCommand::List { .. } => {
+            let mut names = place.list().await?.join("\n");
+            if !names.is_empty() {
+                names.push('\n');
+            }
+            write(names.as_bytes())?;
+        }
+        ChainCommand::Last { partition, .. } => {
+            let last = place.last(partition).await?;
+            let mut line = last.context("the partition has no entry")?;
+            line.push(b'\n');
+            write(&line)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+enum AnyPlace {
+    Local(Local),
+    Remote(Remote),
+}
+
+impl AnyPlace {
+    async fn append(&self, partition: String, data: String) -> anyhow::Result<Appended> {
+        match self {
+            Self::Local(local) => local.append(&partition, data.as_bytes()).await,
+            Self::Remote(remote) => remote.append(partition, data).await,
+        }
+    }
+
+    async fn verify(&self, partition: String) -> anyhow::Result<Verified> {
+        match self {
+            Self::Local(local) => local.verify(partition).await,
+            Self::Remote(remote) => remote.verify(partition).await,
+        }
+    }
+
+    async fn list(&self) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Local(local) => local.list().await,
+            Self::Remote(remote) => remote.list().await,
+        }
+    }
+
+    /// The last entry's line.
+    async fn last(&self, partition: String) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(match self {
+            Self::Local(local) => local.last(&partition).await?.map(|(_, line)| line),
+            Self::Remote(remote) => remote.last(partition).await?.map(|(_, line)| line),
+        })
+    }
+
+    /// The number that the next entry will have.
+    async fn next_seq(&self, partition: &str) -> anyhow::Result<u64> {
+        let last = match self {
+            Self::Local(local) => local.last(partition).await?,
+            Self::Remote(remote) => remote.last(partition.to_owned()).await?,
+        };
+        Ok(last.map_or(0, |(seq, _)| seq + 1))
+    }
+
+    /// Prints entries as they come. That nobody reads them any more is no error.
+    async fn print(&self, partition: String, wanted: Wanted) -> anyhow::Result<()> {
+        let (lines, mut printed) = mpsc::channel::<Vec<u8>>(BLOCKS_AHEAD);
+        let printing = tokio::task::spawn_blocking(move || {
+            while let Some(block) = printed.blocking_recv() {
+                if !write(&block)? {
+                    break;
+                }
+            }
+            anyhow::Ok(())
+        });
+        let read = match self {
+            Self::Local(local) => local.read(&partition, wanted, lines).await,
+            Self::Remote(remote) => remote.read(partition, wanted, lines).await,
+        };
+        printing.await??;
+        read
+    }
+}
+
+/// The argument, or standard input for `-`.
+fn input(data: String) -> anyhow::Result<String> {
+    if data != "-" {
+        return Ok(data);
+    }
+    let mut text = String::new();
+    io::stdin()
+        .read_to_string(&mut text)
+        .context("standard input")?;
+    Ok(text)
+}
+
+fn print(answer: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    write(&line)?;
+    Ok(())
+}
+
+/// Writes to standard output; false where nobody reads it any more.
+fn write(bytes: &[u8]) -> anyhow::Result<bool> {
+    let mut output = io::stdout().lock();
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true).context("standard output"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_directory_or_an_address_is_required() {
+        for (arguments, is_right) in [
+            (vec!["list", "--dir", "d"], true),
+            (vec!["list", "--addr", "h:1"], true),
+            (vec!["list"], false),
+            (vec!["list", "--dir", "d", "--addr", "h:1"], false),
+            (vec!["append", "--dir", "d", "p", "-1"], true),
+            (vec!["append", "--dir", "d", "p", "-"], true),
+            (vec!["append", "--dir", "d", "p"], false),
+            (vec!["tail", "--dir", "d", "-n", "3", "--follow", "p"], true),
+            (
+                vec!["tail", "--dir", "d", "-n", "3", "--start", "1", "p"],
+                false,
+            ),
+        ] {
+            let parsed = Cli::try_parse_from([vec!["event-log"], arguments.clone()].concat());
+            assert_eq!(parsed.is_ok(), is_right, "{arguments:?}: {parsed:?}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Commands on the files of a directory.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use super::{Appended, ChainCommand, Lines, Verified, Wanted};
+use crate::chain::{ChainError, Log, WriteOptions};
+use crate::directory::Directory;
+
+/// Files above this show how far a check has come.
+const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+pub(super) struct Local(Log);
+
+impl Local {
+    /// Takes the directory's lock only where it is written to.
+    pub(super) fn new(dir: PathBuf, command: &ChainCommand) -> anyhow::Result<Self> {
+        let ChainCommand::Append { durability, .. } = command else {
+            if !dir.is_dir() {
+                bail!("no such directory: {}", dir.display());
+            }
+            return Ok(Self(Log::read_only(dir)));
+        };
+        let options = WriteOptions {
+            durability: *durability,
+            ..WriteOptions::default()
+        };
+        Ok(Self(Log::open(Directory::lock(dir)?, options)))
+    }
+
+    pub(super) async fn append(&self, partition: &str, data: &[u8]) -> anyhow::Result<Appended> {
+        let appended = self.0.append(partition, data).await.map_err(told)?;
+        Ok(Appended {
+            seq: appended.seq,
+            ts: appended.timestamp.to_string(),
+            hash: appended.hash.to_string(),
+        })
+    }
+
+    pub(super) async fn read(
+        &self,
+        partition: &str,
+        wanted: Wanted,
+        lines: Lines,
+    ) -> anyhow::Result<()> {
+        let entries = match wanted {
+            Wanted::From { start, limit } => self.0.read(partition, start, limit).await,
+            Wanted::Follow { start } => self.0.tail(partition, start, true).await,
+        };
+        let mut entries = entries.map_err(told)?;
+        while let Some(chunk) = entries.next().await.map_err(told)? {
+            if lines.send(chunk.lines.into()).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn verify(&self, partition: String) -> anyhow::Result<Verified> {
+        let log = self.0.clone();
+        let verify = move || {
+            let mut progress = Progress::new();
+            let found = log.verify_blocking(&partition, |done, all| progress.show(done, all));
+            progress.end();
+            found
+        };
+        let found = tokio::task::spawn_blocking(verify).await?.map_err(told)?;
+        Ok(Verified {
+            valid: found.valid,
+            entries: found.entries_verified,
+            final_hash: found.final_hash.to_string(),
+            error: found.error.unwrap_or_default(),
+        })
+    }
+
+    pub(super) async fn list(&self) -> anyhow::Result<Vec<String>> {
+        self.0.list().await.map_err(told)
+    }
+
+    /// Number and line of the last entry.
+    pub(super) async fn last(&self, partition: &str) -> anyhow::Result<Option<(u64, Vec<u8>)>> {
+        let last = self.0.last(partition).await.map_err(told)?;
+        Ok(last.map(|entry| (entry.seq(), entry.line().to_vec())))
+    }
+}
+
+/// What clients are not told of the operating system's refusals is told here.
+fn told(error: ChainError) -> anyhow::Error {
+    match error {
+        ChainError::Io(error) => error.into(),
+        // Its message has that of its cause already.
+        error => anyhow::Error::msg(error.to_string()),
+    }
+}
+
+/// How far a check has come, on standard error.
+struct Progress {
+    shown: Instant,
+    is_terminal: bool,
+    any: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            shown: Instant::now(),
+            is_terminal: std::io::stderr().is_terminal(),
+            any: false,
+        }
+    }
+
+    fn show(&mut self, done: u64, all: u64) {
+        if all < LARGE_FILE_BYTES || self.shown.elapsed() < PROGRESS_EVERY {
+            return;
+        }
+        self.shown = Instant::now();
+        self.any = true;
+        let mebibytes = |bytes: u64| bytes / (1024 * 1024);
+        self.write(&format!(
+            "{} of {} MiB checked, {} %",
+            mebibytes(done),
+            mebibytes(all),
+            done.saturating_mul(100) / all.max(1)
+        ));
+    }
+
+    fn end(&self) {
+        if self.any && self.is_terminal {
+            self.write("");
+        }
+    }
+
+    /// One line that is written over on a terminal, lines elsewhere. Progress that cannot be shown is no reason to stop.
+    fn write(&self, text: &str) {
+        let mut output = std::io::stderr().lock();
+        let written = if self.is_terminal {
+            write!(output, "\r\x1b[K{text}")
+        } else {
+            writeln!(output, "{text}")
+        };
+        drop(written.and_then(|()| output.flush()));
+    }
+}

@@ -1,0 +1,154 @@
+//! The server: both faces of both halves over one directory.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse};
+use anyhow::Context;
+use runtime::health::Health;
+use runtime::http;
+use runtime::metrics::Metrics;
+use runtime::shutdown::{Ending, InFlight};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::chain::{self, ChainMetrics, Log, WriteOptions};
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::group_commit::Budget;
+
+/// The services that this process offers beside the standard ones, by full name.
+pub const SERVICES: [&str; 1] = [chain::grpc::SERVICE];
+
+/// A service that holds its directory and whose ports are bound.
+pub struct Service {
+    log: Log,
+    chains: chain::Served,
+    metrics: Metrics,
+    http: TcpListener,
+    grpc: TcpListener,
+    threads: usize,
+    grace: Duration,
+    in_flight: InFlight,
+}
+
+impl Service {
+    /// Takes the directory, cuts what a crash left behind, binds the ports.
+    ///
+    /// # Errors
+    /// Another process holds the directory; a file cannot be used; a port in use.
+    pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let store = &config.store;
+        let directory = Directory::lock(&store.event_log_dir).context("EVENT_LOG_DIR")?;
+        let budget = Budget::new(usize::try_from(store.queue_bytes).unwrap_or(usize::MAX));
+        let metrics = Metrics::new()?;
+        let in_flight = InFlight::new(stop);
+        let options = WriteOptions {
+            durability: store.event_log_durability,
+            queue_capacity: store.queue_capacity as usize,
+            budget: budget.clone(),
+            metrics: ChainMetrics::register(&metrics)?,
+        };
+        let log = Log::open(directory, options);
+        let recovering = log.clone();
+        let partitions = tokio::task::spawn_blocking(move || recovering.recover())
+            .await?
+            .context("the ends of the partitions' files")?;
+        tracing::info!(partitions, "hash-chained partitions");
+        Ok(Self {
+            chains: chain::Served::new(log.clone(), in_flight.clone(), store.request_timeout),
+            log,
+            metrics,
+            http: http::listen(&config.listen.host, config.server_port)?,
+            grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
+            threads: config.threads.count(),
+            grace: config.shutdown.shutdown_grace,
+            in_flight,
+        })
+    }
+
+    /// The address bound for REST.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn http_address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.http.local_addr()?)
+    }
+
+    /// The address bound for gRPC.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn grpc_address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.grpc.local_addr()?)
+    }
+
+    /// Serves both faces until the stop, then brings everything to the disk.
+    ///
+    /// # Errors
+    /// A server failed, or what was answered before cannot be brought to the disk.
+    pub async fn run(self) -> anyhow::Result<Ending> {
+        let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
+        let standard =
+            runtime::grpc::health_and_reflection(&SERVICES, &[api::FILE_DESCRIPTOR_SET]).await?;
+        let chain_service = chain::grpc::service(self.chains.clone());
+        let routes = standard.routes;
+        let chains = Data::new(self.chains);
+        let metrics = Data::new(self.metrics.clone());
+        let app = move || {
+            App::new()
+                .wrap(http::Observe::new(metrics.get_ref().clone()))
+                .app_data(chains.clone())
+                .app_data(metrics.clone())
+                .configure(http::with_cors(rest_routes))
+                .default_service(web::to(http::not_found))
+        };
+        let rest = http::server(app, self.http, self.threads)?;
+        let health = Health::new();
+        health.set(true);
+        tracing::info!(
+            http.address = %http_address,
+            grpc.address = %grpc_address,
+            threads = self.threads,
+            "ready"
+        );
+        let (ending, rest_served, grpc_served, ()) = tokio::join!(
+            self.in_flight.drain(self.grace),
+            rest.serve(&self.in_flight),
+            runtime::grpc::serve(
+                self.grpc,
+                chain_service,
+                routes,
+                &self.metrics,
+                &self.in_flight
+            ),
+            standard.health.follow(health.subscribe(), &self.in_flight),
+        );
+        let log = self.log;
+        tokio::task::spawn_blocking(move || log.sync_blocking())
+            .await?
+            .context("the last sync")?;
+        rest_served?;
+        grpc_served?;
+        Ok(ending)
+    }
+}
+
+/// All routes of REST.
+fn rest_routes(config: &mut ServiceConfig) {
+    let get = |path| web::resource(path).default_service(http::method_not_allowed("GET"));
+    config
+        .configure(chain::rest::routes)
+        .service(get("/health").route(web::get().to(healthy)))
+        .service(get("/metrics").route(web::get().to(http::metrics_page)));
+}
+
+#[derive(Serialize)]
+struct Healthy {
+    status: &'static str,
+}
+
+async fn healthy() -> HttpResponse {
+    HttpResponse::Ok().json(Healthy { status: "healthy" })
+}
