@@ -8,6 +8,7 @@ use runtime::config::{ListenConfig, ShutdownConfig, TelemetryConfig};
 use runtime::threads::ThreadsConfig;
 
 use crate::durability::Durability;
+use crate::topics::TopicsConfig;
 
 /// What `event-log serve` and `event-log health` read.
 #[derive(Args, Clone, Debug)]
@@ -31,6 +32,9 @@ pub struct Config {
     /// The files.
     #[command(flatten)]
     pub store: StoreConfig,
+    /// Topics and consumer groups.
+    #[command(flatten)]
+    pub topics: TopicsConfig,
     /// Worker threads.
     #[command(flatten)]
     pub threads: ThreadsConfig,

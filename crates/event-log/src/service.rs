@@ -1,6 +1,7 @@
 //! The server: both faces of both halves over one directory.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{self, Data, ServiceConfig};
@@ -17,14 +18,17 @@ use crate::chain::{self, ChainMetrics, Log, WriteOptions};
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::group_commit::Budget;
+use crate::topics::rest::TopicsData;
+use crate::topics::{self, Topics};
 
 /// The services that this process offers beside the standard ones, by full name.
-pub const SERVICES: [&str; 1] = [chain::grpc::SERVICE];
+pub const SERVICES: [&str; 2] = [chain::grpc::SERVICE, topics::grpc::SERVICE];
 
 /// A service that holds its directory and whose ports are bound.
 pub struct Service {
     log: Log,
     chains: chain::Served,
+    topics: TopicsData,
     metrics: Metrics,
     http: TcpListener,
     grpc: TcpListener,
@@ -50,15 +54,27 @@ impl Service {
             budget: budget.clone(),
             metrics: ChainMetrics::register(&metrics)?,
         };
-        let log = Log::open(directory, options);
+        let log = Log::open(Arc::clone(&directory), options);
         let recovering = log.clone();
         let partitions = tokio::task::spawn_blocking(move || recovering.recover())
             .await?
             .context("the ends of the partitions' files")?;
         tracing::info!(partitions, "hash-chained partitions");
+        let (topics_config, topics_stop) = (config.topics.clone(), in_flight.stop().clone());
+        let opening = move || Topics::open(directory, &topics_config, budget, topics_stop);
+        let topics = tokio::task::spawn_blocking(opening)
+            .await?
+            .context("the files of topics")?;
+        tracing::info!(topics = topics.names().len(), "topics");
+        topics::metrics::register(&metrics, &topics)?;
         Ok(Self {
             chains: chain::Served::new(log.clone(), in_flight.clone(), store.request_timeout),
             log,
+            topics: TopicsData {
+                topics,
+                in_flight: in_flight.clone(),
+                timeout: store.request_timeout,
+            },
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
@@ -93,13 +109,21 @@ impl Service {
         let standard =
             runtime::grpc::health_and_reflection(&SERVICES, &[api::FILE_DESCRIPTOR_SET]).await?;
         let chain_service = chain::grpc::service(self.chains.clone());
-        let routes = standard.routes;
+        let TopicsData {
+            topics,
+            in_flight,
+            timeout,
+        } = self.topics.clone();
+        let topics_service = topics::grpc::service(topics.clone(), in_flight, timeout);
+        let routes = standard.routes.add_service(topics_service);
         let chains = Data::new(self.chains);
+        let topics_data = Data::new(self.topics);
         let metrics = Data::new(self.metrics.clone());
         let app = move || {
             App::new()
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(chains.clone())
+                .app_data(topics_data.clone())
                 .app_data(metrics.clone())
                 .configure(http::with_cors(rest_routes))
                 .default_service(web::to(http::not_found))
@@ -126,7 +150,11 @@ impl Service {
             standard.health.follow(health.subscribe(), &self.in_flight),
         );
         let log = self.log;
-        tokio::task::spawn_blocking(move || log.sync_blocking())
+        let last_sync = move || {
+            topics.close();
+            log.sync_blocking()
+        };
+        tokio::task::spawn_blocking(last_sync)
             .await?
             .context("the last sync")?;
         rest_served?;
@@ -140,6 +168,7 @@ fn rest_routes(config: &mut ServiceConfig) {
     let get = |path| web::resource(path).default_service(http::method_not_allowed("GET"));
     config
         .configure(chain::rest::routes)
+        .configure(topics::rest::routes)
         .service(get("/health").route(web::get().to(healthy)))
         .service(get("/metrics").route(web::get().to(http::metrics_page)));
 }

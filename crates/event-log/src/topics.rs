@@ -12,7 +12,7 @@
 //! - `reader`, `scan`: back from the disk; [`consumer`]: on and on
 //! - `groups`: who reads what (`assignment`, pure); `offsets`: how far
 //! - `recovery`: what is done when a partition is opened; `maintenance`: what is done all the time
-//! - [`config`], [`error`]
+//! - [`config`], [`metrics`], [`error`]
 
 mod appender;
 mod assignment;
@@ -27,6 +27,7 @@ pub mod handle;
 mod index;
 mod log;
 mod maintenance;
+pub mod metrics;
 mod name;
 mod offsets;
 mod partitioner;

@@ -140,6 +140,8 @@ impl Appender {
         }
         buffer.clear();
         self.written = self.position;
+        let records = self.next - self.log.end();
+        self.log.common.produced.inc_by(records);
         self.log.change(|view| {
             if let Some(last) = view.segments.back_mut() {
                 last.bytes = self.position;

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use prometheus::IntCounter;
+
 use super::error::TopicsError;
 use super::files::Files;
 use super::topic::{Description, Topic};
@@ -31,6 +33,7 @@ pub(crate) struct Catalog {
     deleted: PathBuf,
     files: Arc<Files>,
     budget: Budget,
+    produced: IntCounter,
     topics: RwLock<Map>,
     /// Held while a topic is made or deleted.
     changing: Mutex<()>,
@@ -38,11 +41,16 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Opens all topics below `folder`.
+    /// Opens all topics below `folder`. `produced` counts their records.
     ///
     /// # Errors
     /// A file cannot be read; the message names it.
-    pub(crate) fn open(folder: &Path, open_files: usize, budget: Budget) -> io::Result<Self> {
+    pub(crate) fn open(
+        folder: &Path,
+        open_files: usize,
+        budget: Budget,
+        produced: IntCounter,
+    ) -> io::Result<Self> {
         let (logs, new, deleted) = (
             folder.join("logs"),
             folder.join("new"),
@@ -61,7 +69,7 @@ impl Catalog {
         let mut topics = Map::new();
         for entry in fs::read_dir(&logs)? {
             let path = entry?.path();
-            let topic = Topic::open(&path, &files, &budget).map_err(|error| {
+            let topic = Topic::open(&path, &files, &budget, &produced).map_err(|error| {
                 io::Error::new(error.kind(), format!("{}: {error}", path.display()))
             })?;
             topics.insert(Arc::clone(&topic.common.topic), Arc::new(topic));
@@ -72,6 +80,7 @@ impl Catalog {
             deleted,
             files,
             budget,
+            produced,
             topics: RwLock::new(topics),
             changing: Mutex::default(),
             deletions: AtomicU64::new(0),
@@ -131,7 +140,7 @@ impl Catalog {
         description.write(&new)?;
         fs::rename(&new, &folder)?;
         sync_names(&self.logs)?;
-        Topic::open(&folder, &self.files, &self.budget)
+        Topic::open(&folder, &self.files, &self.budget, &self.produced)
     }
 
     /// Deletes a topic, durably, with all that it takes on the disk. Blocks.

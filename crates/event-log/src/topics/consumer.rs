@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::Invalid;
+use prometheus::IntCounter;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +95,13 @@ impl Pace {
     }
 }
 
+/// What ends a consumer, and where its records are counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Ends {
+    pub(crate) stop: CancellationToken,
+    pub(crate) consumed: IntCounter,
+}
+
 /// Records of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -114,7 +122,7 @@ pub struct Consumer {
     first: usize,
     pace: Pace,
     membership: Option<Membership>,
-    stop: CancellationToken,
+    ends: Ends,
     /// Read and not yet given.
     ready: VecDeque<Delivery>,
 }
@@ -144,7 +152,7 @@ impl Consumer {
         partition: i64,
         start: Start,
         pace: Pace,
-        stop: CancellationToken,
+        ends: Ends,
     ) -> Result<Self, TopicsError> {
         let number = topic.partition(partition)?.number();
         let source = Source {
@@ -157,7 +165,7 @@ impl Consumer {
             first: 0,
             pace,
             membership: None,
-            stop,
+            ends,
             ready: VecDeque::new(),
         })
     }
@@ -168,7 +176,7 @@ impl Consumer {
         (groups, member): (Groups, Member),
         start: Start,
         pace: Pace,
-        stop: CancellationToken,
+        ends: Ends,
     ) -> Self {
         Self {
             topic,
@@ -181,7 +189,7 @@ impl Consumer {
                 start,
                 assigned: false,
             }),
-            stop,
+            ends,
             ready: VecDeque::new(),
         }
     }
@@ -225,7 +233,7 @@ impl Consumer {
         if membership.assigned && !membership.member.is_outdated() {
             return Ok(());
         }
-        let stop = self.stop.clone();
+        let stop = self.ends.stop.clone();
         let assigned = tokio::select! {
             assigned = membership.member.assigned() => assigned,
             () = stop.cancelled() => return Err(TopicsError::ShuttingDown),
@@ -259,7 +267,7 @@ impl Consumer {
             // Before looking: what comes after the look is not missed.
             grown.as_mut().enable();
             self.read(&mut found).await?;
-            if self.stop.is_cancelled() {
+            if self.ends.stop.is_cancelled() {
                 return Err(TopicsError::ShuttingDown);
             }
             if found.is_enough(self.pace) {
@@ -272,7 +280,7 @@ impl Consumer {
                 () = grown => {}
                 () = sleep_until(held_until) => return Ok(self.deliver(found)),
                 () = outdated(self.membership.as_mut()) => return Ok(self.deliver(found)),
-                () = self.stop.cancelled() => return Err(TopicsError::ShuttingDown),
+                () = self.ends.stop.cancelled() => return Err(TopicsError::ShuttingDown),
             }
         }
     }
@@ -304,6 +312,7 @@ impl Consumer {
             let mut batch =
                 known.map_or_else(Batch::default, |known| found.batches.swap_remove(known).1);
             let before = (batch.content, batch.disk);
+            let known_records = batch.records.len();
             let limits = Limits {
                 content: limits.content + before.0,
                 disk: limits.disk + before.1,
@@ -324,6 +333,9 @@ impl Consumer {
             };
             found.content += batch.content - before.0;
             found.disk += batch.disk - before.1;
+            self.ends
+                .consumed
+                .inc_by((batch.records.len() - known_records) as u64);
             found.full |= batch.full;
             if !batch.records.is_empty() {
                 found.batches.push((at, batch));

@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::catalog::Catalog;
 use super::config::TopicsConfig;
-use super::consumer::{Consumer, Delivery, Pace, Start};
+use super::consumer::{Consumer, Delivery, Ends, Pace, Start};
 use super::error::TopicsError;
 use super::groups::{GroupInfo, Groups, Identity};
 use super::maintenance::Maintenance;
+use super::metrics::TopicsMetrics;
 use super::name;
 use super::offsets::OffsetsFile;
 use super::record::{MAX_RECORD_BYTES, NewRecord};
@@ -38,6 +39,7 @@ struct Shared {
     catalog: Arc<Catalog>,
     groups: Groups,
     maintenance: Maintenance,
+    metrics: TopicsMetrics,
     stop: CancellationToken,
     /// Locked as long as somebody may write.
     _directory: Arc<Directory>,
@@ -102,8 +104,14 @@ impl Topics {
         let folder = directory.path().join(FOLDER);
         std::fs::create_dir_all(&folder)?;
         crate::directory::sync_names(directory.path())?;
+        let metrics = TopicsMetrics::new().map_err(io::Error::other)?;
         let open_files = config.topics_open_files as usize;
-        let catalog = Arc::new(Catalog::open(&folder, open_files, budget.clone())?);
+        let catalog = Arc::new(Catalog::open(
+            &folder,
+            open_files,
+            budget.clone(),
+            metrics.produced.clone(),
+        )?);
         let is_topic = |name: &str| catalog.get(name).is_ok();
         let (file, offsets) = OffsetsFile::open(&folder, is_topic)?;
         let groups = Groups::new(file, offsets, budget, config.group_rebalance_delay);
@@ -111,6 +119,7 @@ impl Topics {
             maintenance: Maintenance::start(Arc::clone(&catalog), config)?,
             catalog,
             groups,
+            metrics,
             stop,
             _directory: directory,
         })))
@@ -209,7 +218,14 @@ impl Topics {
         pace: Pace,
     ) -> Result<Consumer, TopicsError> {
         let topic = self.0.catalog.get(topic)?;
-        Consumer::of_partition(topic, partition, start, pace, self.0.stop.child_token())
+        Consumer::of_partition(topic, partition, start, pace, self.ends())
+    }
+
+    fn ends(&self) -> Ends {
+        Ends {
+            stop: self.0.stop.child_token(),
+            consumed: self.0.metrics.consumed.clone(),
+        }
     }
 
     /// Joins a group: reads the partitions of `topic` that it assigns, until the consumer is dropped.
@@ -233,13 +249,13 @@ impl Topics {
             topic.len(),
             identity,
         );
-        let stop = self.0.stop.child_token();
+        let ends = self.ends();
         Ok(Consumer::in_group(
             topic,
             (groups, member),
             start,
             pace,
-            stop,
+            ends,
         ))
     }
 
@@ -318,6 +334,10 @@ impl Topics {
     pub async fn delete_group(&self, id: &str) -> Result<(), TopicsError> {
         name::group(id, "groupId")?;
         self.0.groups.delete(id).await
+    }
+
+    pub(crate) fn metrics(&self) -> &TopicsMetrics {
+        &self.0.metrics
     }
 
     /// Members of all groups together.

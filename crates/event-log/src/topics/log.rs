@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use prometheus::IntCounter;
 use tokio::sync::Notify;
 
 use super::files::{FileKey, FileKind, Files};
@@ -21,6 +22,8 @@ pub(crate) struct Common {
     pub(crate) topic: Arc<str>,
     pub(crate) settings: TopicSettings,
     pub(crate) files: Arc<Files>,
+    /// Counts records appended.
+    pub(crate) produced: IntCounter,
     /// Told of each append to any partition, and of the end of the topic.
     pub(crate) grown: Notify,
     pub(crate) deleted: AtomicBool,

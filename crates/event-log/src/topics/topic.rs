@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use prometheus::IntCounter;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -71,13 +72,19 @@ impl Topic {
     ///
     /// # Errors
     /// Its description or one of its files cannot be read.
-    pub(crate) fn open(folder: &Path, files: &Arc<Files>, budget: &Budget) -> io::Result<Self> {
+    pub(crate) fn open(
+        folder: &Path,
+        files: &Arc<Files>,
+        budget: &Budget,
+        produced: &IntCounter,
+    ) -> io::Result<Self> {
         let description = Description::read(folder)?;
         let settings = TopicSettings::parse(&description.configs).map_err(io::Error::other)?;
         let common = Arc::new(Common {
             topic: description.name.into(),
             settings,
             files: Arc::clone(files),
+            produced: produced.clone(),
             grown: Notify::new(),
             deleted: AtomicBool::new(false),
         });
