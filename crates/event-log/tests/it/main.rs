@@ -1,2 +1,5 @@
-//! event-log as a process and as files.
+//! event-log as a process, over the network and on its files.
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
+
+mod chain;
+mod support;
