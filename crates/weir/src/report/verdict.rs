@@ -48,7 +48,12 @@ pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
             text: span.text.clone(),
             target: span.target.and_then(place),
         }));
-        notes.extend(part.verdict.notes.iter().map(|note| (capital(&name), note.clone())));
+        notes.extend(
+            part.verdict
+                .notes
+                .iter()
+                .map(|note| (capital(&name), note.clone())),
+        );
         let found = (part.verdict.level, part.verdict.kind);
         if worst.is_none_or(|worst| found.0 > worst.0) {
             worst = Some(found);
