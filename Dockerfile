@@ -20,7 +20,7 @@ RUN find crates -type f ! -name Cargo.toml \
 # --- build ------------------------------------------------------------------------------------
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
-ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stream -p stats-sidecar -p weir"
+ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stream -p event-log -p stats-sidecar -p weir"
 COPY --from=skeleton /src ./
 RUN cargo build --release --locked ${PACKAGES}
 
@@ -28,7 +28,7 @@ COPY . .
 # The copied files may be older than the skeleton's build: cargo goes by modification times.
 RUN find crates -name '*.rs' -exec touch {} + \
     && cargo build --release --locked ${PACKAGES} \
-    && mkdir /out && find target/release -maxdepth 1 -type f -perm -u+x -exec cp {} /out/ \;
+    && mkdir -p /out /volumes/event-log && find target/release -maxdepth 1 -type f -perm -u+x -exec cp {} /out/ \;
 
 # --- run time: the binary and nothing else, not as root ----------------------------------------
 FROM ${RUNTIME_IMAGE} AS runtime
@@ -58,6 +58,13 @@ FROM runtime AS stream
 COPY --from=build /out/stream /usr/local/bin/stream
 EXPOSE 8082 50052
 ENTRYPOINT ["/usr/local/bin/stream"]
+
+# The volume takes owner and rights of the directory that the image has in its place.
+FROM runtime AS event-log
+COPY --from=build /out/event-log /usr/local/bin/event-log
+COPY --from=build --chown=10001:10001 /volumes/ /var/lib/
+EXPOSE 8083 50053
+ENTRYPOINT ["/usr/local/bin/event-log"]
 
 # For `weir seed` and `weir feed`; the rest of weir works in a checkout.
 FROM runtime AS weir

@@ -14,11 +14,15 @@ Usage: run-sequential-throughput-tests.sh MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLO
 
   MODE      $(listed modes)
   TARGET    $(listed targets); '' or none: the default ones
-  PAYLOAD   $(listed payloads); none: all sizes
+  PAYLOAD   $(listed payloads); none: all sizes, of balance, stream and log default alone
 
+  --scenario NAME                whose default targets are meant: $(listed scenarios)
+                                 (default: that of the targets named, else ingest)
   --runtime docker|native|auto   where the services run (default auto: Docker where it works)
-  --trials N                     measure each target and payload so often, in random order
+  --trials N                     measure each target and payload so often, in random order (compare: 6)
+  --rate N                       arrivals a second, in mode compare
   --seed N                       of payloads and order
+  --resume [SESSION]             only the runs that an unfinished session has left (default: the newest)
   --keep                         leave the databases running at the end
   --json                         print the outcome as JSON
   -h, --help                     this text
@@ -28,13 +32,17 @@ Usage: run-sequential-throughput-tests.sh MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLO
 Examples: smoke              all default targets, all sizes: does it work?
           smoke producer-rest 8k
           full '' 32k
+          smoke --scenario all
+          compare producer-rest,producer-grpc default --rate 500
 EOF
 }
 
-# listed modes|targets|payloads: the names that the data files hold.
+# listed modes|targets|payloads|scenarios: the names that the data files hold.
 listed() {
     if [[ $1 == targets ]]; then
         sed -n 's/^name *= *"\([^"]*\)".*/\1/p' "$targets_file" | paste -sd ' ' -
+    elif [[ $1 == scenarios ]]; then
+        echo "$(sed -n 's/^scenario *= *"\([^"]*\)".*/\1/p' "$targets_file" | uniq | paste -sd ' ' -) all"
     else
         python3 -c 'import json, sys; print(*json.load(open(sys.argv[1]))[sys.argv[2]])' "$modes_file" "$1"
     fi
@@ -68,6 +76,12 @@ main() {
         if [[ ${2-} != -* ]]; then known targets "${2-}"; fi
         if [[ ${2-} != -* && ${3-} != -* ]]; then known payloads "${3-}"; fi
     fi
+    local word previous=
+    for word in "$@"; do
+        if [[ $previous == --scenario ]]; then known scenarios "$word"; fi
+        if [[ $word == --scenario=* ]]; then known scenarios "${word#*=}"; fi
+        previous=$word
+    done
     command -v cargo >/dev/null || { echo "cargo is needed and not installed: see https://rustup.rs" >&2; exit 1; }
 
     local binary=${CARGO_TARGET_DIR:-$root/target}/release/weir

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Object};
+use deadpool_postgres::Client;
 use domain::{AccountId, Balance};
-use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
+use runtime::postgres::{Connection, Database, DatabaseError, DatabaseErrorKind};
 use runtime::wakeups;
 use tokio::time::{Instant, timeout};
-use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch;
@@ -20,9 +19,6 @@ use crate::error::BalanceError;
 use crate::metrics::BalanceMetrics;
 use crate::queue::{Queue, Waiting};
 use crate::store;
-
-/// Limit on telling PostgreSQL that an abandoned statement may stop.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Reader {
     pub(crate) database: Database,
@@ -108,14 +104,15 @@ impl Reader {
             .collect();
         let distinct = batch::distinct(&ids);
         let began = Instant::now();
-        let Ok(read) = timeout(self.statement_timeout, store::read(&client, &distinct)).await
+        // Given up, by the time limit or by the stop, it is cancelled and its connection closed.
+        let connection = Connection::new(client);
+        let Ok(read) = timeout(self.statement_timeout, store::read(&connection, &distinct)).await
         else {
             tracing::warn!("a read took longer than REQUEST_TIMEOUT");
-            abandon(client).await;
             return Err(BalanceError::Timeout);
         };
-        // Back to the pool before anyone is answered.
-        drop(client);
+        // Before anyone is answered.
+        connection.give_back();
         let found = read.map_err(|error| self.report(&error))?;
         self.metrics.read(batch.len(), ids.len(), began.elapsed());
         if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
@@ -139,17 +136,5 @@ impl Reader {
             }
         }
         error.into()
-    }
-}
-
-/// Closes a connection whose statement nobody waits for any more, and tells PostgreSQL so: the next user must not wait
-/// behind it.
-async fn abandon(client: Client) {
-    let cancel = client.cancel_token();
-    drop(Object::take(client));
-    match timeout(CANCEL_TIMEOUT, cancel.cancel_query(NoTls)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "an abandoned read could not be cancelled"),
-        Err(_) => tracing::debug!("an abandoned read could not be cancelled in time"),
     }
 }

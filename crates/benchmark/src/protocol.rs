@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use crate::tally::{Fate, Wire};
 
 /// What the target speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// JSON over HTTP/1.1

@@ -1,17 +1,19 @@
-//! `benchmark ratios`: what group commit is worth, measured against pgbench and against the same services
-//! without it. Two sides of a ratio run directly after each other, in alternating order, several times; the
-//! median counts. Everything runs on this machine: a PostgreSQL of its own, one service at a time, the load.
+//! `benchmark ratios`: what the services reach, measured against pgbench, against other designs, and against
+//! bounds. Two sides of a ratio run directly after each other, in alternating order, several times; the median
+//! counts. Everything runs on this machine: a PostgreSQL of its own, one service at a time, the load.
 //!
 //! - [`args`], [`machine`]: options; what it all ran on
 //! - [`guarded`], [`postgres`], [`service`], [`pgbench`]: the processes
 //! - [`process_tree`]: what they cost
-//! - [`store`]: the table: emptied before a side, audited after it
+//! - [`store`]: the tables: emptied or filled before a side, audited after it
 //! - [`side`], [`pairs`]: one measurement, and what is put beside what
-//! - [`session`]: all of it in order
-//! - [`report`]: the table, Markdown and JSON
+//! - [`streams`]: what has a bound and nothing beside it
+//! - [`session`], [`lab`]: all of it in order
+//! - [`report`]: the tables, Markdown and JSON
 
 pub mod args;
 mod guarded;
+mod lab;
 mod machine;
 mod pairs;
 mod pgbench;
@@ -22,6 +24,7 @@ mod service;
 mod session;
 mod side;
 mod store;
+mod streams;
 
 use std::fs;
 use std::io::Write;
@@ -49,7 +52,7 @@ pub async fn run(args: RatioArgs) -> anyhow::Result<Ending> {
     };
     let report = Report::new(&session, ended.is_none());
     let mut out = std::io::stdout().lock();
-    if !session.pairs().is_empty() {
+    if session.has_results() {
         let folder = write(&session, &report)?;
         write!(out, "{}", report.markdown())?;
         writeln!(

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
+use runtime::wakeups::Forwarded;
 use tokio::sync::oneshot;
 
 use crate::durability::Durability;
@@ -195,7 +196,7 @@ impl<S: Sink> GroupCommit<S> {
         if let Some(writer) = writer {
             self.lead(writer).spawn();
         }
-        Ok(Pending(Answer::ToCome(answer, self.clone())))
+        Ok(Pending(Answer::ToCome(Forwarded(answer), self.clone())))
     }
 
     /// [`submit`](Self::submit) and its answer.
@@ -292,7 +293,7 @@ enum Answer<S: Sink> {
     Here(Option<Result<S::Answer, AppendError>>),
     /// Somebody else writes.
     ToCome(
-        oneshot::Receiver<Result<S::Answer, AppendError>>,
+        Forwarded<oneshot::Receiver<Result<S::Answer, AppendError>>>,
         GroupCommit<S>,
     ),
 }

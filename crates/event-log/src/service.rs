@@ -8,9 +8,9 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse};
 use anyhow::Context;
 use runtime::health::Health;
-use runtime::http;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
+use runtime::{http, wakeups};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -120,6 +120,8 @@ impl Service {
         let topics_data = Data::new(self.topics);
         let metrics = Data::new(self.metrics.clone());
         let app = move || {
+            // Once on each worker thread.
+            wakeups::open_on_this_thread();
             App::new()
                 .wrap(http::Observe::new(metrics.get_ref().clone()))
                 .app_data(chains.clone())

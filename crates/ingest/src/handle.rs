@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::Event;
 use runtime::metrics::Metrics;
-use runtime::postgres::Database;
+use runtime::postgres::{Connection, Database};
 use runtime::wakeups::Forwarded;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch;
 use crate::config::{IngestConfig, WriteMode};
-use crate::connection::Connection;
 use crate::error::{IngestError, Outcome};
 use crate::metrics::IngestMetrics;
 use crate::queue::{self, Answer, Caller, Queues, Waiting};

@@ -7,14 +7,12 @@
 //! - `queue`: a bounded queue per writer, by events and by bytes
 //! - `writer`: takes all that waits, one upsert a batch, answers after commit; retries a failed batch one by one
 //! - `batch`: folds updates of one entity and sorts rows by key (pure)
-//! - `connection`: a pooled connection that is closed when its statement is abandoned
 //! - `store`: the only module that speaks SQL
 //! - [`metrics`]: counters, also logged at shutdown
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
 mod batch;
 pub mod config;
-mod connection;
 pub mod error;
 pub mod handle;
 pub mod metrics;

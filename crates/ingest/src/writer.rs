@@ -6,13 +6,12 @@
 use std::time::Duration;
 
 use domain::Event;
-use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
+use runtime::postgres::{Connection, Database, DatabaseError, DatabaseErrorKind};
 use runtime::wakeups;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{self, Rows};
-use crate::connection::Connection;
 use crate::error::{IngestError, Outcome};
 use crate::metrics::IngestMetrics;
 use crate::queue::{Caller, Shard, Waiting};

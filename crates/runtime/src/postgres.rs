@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 
 mod connect;
+mod connection;
 mod error;
 
+pub use connection::Connection;
 pub use error::{DatabaseError, DatabaseErrorKind};
 
 /// How long a service waits for PostgreSQL at its start.

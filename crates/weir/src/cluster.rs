@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Command;
@@ -81,8 +82,11 @@ impl<'a> Spec<'a> {
         let mut lines = file.lines();
         let pid: i32 = lines.next()?.trim().parse().ok()?;
         let port = lines.nth(2)?.trim().parse().ok()?;
-        kill(Pid::from_raw(pid), None).ok()?;
-        Some(port)
+        // Another user's process may not be signalled, and is there all the same.
+        match kill(Pid::from_raw(pid), None) {
+            Ok(()) | Err(Errno::EPERM) => Some(port),
+            Err(_) => None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use metrics_db::{MetricsDbConfig, Store};
@@ -16,6 +16,9 @@ use crate::targets::Targets;
 use crate::tools::Tools;
 
 const UP_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long the metrics database of a session that is being set up is waited for.
+const SESSION_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connected store; what had to be started for it is stopped when this is dropped.
 pub struct Connected {
@@ -61,12 +64,7 @@ pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected>
     let spec = Spec::metrics();
     if let Some(port) = spec.running_port(&state) {
         // A session is on, on a port of its own.
-        let config = MetricsDbConfig {
-            host: "127.0.0.1".into(),
-            port,
-            ..config.clone()
-        };
-        return connected(&config, None).await;
+        return connected(&at(config, port), None).await;
     }
     if last_runtime(&state).as_deref() == Some("docker") {
         return docker_metrics(root)
@@ -80,9 +78,46 @@ pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected>
         config.host,
         config.port
     );
-    let cluster = native(root, &state, &spec).await?;
+    let cluster = match native(root, &state, &spec).await {
+        Ok(cluster) => cluster,
+        // Whoever holds the lock is about to start the same server.
+        Err(error) if state.is_locked() => {
+            let port = session_port(&state, &spec).await;
+            let port = port.ok_or(error).context(
+                "a session is being set up and its metrics database does not run yet: try again in a moment",
+            )?;
+            return connected(&at(config, port), None).await;
+        }
+        Err(error) => return Err(error),
+    };
     let config = cluster.metrics_config();
     connected(&config, Some(Server::Native { _cluster: cluster })).await
+}
+
+/// The database of a session of this machine.
+fn at(config: &MetricsDbConfig, port: u16) -> MetricsDbConfig {
+    MetricsDbConfig {
+        host: "127.0.0.1".into(),
+        port,
+        ..config.clone()
+    }
+}
+
+/// The port of the server that a starting session brings up, once it accepts connections.
+async fn session_port(state: &State, spec: &Spec<'_>) -> Option<u16> {
+    let deadline = Instant::now() + SESSION_LIMIT;
+    loop {
+        if let Some(port) = spec
+            .running_port(state)
+            .filter(|port| answers("127.0.0.1", *port))
+        {
+            return Some(port);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// The application database for `weir audit`: `url` where it is given, else where the last session had it.
@@ -135,9 +170,12 @@ async fn docker_metrics(root: &Path) -> Result<Connected> {
     let service = "postgres-metrics";
     let compose = Compose::find(root, &Targets::load(root)?).await?;
     let running = compose.container(service).await.is_some();
-    compose
-        .run(&["up", "-d", "--no-build", "--wait", service], UP_LIMIT)
-        .await?;
+    // A session that is on may have given it other settings, for which `up` would make it anew.
+    if !running {
+        compose
+            .run(&["up", "-d", "--no-build", "--wait", service], UP_LIMIT)
+            .await?;
+    }
     let port = compose.published(service, 5432).await?;
     let server = (!running).then_some(Server::Docker { compose, service });
     let password = std::env::var("POSTGRES_PASSWORD").unwrap_or_else(|_| "password".into());

@@ -79,6 +79,12 @@ impl State {
         }
     }
 
+    /// True where a session of this checkout is on.
+    pub fn is_locked(&self) -> bool {
+        let file = File::open(self.dir.join("lock"));
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
+    }
+
     /// A directory that belongs to PostgreSQL's account and to nobody else.
     pub fn private_dir(&self, path: &Path) -> Result<()> {
         fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -161,7 +167,9 @@ mod tests {
             dir: root.path().into(),
             account: None,
         };
+        assert!(!state.is_locked());
         let held = state.lock().unwrap();
+        assert!(state.is_locked());
         let error = state.lock().unwrap_err().to_string();
         assert!(error.contains("another session"), "{error}");
         drop(held);

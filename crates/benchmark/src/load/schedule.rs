@@ -13,7 +13,8 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub(crate) struct Schedule {
     begun: Instant,
-    interval: Duration,
+    /// Requests a second.
+    rate: f64,
     permits: Semaphore,
     taken: AtomicU64,
 }
@@ -28,7 +29,7 @@ impl Schedule {
     pub(crate) fn new(rate: f64, clock: &Clock) -> Arc<Self> {
         Arc::new(Self {
             begun: clock.begun(),
-            interval: Duration::from_secs_f64(1.0 / rate),
+            rate,
             permits: Semaphore::new(0),
             taken: AtomicU64::new(0),
         })
@@ -54,8 +55,9 @@ impl Schedule {
                 return;
             }
             let due = self.due_by(now);
-            self.permits.add_permits((due - released) as usize);
-            released = due;
+            self.permits
+                .add_permits(due.saturating_sub(released) as usize);
+            released = due.max(released);
             let next = self.due(released).min(end);
             let wait = next.saturating_duration_since(Instant::now());
             std::thread::sleep(wait.clamp(SHORTEST, LONGEST));
@@ -65,21 +67,20 @@ impl Schedule {
     /// How many requests were due from `from` and before `to`.
     pub(crate) fn due_between(&self, from: Instant, to: Instant) -> u64 {
         let before = |at: Instant| {
-            let since = at.saturating_duration_since(self.begun).as_nanos();
-            since.div_ceil(self.interval.as_nanos().max(1))
+            let since = at.saturating_duration_since(self.begun);
+            (since.as_secs_f64() * self.rate).ceil() as u64
         };
-        u64::try_from(before(to).saturating_sub(before(from))).unwrap_or(u64::MAX)
+        before(to).saturating_sub(before(from))
     }
 
     /// Requests that are due at `now`, from the first.
     fn due_by(&self, now: Instant) -> u64 {
-        let since = now.saturating_duration_since(self.begun).as_nanos();
-        u64::try_from(since / self.interval.as_nanos().max(1) + 1).unwrap_or(u64::MAX)
+        let since = now.saturating_duration_since(self.begun);
+        (since.as_secs_f64() * self.rate) as u64 + 1
     }
 
     fn due(&self, number: u64) -> Instant {
-        let nanos = self.interval.as_nanos().saturating_mul(number.into());
-        self.begun + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        self.begun + Duration::from_secs_f64(number as f64 / self.rate)
     }
 }
 
@@ -102,7 +103,8 @@ mod tests {
         }
         pacer.join().unwrap();
         for pair in due.windows(2) {
-            assert_eq!(pair[1] - pair[0], Duration::from_millis(1));
+            let distance = (pair[1] - pair[0]).as_nanos();
+            assert!((999_000..=1_001_000).contains(&distance), "{distance} ns");
         }
         assert!(due.len() > 50 && due.len() <= 100, "{}", due.len());
         assert_eq!(schedule.due_between(clock.begun(), clock.end()), 100);

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::pairs::Ratio;
+use super::pairs::{Group, Ratio};
+use super::streams::StreamKind;
 
-/// Measures durable ingestion against pgbench and against the same services without group commit.
+/// Measures the services against pgbench, against other designs, and against their bounds.
 ///
 /// Starts a PostgreSQL of its own (fsync and synchronous_commit on) and the services, one at a time, and
-/// needs nothing else on the machine. Exit status 1 when a figure misses its floor or an event is lost.
+/// needs nothing else on the machine. Exit status 1 when a figure misses its bound or an event is lost.
 #[derive(Clone, Debug, Args)]
 pub struct RatioArgs {
+    /// What to measure
+    #[arg(value_enum, default_value_t, value_name = "WHAT")]
+    pub what: Group,
+
     /// Pairs per ratio; the median of at least 5 counts
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub pairs: u32,
@@ -25,7 +30,7 @@ pub struct RatioArgs {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub warmup: u32,
 
-    /// Only these, separated by commas
+    /// Only these ratios, separated by commas; implies no streams
     #[arg(long, value_enum, value_delimiter = ',', value_name = "RATIO")]
     pub only: Vec<Ratio>,
 
@@ -44,6 +49,34 @@ pub struct RatioArgs {
     /// Clients of pgbench
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250))]
     pub pgbench_clients: u32,
+
+    /// Balance: requests in flight, and clients of pgbench beside it
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250))]
+    pub balance_concurrency: u32,
+
+    /// Balance over gRPC: connections that carry them
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250))]
+    pub balance_grpc_connections: u32,
+
+    /// Stream: subscribers of a face, live
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub subscribers: u32,
+
+    /// Stream: live transactions a second
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub feed_rate: u32,
+
+    /// Stream: connections that insert them
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub feed_connections: u32,
+
+    /// Stream: events that are replayed, the 100,000 seeded ones among them
+    #[arg(long, default_value_t = 500_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100_000..=10_000_000))]
+    pub replay_events: u32,
+
+    /// Stream: threads that read
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub stream_threads: u32,
 
     /// DATABASE_POOL_SIZE of the services
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
@@ -83,9 +116,18 @@ impl RatioArgs {
 
     /// The ratios to measure, each once, in the order of the table.
     pub fn ratios(&self) -> Vec<Ratio> {
-        Ratio::ALL
-            .into_iter()
-            .filter(|ratio| self.only.is_empty() || self.only.contains(ratio))
-            .collect()
+        let wanted = |ratio: &Ratio| match self.only.is_empty() {
+            true => self.what.holds(ratio.group()),
+            false => self.only.contains(ratio),
+        };
+        Ratio::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// The subscriptions to measure, in the order of the table.
+    pub(super) fn streams(&self) -> Vec<StreamKind> {
+        match self.only.is_empty() && self.what.holds(Group::Stream) {
+            true => StreamKind::ALL.into(),
+            false => Vec::new(),
+        }
     }
 }

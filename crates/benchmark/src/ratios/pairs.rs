@@ -3,9 +3,30 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::service::WriteMode::{Group, ReadThenWrite, Single};
+use super::service::WriteMode;
 use super::side::{Measurement, Side};
 use crate::protocol::Protocol;
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Group {
+    /// Durable ingestion against pgbench and against other ways of writing
+    Ingest,
+    /// Balances against pgbench, select by primary key
+    Balance,
+    /// Live subscribers and a replay
+    Stream,
+    /// All of these
+    #[default]
+    All,
+}
+
+impl Group {
+    /// Whether `other` is part of this.
+    pub(super) fn holds(self, other: Self) -> bool {
+        self == Self::All || self == other
+    }
+}
 
 /// A ratio with a floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
@@ -23,28 +44,50 @@ pub enum Ratio {
     RestReadThenWrite,
     /// gRPC with group commit to the flow that reads before it writes
     GrpcReadThenWrite,
+    /// Balances over REST to pgbench, select by primary key
+    BalanceRest,
+    /// Balances over gRPC to pgbench, select by primary key
+    BalanceGrpc,
 }
 
 impl Ratio {
     /// All of them, in the order of the table.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::RestPgbench,
         Self::GrpcPgbench,
         Self::RestSingle,
         Self::GrpcSingle,
         Self::RestReadThenWrite,
         Self::GrpcReadThenWrite,
+        Self::BalanceRest,
+        Self::BalanceGrpc,
     ];
+
+    /// What it is measured with.
+    pub(super) fn group(self) -> Group {
+        match self {
+            Self::BalanceRest | Self::BalanceGrpc => Group::Balance,
+            _ => Group::Ingest,
+        }
+    }
 
     /// The two sides: the first divided by the second.
     pub(super) fn sides(self) -> [Side; 2] {
         match self {
-            Self::RestPgbench => [Side::Rest(Group), Side::Pgbench],
-            Self::GrpcPgbench => [Side::Grpc(Group), Side::Pgbench],
-            Self::RestSingle => [Side::Rest(Group), Side::Rest(Single)],
-            Self::GrpcSingle => [Side::Grpc(Group), Side::Grpc(Single)],
-            Self::RestReadThenWrite => [Side::Rest(Group), Side::Rest(ReadThenWrite)],
-            Self::GrpcReadThenWrite => [Side::Grpc(Group), Side::Grpc(ReadThenWrite)],
+            Self::RestPgbench => [Side::Rest(WriteMode::Group), Side::Pgbench],
+            Self::GrpcPgbench => [Side::Grpc(WriteMode::Group), Side::Pgbench],
+            Self::RestSingle => [Side::Rest(WriteMode::Group), Side::Rest(WriteMode::Single)],
+            Self::GrpcSingle => [Side::Grpc(WriteMode::Group), Side::Grpc(WriteMode::Single)],
+            Self::RestReadThenWrite => [
+                Side::Rest(WriteMode::Group),
+                Side::Rest(WriteMode::ReadThenWrite),
+            ],
+            Self::GrpcReadThenWrite => [
+                Side::Grpc(WriteMode::Group),
+                Side::Grpc(WriteMode::ReadThenWrite),
+            ],
+            Self::BalanceRest => [Side::Balance(Protocol::Rest), Side::PgbenchSelect],
+            Self::BalanceGrpc => [Side::Balance(Protocol::Grpc), Side::PgbenchSelect],
         }
     }
 
@@ -57,6 +100,8 @@ impl Ratio {
             Self::GrpcSingle => 2.8,
             Self::RestReadThenWrite => 6.0,
             Self::GrpcReadThenWrite => 4.0,
+            Self::BalanceRest => 1.0,
+            Self::BalanceGrpc => 0.6,
         }
     }
 }

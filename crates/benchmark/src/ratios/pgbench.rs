@@ -1,4 +1,5 @@
-//! pgbench as the other side: one prepared upsert per transaction, the same statement as the services'.
+//! pgbench as the other side: one prepared statement per transaction, an upsert as the services make it, or a select
+//! by primary key.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,12 +22,40 @@ pub(super) struct PgbenchResult {
     pub(super) cpu_seconds: f64,
 }
 
+/// What each transaction does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Script {
+    /// The producers' statement, over so many keys.
+    Upsert { keys: u32 },
+    /// One of the seeded accounts by its primary key.
+    SelectAccount,
+}
+
+impl Script {
+    fn text(self) -> String {
+        match self {
+            Self::Upsert { keys } => format!(
+                "\\set key random(0, {})\n\
+                 INSERT INTO car_entities AS entity (entity_type, id, created_at, updated_at, data)\n\
+                 VALUES ('Car', 'car-pgbench-' || :key::text, now(), now(), :attributes::text::jsonb)\n\
+                 ON CONFLICT (entity_type, id) DO UPDATE\n\
+                 SET data = entity.data || excluded.data, updated_at = excluded.updated_at;\n",
+                keys - 1
+            ),
+            Self::SelectAccount => "\\set number random(100000, 109999)\n\
+                 SELECT account_id, balance_tinybar, updated_at FROM accounts\n\
+                 WHERE account_id = '0.0.' || :number::text;\n"
+                .into(),
+        }
+    }
+}
+
 /// Where and how to run it.
 pub(super) struct Pgbench<'a> {
     pub(super) program: &'a Path,
     pub(super) port: u16,
     pub(super) clients: u32,
-    pub(super) keys: u32,
+    pub(super) script: Script,
     /// For its script.
     pub(super) folder: &'a Path,
 }
@@ -34,8 +63,8 @@ pub(super) struct Pgbench<'a> {
 impl Pgbench<'_> {
     /// Runs for `seconds`.
     pub(super) async fn run(&self, seconds: u32) -> anyhow::Result<PgbenchResult> {
-        let script = self.folder.join("upsert.sql");
-        std::fs::write(&script, self.script())?;
+        let script = self.folder.join("pgbench.sql");
+        std::fs::write(&script, self.script.text())?;
         let mut command = tokio::process::Command::from(self.command(&script, seconds));
         let before = cpu::of_ended_children();
         let output = command
@@ -75,17 +104,6 @@ impl Pgbench<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
-    }
-
-    fn script(&self) -> String {
-        format!(
-            "\\set key random(0, {})\n\
-             INSERT INTO car_entities AS entity (entity_type, id, created_at, updated_at, data)\n\
-             VALUES ('Car', 'car-pgbench-' || :key::text, now(), now(), :attributes::text::jsonb)\n\
-             ON CONFLICT (entity_type, id) DO UPDATE\n\
-             SET data = entity.data || excluded.data, updated_at = excluded.updated_at;\n",
-            self.keys - 1
-        )
     }
 }
 

@@ -1,17 +1,20 @@
-//! The result: a table with the floor beside each figure, as Markdown and as JSON.
+//! The result: tables with the bound beside each figure, as Markdown and as JSON.
+//!
+//! - [`rows`]: what stands in the tables
+//! - [`tables`]: how they look
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod rows;
+mod tables;
 
 use serde::Serialize;
 
 use super::machine::Machine;
-use super::pairs::{Pair, Ratio, Spread, cpu_bound};
-use super::service::WriteMode;
+use super::pairs::{Pair, Ratio, Spread};
 use super::session::Session;
 use super::side::{Measurement, Side};
-use crate::progress::thousands;
+use super::streams::{self, BoundRow, StreamMeasurement};
 use crate::protocol::Protocol;
+use rows::{cpu_rows, ratio_rows, side_rows};
 
 /// A median of fewer says too little.
 const FEWEST_PAIRS: u32 = 5;
@@ -30,7 +33,9 @@ pub(super) struct Report {
     ratios: Vec<RatioRow>,
     cpu: Vec<CpuRow>,
     sides: Vec<SideRow>,
+    bounds: Vec<BoundRow>,
     pairs: Vec<Pair>,
+    streams: Vec<StreamMeasurement>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,6 +49,12 @@ struct Settings {
     grpc_connections: usize,
     pgbench_clients: u32,
     pool_size: u32,
+    balance_concurrency: u32,
+    balance_grpc_connections: u32,
+    subscribers: u32,
+    feed_rate: u32,
+    feed_connections: u32,
+    replay_events: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +98,7 @@ impl Report {
     pub(super) fn new(session: &Session, interrupted: bool) -> Self {
         let args = session.args();
         let pairs = session.pairs().to_vec();
+        let streams = session.streams().to_vec();
         let measurements: Vec<&Measurement> = pairs
             .iter()
             .flat_map(|pair| [&pair.first, &pair.second])
@@ -97,13 +109,17 @@ impl Report {
             .iter()
             .filter_map(|measurement| measurement.fault())
             .collect();
+        faults.extend(streams.iter().filter_map(|it| it.fault.clone()));
         if args.pairs < FEWEST_PAIRS {
             faults.push(format!(
                 "fewer than {FEWEST_PAIRS} pairs: a trial, no result"
             ));
         }
-        let complete = !interrupted && pairs.len() == args.ratios().len() * args.pairs as usize;
-        let met = ratios.iter().all(|row| row.met) && cpu.iter().all(|row| row.met);
+        let bounds = streams::bounds(&streams);
+        let complete = !interrupted && session.is_complete();
+        let met = ratios.iter().all(|row| row.met)
+            && cpu.iter().all(|row| row.met)
+            && bounds.iter().all(|row| row.met);
         Self {
             schema: "weir.ratios/1",
             command: std::env::args().collect::<Vec<_>>().join(" "),
@@ -119,7 +135,15 @@ impl Report {
                 grpc_connections: args.grpc_connections,
                 pgbench_clients: args.pgbench_clients,
                 pool_size: args.pool_size,
+                balance_concurrency: args.balance_concurrency,
+                balance_grpc_connections: args.balance_grpc_connections,
+                subscribers: args.subscribers,
+                feed_rate: args.feed_rate,
+                feed_connections: args.feed_connections,
+                replay_events: args.replay_events,
             },
+            bounds,
+            streams,
             sides: side_rows(&measurements),
             ratios,
             cpu,
@@ -137,241 +161,7 @@ impl Report {
     pub(super) fn markdown(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        self.sections(&mut text).ok();
+        tables::write(self, &mut text).ok();
         text
     }
-
-    fn sections(&self, text: &mut String) -> std::fmt::Result {
-        if self.interrupted {
-            writeln!(
-                text,
-                "Interrupted: only what had been measured until then.\n"
-            )?;
-        }
-        if self.machine.build == "debug" {
-            writeln!(text, "Debug build: the figures mean nothing.\n")?;
-        }
-        self.ratio_table(text)?;
-        self.cpu_table(text)?;
-        self.side_table(text)?;
-        for fault in &self.faults {
-            writeln!(text, "- Fault: {fault}")?;
-        }
-        self.footing(text)
-    }
-
-    fn ratio_table(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(
-            text,
-            "| what | against | ratio, median | least to greatest | middle half | floor | met |"
-        )?;
-        writeln!(text, "|---|---|---|---|---|---|---|")?;
-        for row in &self.ratios {
-            let value = &row.value;
-            writeln!(
-                text,
-                "| {} | {} | {:.2} x | {:.2} to {:.2} | {:.2} to {:.2} | {:.1} x | {} |",
-                row.what,
-                row.against,
-                value.median,
-                value.min,
-                value.max,
-                value.q1,
-                value.q3,
-                row.floor,
-                yes(row.met)
-            )?;
-        }
-        Ok(())
-    }
-
-    fn cpu_table(&self, text: &mut String) -> std::fmt::Result {
-        if self.cpu.is_empty() {
-            return Ok(());
-        }
-        writeln!(
-            text,
-            "\n| service CPU per event | median | least to greatest | at most | met |"
-        )?;
-        writeln!(text, "|---|---|---|---|---|")?;
-        for row in &self.cpu {
-            let value = &row.value;
-            writeln!(
-                text,
-                "| {}, group commit | {:.1} us | {:.1} to {:.1} | {:.0} us | {} |",
-                protocol_name(row.protocol),
-                value.median,
-                value.min,
-                value.max,
-                row.bound,
-                yes(row.met)
-            )?;
-        }
-        Ok(())
-    }
-
-    fn side_table(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(
-            text,
-            "\n| medians | events/s | p50 / p99 ms | CPU us per event: service / PostgreSQL / client | \
-             acknowledged | found | lost |"
-        )?;
-        writeln!(text, "|---|---|---|---|---|---|---|")?;
-        for row in &self.sides {
-            let latency = match (row.latency_p50_ms, row.latency_p99_ms, row.latency_mean_ms) {
-                (Some(p50), Some(p99), _) => format!("{p50:.1} / {p99:.1}"),
-                (_, _, Some(mean)) => format!("mean {mean:.1}"),
-                _ => "-".into(),
-            };
-            let service = row
-                .service_cpu_us
-                .map_or("-".into(), |us| format!("{us:.1}"));
-            let audited = row.side.service().is_some();
-            let count = |count: u64| {
-                if audited {
-                    thousands(count)
-                } else {
-                    "-".into()
-                }
-            };
-            writeln!(
-                text,
-                "| {} | {} | {latency} | {service} / {:.1} / {:.1} | {} | {} | {} |",
-                row.side.label(),
-                thousands(row.rate.median.round() as u64),
-                row.postgres_cpu_us,
-                row.client_cpu_us,
-                count(row.acknowledged),
-                count(row.verified),
-                count(row.lost)
-            )?;
-        }
-        Ok(())
-    }
-
-    fn footing(&self, text: &mut String) -> std::fmt::Result {
-        let (machine, settings) = (&self.machine, &self.settings);
-        writeln!(
-            text,
-            "\nPairs per ratio: {}; sides in alternating order, {} s each after {} s of warm-up; the table emptied and a \
-             checkpoint taken before each. Events of 400 bytes of attributes over {} keys. Load: REST {} connections; \
-             gRPC {} in flight over {} connections; pgbench {} clients. Services: pool of {}.",
-            settings.pairs,
-            settings.seconds,
-            settings.warmup,
-            thousands(settings.keys.into()),
-            settings.concurrency,
-            settings.concurrency,
-            settings.grpc_connections,
-            settings.pgbench_clients,
-            settings.pool_size
-        )?;
-        writeln!(
-            text,
-            "\n{} cores ({}), {} MiB, Linux {}; commit {}.",
-            machine.cores,
-            machine.cpu,
-            thousands(machine.memory_mib),
-            machine.kernel,
-            machine.commit.as_deref().unwrap_or("unknown")
-        )?;
-        let postgres: Vec<String> = machine
-            .postgres
-            .iter()
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        writeln!(text, "PostgreSQL: {}.", postgres.join(", "))
-    }
-}
-
-fn ratio_rows(pairs: &[Pair]) -> Vec<RatioRow> {
-    Ratio::ALL
-        .into_iter()
-        .filter_map(|ratio| {
-            let values = pairs
-                .iter()
-                .filter(|pair| pair.ratio == ratio)
-                .map(Pair::value);
-            let value = Spread::of(values)?;
-            let [first, second] = ratio.sides();
-            Some(RatioRow {
-                ratio,
-                what: first.label(),
-                against: second.label(),
-                met: value.median >= ratio.floor(),
-                floor: ratio.floor(),
-                value,
-            })
-        })
-        .collect()
-}
-
-fn cpu_rows(measurements: &[&Measurement]) -> Vec<CpuRow> {
-    [Protocol::Rest, Protocol::Grpc]
-        .into_iter()
-        .filter_map(|protocol| {
-            let of_group = measurements
-                .iter()
-                .filter(|measurement| {
-                    measurement.side.service() == Some((protocol, WriteMode::Group))
-                })
-                .filter_map(|measurement| measurement.service_cpu_us);
-            let value = Spread::of(of_group)?;
-            let bound = cpu_bound(protocol);
-            Some(CpuRow {
-                protocol,
-                met: value.median <= bound,
-                bound,
-                value,
-            })
-        })
-        .collect()
-}
-
-fn side_rows(measurements: &[&Measurement]) -> Vec<SideRow> {
-    let mut by_side: BTreeMap<Side, Vec<&Measurement>> = BTreeMap::new();
-    for measurement in measurements {
-        by_side
-            .entry(measurement.side)
-            .or_default()
-            .push(measurement);
-    }
-    by_side
-        .into_iter()
-        .filter_map(|(side, all)| {
-            let median = |figure: fn(&Measurement) -> Option<f64>| {
-                Spread::of(all.iter().filter_map(|one| figure(one))).map(|spread| spread.median)
-            };
-            let sum = |count: fn(&crate::events::ledger::Findings) -> u64| {
-                all.iter()
-                    .filter_map(|one| one.audit.as_ref())
-                    .map(count)
-                    .sum()
-            };
-            Some(SideRow {
-                side,
-                rate: Spread::of(all.iter().map(|one| one.rate))?,
-                latency_p50_ms: median(|one| one.latency_p50_ms),
-                latency_p99_ms: median(|one| one.latency_p99_ms),
-                latency_mean_ms: median(|one| one.latency_mean_ms),
-                service_cpu_us: median(|one| one.service_cpu_us),
-                postgres_cpu_us: median(|one| Some(one.postgres_cpu_us))?,
-                client_cpu_us: median(|one| Some(one.client_cpu_us))?,
-                acknowledged: sum(|audit| audit.acknowledged),
-                verified: sum(|audit| audit.verified),
-                lost: sum(|audit| audit.lost),
-            })
-        })
-        .collect()
-}
-
-fn protocol_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Rest => "REST",
-        Protocol::Grpc => "gRPC",
-    }
-}
-
-fn yes(met: bool) -> &'static str {
-    if met { "yes" } else { "NO" }
 }

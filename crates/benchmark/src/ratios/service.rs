@@ -1,4 +1,4 @@
-//! A producer as a child process.
+//! A service as a child process.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -32,12 +32,32 @@ impl WriteMode {
     }
 }
 
+/// Which service is started.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Program {
+    Producer(Protocol, WriteMode),
+    Balance,
+    Stream,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Producer(Protocol::Rest, _) => "producer-rest",
+            Self::Producer(Protocol::Grpc, _) => "producer-grpc",
+            Self::Balance => "balance",
+            Self::Stream => "stream",
+        }
+    }
+}
+
 /// What a service is started with.
 #[derive(Clone, Debug)]
 pub(super) struct ServiceSpec<'a> {
     pub(super) bin_dir: &'a Path,
+    pub(super) program: Program,
+    /// The face that is measured.
     pub(super) protocol: Protocol,
-    pub(super) mode: WriteMode,
     pub(super) database_url: &'a str,
     pub(super) pool_size: u32,
     /// For its log and as its working directory, so that no `.env` of the checkout is read.
@@ -54,8 +74,14 @@ pub(super) struct Service {
 const START_LIMIT: Duration = Duration::from_secs(40);
 
 /// Settings that the caller's environment may hold and that would change what is measured.
-const UNSET: [&str; 16] = [
+const UNSET: [&str; 22] = [
     "WRITERS",
+    "READERS",
+    "MAX_READ_ACCOUNTS",
+    "LOOK_INTERVAL",
+    "RING_EVENTS",
+    "HEARTBEAT_INTERVAL",
+    "LOG_FORMAT",
     "WRITE_MODE",
     "MAX_BATCH_EVENTS",
     "QUEUE_CAPACITY",
@@ -75,18 +101,17 @@ const UNSET: [&str; 16] = [
 
 impl Service {
     pub(super) async fn start(spec: &ServiceSpec<'_>) -> anyhow::Result<Self> {
-        let name = match spec.protocol {
-            Protocol::Rest => "producer-rest",
-            Protocol::Grpc => "producer-grpc",
-        };
+        let name = spec.program.name();
         let log = spec.folder.join(format!("{name}.log"));
         let file = fs::File::create(&log)?;
         let mut command = Command::new(binary(spec.bin_dir, name)?);
         for variable in UNSET {
             command.env_remove(variable);
         }
+        if let Program::Producer(_, mode) = spec.program {
+            command.args(["--write-mode", mode.value()]);
+        }
         command
-            .args(["--write-mode", spec.mode.value()])
             .env("DATABASE_URL", spec.database_url)
             .env("DATABASE_POOL_SIZE", spec.pool_size.to_string())
             .env("HOST", "127.0.0.1")

@@ -15,13 +15,17 @@ pub(super) enum Side {
     Rest(WriteMode),
     /// The same over gRPC.
     Grpc(WriteMode),
+    /// pgbench, select by primary key.
+    PgbenchSelect,
+    /// Balances over a protocol.
+    Balance(Protocol),
 }
 
 impl Side {
-    /// Protocol and write mode; none for pgbench.
-    pub(super) fn service(self) -> Option<(Protocol, WriteMode)> {
+    /// Protocol and write mode of a producer; none for all else.
+    pub(super) fn producer(self) -> Option<(Protocol, WriteMode)> {
         match self {
-            Self::Pgbench => None,
+            Self::Pgbench | Self::PgbenchSelect | Self::Balance(_) => None,
             Self::Rest(mode) => Some((Protocol::Rest, mode)),
             Self::Grpc(mode) => Some((Protocol::Grpc, mode)),
         }
@@ -38,15 +42,21 @@ impl Side {
             Self::Pgbench => "pgbench, one upsert a transaction".into(),
             Self::Rest(write) => format!("REST, {}", mode(write)),
             Self::Grpc(write) => format!("gRPC, {}", mode(write)),
+            Self::PgbenchSelect => "pgbench, select by primary key".into(),
+            Self::Balance(Protocol::Rest) => "balances over REST".into(),
+            Self::Balance(Protocol::Grpc) => "balances over gRPC".into(),
         }
     }
 }
 
 impl Serialize for Side {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let name = match self.service() {
-            None => "pgbench".to_owned(),
-            Some((protocol, mode)) => format!("{}-{}", protocol.name(), mode.value()),
+        let name = match self {
+            Self::Pgbench => "pgbench".to_owned(),
+            Self::PgbenchSelect => "pgbench-select".to_owned(),
+            Self::Balance(protocol) => format!("balance-{}", protocol.name()),
+            Self::Rest(mode) => format!("rest-{}", mode.value()),
+            Self::Grpc(mode) => format!("grpc-{}", mode.value()),
         };
         serializer.serialize_str(&name)
     }
@@ -57,9 +67,9 @@ impl Serialize for Side {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Measurement {
     pub(super) side: Side,
-    /// Durable events a second.
+    /// Durable events, or reads, a second.
     pub(super) rate: f64,
-    /// Durable events in the window.
+    /// Durable events, or reads, in the window.
     pub(super) events: u64,
     /// Mean of pgbench's transactions; none for services, which have percentiles.
     pub(super) latency_mean_ms: Option<f64>,
@@ -73,7 +83,7 @@ pub(super) struct Measurement {
     pub(super) client_share: Option<f64>,
     /// Requests that did not succeed, whole run.
     pub(super) errors: u64,
-    /// None for pgbench, whose transactions carry no numbers.
+    /// None for pgbench, whose transactions carry no numbers, and for reads.
     pub(super) audit: Option<Findings>,
 }
 

@@ -4,8 +4,9 @@ use super::outcome::StreamOutcome;
 use crate::criteria::Criterion;
 use crate::progress::thousands;
 
-/// The least share of the events that the rate asked for makes.
-const RATE_HELD: f64 = 0.95;
+/// The least share of the events that the rate asked for makes. A server keeps a rate from event to event, so that a
+/// busy machine makes it slower.
+const RATE_HELD: f64 = 0.9;
 
 /// The criteria with their figures.
 pub fn judge(outcome: &StreamOutcome) -> Vec<Criterion> {

@@ -1,34 +1,17 @@
 //! `benchmark ratios` with real services, as short as it goes: the figures mean nothing, the rest does.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
+use crate::services::{build, root};
 
 /// The command with the services beside it, which are built if need be.
 fn ratios(output: &Path, data: &Path) -> Command {
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "-p",
-            "producer-rest",
-            "-p",
-            "producer-grpc",
-        ])
-        .current_dir(root())
-        .status()
-        .unwrap();
-    assert!(built.success());
+    build(&["producer-rest", "producer-grpc", "balance", "stream"]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_benchmark"));
     command
         .args([
@@ -78,12 +61,7 @@ fn both_kinds_of_pair_are_measured_and_audited() {
         .arg("--only=rest-pgbench,grpc-single")
         .output()
         .unwrap();
-    let errors = String::from_utf8_lossy(&run.stderr);
-    // A debug build misses its floors: status 1, and nothing but that.
-    assert!(matches!(run.status.code(), Some(0 | 1)), "{errors}");
-    let text = std::fs::read_to_string(output.path().join("ratios.json"))
-        .unwrap_or_else(|error| panic!("{error}\n{errors}"));
-    let report: Value = serde_json::from_str(&text).unwrap();
+    let report = report(output.path(), &run);
     assert_eq!(report["schema"], "weir.ratios/1");
     assert_eq!(report["pairs"].as_array().unwrap().len(), 2);
     assert_eq!(report["ratios"][0]["floor"], 2.3);
@@ -112,6 +90,92 @@ fn both_kinds_of_pair_are_measured_and_audited() {
         "{markdown}"
     );
     assert_eq!(running_in(data.path()), 0);
+}
+
+#[test]
+fn balances_are_measured_beside_pgbench() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args(["balance", "--balance-concurrency=8"])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let sides: Vec<&str> = report["sides"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|side| side["side"].as_str().unwrap())
+        .collect();
+    assert_eq!(sides, ["pgbench-select", "balance-rest", "balance-grpc"]);
+    let floors = [0, 1].map(|place| report["ratios"][place]["floor"].as_f64().unwrap());
+    assert_eq!(floors, [1.0, 0.6]);
+    for pair in report["pairs"].as_array().unwrap() {
+        for side in ["first", "second"] {
+            let side = &pair[side];
+            assert!(side["rate"].as_f64().unwrap() > 10.0, "{side}");
+            assert_eq!(side["errors"], 0, "{side}");
+        }
+    }
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    assert!(
+        markdown.contains("| balances over REST | pgbench, select by primary key |"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("Balances: 10,000 accounts"), "{markdown}");
+}
+
+#[test]
+fn streams_are_held_to_their_bounds() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args([
+            "stream",
+            "--subscribers=5",
+            "--feed-rate=50",
+            "--replay-events=101000",
+        ])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let streams = report["streams"].as_array().unwrap();
+    let kinds: Vec<&str> = streams
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["live-rest", "live-grpc", "replay-rest", "replay-grpc"]
+    );
+    for stream in streams {
+        for fault in ["missed", "repeated", "outOfOrder", "breaks", "errors"] {
+            assert_eq!(stream[fault], 0, "{stream}");
+        }
+        assert!(stream["serviceCpuUs"].as_f64().unwrap() > 0.0, "{stream}");
+        let live = stream["kind"].as_str().unwrap().starts_with("live");
+        let delivered = stream["delivered"].as_u64().unwrap();
+        assert_eq!(stream["subscribers"], if live { 5 } else { 1 });
+        if live {
+            assert!((200..=300).contains(&delivered), "{stream}");
+            assert!(stream["commitP99Ms"].as_f64().unwrap() > 0.0, "{stream}");
+        } else {
+            assert_eq!(delivered, 101_000, "{stream}");
+        }
+    }
+    assert_eq!(report["bounds"].as_array().unwrap().len(), 8);
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    assert!(
+        markdown.contains("| live over gRPC: commit to receipt, p99 |"),
+        "{markdown}"
+    );
+}
+
+/// What a run wrote. A debug build misses its bounds: status 1, and nothing but that.
+fn report(folder: &Path, run: &Output) -> Value {
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(matches!(run.status.code(), Some(0 | 1)), "{errors}");
+    let text = std::fs::read_to_string(folder.join("ratios.json"))
+        .unwrap_or_else(|error| panic!("{error}\n{errors}"));
+    serde_json::from_str(&text).unwrap()
 }
 
 #[test]

@@ -110,23 +110,24 @@ impl Reader {
             }
         }
         self.jump(left);
+        // What is passed over is not looked at: damage there is no reason not to read on behind it.
         loop {
-            let from = self.at;
-            let chunk = self.read(end, PROBE_BYTES)?;
-            let Some(last) = chunk.entries.last() else {
+            let lines = self.lines(end, PROBE_BYTES)?;
+            if lines.is_empty() {
                 return Ok(());
-            };
-            if last.seq() < seq {
-                continue;
             }
-            let before: usize = chunk
-                .entries
-                .iter()
-                .take_while(|entry| entry.seq() < seq)
-                .map(|entry| entry.line().len() + 1)
-                .sum();
-            self.jump(from + before as u64);
-            return Ok(());
+            let mut begin = 0;
+            for line_end in memchr::memchr_iter(b'\n', &lines) {
+                let head = entry::head(&lines[begin..line_end]);
+                if head.is_some_and(|head| head.seq >= seq) {
+                    break;
+                }
+                begin = line_end + 1;
+            }
+            self.jump(self.at + begin as u64);
+            if begin < lines.len() {
+                return Ok(());
+            }
         }
     }
 
@@ -150,13 +151,34 @@ impl Reader {
     }
 
     /// The next entries before the offset `end`: about `want` bytes of them, at least one, none when they are all read. A
-    /// line without an end is no entry yet.
+    /// line without an end is no entry yet. Damage is told when it is next.
     ///
     /// # Errors
     /// A line that is no entry or does not follow the one before; the file cannot be read.
     pub(super) fn read(&mut self, end: u64, want: usize) -> Result<Chunk, ChainError> {
+        let mut lines = self.lines(end, want)?;
+        let mut entries = Vec::new();
+        let mut begin = 0;
+        for line_end in memchr::memchr_iter(b'\n', &lines) {
+            match self.entry(lines.slice(begin..line_end), begin) {
+                Ok(entry) => {
+                    self.before = Some((entry.seq(), *entry.hash()));
+                    entries.push(entry);
+                    begin = line_end + 1;
+                }
+                Err(what) if begin == 0 => return Err(ChainError::damaged(&self.path, &what)),
+                Err(_) => break,
+            }
+        }
+        lines.truncate(begin);
+        self.at += begin as u64;
+        Ok(Chunk { entries, lines })
+    }
+
+    /// The next whole lines before the offset `end`: about `want` bytes of them, at least one, none when they are all read.
+    fn lines(&self, end: u64, want: usize) -> Result<Bytes, ChainError> {
         let mut size = want.max(1);
-        let lines = loop {
+        loop {
             let left = usize::try_from(end.saturating_sub(self.at)).unwrap_or(usize::MAX);
             let mut bytes = vec![0; size.min(left)];
             let length = read_up_to(&self.file, &mut bytes, self.at)?;
@@ -165,36 +187,25 @@ impl Reader {
             match memchr::memrchr(b'\n', &bytes) {
                 Some(last) => {
                     bytes.truncate(last + 1);
-                    break Bytes::from(bytes);
+                    return Ok(bytes.into());
                 }
-                None if is_all => return Ok(Chunk::default()),
+                None if is_all => return Ok(Bytes::new()),
                 None if size > MAX_LINE_BYTES => {
                     let what = format!("the line at byte {} is too long", self.at);
                     return Err(ChainError::damaged(&self.path, &what));
                 }
                 None => size *= 4,
             }
-        };
-        let mut entries = Vec::new();
-        let mut begin = 0;
-        for line_end in memchr::memchr_iter(b'\n', &lines) {
-            let entry = self.entry(lines.slice(begin..line_end), begin)?;
-            self.before = Some((entry.seq(), *entry.hash()));
-            entries.push(entry);
-            begin = line_end + 1;
         }
-        self.at += lines.len() as u64;
-        Ok(Chunk { entries, lines })
     }
 
-    /// The entry in the line that is `behind` bytes behind the next.
-    fn entry(&self, line: Bytes, behind: usize) -> Result<Entry, ChainError> {
+    /// The entry in the line that is `behind` bytes behind the next, or what is wrong with it.
+    fn entry(&self, line: Bytes, behind: usize) -> Result<Entry, String> {
         let at = self.at + behind as u64;
-        let damaged =
-            |what: &str| ChainError::damaged(&self.path, &format!("the line at byte {at} {what}"));
-        let entry = Entry::parse(line).map_err(|malformed| damaged(&malformed.to_string()))?;
+        let wrong = |what: String| format!("the line at byte {at} {what}");
+        let entry = Entry::parse(line).map_err(|malformed| wrong(malformed.to_string()))?;
         if !entry.is_of(&self.name) {
-            return Err(damaged("is an entry of another partition"));
+            return Err(wrong("is an entry of another partition".to_owned()));
         }
         let found = Hash::parse(entry.prev_hash().as_bytes()).unwrap_or(Hash::NONE);
         let expected = match self.before {
@@ -203,7 +214,7 @@ impl Reader {
             None => return Ok(entry),
         };
         linked((entry.seq(), found), expected)
-            .map_err(|fault| damaged(&format!("does not follow: {fault}")))?;
+            .map_err(|fault| wrong(format!("does not follow: {fault}")))?;
         Ok(entry)
     }
 }

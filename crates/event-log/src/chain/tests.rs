@@ -358,6 +358,18 @@ fn a_damaged_end_takes_no_appends_and_the_rest_can_be_read() {
     );
 }
 
+#[test]
+fn a_full_disk_refuses_all_that_follows() {
+    let fixture = fixture();
+    std::os::unix::fs::symlink("/dev/full", fixture.file("p")).expect("a link");
+    for _ in 0..2 {
+        let refused = fixture.append("p", "1").expect_err("no room").to_string();
+        assert!(refused.contains("write: No space left"), "{refused}");
+    }
+    // Others go on.
+    fixture.append("q", "1").expect("an append");
+}
+
 /// Data that a changed writer hashes right is found where the next entry holds another hash.
 #[test]
 fn a_forged_entry_breaks_the_next() {

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use runtime::wakeups;
 use tokio::sync::oneshot;
 
 use super::{Append, AppendError, BATCH_BYTES, Entry, Shared, Sink, State};
@@ -79,26 +80,13 @@ impl<S: Sink> Writer<S> {
 
     /// Writes the batch, syncs where one of it asks for that, answers all. Gives the caller's own answer.
     fn turn(&mut self, home: &Shared<S>) -> Option<Result<S::Answer, AppendError>> {
-        let mut own = None;
         // Only the writer poisons: what was admitted before is refused here.
         let poison = home.state().poison.clone();
-        if let Err(error) = poison.map_or_else(
-            || self.write(home),
-            |reason| Err(AppendError::Poisoned(reason)),
-        ) {
-            self.items.clear();
-            self.answers.clear();
-            for waiting in self.waiting.drain(..) {
-                own = waiting.answer(Err(error.clone()), home).or(own);
-            }
-            return own;
-        }
-        for (waiting, answer) in self.waiting.drain(..).zip(self.answers.drain(..)) {
-            match waiting.durability {
-                Durability::Buffered => own = waiting.answer(Ok(answer), home).or(own),
-                Durability::Synced => self.unsynced.push((waiting, answer)),
-            }
-        }
+        let written = match poison {
+            Some(reason) => Err(AppendError::Poisoned(reason)),
+            None => self.write(home),
+        };
+        let own = wakeups::gather(|| self.answer_written(&written, home));
         if self.unsynced.is_empty() {
             return own;
         }
@@ -106,6 +94,38 @@ impl<S: Sink> Writer<S> {
             .sink
             .sync()
             .map_err(|error| home.poison(&error, "sync"));
+        wakeups::gather(|| self.answer_synced(&synced, home)).or(own)
+    }
+
+    /// Answers those who do not wait for a sync; all of them where nothing was written.
+    fn answer_written(
+        &mut self,
+        written: &Result<(), AppendError>,
+        home: &Shared<S>,
+    ) -> Option<Result<S::Answer, AppendError>> {
+        let mut own = None;
+        if let Err(error) = written {
+            self.items.clear();
+            self.answers.clear();
+            for waiting in self.waiting.drain(..) {
+                own = waiting.answer(Err(error.clone()), home).or(own);
+            }
+        }
+        for (waiting, answer) in self.waiting.drain(..).zip(self.answers.drain(..)) {
+            match waiting.durability {
+                Durability::Buffered => own = waiting.answer(Ok(answer), home).or(own),
+                Durability::Synced => self.unsynced.push((waiting, answer)),
+            }
+        }
+        own
+    }
+
+    fn answer_synced(
+        &mut self,
+        synced: &Result<(), AppendError>,
+        home: &Shared<S>,
+    ) -> Option<Result<S::Answer, AppendError>> {
+        let mut own = None;
         for (waiting, answer) in self.unsynced.drain(..) {
             let answer = synced.clone().map(|()| answer);
             own = waiting.answer(answer, home).or(own);

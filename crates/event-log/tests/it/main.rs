@@ -1,4 +1,6 @@
 //! event-log as a process, over the network and on its files.
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
+mod chain;
+mod support;
 mod topics;

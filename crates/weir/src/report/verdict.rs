@@ -38,7 +38,8 @@ pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
                 .iter()
                 .position(|target| target.name == *name)
         };
-        let gap = if sentence.is_empty() { "" } else { " " };
+        // A line for each: the page and a terminal break there.
+        let gap = if sentence.is_empty() { "" } else { "\n" };
         sentence.push(Span {
             text: format!("{gap}{}: ", capital(&name)),
             target: None,
@@ -51,7 +52,7 @@ pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
             part.verdict
                 .notes
                 .iter()
-                .map(|note| format!("{}: {note}", capital(&name))),
+                .map(|note| (capital(&name), note.clone())),
         );
         let found = (part.verdict.level, part.verdict.kind);
         if worst.is_none_or(|worst| found.0 > worst.0) {
@@ -63,8 +64,22 @@ pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
         kind,
         level,
         sentence,
-        notes,
+        notes: once(notes),
     }
+}
+
+/// Notes with the names of their scenarios; one that several have is told once.
+fn once(notes: Vec<(String, String)>) -> Vec<String> {
+    let mut told: Vec<(Vec<String>, String)> = Vec::new();
+    for (name, note) in notes {
+        match told.iter_mut().find(|(_, known)| *known == note) {
+            Some((names, _)) => names.push(name),
+            None => told.push((vec![name], note)),
+        }
+    }
+    told.iter()
+        .map(|(names, note)| format!("{}: {note}", list(names)))
+        .collect()
 }
 
 fn capital(word: &str) -> String {

@@ -166,6 +166,12 @@ fn build_services() {
             "-p",
             "producer-grpc",
             "-p",
+            "balance",
+            "-p",
+            "stream",
+            "-p",
+            "event-log",
+            "-p",
             "stats-sidecar",
         ]);
         assert!(

@@ -11,3 +11,4 @@ mod seed;
 mod session;
 mod usage;
 mod verify;
+mod verify_scenarios;

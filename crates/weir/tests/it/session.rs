@@ -58,6 +58,56 @@ fn a_smoke_run_over_both_producers_ends_with_a_report() {
 }
 
 #[test]
+fn every_scenario_is_seeded_verified_and_audited_by_its_own_rules() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    let targets = "event-log-chain,stream-grpc,stream-sse,balance-grpc,balance-rest,producer-rest";
+    let arguments = ["run", "smoke", targets, "default", "--runtime", "native"];
+    let (status, text) = checkout.run(&arguments);
+    assert_eq!(status, 0, "{text}");
+    for done in [
+        "[1/6] producer-rest default: 5 events acknowledged, 5 stored",
+        "balance-rest default: 5 balances answered, 5 counted by the service",
+        "balance-grpc default: 5 balances answered, 5 counted by the service",
+        "stream-sse default: 500 events received, 500 sent by the service",
+        "stream-grpc default: 500 events received, 500 sent by the service",
+        "event-log-chain default: 5 records acknowledged, 5 in the log",
+        "6 runs completed.",
+    ] {
+        assert!(text.contains(done), "{done} is missing in\n{text}");
+    }
+    let report = fs::read_to_string(checkout.reports()[0].with_extension("md")).unwrap();
+    for said in [
+        "Ingest: The target works.",
+        "\nBalance: Both targets work.",
+        "\nStream: Both targets work.",
+        "| stream | stream-grpc | event |",
+        "as many as the service sent",
+    ] {
+        assert!(report.contains(said), "{said} is missing in\n{report}");
+    }
+
+    // Run 4 is stream-sse.
+    let (status, shown) = checkout.run(&["runs", "show", "4", "--json"]);
+    assert_eq!(status, 0, "{shown}");
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let stats = &shown["run"]["scenario_stats"];
+    assert_eq!(
+        (&stats["events_received"], &stats["missed"]),
+        (&500.into(), &0.into()),
+        "{shown}"
+    );
+    assert!(stats["payload_bytes"].as_f64().unwrap() > 50.0, "{shown}");
+    let (status, text) = checkout.run(&["audit", "4"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(
+        text.contains("none missed, none repeated, all in order"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_broken_target_fails_its_cell_and_no_other() {
     let Some(checkout) = Checkout::new() else {
         return;
@@ -119,6 +169,9 @@ fn an_interrupt_stops_everything_and_keeps_what_is_finished() {
     let mut weir = command.stdout(Stdio::piped()).spawn().unwrap();
     let patience = Duration::from_secs(120);
     read_until(&mut weir, "[2/2] producer-rest 4k measuring", patience);
+    // What only reads needs no session to end.
+    let (status, listed) = checkout.run(&["runs", "list"]);
+    assert!(status == 0 && listed.contains("running"), "{listed}");
     let processes = checkout.processes();
     assert!(
         processes.len() >= 3,
@@ -148,4 +201,60 @@ fn an_interrupt_stops_everything_and_keeps_what_is_finished() {
     }
     assert!(checkout.databases_stopped() && checkout.processes().is_empty());
     assert_eq!(checkout.reports().len(), 1);
+
+    // Where it stopped it goes on, and nowhere else.
+    let (status, text) = checkout.run(&["run", "smoke", "--resume"]);
+    assert!(
+        status == 64 && text.contains("its mode is full, not smoke"),
+        "{status}: {text}"
+    );
+    let resumed = checkout
+        .weir(&["run", "--resume"])
+        .env("WEIR_ALLOW_DEBUG_BUILD", "1")
+        .output()
+        .unwrap();
+    let text = crate::checkout::text(&resumed);
+    assert_eq!(resumed.status.code(), Some(0), "{text}");
+    assert!(text.contains("1 run of 2 of full"), "{text}");
+    assert!(
+        !text.contains("[1/2]") && text.contains("[2/2] producer-rest 4k: "),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 run completed. 1 run finished before."),
+        "{text}"
+    );
+    assert_eq!(checkout.reports().len(), 1, "one session, one report");
+    let (_, runs) = checkout.run(&["runs", "list", "--json"]);
+    let runs: serde_json::Value = serde_json::from_str(&runs).unwrap();
+    let found: Vec<_> = runs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| {
+            let run = run.get("run").unwrap_or(run);
+            let label = run["run_label"].as_str().unwrap();
+            (
+                run["run_order"].as_i64().unwrap(),
+                run["status"].as_str().unwrap(),
+                label[label.len() - 5..].to_owned(),
+            )
+        })
+        .collect();
+    let expected = [
+        (2, "completed", "-02-2"),
+        (2, "aborted", "-02"),
+        (1, "completed", "-01"),
+    ];
+    for ((order, status, label), (of, was, end)) in found.iter().zip(expected) {
+        assert!(
+            *order == of && *status == was && label.ends_with(end),
+            "{found:?}"
+        );
+    }
+    let (status, text) = checkout.run(&["run", "--resume"]);
+    assert!(
+        status == 64 && text.contains("nothing to resume"),
+        "{status}: {text}"
+    );
 }

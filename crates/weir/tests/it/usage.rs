@@ -23,10 +23,20 @@ fn wrong_arguments_are_answered_with_what_is_valid() {
         &["run", "smoke", "--trials", "0"],
         &["run", "smoke", "--runtime", "podman"],
         &["plan", "smoke", "--seed", "x"],
+        &["run", "smoke", "--scenario", "queries"],
+        &["run", "smoke", "balance-rest", "4k"],
+        &["run", "smoke", "balance-rest", "--scenario", "stream"],
+        &["run", "full", "--rate", "100"],
     ] {
         let (status, text) = weir(arguments);
         assert_eq!(status, Some(64), "{arguments:?}: {text}");
-        for valid in ["saturation", "producer-grpc", "default, 4k, 8k, 32k, 64k"] {
+        for valid in [
+            "saturation, compare",
+            "producer-grpc",
+            "default, 4k, 8k, 32k, 64k",
+            "ingest, balance, stream, log, all",
+            "stream-sse, stream-grpc",
+        ] {
             assert!(
                 text.contains(valid),
                 "{arguments:?}: {valid} is missing in\n{text}"
@@ -76,10 +86,17 @@ fn the_shell_script_refuses_early_and_from_any_directory() {
         &["quick"],
         &["smoke", "nobody"],
         &["smoke", "", "5k"],
+        &["smoke", "--scenario", "queries"],
+        &["smoke", "", "", "--scenario=queries"],
     ] {
         let (status, text) = run(arguments);
         assert_eq!(status, Some(64), "{arguments:?}: {text}");
-        for valid in ["smoke full saturation", "producer-rest", "32k"] {
+        for valid in [
+            "smoke full saturation compare",
+            "producer-rest",
+            "32k",
+            "ingest balance stream log all",
+        ] {
             assert!(
                 text.contains(valid),
                 "{arguments:?}: {valid} is missing in\n{text}"

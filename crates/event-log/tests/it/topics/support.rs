@@ -1,6 +1,5 @@
 //! A server on a directory of its own, and a client of its topics.
 
-use std::path::Path;
 use std::time::Duration;
 
 use api::takhin::takhin_service_client::TakhinServiceClient;
@@ -12,11 +11,12 @@ use api::takhin::{
 use tempfile::TempDir;
 use testkit::process::Service;
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_event-log");
-const READY_PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::channel;
+pub(crate) use crate::support::serve;
+
 /// Longest wait for what is sure to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -41,24 +41,12 @@ impl Fixture {
     }
 }
 
-/// Starts a server on this directory and waits until it is ready.
-pub(crate) fn serve(directory: &Path, settings: &[(&str, &str)]) -> Service {
-    let mut environment = vec![("EVENT_LOG_DIR", directory.to_str().unwrap())];
-    environment.extend_from_slice(settings);
-    let service = Service::spawn(BINARY, &["serve"], &environment);
-    let ready = service.wait_for_log("ready", READY_PATIENCE);
-    assert!(ready.is_some(), "not ready:\n{}", service.log());
-    service
-}
-
 #[derive(Clone)]
 pub(crate) struct Client(pub(crate) TakhinServiceClient<Channel>);
 
 impl Client {
     pub(crate) async fn connect(service: &Service) -> Self {
-        let uri = format!("http://{}", service.grpc());
-        let channel = Endpoint::from_shared(uri).unwrap().connect().await.unwrap();
-        let client = TakhinServiceClient::new(channel);
+        let client = TakhinServiceClient::new(channel(service).await);
         Self(client.max_decoding_message_size(usize::MAX))
     }
 

@@ -11,14 +11,17 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Dropped before [`Connection::give_back`], it cancels the statement under way and closes the connection: the next
 /// user must not wait behind a statement that nobody waits for.
-pub(crate) struct Connection(Option<Client>);
+#[derive(Debug)]
+pub struct Connection(Option<Client>);
 
 impl Connection {
-    pub(crate) fn new(client: Client) -> Self {
+    /// Guards what the pool gave.
+    pub fn new(client: Client) -> Self {
         Self(Some(client))
     }
 
-    pub(crate) fn give_back(mut self) {
+    /// Gives the connection back to the pool: its statements have ended.
+    pub fn give_back(mut self) {
         drop(self.0.take());
     }
 }
@@ -38,7 +41,7 @@ impl Drop for Connection {
         let Some(client) = self.0.take() else { return };
         let cancel = client.cancel_token();
         drop(Object::take(client));
-        // The one detached task of this crate: it ends by itself within CANCEL_TIMEOUT.
+        // Detached: it ends by itself within CANCEL_TIMEOUT.
         if let Ok(handle) = tokio::runtime::Handle::try_current() {
             handle.spawn(async move {
                 if let Ok(Err(error)) =

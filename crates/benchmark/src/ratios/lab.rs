@@ -1,0 +1,376 @@
+//! One measurement after the other, with the parts that live meanwhile.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio_postgres::Client;
+
+use super::pairs::{Pair, Ratio, first_goes_first};
+use super::pgbench::{Pgbench, Script};
+use super::postgres::Postgres;
+use super::process_tree::cpu_seconds;
+use super::service::{Program, WriteMode};
+use super::session::Session;
+use super::side::{Measurement, Side};
+use super::store;
+use super::streams::{StreamKind, StreamMeasurement};
+use crate::accounts::{AccountPlan, SEEDED};
+use crate::args::ProgressMode;
+use crate::args::stream::SEEDED_SINCE;
+use crate::clock::Clock;
+use crate::command::{Stop, measure};
+use crate::events::EventPlan;
+use crate::events::attributes::Payload;
+use crate::load::{Outcome, Plan, start};
+use crate::progress::{Progress, thousands};
+use crate::protocol::{Endpoint, Protocol};
+use crate::stream;
+use crate::stream::plan::{LivePlan, StreamPlan};
+use crate::work::Work;
+
+/// Limit of a request, and until a stream begins.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that a replay may take.
+const REPLAY_LIMIT: Duration = Duration::from_secs(300);
+
+/// The parts that live while measurements are made.
+pub(super) struct Lab<'a> {
+    pub(super) session: &'a Session,
+    pub(super) postgres: &'a Postgres,
+    pub(super) database_url: String,
+    pub(super) client: Client,
+}
+
+impl Lab<'_> {
+    /// Both sides of a ratio, directly after each other.
+    pub(super) async fn pair(&self, ratio: Ratio, round: u32) -> anyhow::Result<Pair> {
+        let sides = ratio.sides();
+        let (first, second) = if first_goes_first(round) {
+            let first = self.measure(sides[0], round).await?;
+            (first, self.measure(sides[1], round).await?)
+        } else {
+            let second = self.measure(sides[1], round).await?;
+            (self.measure(sides[0], round).await?, second)
+        };
+        let pair = Pair {
+            ratio,
+            round,
+            first,
+            second,
+        };
+        say(&format!(
+            "  {:.2} x (floor {:.1})",
+            pair.value(),
+            ratio.floor()
+        ));
+        Ok(pair)
+    }
+
+    async fn measure(&self, side: Side, round: u32) -> anyhow::Result<Measurement> {
+        let args = self.session.args();
+        let measurement = match side {
+            Side::Pgbench => {
+                let script = Script::Upsert { keys: args.keys };
+                self.pgbench(side, script, args.pgbench_clients).await
+            }
+            Side::PgbenchSelect => {
+                let clients = args.balance_concurrency;
+                self.pgbench(side, Script::SelectAccount, clients).await
+            }
+            Side::Rest(mode) => self.ingest(side, Protocol::Rest, mode).await,
+            Side::Grpc(mode) => self.ingest(side, Protocol::Grpc, mode).await,
+            Side::Balance(protocol) => self.balance(side, protocol).await,
+        };
+        let measurement = measurement.with_context(|| side.label())?;
+        say(&format!(
+            "round {round} of {}: {}: {}/s",
+            args.pairs,
+            side.label(),
+            thousands(measurement.rate.round() as u64)
+        ));
+        if let Some(fault) = measurement.fault() {
+            say(&format!("  warning: {fault}"));
+        }
+        Ok(measurement)
+    }
+
+    async fn pgbench(
+        &self,
+        side: Side,
+        script: Script,
+        clients: u32,
+    ) -> anyhow::Result<Measurement> {
+        let args = self.session.args();
+        let pgbench = Pgbench {
+            program: &self.session.programs().pgbench,
+            port: self.postgres.port,
+            clients,
+            script,
+            folder: self.session.folder(),
+        };
+        self.settle(side).await?;
+        pgbench.run(args.warmup).await?;
+        let before = cpu_seconds(self.postgres.pid())?;
+        let result = pgbench.run(args.seconds).await?;
+        let postgres = cpu_seconds(self.postgres.pid())? - before;
+        anyhow::ensure!(
+            side != Side::Pgbench || store::rows(&self.client).await? > 0,
+            "pgbench wrote nothing"
+        );
+        let each = |seconds: f64| seconds * 1e6 / result.transactions.max(1) as f64;
+        Ok(Measurement {
+            side,
+            rate: result.rate,
+            events: result.transactions,
+            latency_mean_ms: Some(result.latency_ms),
+            latency_p50_ms: None,
+            latency_p99_ms: None,
+            service_cpu_us: None,
+            postgres_cpu_us: each(postgres),
+            client_cpu_us: each(result.cpu_seconds),
+            client_share: None,
+            errors: 0,
+            audit: None,
+        })
+    }
+
+    /// Writes find an empty table; for reads it is enough that nothing is left to be written.
+    async fn settle(&self, side: Side) -> anyhow::Result<()> {
+        match side {
+            Side::PgbenchSelect | Side::Balance(_) => store::checkpoint(&self.client).await,
+            _ => store::reset(&self.client).await,
+        }
+    }
+
+    async fn ingest(
+        &self,
+        side: Side,
+        protocol: Protocol,
+        mode: WriteMode,
+    ) -> anyhow::Result<Measurement> {
+        let args = self.session.args();
+        let run_id = "ratios".to_owned();
+        let connections = match protocol {
+            Protocol::Rest => args.concurrency,
+            Protocol::Grpc => args.grpc_connections,
+        };
+        let work = Work::Ingest(EventPlan {
+            payload: Payload::Default,
+            run_id: run_id.clone(),
+            seed: 1,
+            keys: Some(args.keys),
+        });
+        let program = Program::Producer(protocol, mode);
+        let (mut outcome, mut measurement) = self
+            .load(side, program, protocol, args.concurrency, connections, work)
+            .await?;
+        let ledger = outcome.ledger.take().context("a run without a ledger")?;
+        let audit = store::audit(&self.client, &run_id, ledger).await?;
+        anyhow::ensure!(
+            audit.acknowledged == outcome.tally.whole.acknowledged,
+            "the ledger and the counters disagree about what was acknowledged"
+        );
+        measurement.audit = Some(audit);
+        Ok(measurement)
+    }
+
+    async fn balance(&self, side: Side, protocol: Protocol) -> anyhow::Result<Measurement> {
+        let args = self.session.args();
+        let concurrency = args.balance_concurrency as usize;
+        let connections = match protocol {
+            Protocol::Rest => concurrency,
+            Protocol::Grpc => concurrency.min(args.balance_grpc_connections as usize),
+        };
+        let work = Work::Balance(AccountPlan {
+            run_id: "ratios".into(),
+            seed: 1,
+            accounts: SEEDED,
+        });
+        let loaded = self.load(
+            side,
+            Program::Balance,
+            protocol,
+            concurrency,
+            connections,
+            work,
+        );
+        Ok(loaded.await?.1)
+    }
+
+    /// Starts a service and loads it.
+    async fn load(
+        &self,
+        side: Side,
+        program: Program,
+        protocol: Protocol,
+        concurrency: usize,
+        connections: usize,
+        work: Work,
+    ) -> anyhow::Result<(Outcome, Measurement)> {
+        let args = self.session.args();
+        let service = self
+            .session
+            .service(program, protocol, &self.database_url)
+            .await?;
+        self.settle(side).await?;
+        let plan = Plan {
+            protocol,
+            endpoint: service.endpoint.clone(),
+            path: Work::default_path(work.scenario(), protocol).into(),
+            concurrency,
+            connections,
+            threads: 1,
+            warmup: args.warmup(),
+            duration: args.window(),
+            timeout: TIMEOUT,
+            rate: None,
+            work,
+        };
+        let load = tokio::task::spawn_blocking(move || start(plan)).await??;
+        let pids = [service.pid(), self.postgres.pid()];
+        let usage = usage_in_window(Arc::clone(load.clock()), pids);
+        let mut progress = Progress::new(ProgressMode::None);
+        let mut stop = Stop::new()?;
+        let (outcome, usage) = tokio::join!(measure(load, &mut progress, &mut stop), usage);
+        let (outcome, [service_cpu, postgres_cpu]) = (outcome?, usage?);
+        let events = outcome.tally.measured.acknowledged;
+        let each = |seconds: f64| seconds * 1e6 / events.max(1) as f64;
+        let measurement = Measurement {
+            side,
+            rate: outcome.rate(),
+            events,
+            latency_mean_ms: None,
+            latency_p50_ms: outcome.latency_ms(0.5),
+            latency_p99_ms: outcome.latency_ms(0.99),
+            service_cpu_us: Some(each(service_cpu)),
+            postgres_cpu_us: each(postgres_cpu),
+            client_cpu_us: each(outcome.cpu_seconds()),
+            client_share: Some(outcome.cpu_share()),
+            errors: outcome.tally.whole.errors(),
+            audit: None,
+        };
+        Ok((outcome, measurement))
+    }
+
+    /// Subscribers, live or of a replay.
+    pub(super) async fn stream(
+        &self,
+        kind: StreamKind,
+        round: u32,
+    ) -> anyhow::Result<StreamMeasurement> {
+        let service = self
+            .session
+            .service(Program::Stream, kind.protocol(), &self.database_url)
+            .await?;
+        store::checkpoint(&self.client).await?;
+        let plan = self.stream_plan(kind, round, service.endpoint.clone())?;
+        let live = plan.live.is_some();
+        let run = tokio::task::spawn_blocking(move || stream::start(plan)).await??;
+        let pids = [service.pid(), self.postgres.pid()];
+        let before = cpu_of(pids)?;
+        let clock = Arc::clone(run.clock());
+        let mut progress = Progress::new(ProgressMode::None);
+        let mut stop = Stop::new()?;
+        let measured = stream::measure(run, &mut progress, &mut stop);
+        let (outcome, [service_cpu, postgres_cpu]) = if live {
+            let (outcome, usage) = tokio::join!(measured, usage_in_window(clock, pids));
+            (outcome?, usage?)
+        } else {
+            // A replay ends when all has come, and its window with it.
+            let outcome = measured.await?;
+            let after = cpu_of(pids)?;
+            (outcome, [after[0] - before[0], after[1] - before[1]])
+        };
+        let measurement = StreamMeasurement::new(kind, round, &outcome, service_cpu, postgres_cpu);
+        say(&format!(
+            "round {round} of {}: {}: {} events/s, {} faults{}",
+            self.session.args().pairs,
+            kind.label(),
+            thousands(measurement.events_per_second.round() as u64),
+            measurement.faults(),
+            match measurement.commit_p99_ms {
+                Some(p99) => format!(", commit to receipt p99 {p99:.1} ms"),
+                None => String::new(),
+            }
+        ));
+        if let Some(fault) = &measurement.fault {
+            say(&format!("  warning: {fault}"));
+        }
+        Ok(measurement)
+    }
+
+    fn stream_plan(
+        &self,
+        kind: StreamKind,
+        round: u32,
+        endpoint: Endpoint,
+    ) -> anyhow::Result<StreamPlan> {
+        let args = self.session.args();
+        let protocol = kind.protocol();
+        let path = match protocol {
+            Protocol::Rest => "/api/v1/transactions/stream",
+            Protocol::Grpc => "/benchmark.TransactionService/StreamTransactions",
+        };
+        let live = matches!(kind, StreamKind::Live(_));
+        let clients = if live { args.subscribers as usize } else { 1 };
+        let connections = match protocol {
+            Protocol::Rest => clients,
+            Protocol::Grpc => clients.min(args.grpc_connections),
+        };
+        let database_url = self.database_url.parse();
+        let database_url = database_url.map_err(|error| anyhow::anyhow!("{error}"))?;
+        Ok(StreamPlan {
+            protocol,
+            endpoint,
+            path: path.into(),
+            run_id: format!("ratios-{}-{round}", protocol.name()),
+            clients,
+            connections,
+            threads: (args.stream_threads as usize).min(connections),
+            warmup: if live { args.warmup() } else { Duration::ZERO },
+            duration: if live { args.window() } else { REPLAY_LIMIT },
+            timeout: TIMEOUT,
+            since: (!live).then(|| SEEDED_SINCE.into()),
+            rate: None,
+            limit: (!live).then_some(args.replay_events.into()),
+            live: live.then(|| LivePlan {
+                database_url,
+                rate: args.feed_rate.into(),
+                connections: args.feed_connections as usize,
+            }),
+        })
+    }
+}
+
+/// CPU-seconds of some process trees between the edges of the measured window.
+async fn usage_in_window<const N: usize>(
+    clock: Arc<Clock>,
+    pids: [u32; N],
+) -> anyhow::Result<[f64; N]> {
+    tokio::time::sleep_until(clock.measured_from().into()).await;
+    let before = cpu_of(pids)?;
+    while Instant::now() < clock.end() {
+        tokio::time::sleep_until(clock.end().into()).await;
+    }
+    let mut used = cpu_of(pids)?;
+    for (used, before) in used.iter_mut().zip(before) {
+        *used -= before;
+    }
+    Ok(used)
+}
+
+/// CPU-seconds of some process trees so far.
+fn cpu_of<const N: usize>(pids: [u32; N]) -> anyhow::Result<[f64; N]> {
+    let mut seconds = [0.0; N];
+    for (seconds, pid) in seconds.iter_mut().zip(pids) {
+        *seconds = cpu_seconds(pid)?;
+    }
+    Ok(seconds)
+}
+
+/// A line on standard error; a closed one does not end the session.
+pub(super) fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").ok();
+}
