@@ -154,19 +154,19 @@ impl Log {
         self.common.files.get(self.key(base, kind), path)
     }
 
-    /// Makes the files of a new segment.
+    /// Makes the log file of a new segment. Its index file comes with its first sync.
     pub(crate) fn create(&self, base: u64) -> io::Result<()> {
         self.names_changed.store(true, Ordering::Release);
         if base == 0 && !self.folder.is_dir() {
             fs::create_dir_all(&self.folder)?;
         }
-        for kind in [FileKind::Log, FileKind::Index] {
-            let path = || self.path(base, kind).into();
-            self.common
-                .files
-                .get_or_create(self.key(base, kind), path)?;
-        }
-        Ok(())
+        self.file_or_new(base, FileKind::Log).map(drop)
+    }
+
+    fn file_or_new(&self, base: u64, kind: FileKind) -> io::Result<Arc<File>> {
+        let path = || self.path(base, kind).into();
+        let files = &self.common.files;
+        files.get_or_create(self.key(base, kind), path)
     }
 
     fn key(&self, base: u64, kind: FileKind) -> FileKey {
@@ -271,10 +271,7 @@ impl Log {
         };
         let noted = entries.len();
         entries.push(checkpoint);
-        match self.file(base, FileKind::Index) {
-            Err(error) if self.is_gone(base, &error) => return Ok(()),
-            file => index::write(&*file?, from, &entries)?,
-        }
+        index::write(&*self.file_or_new(base, FileKind::Index)?, from, &entries)?;
         self.change(|view| {
             if let Some(current) = view.find_mut(base) {
                 current.on_disk = from + entries.len() as u64;

@@ -255,6 +255,7 @@ fn nearest(log: &Log, segment: &Segment, offset: u64) -> Result<Start, ReadError
     let known = pending.or(checkpoint).copied();
     let entry = match known {
         Some(entry) => Some(entry),
+        None if segment.on_disk <= 1 => None,
         None => {
             let fail = |source| failure(log, segment.base, offset, source);
             let file = log.file(segment.base, FileKind::Index).map_err(fail)?;

@@ -63,19 +63,10 @@ fn bases(folder: &Path) -> io::Result<Vec<u64>> {
 fn open_segment(folder: &Path, base: u64, next: Option<u64>) -> io::Result<(Segment, u64)> {
     let path = segment_path(folder, base, FileKind::Log);
     let log = OpenOptions::new().read(true).write(true).open(&path)?;
-    let index = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(segment_path(folder, base, FileKind::Index))?;
     let bytes = log.metadata()?.len();
-    let last = index::last(&index, bytes)?;
+    let last = last_entry(&segment_path(folder, base, FileKind::Index), bytes)?;
     let last = last.filter(|(_, entry)| entry.offset >= base);
     let on_disk = last.map_or(0, |(number, _)| number + 1);
-    if index.metadata()?.len() != on_disk * ENTRY_BYTES {
-        index.set_len(on_disk * ENTRY_BYTES)?;
-    }
     let first = Entry {
         offset: base,
         ..Entry::default()
@@ -105,6 +96,20 @@ fn open_segment(folder: &Path, base: u64, next: Option<u64>) -> io::Result<(Segm
         return Ok((segment, next));
     }
     Ok((segment, end))
+}
+
+/// The last entry of an index that need not exist; what is after it is cut off.
+fn last_entry(path: &Path, log_bytes: u64) -> io::Result<Option<(u64, Entry)>> {
+    let index = match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        index => index?,
+    };
+    let last = index::last(&index, log_bytes)?;
+    let bytes = last.map_or(0, |(number, _)| (number + 1) * ENTRY_BYTES);
+    if index.metadata()?.len() != bytes {
+        index.set_len(bytes)?;
+    }
+    Ok(last)
 }
 
 /// Reads from the checkpoint on, cuts a torn tail, and gives the offset after the last record.

@@ -348,7 +348,7 @@ fn ten_thousand_partitions_need_no_files_until_they_are_written_to() {
     let open_files = || fs::read_dir("/proc/self/fd").expect("fds").count();
     let before = open_files();
     for round in 0..2 {
-        for partition in 0..10_000 {
+        for partition in (0..10_000).step_by(10) {
             let record = NewRecord {
                 value: value(round).into(),
                 ..NewRecord::default()
@@ -359,13 +359,77 @@ fn ten_thousand_partitions_need_no_files_until_they_are_written_to() {
     }
     // Other tests of this process open files too.
     assert!(open_files() < before + 500, "{before} {}", open_files());
+    let folders = fs::read_dir(folder.path().join("topics/logs/t"))
+        .expect("a folder")
+        .count();
+    assert_eq!(
+        folders, 1001,
+        "one for each that was written to, and the description"
+    );
     drop(topics);
     let begun = Instant::now();
     let reopened = open(folder.path());
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");
-    assert_eq!(reopened.offsets("t", 9_999).expect("offsets").end, 2);
+    assert_eq!(reopened.offsets("t", 9_990).expect("offsets").end, 2);
     assert_eq!(reopened.offsets("t", 0).expect("offsets").end, 2);
+    assert_eq!(reopened.offsets("t", 9_999).expect("offsets").end, 0);
+}
+
+/// The log file of partition 0 is one that cannot do what is asked of it.
+fn with_file(device: &str) -> (TempDir, Topics) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let topics = open(folder.path());
+    create(&topics, "t", 2, &[]);
+    let path = segment(folder.path(), 0);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    std::os::unix::fs::symlink(device, path).expect("linked");
+    (folder, topics)
+}
+
+fn put(topics: &Topics, partition: i64, durability: Durability) -> Result<u64, TopicsError> {
+    let record = NewRecord::default();
+    Ok(topics
+        .produce_blocking("t", partition, record, durability)?
+        .offset)
+}
+
+#[test]
+fn a_failed_sync_poisons_its_partition_alone() {
+    // Takes every write, and cannot be synced.
+    let (_folder, topics) = with_file("/dev/null");
+    assert_eq!(put(&topics, 0, Durability::Buffered), Ok(0));
+    assert_eq!(
+        put(&topics, 0, Durability::Synced),
+        Err(TopicsError::Poisoned)
+    );
+    assert_eq!(
+        put(&topics, 0, Durability::Buffered),
+        Err(TopicsError::Poisoned)
+    );
+    assert_eq!(put(&topics, 1, Durability::Synced), Ok(0));
+}
+
+#[test]
+fn a_sync_that_fails_in_the_background_poisons_too() {
+    let (_folder, topics) = with_file("/dev/null");
+    assert_eq!(put(&topics, 0, Durability::Buffered), Ok(0));
+    topics.close();
+    assert_eq!(
+        put(&topics, 0, Durability::Buffered),
+        Err(TopicsError::Poisoned)
+    );
+}
+
+#[test]
+fn a_full_disk_poisons_and_gives_no_offsets() {
+    let (_folder, topics) = with_file("/dev/full");
+    assert_eq!(
+        put(&topics, 0, Durability::Buffered),
+        Err(TopicsError::Poisoned)
+    );
+    assert_eq!(topics.offsets("t", 0).expect("offsets").end, 0);
+    assert_eq!(put(&topics, 1, Durability::Buffered), Ok(0));
 }
 
 #[tokio::test]
