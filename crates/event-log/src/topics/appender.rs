@@ -192,7 +192,7 @@ impl Sink for Appender {
         }
         // The clock may go back; the order of appends does not.
         let now = now_ms().max(self.last_append);
-        BUFFER.with_borrow_mut(|buffer| {
+        let written = BUFFER.with_borrow_mut(|buffer| {
             buffer.clear();
             for records in batch.drain(..) {
                 answers.push(self.append(records.as_slice(), now, buffer)?);
@@ -202,6 +202,10 @@ impl Sink for Appender {
                 *buffer = Vec::new();
             }
             flushed
+        });
+        written.inspect_err(|error| {
+            // Offsets were given that are not in the log: not even retention may begin a segment now.
+            self.log.refuse("write", error);
         })
     }
 

@@ -90,7 +90,7 @@ pub struct Produced {
 }
 
 impl Topics {
-    /// Opens the topics in `directory`; what a crash left is repaired as [`super::recovery`] says. Consumers end when `stop`
+    /// Opens the topics in `directory`; a torn tail is cut and reported. Consumers end when `stop`
     /// is cancelled.
     ///
     /// # Errors

@@ -288,11 +288,7 @@ impl Log {
 
     /// Takes no more records, since nobody knows what is on the disk.
     pub(crate) fn fail(&self, error: &io::Error) {
-        if self.is_deleted() {
-            return;
-        }
-        let reason = format!("sync: {error}");
-        if self.failure.set(reason.into()).is_ok() {
+        if !self.is_deleted() && self.refuse("sync", error) {
             tracing::error!(
                 topic = %self.common.topic,
                 partition = self.partition,
@@ -301,6 +297,11 @@ impl Log {
                 "a sync failed: the partition takes no more records"
             );
         }
+    }
+
+    /// Notes why nothing more may be written. Whether that is new.
+    pub(crate) fn refuse(&self, what: &str, error: &io::Error) -> bool {
+        self.failure.set(format!("{what}: {error}").into()).is_ok()
     }
 
     /// Whether something is written that may not be on the disk.
