@@ -3,9 +3,10 @@
 // accounts over the virtual user's connection. docs/reference/balance.md describes the environment.
 import { sleep } from 'k6';
 import grpc from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
 import { AccountSource, requireDefaultPayload } from './lib/accounts.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
+import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 
 requireDefaultPayload(settings.payload);
@@ -28,6 +29,7 @@ export function setup() {
 }
 
 export default function () {
+  countLateness(arrivalRate);
   const id = accounts.next();
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connection.open();

@@ -3,8 +3,9 @@
 // accounts over the virtual user's kept-alive connection. docs/reference/balance.md describes the environment.
 import { sleep } from 'k6';
 import http from 'k6/http';
-import { RETRY_SECONDS, TIMEOUT, announceStart, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
 import { AccountSource, requireDefaultPayload } from './lib/accounts.js';
+import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 
 requireDefaultPayload(settings.payload);
@@ -27,6 +28,7 @@ export function setup() {
 }
 
 export default function () {
+  countLateness(arrivalRate);
   const id = accounts.next();
   countSent();
   const response = http.get(urlBeforeId + id + afterId, params);

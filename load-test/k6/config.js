@@ -29,6 +29,8 @@ const run = once('run', () => {
   return { settings, phases: planPhases(settings) };
 });
 export const { settings } = run;
+/** Arrivals per second of an open model; null in a closed one. */
+export const arrivalRate = run.phases.find(({ rate }) => rate !== null)?.rate ?? null;
 
 /** k6's options. Only in the init context. @param {Protocol} protocol */
 export function options(protocol) {

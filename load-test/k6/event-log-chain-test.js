@@ -3,8 +3,9 @@
 // run's partition over the virtual user's connection. docs/reference/k6.md describes the environment.
 import { sleep } from 'k6';
 import grpc from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
+import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { RecordSource, requireDefaultPayload } from './lib/records.js';
 
@@ -29,6 +30,7 @@ export function setup() {
 }
 
 export default function () {
+  countLateness(arrivalRate);
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connection.open();
   countSent();

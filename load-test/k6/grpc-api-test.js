@@ -4,7 +4,8 @@
 // clients, measured on purpose. docs/reference/k6.md describes the environment and the metrics.
 import { sleep } from 'k6';
 import grpc from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, eventSource, grpcRequests, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, eventSource, grpcRequests, options as k6Options, settings, summary } from './config.js';
+import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { grpcRequest } from './shared/helpers.js';
 
@@ -26,6 +27,7 @@ export function setup() {
 }
 
 export default function () {
+  countLateness(arrivalRate);
   const request = grpcRequest(requests, events.next());
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connect();

@@ -3,7 +3,8 @@
 // the virtual user's kept-alive connection. docs/reference/k6.md describes the environment and the metrics.
 import { sleep } from 'k6';
 import http from 'k6/http';
-import { RETRY_SECONDS, TIMEOUT, announceStart, eventSource, options as k6Options, restBodies, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, eventSource, options as k6Options, restBodies, settings, summary } from './config.js';
+import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { restBody } from './shared/helpers.js';
 
@@ -21,6 +22,7 @@ export function setup() {
 }
 
 export default function () {
+  countLateness(arrivalRate);
   const body = restBody(bodies, events.next());
   countSent();
   const response = http.post(url, body, params);

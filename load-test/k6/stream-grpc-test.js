@@ -4,8 +4,9 @@
 // docs/reference/stream.md describes the environment.
 import { sleep } from 'k6';
 import { Stream } from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
+import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { countEvents } from './lib/stream-outcome.js';
 import { SinceSource, isReplay, requireDefaultPayload, streamLimit } from './lib/transactions.js';
@@ -30,6 +31,7 @@ export function setup() {
 }
 
 export default async function () {
+  countLateness(arrivalRate);
   const since = beginnings.next();
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connection.open();

@@ -5,7 +5,8 @@
 // docs/reference/stream.md describes the environment.
 import { sleep } from 'k6';
 import http from 'k6/http';
-import { RETRY_SECONDS, TIMEOUT, announceStart, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
+import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { countEvents } from './lib/stream-outcome.js';
 import { SinceSource, isReplay, parseEvents, requireDefaultPayload, sequencesOf, streamLimit } from './lib/transactions.js';
@@ -28,6 +29,7 @@ export function setup() {
 }
 
 export default function () {
+  countLateness(arrivalRate);
   const since = beginnings.next();
   countSent();
   const response = http.get(url + since, params);

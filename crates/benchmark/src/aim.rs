@@ -1,6 +1,6 @@
 //! What a run aims at: scenario, protocol, address and path, from the options and the list of targets.
 
-use crate::args::{LoadArgs, Scenario};
+use crate::args::{Interface, LoadArgs, Scenario};
 use crate::protocol::{Endpoint, Protocol};
 use crate::target::Target;
 use crate::work::Work;
@@ -18,6 +18,8 @@ pub struct Aim {
     pub path: String,
     /// Its entry in the list, if it was asked for by name.
     pub target: Option<Target>,
+    /// In this process: protocol, endpoint and path mean nothing.
+    pub direct: bool,
 }
 
 impl Aim {
@@ -31,7 +33,13 @@ impl Aim {
             None => None,
         };
         let scenario = scenario(args, target.as_ref())?;
-        let protocol = protocol(args, target.as_ref())?;
+        let direct = args.protocol == Some(Interface::Direct);
+        anyhow::ensure!(
+            !direct || (scenario.log().is_some() && target.is_none() && args.url.is_none()),
+            "--protocol=direct is the event log in this process: it goes with scenarios append, tail, verify and \
+             produce, and without a target"
+        );
+        let protocol = protocol(args, scenario, target.as_ref())?;
         let url = match (&args.url, &target) {
             (Some(url), _) => url.clone(),
             (None, Some(target)) => target.url()?,
@@ -45,11 +53,23 @@ impl Aim {
             endpoint: Endpoint::parse(&url)?,
             path,
             target,
+            direct,
         })
+    }
+
+    /// What it is reached by, as results have it.
+    pub fn interface(&self) -> &'static str {
+        match self.direct {
+            true => "direct",
+            false => self.protocol.name(),
+        }
     }
 
     /// The target's name, or its address.
     pub fn name(&self) -> String {
+        if self.direct {
+            return "in-process".into();
+        }
         match &self.target {
             Some(target) => target.name.clone(),
             None => self.endpoint.authority.clone(),
@@ -59,6 +79,16 @@ impl Aim {
 
 fn scenario(args: &LoadArgs, target: Option<&Target>) -> anyhow::Result<Scenario> {
     let of_target = match target {
+        // A log's target is asked for one of several things, which is chosen by --scenario.
+        Some(target) if target.scenario == "log" => {
+            let asked = args.scenario.filter(|asked| asked.log().is_some());
+            Some(asked.ok_or_else(|| {
+                anyhow::anyhow!(
+                    "target {} is an event log: give --scenario append, tail, verify or produce",
+                    target.name
+                )
+            })?)
+        }
         Some(target) => Some(Scenario::parse(&target.scenario).ok_or_else(|| {
             anyhow::anyhow!(
                 "target {} is for scenario {}, which this command does not know",
@@ -92,13 +122,29 @@ fn scenario(args: &LoadArgs, target: Option<&Target>) -> anyhow::Result<Scenario
     Ok(scenario)
 }
 
-fn protocol(args: &LoadArgs, target: Option<&Target>) -> anyhow::Result<Protocol> {
+fn protocol(
+    args: &LoadArgs,
+    scenario: Scenario,
+    target: Option<&Target>,
+) -> anyhow::Result<Protocol> {
+    let asked = args.protocol.and_then(Interface::protocol);
     let Some(target) = target else {
-        return Ok(args.protocol.unwrap_or(Protocol::Rest));
+        let is_log = scenario.log().is_some();
+        anyhow::ensure!(
+            !is_log || asked != Some(Protocol::Rest),
+            "scenario {} goes over grpc or direct",
+            scenario.name()
+        );
+        let usual = if is_log {
+            Protocol::Grpc
+        } else {
+            Protocol::Rest
+        };
+        return Ok(asked.unwrap_or(usual));
     };
     let protocol = target.protocol()?;
     anyhow::ensure!(
-        args.protocol.is_none_or(|asked| asked == protocol),
+        asked.is_none_or(|asked| asked == protocol),
         "target {} speaks {}",
         target.name,
         protocol.name()
@@ -115,6 +161,7 @@ fn port(scenario: Scenario, protocol: Protocol) -> u16 {
         (Scenario::Balance, Protocol::Grpc) => 50051,
         (Scenario::Stream, Protocol::Rest) => 8082,
         (Scenario::Stream, Protocol::Grpc) => 50052,
+        _ => 50053,
     }
 }
 
@@ -183,6 +230,9 @@ mod tests {
             ["--target=balance-rest", "--workload=low"],
             ["--target=balance-rest", "--protocol=grpc"],
             ["--scenario=stream", "--criteria"],
+            ["--scenario=ingest", "--protocol=direct"],
+            ["--scenario=append", "--protocol=rest"],
+            ["--target=event-log-chain", "--protocol=grpc"],
         ] {
             assert!(aim(&options).is_err(), "{options:?}");
         }

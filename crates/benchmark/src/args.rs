@@ -9,12 +9,15 @@ use metrics_db::MetricsDbConfig;
 
 use crate::accounts::SEEDED;
 use crate::events::attributes::Payload;
+use crate::log::plan::LogScenario;
 use crate::protocol::Protocol;
 use crate::ratios::args::RatioArgs;
 
+pub mod log;
 pub mod stream;
 pub mod workload;
 
+use log::LogArgs;
 use stream::StreamArgs;
 use workload::Workload;
 
@@ -59,6 +62,14 @@ pub enum Scenario {
     Balance,
     /// Subscriptions to the stream of transactions
     Stream,
+    /// Entries at the end of a hash-chained partition
+    Append,
+    /// A hash-chained partition read from its first entry to its last
+    Tail,
+    /// A hash-chained partition checked
+    Verify,
+    /// Records at the end of a topic
+    Produce,
 }
 
 impl Scenario {
@@ -68,12 +79,49 @@ impl Scenario {
         all.into_iter().find(|scenario| scenario.name() == name)
     }
 
+    /// What is asked of the event log; none for the other scenarios.
+    pub fn log(self) -> Option<LogScenario> {
+        match self {
+            Self::Append => Some(LogScenario::Append),
+            Self::Tail => Some(LogScenario::Tail),
+            Self::Verify => Some(LogScenario::Verify),
+            Self::Produce => Some(LogScenario::Produce),
+            Self::Ingest | Self::Balance | Self::Stream => None,
+        }
+    }
+
     /// The name on the command line and in results.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Balance => "balance",
             Self::Stream => "stream",
+            Self::Append => "append",
+            Self::Tail => "tail",
+            Self::Verify => "verify",
+            Self::Produce => "produce",
+        }
+    }
+}
+
+/// How a target is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Interface {
+    /// JSON over HTTP/1.1, server-sent events
+    Rest,
+    /// gRPC over HTTP/2 without TLS
+    Grpc,
+    /// The event log in this process, on a folder of its own
+    Direct,
+}
+
+impl Interface {
+    /// The protocol that goes over the network; none in-process.
+    pub fn protocol(self) -> Option<Protocol> {
+        match self {
+            Self::Rest => Some(Protocol::Rest),
+            Self::Grpc => Some(Protocol::Grpc),
+            Self::Direct => None,
         }
     }
 }
@@ -105,9 +153,9 @@ pub struct LoadArgs {
     #[arg(long, conflicts_with = "workload")]
     pub criteria: bool,
 
-    /// What the target speaks [default: that of --target, else rest]
+    /// What the target speaks [default: that of --target, else rest; of the event log grpc]
     #[arg(long, value_enum)]
-    pub protocol: Option<Protocol>,
+    pub protocol: Option<Interface>,
 
     /// Requests in flight, at most with --rate
     #[arg(long, default_value_t = 50, value_name = "N")]
@@ -166,6 +214,10 @@ pub struct LoadArgs {
     /// Scenario stream.
     #[command(flatten)]
     pub stream: StreamArgs,
+
+    /// The event log.
+    #[command(flatten)]
+    pub log: LogArgs,
 
     /// Seed of the order of event types and of accounts
     #[arg(long, default_value_t = 1)]

@@ -8,6 +8,7 @@ use anyhow::Context;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+mod log;
 mod requests;
 mod stream;
 
@@ -38,6 +39,9 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
     match aim.scenario {
         Scenario::Ingest | Scenario::Balance => requests::run(&args, &aim, run_id).await,
         Scenario::Stream => stream::run(&args, &aim, run_id).await,
+        Scenario::Append | Scenario::Tail | Scenario::Verify | Scenario::Produce => {
+            log::run(&args, &aim, run_id).await
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 //! - [`clock`], [`tally`], [`cpu`]: when, how many, at what cost
 //! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`summary`],
 //!   [`criteria`], [`result`] and [`record`]
-//! - [`stream`]: subscribers, in place of [`load`]
+//! - [`stream`]: subscribers; [`log`]: the event log, in-process or over gRPC; both in place of [`load`]
 //! - [`ratios`]: `benchmark ratios`, what the services reach beside pgbench and other designs
 
 pub mod accounts;
@@ -19,6 +19,7 @@ pub mod cpu;
 pub mod criteria;
 pub mod events;
 pub mod load;
+pub mod log;
 pub mod progress;
 pub mod protocol;
 pub mod random;

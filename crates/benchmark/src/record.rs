@@ -64,7 +64,9 @@ impl Recording {
         let seed = i64::from_ne_bytes(head.seed.to_ne_bytes());
         let session = session_id()?;
         let mut environment = head.settings;
-        environment["url"] = format!("http://{}", head.aim.endpoint.authority).into();
+        if !head.aim.direct {
+            environment["url"] = format!("http://{}", head.aim.endpoint.authority).into();
+        }
         store
             .create_session(&NewSession {
                 id: session.clone(),
@@ -83,7 +85,7 @@ impl Recording {
                 scenario: head.aim.scenario.name().into(),
                 test_mode: MODE.into(),
                 payload_size: head.payload.into(),
-                protocol: head.aim.protocol.name().into(),
+                protocol: head.aim.interface().into(),
                 language: target.and_then(|target| target.language.clone()),
                 framework: target.and_then(|target| target.framework.clone()),
                 driver: "benchmark".into(),

@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::command::Stop;
 use crate::load::Edge;
 use crate::progress::{Progress, Standing};
+pub(crate) use client::WINDOWS;
 use client::{ClientOutcome, Stage};
 use commits::Commits;
 use feed::Fed;

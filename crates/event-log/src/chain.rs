@@ -40,5 +40,4 @@ pub use served::Served;
 pub use verify::Verification;
 
 #[cfg(test)]
-#[path = "chain/tests.rs"]
 mod tests;

@@ -1,23 +1,24 @@
 //! The command line: the server, and one command for each thing that can be done to a chain, on a directory or over the
 //! network.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use tokio::sync::mpsc;
 
 use crate::chain::rest::{AppendedAnswer, VerifiedAnswer};
 use crate::config::Config;
 use crate::durability::Durability;
 
+mod any_place;
 mod local;
+mod output;
 mod remote;
 
-use local::Local;
-use remote::Remote;
+use any_place::AnyPlace;
+use output::{print, write};
 
 /// Topics with consumer groups and hash-chained partitions: a server, and a client for its chains and their files.
 #[derive(Clone, Debug, Parser)]
@@ -163,24 +164,12 @@ enum Wanted {
     },
 }
 
-/// Lines on their way to standard output: a few blocks, so that reading goes on while one is written.
-type Lines = mpsc::Sender<Vec<u8>>;
-const BLOCKS_AHEAD: usize = 4;
-
 /// Runs one command.
 ///
 /// # Errors
 /// It was refused, or the directory or the server cannot be used.
 pub async fn run(command: ChainCommand) -> anyhow::Result<ExitCode> {
-    let place = match command.place().clone() {
-        Place {
-            addr: Some(addr), ..
-        } => AnyPlace::Remote(Remote::connect(&addr).await?),
-        Place { dir, .. } => {
-            let dir = dir.context("--dir or --addr is required")?;
-            AnyPlace::Local(Local::new(dir, &command)?)
-        }
-    };
+    let place = AnyPlace::open(command.place().clone(), &command).await?;
     match command {
         ChainCommand::Append {
             partition, data, ..
@@ -249,70 +238,6 @@ pub async fn run(command: ChainCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-enum AnyPlace {
-    Local(Local),
-    Remote(Remote),
-}
-
-impl AnyPlace {
-    async fn append(&self, partition: String, data: String) -> anyhow::Result<Appended> {
-        match self {
-            Self::Local(local) => local.append(&partition, data.as_bytes()).await,
-            Self::Remote(remote) => remote.append(partition, data).await,
-        }
-    }
-
-    async fn verify(&self, partition: String) -> anyhow::Result<Verified> {
-        match self {
-            Self::Local(local) => local.verify(partition).await,
-            Self::Remote(remote) => remote.verify(partition).await,
-        }
-    }
-
-    async fn list(&self) -> anyhow::Result<Vec<String>> {
-        match self {
-            Self::Local(local) => local.list().await,
-            Self::Remote(remote) => remote.list().await,
-        }
-    }
-
-    /// The last entry's line.
-    async fn last(&self, partition: String) -> anyhow::Result<Option<Vec<u8>>> {
-        Ok(match self {
-            Self::Local(local) => local.last(&partition).await?.map(|(_, line)| line),
-            Self::Remote(remote) => remote.last(partition).await?.map(|(_, line)| line),
-        })
-    }
-
-    /// The number that the next entry will have.
-    async fn next_seq(&self, partition: &str) -> anyhow::Result<u64> {
-        let last = match self {
-            Self::Local(local) => local.last(partition).await?,
-            Self::Remote(remote) => remote.last(partition.to_owned()).await?,
-        };
-        Ok(last.map_or(0, |(seq, _)| seq + 1))
-    }
-
-    /// Prints entries as they come. That nobody reads them any more is no error.
-    async fn print(&self, partition: String, wanted: Wanted) -> anyhow::Result<()> {
-        let (lines, mut printed) = mpsc::channel::<Vec<u8>>(BLOCKS_AHEAD);
-        let printing = tokio::task::spawn_blocking(move || {
-            while let Some(block) = printed.blocking_recv() {
-                if !write(&block)? {
-                    break;
-                }
-            }
-            anyhow::Ok(())
-        });
-        let read = match self {
-            Self::Local(local) => local.read(&partition, wanted, lines).await,
-            Self::Remote(remote) => remote.read(partition, wanted, lines).await,
-        };
-        printing.await??;
-        read
-    }
-}
-
 /// The argument, or standard input for `-`.
 fn input(data: String) -> anyhow::Result<String> {
     if data != "-" {
@@ -323,22 +248,6 @@ fn input(data: String) -> anyhow::Result<String> {
         .read_to_string(&mut text)
         .context("standard input")?;
     Ok(text)
-}
-
-fn print(answer: &impl serde::Serialize) -> anyhow::Result<()> {
-    let mut line = serde_json::to_vec(answer)?;
-    line.push(b'\n');
-    write(&line)?;
-    Ok(())
-}
-
-/// Writes to standard output; false where nobody reads it any more.
-fn write(bytes: &[u8]) -> anyhow::Result<bool> {
-    let mut output = io::stdout().lock();
-    match output.write_all(bytes).and_then(|()| output.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        written => written.map(|()| true).context("standard output"),
-    }
 }
 
 #[cfg(test)]

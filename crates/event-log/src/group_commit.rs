@@ -6,7 +6,7 @@
 //!
 //! - [`Budget`] bounds the bytes in flight of all partitions together
 //! - [`Sink`] is what a partition does: encode and append, sync
-//! - `writer`: one turn of writing, and who writes next
+//! - `writer`: one turn of writing; `lead`: who writes next
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,10 +21,12 @@ use tokio::sync::oneshot;
 use crate::durability::Durability;
 
 mod budget;
+mod lead;
 mod writer;
 
 pub use budget::Budget;
-use writer::{Lead, Next, Reply, Writer};
+use lead::Lead;
+use writer::{Next, Reply, Writer};
 
 /// Turns after which a thread that writes for others lets one of them go on.
 const TURNS_FOR_OTHERS: usize = 8;

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::{Event, Kind};
@@ -69,9 +70,11 @@ async fn process_event(
     let event = event.map_err(|error| refused(&ingest, error))?;
     ingest.submit(event).await.map_err(failure)?;
     Ok(HttpResponse::Ok()
-        .content_type("application/json")
+        .insert_header((header::CONTENT_TYPE, JSON))
         .body(STORED.clone()))
 }
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The body of the answer to an event that was stored.
 static STORED: LazyLock<Bytes> = LazyLock::new(|| {

@@ -77,6 +77,7 @@ pub async fn import(
         performance: &performance,
         usage: &usage,
         allowance: facts.allowance,
+        begun_late_p99: summary.begun_late_p99(),
         crossed: &crossed,
         sampled: facts.sampled,
     };

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+use crate::scenario::Scenario;
+
 /// Where the file is below the repository root.
 pub const MODES_FILE: &str = "load-test/k6/lib/modes.json";
 
@@ -26,6 +28,9 @@ pub struct Mode {
     /// Trials of each cell where the caller does not say.
     #[serde(default = "one")]
     pub trials: u32,
+    /// Arrivals a second of scenarios for which the phases' own rate is not meant.
+    #[serde(default)]
+    pub rates: BTreeMap<Scenario, f64>,
     /// One after the other.
     pub phases: Vec<Phase>,
 }
@@ -124,7 +129,14 @@ impl Mode {
         for phase in &mut mode.phases {
             phase.rate = phase.rate.map(|_| rate);
         }
+        mode.rates.clear();
         Ok(mode)
+    }
+
+    /// The same for a scenario.
+    pub fn rate_of(&self, scenario: Scenario) -> Option<f64> {
+        let own = self.rates.get(&scenario).copied();
+        self.rate().map(|rate| own.unwrap_or(rate))
     }
 
     /// Length of each phase in seconds at `scale`; zero where iterations bound it.
@@ -213,13 +225,17 @@ mod tests {
 
     #[test]
     fn a_rate_is_for_modes_that_have_one() {
-        let open = r#"{"modes":{"compare":{"trials":6,"phases":[{"name":"c","vus":9,"seconds":5,"rate":10}]},
+        let open = r#"{"modes":{"compare":{"trials":6,"rates":{"stream":2},"phases":[{"name":"c","vus":9,"seconds":5,"rate":10}]},
             "full":{"phases":[{"name":"a","vus":10,"seconds":1},{"name":"b","vus":10,"seconds":1}]}},"payloads":["default"]}"#;
         let modes = Modes::parse(open).unwrap();
         assert_eq!(modes.names(), ["full", "compare"]);
         let compare = modes.get("compare").unwrap();
         assert_eq!((compare.trials, compare.rate()), (6, Some(10.0)));
         assert_eq!(compare.at_rate(Some(2.5)).unwrap().rate(), Some(2.5));
+        assert_eq!(compare.rate_of(Scenario::Stream), Some(2.0));
+        assert_eq!(compare.rate_of(Scenario::Balance), Some(10.0));
+        let given = compare.at_rate(Some(7.0)).unwrap();
+        assert_eq!(given.rate_of(Scenario::Stream), Some(7.0));
         assert!(compare.at_rate(Some(0.0)).is_err());
         let full = modes.get("full").unwrap();
         assert_eq!((full.trials, full.rate()), (1, None));

@@ -138,6 +138,12 @@ impl Summary {
         self.counts_of("")
     }
 
+    /// How late iterations of an open model began, milliseconds at the 99th percentile; none in a closed model.
+    pub fn begun_late_p99(&self) -> Option<f64> {
+        self.weir.rate?;
+        self.value("iterations_begun_late", "p(99)")
+    }
+
     /// A counter of the script over the whole run; 0 where nothing was counted.
     pub fn counter(&self, name: &str) -> i64 {
         self.value(name, "count").unwrap_or(0.0) as i64

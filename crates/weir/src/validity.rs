@@ -20,6 +20,9 @@ mod bound {
     pub(super) const DROPPED: f64 = 0.001;
     /// Share of the intended rate that must be reached.
     pub(super) const REACHED: f64 = 0.99;
+    /// Milliseconds by which 99 % of the iterations of an open model may begin late. The generator's clock has whole
+    /// milliseconds.
+    pub(super) const LATE_MS: f64 = 5.0;
 }
 
 /// CPUs that each part may use: its quota, or the machine's cores.
@@ -44,6 +47,8 @@ pub struct Evidence<'a> {
     pub usage: &'a [PhaseUsage],
     /// CPUs of each part.
     pub allowance: Allowance,
+    /// How late iterations began at the 99th percentile, milliseconds; none in a closed model.
+    pub begun_late_p99: Option<f64>,
     /// Thresholds of the script that were crossed.
     pub crossed: &'a [String],
     /// The target is on this machine and should have been sampled.
@@ -54,6 +59,7 @@ pub struct Evidence<'a> {
 pub fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let mut all = vec![errors(evidence.performance), dropped(evidence.performance)];
     all.extend(reached(evidence.performance));
+    all.extend(evidence.begun_late_p99.map(begun_late));
     if evidence.timed {
         all.extend(resources(evidence));
     } else {
@@ -133,6 +139,22 @@ fn reached(performance: &Performance) -> Option<Check> {
         Check::ok
     };
     Some(make("rate", "Rate reached", figure, detail))
+}
+
+/// What a latency that counts from sending leaves out.
+fn begun_late(p99_ms: f64) -> Check {
+    let figure = format!("99 % within {p99_ms:.1} ms");
+    let detail = format!(
+        "99 % of the iterations began within {p99_ms:.1} ms of the moment at which they were due, and latencies count \
+         from the moment of sending; the bound is {} ms.",
+        bound::LATE_MS
+    );
+    let make = if p99_ms > bound::LATE_MS {
+        Check::warn
+    } else {
+        Check::ok
+    };
+    make("begun_late", "Begun late", figure, detail)
 }
 
 fn thresholds(crossed: &[String]) -> Check {

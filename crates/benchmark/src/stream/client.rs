@@ -18,7 +18,8 @@ use crate::clock::Clock;
 use crate::protocol::grpc::GrpcConnection;
 use crate::tally::record;
 
-pub(super) use grpc::{WINDOWS, connect as connect_grpc};
+pub(crate) use grpc::WINDOWS;
+pub(super) use grpc::connect as connect_grpc;
 
 /// How long a subscriber waits before it opens a broken stream again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);

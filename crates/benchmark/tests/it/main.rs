@@ -7,6 +7,7 @@ mod balance;
 mod grpc_server;
 mod http_server;
 mod load;
+mod log;
 mod open_loop;
 mod process;
 mod ratios;

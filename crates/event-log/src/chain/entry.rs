@@ -1,112 +1,21 @@
 //! One entry, as a line of the file: `{"seq":0,"ts":"...","partition":"...","prev_hash":"...","data":...,"hash":"..."}`.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 
 use super::name::PartitionName;
 
+mod hash;
+mod timestamp;
+
+pub use hash::{EntryHash, Hash};
+use timestamp::TIMESTAMP_BYTES;
+pub use timestamp::Timestamp;
+
 /// Longest line: data of 10 MiB whose every byte takes six as an escape, and what stands around it.
 pub const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
-
-/// A SHA-256 in lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Hash([u8; 64]);
-
-impl Hash {
-    /// What the first entry of a chain holds as the hash before it: zeros.
-    pub const NONE: Self = Self([b'0'; 64]);
-
-    fn of(sha: Sha256) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut hex = [0; 64];
-        for (pair, byte) in hex.chunks_exact_mut(2).zip(sha.finalize()) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 0xf)];
-        }
-        Self(hex)
-    }
-
-    /// The digits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    /// The hash written as `text`, if it is one.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
-        let digits: [u8; 64] = text.try_into().ok()?;
-        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        digits.iter().all(is_digit).then_some(Self(digits))
-    }
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A moment in microseconds since 1970, UTC. Displays as `2026-01-01T00:00:00.000000+00:00`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(i64);
-
-/// Bytes of a timestamp as text.
-const TIMESTAMP_BYTES: usize = 32;
-
-impl Timestamp {
-    /// Now.
-    #[must_use]
-    pub fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-    }
-
-    /// Whether `text` has the form of a timestamp: digits where they belong, no look at the calendar.
-    fn is_form(text: &[u8]) -> bool {
-        const FORM: &[u8; TIMESTAMP_BYTES] = b"0000-00-00T00:00:00.000000+00:00";
-        let fixed = text.len() - text.len().min(6);
-        text.len() == TIMESTAMP_BYTES
-            && text[fixed..] == FORM[fixed..]
-            && text
-                .iter()
-                .zip(FORM)
-                .all(|(byte, form)| byte == form || (*form == b'0' && byte.is_ascii_digit()))
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanoseconds = i128::from(self.0) * 1000;
-        let at = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds)
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00",
-            at.year(),
-            u8::from(at.month()),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second(),
-            at.microsecond()
-        )
-    }
-}
 
 /// Where an append went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,51 +26,6 @@ pub struct Appended {
     pub timestamp: Timestamp,
     /// The entry's hash.
     pub hash: Hash,
-}
-
-/// The hash of the canonical JSON of an entry, begun with its data, whose key comes first in that order.
-#[derive(Clone, Debug)]
-pub struct EntryHash(Sha256);
-
-impl EntryHash {
-    /// `data` is canonical JSON.
-    #[must_use]
-    pub fn begin(data: &[u8]) -> Self {
-        let mut sha = Sha256::new();
-        sha.update(b"{\"data\":");
-        sha.update(data);
-        Self(sha)
-    }
-
-    /// The rest: the keys partition, prev_hash, seq, ts. `partition` as it stands in JSON.
-    #[must_use]
-    pub fn finish(mut self, partition: &[u8], before: &Hash, seq: &[u8], ts: &[u8]) -> Hash {
-        let parts: [&[u8]; 9] = [
-            b",\"partition\":\"",
-            partition,
-            b"\",\"prev_hash\":\"",
-            &before.0,
-            b"\",\"seq\":",
-            seq,
-            b",\"ts\":\"",
-            ts,
-            b"\"}",
-        ];
-        let mut rest = [0; 512];
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        if length <= rest.len() {
-            // One call is cheaper than nine.
-            let mut at = 0;
-            for part in parts {
-                rest[at..at + part.len()].copy_from_slice(part);
-                at += part.len();
-            }
-            self.0.update(&rest[..length]);
-        } else {
-            parts.iter().for_each(|part| self.0.update(part));
-        }
-        Hash::of(self.0)
-    }
 }
 
 /// The bytes of an entry that stand before and behind its data, and the line's end.

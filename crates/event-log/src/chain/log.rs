@@ -1,11 +1,9 @@
 //! The handle that both faces and the command line call.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::data::Data;
 use super::entries::{End, Entries};
@@ -18,10 +16,10 @@ use super::reader::Reader;
 use super::verify::{self, Verification};
 use crate::directory::Directory;
 
-/// Partitions that are open at a time, a file each; beyond that idle ones are closed.
-const MAX_OPEN: usize = 4096;
-/// Partitions that can be opened side by side.
-const OPENINGS: usize = 16;
+mod open;
+
+use open::Writing;
+
 /// Data above this is checked off the threads that run tasks.
 const LARGE_DATA_BYTES: usize = 128 * 1024;
 
@@ -36,17 +34,6 @@ struct Inner {
     writing: Option<Writing>,
 }
 
-#[derive(Debug)]
-struct Writing {
-    /// Keeps other processes out.
-    _directory: Arc<Directory>,
-    options: WriteOptions,
-    /// By the stem of the file.
-    open: Mutex<HashMap<String, Arc<Partition>>>,
-    /// Held while a partition is opened, one of these for each stem.
-    openings: [Mutex<()>; OPENINGS],
-}
-
 impl Log {
     /// The partitions in `directory`, to be read and appended to. Opening one costs a look at both ends of its file, when
     /// it is used first.
@@ -54,12 +41,7 @@ impl Log {
     pub fn open(directory: Arc<Directory>, options: WriteOptions) -> Self {
         Self(Arc::new(Inner {
             folder: directory.path().to_owned(),
-            writing: Some(Writing {
-                _directory: directory,
-                options,
-                open: Mutex::default(),
-                openings: Default::default(),
-            }),
+            writing: Some(Writing::new(directory, options)),
         }))
     }
 
@@ -272,8 +254,7 @@ impl Log {
     /// # Errors
     /// A sync failed.
     pub fn sync_blocking(&self) -> Result<(), ChainError> {
-        let open: Vec<_> = self.writing()?.open().values().cloned().collect();
-        for partition in open {
+        for partition in self.writing()?.all() {
             use crate::group_commit::Sink;
             partition.appends.exclusive(Sink::sync)??;
         }
@@ -327,65 +308,6 @@ impl Inner {
             }
         }
         Ok(paths)
-    }
-}
-
-impl Writing {
-    fn open(&self) -> MutexGuard<'_, HashMap<String, Arc<Partition>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The partition, if it is open.
-    fn opened(&self, name: &PartitionName) -> Result<Option<Arc<Partition>>, ChainError> {
-        let open = self.open();
-        let Some(found) = open.get(name.stem()) else {
-            return Ok(None);
-        };
-        if found.name == *name {
-            return Ok(Some(Arc::clone(found)));
-        }
-        Err(ChainError::Taken {
-            name: name.as_str().to_owned(),
-            file: found
-                .path
-                .file_name()
-                .unwrap_or_default()
-                .display()
-                .to_string(),
-            owner: found.name.as_str().to_owned(),
-        })
-    }
-
-    /// The partition, opened if it is not.
-    fn partition(
-        &self,
-        folder: &std::path::Path,
-        name: PartitionName,
-        create: bool,
-    ) -> Result<Option<Arc<Partition>>, ChainError> {
-        if let Some(found) = self.opened(&name)? {
-            return Ok(Some(found));
-        }
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name.stem());
-        let _turn = self.openings[(hash % OPENINGS as u64) as usize]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = self.opened(&name)? {
-            return Ok(Some(found));
-        }
-        let stem = name.stem().to_owned();
-        let opened = Partition::open(folder, name, &self.options, create)?.map(Arc::new);
-        if let Some(partition) = &opened {
-            let mut open = self.open();
-            if open.len() >= MAX_OPEN {
-                // Nobody else has it, and nobody can get it while the map is locked.
-                open.retain(|_, partition| {
-                    Arc::strong_count(partition) > 1 || !partition.appends.is_idle()
-                });
-            }
-            open.insert(stem, Arc::clone(partition));
-        }
-        Ok(opened)
     }
 }
 

@@ -12,11 +12,11 @@ use bytes::Bytes;
 
 use super::canonical::{self, KeyOrder};
 use super::entry::{Entry, EntryHash, Hash, MAX_LINE_BYTES};
-use super::file::read_up_to;
 use super::name::PartitionName;
 
-/// Bytes of a file that one thread checks at a time.
-const BLOCK_BYTES: usize = 1024 * 1024;
+mod blocks;
+
+use blocks::{Block, Blocks};
 
 /// What a check of a partition found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +50,7 @@ pub(super) fn verify(
     mut progress: impl FnMut(u64),
 ) -> io::Result<Verification> {
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let blocks = Mutex::new(Blocks {
-        file,
-        at: 0,
-        end,
-        next: 0,
-    });
+    let blocks = Mutex::new(Blocks::new(file, end));
     let stop = AtomicBool::new(false);
     // A thread waits here until its block's turn has come: no more than two for each are in memory.
     let (checked, results) = mpsc::sync_channel(threads);
@@ -144,65 +139,6 @@ fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
         number /= 10;
         if number == 0 {
             return &digits[at..];
-        }
-    }
-}
-
-/// Cuts the file into blocks of whole lines.
-struct Blocks<'a> {
-    file: &'a File,
-    at: u64,
-    end: u64,
-    next: u64,
-}
-
-/// Some lines of the file.
-struct Block {
-    number: u64,
-    /// Whole lines; what stands behind the last line end is a torn line.
-    lines: Bytes,
-    /// Bytes of a torn line, at the end of the file.
-    torn: u64,
-    /// The offset behind it.
-    end: u64,
-    too_long: bool,
-}
-
-impl Blocks<'_> {
-    fn next_block(&mut self) -> io::Result<Option<Block>> {
-        if self.at >= self.end {
-            return Ok(None);
-        }
-        let number = self.next;
-        self.next += 1;
-        let mut size = BLOCK_BYTES;
-        loop {
-            let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-            let mut bytes = vec![0; size.min(left)];
-            let length = read_up_to(self.file, &mut bytes, self.at)?;
-            bytes.truncate(length);
-            // A file that became shorter while it is read ends here.
-            let is_last = length == left || length < size;
-            let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
-            let too_long = whole == 0 && !is_last && size > MAX_LINE_BYTES;
-            if whole == 0 && !is_last && !too_long {
-                size *= 4;
-                continue;
-            }
-            bytes.truncate(whole);
-            self.at += whole as u64;
-            let mut torn = 0;
-            if is_last || too_long {
-                torn = (length - whole) as u64;
-                self.at = self.end;
-            }
-            return Ok(Some(Block {
-                number,
-                lines: bytes.into(),
-                torn,
-                end: self.at,
-                too_long,
-            }));
         }
     }
 }

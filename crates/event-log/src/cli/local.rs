@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::{Appended, ChainCommand, Lines, Verified, Wanted};
+use super::output::Lines;
+use super::{Appended, ChainCommand, Verified, Wanted};
 use crate::chain::{ChainError, Log, WriteOptions};
 use crate::directory::Directory;
 

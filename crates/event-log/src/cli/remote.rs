@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Appended, Lines, Verified, Wanted};
+use super::output::Lines;
+use super::{Appended, Verified, Wanted};
 use crate::chain::entry::MAX_LINE_BYTES;
 
 /// Bytes after which lines that came together are printed.

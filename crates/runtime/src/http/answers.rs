@@ -68,6 +68,10 @@ pub async fn body(
 /// # Errors
 /// `UnsupportedMediaType`, also when there is no content type.
 pub fn require_json(request: &HttpRequest) -> Result<(), Failure> {
+    let as_sent = request.headers().get(header::CONTENT_TYPE);
+    if as_sent.is_some_and(|value| value.as_bytes() == b"application/json") {
+        return Ok(());
+    }
     let content_type = request.content_type().trim();
     if content_type.eq_ignore_ascii_case("application/json") {
         return Ok(());

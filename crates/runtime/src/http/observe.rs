@@ -90,7 +90,7 @@ where
 struct Routes {
     metrics: Metrics,
     /// Only paths that are patterns themselves, so that a client cannot make it grow.
-    known: RefCell<HashMap<Box<str>, HttpRoute>>,
+    known: RefCell<HashMap<Box<str>, HttpRoute, foldhash::fast::RandomState>>,
 }
 
 impl Routes {

@@ -391,7 +391,7 @@ pub(crate) fn environment(
         "PHASE_SCALE",
         &session.plan.phase_scale.to_string(),
     );
-    if let Some(rate) = session.plan.mode.rate() {
+    if let Some(rate) = session.plan.mode.rate_of(target.scenario) {
         set(&mut env, "RATE", &rate.to_string());
     }
     if let Some(Rest { path, .. }) = &target.rest {

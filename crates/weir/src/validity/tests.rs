@@ -33,6 +33,7 @@ fn judged(usage: &[PhaseUsage], performance: &Performance) -> (bool, Vec<String>
             database: 2.0,
             host: 2.0,
         },
+        begun_late_p99: None,
         crossed: &[],
         sampled: true,
     };
@@ -108,6 +109,7 @@ fn smoke_ranks_nothing_but_is_no_failure() {
             database: 2.0,
             host: 2.0,
         },
+        begun_late_p99: Some(6.0),
         crossed: &[],
         sampled: true,
     };

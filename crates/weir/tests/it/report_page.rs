@@ -107,6 +107,22 @@ async fn a_report_of_several_scenarios_reads_well_everywhere() {
 }
 
 #[tokio::test]
+async fn a_report_at_a_fixed_rate_reads_well_everywhere() {
+    let plan = Plan {
+        mode: "compare",
+        trials: 6,
+        cores: 16.0,
+        ..Plan::default()
+    };
+    look_at(
+        "compare",
+        &plan,
+        &[("rates", 1), ("percentiles", 1), ("cpu", 1), ("bytes", 1)],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_smoke_report_of_several_scenarios_reads_well_everywhere() {
     let plan = Plan {
         mode: "smoke",

@@ -62,18 +62,19 @@ fn every_scenario_is_seeded_verified_and_audited_by_its_own_rules() {
     let Some(checkout) = Checkout::new() else {
         return;
     };
-    let targets = "event-log-chain,stream-grpc,stream-sse,balance-grpc,balance-rest,producer-rest";
+    let targets = "event-log-chain,event-log-topics,stream-grpc,stream-sse,balance-grpc,balance-rest,producer-rest";
     let arguments = ["run", "smoke", targets, "default", "--runtime", "native"];
     let (status, text) = checkout.run(&arguments);
     assert_eq!(status, 0, "{text}");
     for done in [
-        "[1/6] producer-rest default: 5 events acknowledged, 5 stored",
+        "[1/7] producer-rest default: 5 events acknowledged, 5 stored",
         "balance-rest default: 5 balances answered, 5 counted by the service",
         "balance-grpc default: 5 balances answered, 5 counted by the service",
         "stream-sse default: 500 events received, 500 sent by the service",
         "stream-grpc default: 500 events received, 500 sent by the service",
         "event-log-chain default: 5 records acknowledged, 5 in the log",
-        "6 runs completed.",
+        "event-log-topics default: 5 records acknowledged, 5 in the log",
+        "7 runs completed.",
     ] {
         assert!(text.contains(done), "{done} is missing in\n{text}");
     }

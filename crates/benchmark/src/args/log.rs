@@ -1,0 +1,36 @@
+//! Options of the scenarios of the event log.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use event_log::Durability;
+
+/// What is appended and read.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Scenarios append, tail, verify, produce")]
+pub struct LogArgs {
+    /// Tail and verify: entries of the partition, appended before
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub entries: u64,
+
+    /// In-process: when an append counts as done; a server has its own setting
+    #[arg(long, value_enum, default_value = "synced")]
+    pub durability: Durability,
+
+    /// In-process: where a folder is made, and removed afterwards [default: the system's temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub log_dir: Option<PathBuf>,
+
+    /// Produce: records that are sent together, each answered on its own
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub batch: u64,
+
+    /// Produce: 0 or 1 (written), -1 (on the disk)
+    #[arg(
+        long,
+        default_value_t = 1,
+        value_name = "N",
+        allow_hyphen_values = true
+    )]
+    pub acks: i32,
+}

@@ -1,0 +1,166 @@
+//! A run against the event log.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_db::{Performance, Phase};
+use serde_json::json;
+
+use super::{Ending, Stop, complete, write_result};
+use crate::aim::Aim;
+use crate::args::LoadArgs;
+use crate::criteria;
+use crate::load::outcome::per;
+use crate::log;
+use crate::log::outcome::{LogOutcome, LogResult};
+use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
+use crate::progress::Progress;
+use crate::record::{Figures, Head, Recording, latency};
+use crate::result::histogram_v2;
+
+/// Connections unless told otherwise.
+const CONNECTIONS: usize = 10;
+
+/// Makes the load and writes its result.
+pub(super) async fn run(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<Ending> {
+    let plan = plan(args, aim, run_id)?;
+    plan.check()?;
+    let mut stop = Stop::new()?;
+    let recording = match args.stored() {
+        true => Some(Recording::begin(&args.metrics_db, head(aim, &plan)).await?),
+        false => None,
+    };
+    let outcome = match measure(args, plan, &mut stop).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            complete(recording, Err(error)).await?;
+            return Ok(Ending::NoSuccess);
+        }
+    };
+    complete(recording, figures(&outcome)).await?;
+    let name = aim.target.as_ref().map(|target| target.name.clone());
+    let criteria = outcome.criteria();
+    let text = outcome.render() + &criteria::render(&criteria);
+    write_result(
+        args.json.as_deref(),
+        &LogResult::new(&outcome, name)?,
+        &text,
+    )?;
+    let succeeded = outcome.tally.whole.acknowledged > 0 && criteria::passed(&criteria);
+    Ok(match (outcome.interrupted, succeeded) {
+        (true, _) => Ending::Interrupted,
+        (false, true) => Ending::Complete,
+        (false, false) => Ending::NoSuccess,
+    })
+}
+
+async fn measure(args: &LoadArgs, plan: LogPlan, stop: &mut Stop) -> anyhow::Result<LogOutcome> {
+    let run = tokio::task::spawn_blocking(move || log::start(plan)).await??;
+    log::measure(run, &mut Progress::new(args.progress), stop).await
+}
+
+fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
+    let scenario = aim.scenario.log().context("no scenario of the log")?;
+    anyhow::ensure!(
+        args.rate.is_none(),
+        "scenario {} has no --rate",
+        scenario.name()
+    );
+    // A read of a whole partition uses all that there is; a stream of records is one.
+    let concurrency = match scenario {
+        LogScenario::Append => args.concurrency,
+        LogScenario::Tail | LogScenario::Verify | LogScenario::Produce => args.stream.clients,
+    };
+    let options = &args.log;
+    let via = match aim.direct {
+        true => Via::Direct(Direct {
+            folder: options.log_dir.clone(),
+            durability: options.durability,
+        }),
+        false => Via::Grpc(Target {
+            endpoint: aim.endpoint.clone(),
+            connections: args.connections.unwrap_or(concurrency.min(CONNECTIONS)),
+            timeout: args.timeout,
+        }),
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(LogPlan {
+        scenario,
+        run_id,
+        concurrency,
+        threads: if aim.direct {
+            args.threads.max(cores)
+        } else {
+            args.threads
+        },
+        warmup: args.warmup.unwrap_or(Duration::from_secs(2)),
+        duration: args.duration.unwrap_or(Duration::from_secs(10)),
+        entries: options.entries,
+        batch: options.batch,
+        acks: options.acks,
+        via,
+    })
+}
+
+fn head<'a>(aim: &'a Aim, plan: &'a LogPlan) -> Head<'a> {
+    Head {
+        aim,
+        run_id: &plan.run_id,
+        payload: "default",
+        seed: 1,
+        settings: json!({
+            "concurrency": plan.concurrency,
+            "threads": plan.threads,
+            "entriesPerRequest": plan.per_request(),
+        }),
+    }
+}
+
+/// A request counts once, whatever entries it stands for.
+fn figures(outcome: &LogOutcome) -> anyhow::Result<Figures> {
+    let measured = outcome.tally.measured;
+    let total = measured.acknowledged + measured.errors();
+    let bytes = |from: u64, to: u64| i64::try_from(to.saturating_sub(from));
+    let performance = Performance {
+        total_requests: total.try_into()?,
+        successful_requests: measured.acknowledged.try_into()?,
+        failed_requests: measured.errors().try_into()?,
+        throughput_per_sec: per(measured.acknowledged as f64, outcome.seconds),
+        error_rate: per(measured.errors() as f64, total as f64),
+        latency: latency(&outcome.tally.histogram),
+        bytes_sent: Some(bytes(outcome.from.wire.sent, outcome.to.wire.sent)?),
+        bytes_received: Some(bytes(outcome.from.wire.received, outcome.to.wire.received)?),
+        histogram: Some(histogram_v2(&outcome.tally.histogram)?),
+        ..Performance::default()
+    };
+    let phase = Phase {
+        phase_number: 1,
+        phase_name: "benchmark".into(),
+        target_vus: outcome.plan.concurrency.try_into()?,
+        started_at: Some(outcome.measured_at),
+        duration_seconds: outcome.seconds,
+        total_requests: performance.total_requests,
+        successful_requests: performance.successful_requests,
+        failed_requests: performance.failed_requests,
+        throughput_per_sec: performance.throughput_per_sec,
+        error_rate: performance.error_rate,
+        latency: performance.latency,
+        bytes_sent: performance.bytes_sent,
+        bytes_received: performance.bytes_received,
+        generator_cpu_seconds: Some(outcome.cpu_seconds()),
+        ..Phase::default()
+    };
+    Ok(Figures {
+        performance,
+        phases: vec![phase],
+        measured_at: outcome.measured_at,
+        interrupted: outcome.interrupted,
+        scenario_stats: Some(json!({
+            "operation": outcome.plan.scenario.name(),
+            "interface": outcome.plan.via_name(),
+            "entriesPerSecond": outcome.rate(),
+            "entriesPerRequest": outcome.plan.per_request(),
+            "audit": outcome.audit,
+        })),
+    })
+}

@@ -1,0 +1,106 @@
+//! The event log, in-process and over gRPC.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use testkit::process::Service;
+
+use crate::process::{command, json};
+use crate::services::build;
+
+fn server() -> Service {
+    let binary = build(&["event-log"]).join("event-log");
+    let service = Service::spawn(binary, &["serve"], &[("EVENT_LOG_DIR", "data")]);
+    let ready = service.wait_for_log("ready", Duration::from_secs(40));
+    assert!(ready.is_some(), "{}", service.log());
+    service
+}
+
+async fn run(options: &[&str]) -> (Option<i32>, Value) {
+    let mut command = command(options);
+    command.args([
+        "--duration=400ms",
+        "--warmup=100ms",
+        "--progress=none",
+        "--json=-",
+        "--concurrency=8",
+        "--entries=2000",
+    ]);
+    let output = command.output().await.unwrap();
+    (output.status.code(), json(&output))
+}
+
+fn assert_done(status: Option<i32>, result: &Value, entries_per_request: u64) {
+    assert_eq!(status, Some(0), "{result}");
+    assert_eq!(result["passed"], true, "{result}");
+    assert_eq!(result["failed"], 0);
+    assert_eq!(result["entriesPerRequest"], entries_per_request);
+    assert!(
+        result["entriesPerSecond"].as_f64().unwrap() > 100.0,
+        "{result}"
+    );
+    assert!(result["latencyMs"]["p99"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn appends_are_in_the_chain_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    for durability in ["synced", "buffered"] {
+        let (status, result) = run(&[
+            "--scenario=append",
+            "--protocol=direct",
+            "--log-dir",
+            place,
+            "--durability",
+            durability,
+        ])
+        .await;
+        assert_done(status, &result, 1);
+        assert_eq!(result["durability"], durability);
+        assert_eq!(result["audit"]["passed"], true);
+        assert_eq!(result["audit"]["found"], result["audit"]["acknowledged"]);
+    }
+    // The folder was the run's own.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_does_the_same() {
+    let server = tokio::task::spawn_blocking(server).await.unwrap();
+    let url = format!("http://{}", server.grpc());
+    for (scenario, entries) in [("append", 1), ("tail", 2000), ("verify", 2000)] {
+        for protocol in ["direct", "grpc"] {
+            let scenario = format!("--scenario={scenario}");
+            let protocol = format!("--protocol={protocol}");
+            let mut options = vec![scenario.as_str(), protocol.as_str()];
+            if protocol.ends_with("grpc") {
+                options.extend(["--url", url.as_str()]);
+            }
+            let (status, result) = run(&options).await;
+            assert_done(status, &result, entries);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_fails_the_run() {
+    let mut server = tokio::task::spawn_blocking(server).await.unwrap();
+    let url = format!("http://{}", server.grpc());
+    let running = command(&[
+        "--scenario=append",
+        "--url",
+        &url,
+        "--duration=3s",
+        "--warmup=0s",
+        "--concurrency=4",
+        "--progress=none",
+    ])
+    .spawn()
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    server.kill();
+    let output = running.wait_with_output().await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+}
