@@ -9,7 +9,7 @@
 //! - `appender`: the one writer of a partition, behind [`crate::group_commit`]
 //! - [`record`]: a record and its form on disk (pure)
 //! - `log`: a partition's segments; `index`: where in a segment an offset is; `files`: the open ones, a bounded number
-//! - `reader`, `scan`: back from the disk; [`consumer`]: on and on
+//! - `reader`, `scan`: back from the disk; [`consumer`]: on and on; [`pace`]: how much at once
 //! - `groups`: who reads what (`assignment`, pure); `offsets`: how far
 //! - `recovery`: what is done when a partition is opened; `maintenance`: what is done all the time
 //! - [`config`], [`metrics`], [`error`]
@@ -30,6 +30,7 @@ mod maintenance;
 pub mod metrics;
 mod name;
 mod offsets;
+pub mod pace;
 mod partitioner;
 mod reader;
 pub mod record;
@@ -37,11 +38,14 @@ mod recovery;
 pub mod rest;
 mod scan;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 pub use config::TopicsConfig;
-pub use consumer::{Consumer, Delivery, Pace, Start};
+pub use consumer::{Consumer, Delivery};
 pub use error::TopicsError;
 pub use groups::{GroupInfo, GroupState, Identity, MemberInfo};
 pub use handle::{PartitionOffsets, Produced, TopicDraft, TopicInfo, Topics};
+pub use pace::{Pace, Start};
 pub use record::{Header, MAX_RECORD_BYTES, NewRecord, StoredRecord};

@@ -16,6 +16,12 @@ use super::offsets::{Change, Committed, Offsets, OffsetsFile};
 use crate::durability::Durability;
 use crate::group_commit::{Budget, GroupCommit};
 
+mod info;
+mod member;
+
+pub use info::{GroupInfo, GroupState, Identity, MemberInfo};
+pub(crate) use member::Member;
+
 /// Changes that may wait to be written.
 const CAPACITY: usize = 64 * 1024;
 
@@ -51,64 +57,6 @@ struct MemberState {
     topic: Arc<str>,
     partitions: u32,
     assigned: std::ops::Range<u32>,
-}
-
-/// Who a member says it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// Metadata `client-id`; may be empty.
-    pub client_id: String,
-    /// The address that it calls from; may be empty.
-    pub client_host: String,
-}
-
-/// Whether a group reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupState {
-    /// No members.
-    Empty,
-    /// A member came or went; the partitions are about to be assigned.
-    PreparingRebalance,
-    /// Every partition has its member.
-    Stable,
-}
-
-impl GroupState {
-    /// The name in answers.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Empty => "Empty",
-            Self::PreparingRebalance => "PreparingRebalance",
-            Self::Stable => "Stable",
-        }
-    }
-}
-
-/// A group, described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupInfo {
-    /// Its name.
-    pub id: String,
-    /// Whether it reads.
-    pub state: GroupState,
-    /// In the order in which they came.
-    pub members: Vec<MemberInfo>,
-    /// By topic and partition, the next offset to read.
-    pub offsets: BTreeMap<(String, u32), u64>,
-}
-
-/// A member, described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberInfo {
-    /// Unique.
-    pub id: String,
-    /// Who it says it is.
-    pub identity: Identity,
-    /// Its topic.
-    pub topic: String,
-    /// The partitions that it reads.
-    pub partitions: Vec<u32>,
 }
 
 impl Groups {
@@ -318,97 +266,5 @@ impl Group {
             partitions: member.assigned.clone().collect(),
         });
         info.members = members.collect();
-    }
-}
-
-impl GroupInfo {
-    /// What kind of group it is, in answers.
-    pub const PROTOCOL: &str = "consumer";
-
-    /// The next offset to read, where one is committed.
-    #[must_use]
-    pub fn committed(&self, topic: &str, partition: u32) -> Option<u64> {
-        self.offsets.get(&(topic.to_owned(), partition)).copied()
-    }
-
-    fn empty(id: &str, offsets: Committed) -> Self {
-        Self {
-            id: id.to_owned(),
-            state: GroupState::Empty,
-            members: Vec::new(),
-            offsets,
-        }
-    }
-}
-
-/// A member of a group, which leaves when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Member {
-    groups: Groups,
-    group: String,
-    number: u64,
-    changes: watch::Receiver<u64>,
-}
-
-impl Member {
-    /// The group's name.
-    pub(crate) fn group(&self) -> &str {
-        &self.group
-    }
-
-    /// Whether the assignment has changed since [`assigned`](Self::assigned) gave it.
-    pub(crate) fn is_outdated(&self) -> bool {
-        self.changes.has_changed().unwrap_or(true)
-    }
-
-    /// Waits until it has changed.
-    pub(crate) async fn outdated(&mut self) {
-        let mut changes = self.changes.clone();
-        // Not marked as seen in `self.changes`: that is for `assigned`. The sender lives as long as the member.
-        drop(changes.changed().await);
-    }
-
-    /// The partitions that this member reads, once all are assigned.
-    pub(crate) async fn assigned(&mut self) -> std::ops::Range<u32> {
-        loop {
-            let at = {
-                let mut active = self.groups.active();
-                let Some(group) = active.get_mut(&self.group) else {
-                    return 0..0;
-                };
-                group.settle();
-                self.changes.mark_unchanged();
-                match group.assigned_at {
-                    None => {
-                        let member = group.members.get(&self.number);
-                        return member.map_or(0..0, |member| member.assigned.clone());
-                    }
-                    Some(at) => at,
-                }
-            };
-            tokio::select! {
-                () = tokio::time::sleep_until(at) => {}
-                changed = self.changes.changed() => if changed.is_err() {
-                    return 0..0;
-                },
-            }
-        }
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        let mut active = self.groups.active();
-        let Some(group) = active.get_mut(&self.group) else {
-            return;
-        };
-        group.members.remove(&self.number);
-        tracing::debug!(group = self.group, number = self.number, "left");
-        if group.members.is_empty() {
-            // What is committed stays.
-            active.remove(&self.group);
-        } else {
-            group.prepare(self.groups.0.delay);
-        }
     }
 }

@@ -21,10 +21,11 @@ use runtime::status::Failure;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::consumer::{Consumer, Pace, Start};
+use super::consumer::Consumer;
 use super::error::TopicsError;
 use super::groups::Identity;
 use super::handle::{TopicDraft, Topics};
+use super::pace::{Pace, Start};
 use super::record::MAX_RECORD_BYTES;
 
 mod convert;

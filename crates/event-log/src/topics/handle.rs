@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::catalog::Catalog;
 use super::config::TopicsConfig;
-use super::consumer::{Consumer, Delivery, Ends, Pace, Start};
+use super::consumer::{Consumer, Delivery, Ends};
 use super::error::TopicsError;
 use super::groups::{GroupInfo, Groups, Identity};
 use super::maintenance::Maintenance;
 use super::metrics::TopicsMetrics;
 use super::name;
 use super::offsets::OffsetsFile;
+use super::pace::{Pace, Start};
 use super::record::{MAX_RECORD_BYTES, NewRecord};
 use super::settings::TopicSettings;
 use super::topic::{Description, Topic};

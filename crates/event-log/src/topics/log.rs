@@ -11,9 +11,11 @@ use prometheus::IntCounter;
 use tokio::sync::Notify;
 
 use super::files::{FileKey, FileKind, Files};
-use super::index::{self, Entry};
+use super::index::Entry;
 use super::settings::TopicSettings;
-use crate::directory::sync_names;
+
+mod retention;
+mod sync;
 
 /// What all partitions of a topic have in common.
 #[derive(Debug)]
@@ -182,184 +184,10 @@ impl Log {
         segment_path(&self.folder, base, kind)
     }
 
-    /// Brings all that is written so far to the disk, then the indexes to that state. Others may write meanwhile.
-    ///
-    /// # Errors
-    /// A sync failed; nothing more may be written then.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reason) = self.failure() {
-            return Err(io::Error::other(reason));
-        }
-        self.sync_alone().inspect_err(|error| self.fail(error))
-    }
-
-    fn sync_alone(&self) -> io::Result<()> {
-        for (base, checkpoint) in self.unsynced() {
-            match self.file(base, FileKind::Log) {
-                // A segment that retention has removed meanwhile needs no sync.
-                Err(error) if self.is_gone(base, &error) => continue,
-                file => file?.sync_data()?,
-            }
-            self.note_synced(base, checkpoint)?;
-        }
-        if self.names_changed.swap(false, Ordering::AcqRel) && self.folder.is_dir() {
-            sync_names(&self.folder)?;
-            self.folder.parent().map_or(Ok(()), sync_names)?;
-        }
-        Ok(())
-    }
-
-    /// What is written now, for [`note_all_synced`](Self::note_all_synced) once the whole file system was synced.
-    pub(crate) fn written(&self) -> Vec<(u64, Entry)> {
-        self.names_changed.store(false, Ordering::Release);
-        self.unsynced()
-    }
-
-    /// Brings the indexes to the state that is on the disk.
-    ///
-    /// # Errors
-    /// An index cannot be written; nothing more may be written then.
-    pub(crate) fn note_all_synced(&self, written: Vec<(u64, Entry)>) -> io::Result<()> {
-        let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.failure().is_some() {
-            return Ok(());
-        }
-        let mut written = written.into_iter();
-        written
-            .try_for_each(|(base, checkpoint)| self.note_synced(base, checkpoint))
-            .inspect_err(|error| self.fail(error))
-    }
-
-    /// Segments with bytes that may not be on the disk, oldest first: the base and where they end.
-    fn unsynced(&self) -> Vec<(u64, Entry)> {
-        let view = self.view();
-        let mut unsynced = Vec::new();
-        let mut end = view.end;
-        let all = view.segments.iter().rev();
-        // Those before a synced one were synced with it, or earlier.
-        for segment in all.take_while(|segment| !segment.is_synced()) {
-            let checkpoint = Entry {
-                offset: end,
-                position: segment.bytes,
-                last_append: segment.last_append,
-            };
-            unsynced.push((segment.base, checkpoint));
-            end = segment.base;
-        }
-        unsynced.reverse();
-        unsynced
-    }
-
-    /// Writes the index of a segment that is on the disk up to `checkpoint`. The caller holds `syncing`.
-    fn note_synced(&self, base: u64, checkpoint: Entry) -> io::Result<()> {
-        let (from, mut entries) = {
-            let view = self.view();
-            let Some(segment) = view.find(base) else {
-                return Ok(());
-            };
-            if segment.on_disk > 0 && segment.checkpoint.position >= checkpoint.position {
-                return Ok(());
-            }
-            let pending = segment.pending.iter().copied();
-            let before = pending.take_while(|entry| entry.position < checkpoint.position);
-            // Where the old checkpoint was.
-            (
-                segment.on_disk.saturating_sub(1),
-                before.collect::<Vec<_>>(),
-            )
-        };
-        let noted = entries.len();
-        entries.push(checkpoint);
-        index::write(&*self.file_or_new(base, FileKind::Index)?, from, &entries)?;
-        self.change(|view| {
-            if let Some(current) = view.find_mut(base) {
-                current.on_disk = from + entries.len() as u64;
-                current.checkpoint = checkpoint;
-                current.pending.drain(..noted);
-            }
-        });
-        Ok(())
-    }
-
-    fn is_gone(&self, base: u64, error: &io::Error) -> bool {
-        error.kind() == io::ErrorKind::NotFound && self.view().find(base).is_none()
-    }
-
-    /// Takes no more records, since nobody knows what is on the disk.
-    pub(crate) fn fail(&self, error: &io::Error) {
-        if !self.is_deleted() && self.refuse("sync", error) {
-            tracing::error!(
-                topic = %self.common.topic,
-                partition = self.partition,
-                folder = %self.folder.display(),
-                %error,
-                "a sync failed: the partition takes no more records"
-            );
-        }
-    }
-
-    /// Notes why nothing more may be written. Whether that is new.
-    pub(crate) fn refuse(&self, what: &str, error: &io::Error) -> bool {
-        self.failure.set(format!("{what}: {error}").into()).is_ok()
-    }
-
     /// Whether something is written that may not be on the disk.
     pub(crate) fn is_dirty(&self) -> bool {
         let view = self.view();
         view.segments.back().is_some_and(|last| !last.is_synced())
-    }
-
-    /// Removes the oldest segments that `settings` do not keep, never the last one. Gives their number.
-    pub(crate) fn apply_retention(&self, now: i64) -> usize {
-        let settings = self.common.settings;
-        if settings.retention_bytes.is_none() && settings.retention_ms.is_none() {
-            return 0;
-        }
-        let removed = self.change(|view| {
-            let mut total: u64 = view.segments.iter().map(|segment| segment.bytes).sum();
-            let mut removed = Vec::new();
-            while view.segments.len() > 1 {
-                let oldest = &view.segments[0];
-                let others = total - oldest.bytes;
-                let too_large = settings.retention_bytes.is_some_and(|keep| others >= keep);
-                if !too_large && !is_expired(oldest, settings.retention_ms, now) {
-                    break;
-                }
-                total = others;
-                removed.extend(view.segments.pop_front().map(|segment| segment.base));
-            }
-            removed
-        });
-        for base in &removed {
-            self.remove(*base);
-        }
-        if let (Some(first), count) = (removed.first(), removed.len()) {
-            tracing::debug!(topic = %self.common.topic, partition = self.partition, first, count, "segments removed");
-        }
-        removed.len()
-    }
-
-    /// Whether the segment that is written to holds only what `retention.ms` does not keep.
-    pub(crate) fn is_expired(&self, now: i64) -> bool {
-        let view = self.view();
-        let last = view.segments.back();
-        last.is_some_and(|last| {
-            last.bytes > 0 && is_expired(last, self.common.settings.retention_ms, now)
-        })
-    }
-
-    fn remove(&self, base: u64) {
-        for kind in [FileKind::Log, FileKind::Index] {
-            let path = self.path(base, kind);
-            if let Err(error) = fs::remove_file(&path)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::warn!(file = %path.display(), %error, "an old segment cannot be removed");
-            }
-        }
-        // Closed afterwards: whoever comes between would open them again.
-        self.common.files.forget(self.id, base);
     }
 
     /// Closes all files.
@@ -391,11 +219,6 @@ impl View {
             .binary_search_by_key(&base, |segment| segment.base);
         self.segments.get_mut(at.ok()?)
     }
-}
-
-fn is_expired(segment: &Segment, retention_ms: Option<u64>, now: i64) -> bool {
-    let age = u64::try_from(now.saturating_sub(segment.last_append)).unwrap_or(0);
-    retention_ms.is_some_and(|keep| age > keep)
 }
 
 /// The path of a segment's file.

@@ -30,7 +30,7 @@ pub(crate) fn open(folder: &Path) -> io::Result<View> {
 }
 
 /// The first offsets of the segments, in order. Indexes without a log are removed.
-fn bases(folder: &Path) -> io::Result<Vec<u64>> {
+pub(crate) fn bases(folder: &Path) -> io::Result<Vec<u64>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -157,7 +157,3 @@ fn read_on(log: &File, path: &Path, segment: &mut Segment, next: Option<u64>) ->
         }
     }
 }
-
-#[cfg(test)]
-#[path = "recovery_tests.rs"]
-mod tests;

@@ -9,9 +9,9 @@ use runtime::shutdown::InFlight;
 use runtime::status::Failure;
 use serde::de::DeserializeOwned;
 
-use super::consumer::{Pace, Start};
 use super::error::TopicsError;
 use super::handle::Topics;
+use super::pace::{Pace, Start};
 
 mod json;
 mod query;
