@@ -62,8 +62,13 @@ impl Log {
         self.writing()?;
         let paths = self.0.files()?;
         for path in &paths {
-            let file = fs::OpenOptions::new().read(true).append(true).open(path)?;
-            cut_torn_line(&file, path)?;
+            let mut options = fs::OpenOptions::new();
+            let opened = options.read(true).append(true).open(path);
+            opened
+                .and_then(|file| cut_torn_line(&file, path))
+                .map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                })?;
         }
         Ok(paths.len())
     }
@@ -184,7 +189,10 @@ impl Log {
             }
             Err(error) => return Err(error),
         };
-        let end = end.now(&reader)?;
+        let end = match end {
+            End::OfFile => reader.settled_length()?,
+            end => end.now(&reader)?,
+        };
         let (file, name) = reader.into_parts();
         Ok(verify::verify(&file, &name, end, |done| {
             progress(done, end);

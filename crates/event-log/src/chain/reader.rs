@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -14,6 +15,8 @@ use super::verify::linked;
 
 /// Distance below which lines are read rather than jumped over.
 const JUMP_BYTES: u64 = 64 * 1024;
+/// Longer than a write takes between two of its pages.
+const SETTLING_TIME: Duration = Duration::from_millis(200);
 /// What is read to find the next line's head, at first.
 const PROBE_BYTES: usize = 4 * 1024;
 
@@ -47,6 +50,20 @@ impl Reader {
             name,
             at: 0,
             before: None,
+        }
+    }
+
+    /// The length of the file, once no line is under way: what another process writes may be seen in parts. A torn line
+    /// stays one.
+    pub(super) fn settled_length(&self) -> Result<u64, ChainError> {
+        let mut before = None;
+        loop {
+            let length = self.file_length()?;
+            if before == Some(length) || file::whole_end(&self.file, length)? == length {
+                return Ok(length);
+            }
+            before = Some(length);
+            std::thread::sleep(SETTLING_TIME);
         }
     }
 
@@ -146,7 +163,7 @@ impl Reader {
             if found.is_some() || length == left || length < size || size > MAX_LINE_BYTES {
                 return Ok(found);
             }
-            size *= 4;
+            size = (size * 4).min(MAX_LINE_BYTES + 1);
         }
     }
 
@@ -194,7 +211,7 @@ impl Reader {
                     let what = format!("the line at byte {} is too long", self.at);
                     return Err(ChainError::damaged(&self.path, &what));
                 }
-                None => size *= 4,
+                None => size = (size * 4).min(MAX_LINE_BYTES + 1),
             }
         }
     }

@@ -164,3 +164,13 @@ fn a_forged_entry_breaks_the_next() {
         "{error}"
     );
 }
+
+#[test]
+fn a_file_without_lines_takes_no_memory_without_bound() {
+    let fixture = fixture();
+    let file = fs::File::create(fixture.file("p")).expect("a file");
+    file.set_len(70 * 1024 * 1024).expect("a hole");
+    let found = verify(&Log::read_only(fixture.folder.path()), "p");
+    let expected = "line 1 is longer than 67108864 bytes";
+    assert_eq!(found.error.as_deref(), Some(expected));
+}

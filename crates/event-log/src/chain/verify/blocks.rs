@@ -59,7 +59,7 @@ impl<'a> Blocks<'a> {
             let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
             let too_long = whole == 0 && !is_last && size > MAX_LINE_BYTES;
             if whole == 0 && !is_last && !too_long {
-                size *= 4;
+                size = (size * 4).min(MAX_LINE_BYTES + 1);
                 continue;
             }
             bytes.truncate(whole);

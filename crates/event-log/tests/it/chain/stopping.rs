@@ -11,6 +11,10 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use super::tails::Sse;
 use crate::support::{BINARY, Client, Fixture, channel, serve};
@@ -26,12 +30,29 @@ async fn a_service_says_that_it_serves() {
     let metrics = http::get(address, "/metrics").await;
     assert!(metrics.text().contains("chain_appends_total 0"));
     let mut health = HealthClient::new(channel(&fixture.service).await);
-    for service in ["", "immutablelog.ImmutableLogService"] {
+    let services = [
+        "immutablelog.ImmutableLogService",
+        "takhin.v1.TakhinService",
+    ];
+    for service in [""].iter().chain(&services) {
         let request = HealthCheckRequest {
-            service: service.into(),
+            service: (*service).to_owned(),
         };
         let answer = health.check(request).await.unwrap().into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving, "{service}");
+    }
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut reflection = ServerReflectionClient::new(channel(&fixture.service).await);
+    let answers = reflection.server_reflection_info(tokio_stream::once(request));
+    let answer = answers.await.unwrap().into_inner().message().await.unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.unwrap().message_response else {
+        panic!("no list of services")
+    };
+    for service in services {
+        assert!(list.service.iter().any(|listed| listed.name == service));
     }
     let check = |port: u16| {
         let mut command = Command::new(BINARY);
