@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::group_commit::Budget;
 use crate::topics::rest::TopicsData;
-use crate::topics::{self, Topics};
+use crate::topics::{self, Topics, TopicsConfig};
 
 /// The services that this process offers beside the standard ones, by full name.
 pub const SERVICES: [&str; 2] = [chain::grpc::SERVICE, topics::grpc::SERVICE];
@@ -60,7 +60,11 @@ impl Service {
             .await?
             .context("the ends of the partitions' files")?;
         tracing::info!(partitions, "hash-chained partitions");
-        let (topics_config, topics_stop) = (config.topics.clone(), in_flight.stop().clone());
+        let topics_config = TopicsConfig {
+            queue_capacity: store.queue_capacity,
+            ..config.topics.clone()
+        };
+        let topics_stop = in_flight.stop().clone();
         let opening = move || Topics::open(directory, &topics_config, budget, topics_stop);
         let topics = tokio::task::spawn_blocking(opening)
             .await?

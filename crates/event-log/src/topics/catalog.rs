@@ -19,9 +19,8 @@ use prometheus::IntCounter;
 
 use super::error::TopicsError;
 use super::files::Files;
-use super::topic::{Description, Topic};
+use super::topic::{Committing, Description, Topic};
 use crate::directory::sync_names;
-use crate::group_commit::Budget;
 
 type Map = BTreeMap<Arc<str>, Arc<Topic>>;
 
@@ -32,7 +31,7 @@ pub(crate) struct Catalog {
     new: PathBuf,
     deleted: PathBuf,
     files: Arc<Files>,
-    budget: Budget,
+    committing: Committing,
     produced: IntCounter,
     topics: RwLock<Map>,
     /// Held while a topic is made or deleted.
@@ -48,7 +47,7 @@ impl Catalog {
     pub(crate) fn open(
         folder: &Path,
         open_files: usize,
-        budget: Budget,
+        committing: Committing,
         produced: IntCounter,
     ) -> io::Result<Self> {
         let (logs, new, deleted) = (
@@ -69,7 +68,7 @@ impl Catalog {
         let mut topics = Map::new();
         for entry in fs::read_dir(&logs)? {
             let path = entry?.path();
-            let topic = Topic::open(&path, &files, &budget, &produced).map_err(|error| {
+            let topic = Topic::open(&path, &files, &committing, &produced).map_err(|error| {
                 io::Error::new(error.kind(), format!("{}: {error}", path.display()))
             })?;
             topics.insert(Arc::clone(&topic.common.topic), Arc::new(topic));
@@ -79,7 +78,7 @@ impl Catalog {
             new,
             deleted,
             files,
-            budget,
+            committing,
             produced,
             topics: RwLock::new(topics),
             changing: Mutex::default(),
@@ -140,7 +139,7 @@ impl Catalog {
         description.write(&new)?;
         fs::rename(&new, &folder)?;
         sync_names(&self.logs)?;
-        Topic::open(&folder, &self.files, &self.budget, &self.produced)
+        Topic::open(&folder, &self.files, &self.committing, &self.produced)
     }
 
     /// Deletes a topic, durably, with all that it takes on the disk. Blocks.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+/// `queue_capacity` where nothing else is said.
+const QUEUE_CAPACITY: u32 = 64 * 1024;
+
 /// How topics are kept and consumed.
 #[derive(Args, Clone, Debug)]
 pub struct TopicsConfig {
@@ -22,6 +25,10 @@ pub struct TopicsConfig {
     /// How long a consumer group prepares when a member has come or gone, so that what is under way can be committed
     #[arg(long, env = "GROUP_REBALANCE_DELAY", default_value = "100ms", value_name = "DURATION", value_parser = runtime::config::duration)]
     pub group_rebalance_delay: Duration,
+
+    /// Appends that may wait at one partition; the server sets it to `QUEUE_CAPACITY`.
+    #[arg(skip = QUEUE_CAPACITY)]
+    pub queue_capacity: u32,
 }
 
 impl Default for TopicsConfig {
@@ -32,6 +39,7 @@ impl Default for TopicsConfig {
             topics_sync_interval: Duration::from_secs(2),
             topics_retention_interval: Duration::from_secs(5),
             group_rebalance_delay: Duration::from_millis(100),
+            queue_capacity: QUEUE_CAPACITY,
         }
     }
 }

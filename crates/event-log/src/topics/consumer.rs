@@ -183,7 +183,11 @@ impl Consumer {
         let mut found = Found::default();
         let mut held_until = None;
         loop {
-            let mut grown = std::pin::pin!(topic.common.grown.notified());
+            let grown = match (&self.membership, &*self.sources) {
+                (None, [only]) => &topic.partition(only.partition.into())?.log.grown,
+                _ => &topic.common.grown,
+            };
+            let mut grown = std::pin::pin!(grown.notified());
             // Before looking: what comes after the look is not missed.
             grown.as_mut().enable();
             self.read(&mut found).await?;

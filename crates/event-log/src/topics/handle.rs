@@ -20,7 +20,7 @@ use super::offsets::OffsetsFile;
 use super::pace::{Pace, Start};
 use super::record::{MAX_RECORD_BYTES, NewRecord};
 use super::settings::TopicSettings;
-use super::topic::{Description, Topic};
+use super::topic::{Committing, Description, Topic};
 use crate::directory::Directory;
 use crate::group_commit::Budget;
 
@@ -110,7 +110,10 @@ impl Topics {
         let catalog = Arc::new(Catalog::open(
             &folder,
             open_files,
-            budget.clone(),
+            Committing {
+                capacity: config.queue_capacity as usize,
+                budget: budget.clone(),
+            },
             metrics.produced.clone(),
         )?);
         let is_topic = |name: &str| catalog.get(name).is_ok();

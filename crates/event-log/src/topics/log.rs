@@ -26,7 +26,7 @@ pub(crate) struct Common {
     pub(crate) files: Arc<Files>,
     /// Counts records appended.
     pub(crate) produced: IntCounter,
-    /// Told of each append to any partition, and of the end of the topic.
+    /// Told of each append to any partition, and of the end of the topic: for those who wait for several.
     pub(crate) grown: Notify,
     pub(crate) deleted: AtomicBool,
 }
@@ -43,6 +43,8 @@ pub(crate) struct Log {
     view: RwLock<View>,
     /// The next offset, also in `view`.
     end: AtomicU64,
+    /// Told of each append, and of the end of the topic.
+    pub(crate) grown: Notify,
     /// Held while files are synced and their indexes written.
     syncing: Mutex<()>,
     /// Files were made since the directory was synced.
@@ -91,6 +93,7 @@ impl Log {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             folder,
             end: AtomicU64::new(view.end),
+            grown: Notify::new(),
             view: RwLock::new(view),
             syncing: Mutex::default(),
             names_changed: AtomicBool::new(false),
@@ -129,6 +132,7 @@ impl Log {
         let grown = self.end.swap(view.end, Ordering::AcqRel) != view.end;
         drop(view);
         if grown {
+            self.grown.notify_waiters();
             self.common.grown.notify_waiters();
         }
         result

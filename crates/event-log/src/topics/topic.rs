@@ -24,8 +24,15 @@ use crate::group_commit::{Budget, GroupCommit, Pending};
 
 /// The file that describes a topic, in its folder.
 const DESCRIPTION: &str = "topic.json";
-/// Appends that may wait at one partition.
-const CAPACITY: usize = 64 * 1024;
+
+/// How much may wait to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Committing {
+    /// Appends at one partition.
+    pub(crate) capacity: usize,
+    /// Bytes of all partitions together.
+    pub(crate) budget: Budget,
+}
 
 /// What is kept of a topic beside its records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +82,7 @@ impl Topic {
     pub(crate) fn open(
         folder: &Path,
         files: &Arc<Files>,
-        budget: &Budget,
+        committing: &Committing,
         produced: &IntCounter,
     ) -> io::Result<Self> {
         let description = Description::read(folder)?;
@@ -96,7 +103,7 @@ impl Topic {
                 number,
                 folder.join(number.to_string()),
                 view,
-                budget,
+                committing,
             )
         });
         Ok(Self {
@@ -146,6 +153,7 @@ impl Topic {
         self.common.deleted.store(true, Ordering::Release);
         self.common.grown.notify_waiters();
         for partition in &self.partitions {
+            partition.log.grown.notify_waiters();
             if partition.log.view().segments.is_empty() {
                 continue;
             }
@@ -175,12 +183,12 @@ impl Partition {
         number: u32,
         folder: PathBuf,
         view: View,
-        budget: &Budget,
+        committing: &Committing,
     ) -> Self {
         let log = Arc::new(Log::new(Arc::clone(common), number, folder, view));
         let appender = Appender::new(Arc::clone(&log));
         Self {
-            committer: GroupCommit::new(appender, CAPACITY, budget.clone()),
+            committer: GroupCommit::new(appender, committing.capacity, committing.budget.clone()),
             log,
         }
     }

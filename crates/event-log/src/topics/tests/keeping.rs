@@ -241,3 +241,52 @@ async fn producers_on_many_threads_get_dense_offsets() {
     assert_eq!(all, (0..400).collect::<Vec<u64>>());
     assert_eq!(read(&topics, 0).await.expect("records").len(), 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_follow_a_producer_over_many_segments_while_indexes_are_written() {
+    const RECORDS: u64 = 20_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let busy = TopicsConfig {
+        topics_open_files: 16,
+        topics_sync_interval: Duration::from_millis(1),
+        ..config()
+    };
+    let topics = open_with(folder.path(), &busy);
+    create(&topics, "t", 1, &[("segment.bytes", "150000")]);
+    let producer = {
+        let topics = topics.clone();
+        tokio::task::spawn_blocking(move || produce(&topics, "t", RECORDS, Durability::Buffered))
+    };
+    let followers = (0..4).map(|follower| {
+        let topics = topics.clone();
+        tokio::spawn(async move {
+            let pace = Pace::parse([0, 1, 5000, 100_000][follower], 0, 0).expect("a pace");
+            let mut consumer = topics
+                .consume("t", 0, Start::Earliest, pace)
+                .expect("a consumer");
+            let mut next = 0;
+            // The one that gets one record at a time shall not take all day.
+            let last = if follower == 1 { RECORDS / 20 } else { RECORDS };
+            while next < last {
+                let delivery = consumer.next().await.expect("records");
+                assert!(delivery.high_watermark > next);
+                assert_values(&delivery.records, next);
+                next += delivery.records.len() as u64;
+                if next % 7 == 0 {
+                    // Somebody else looks an offset up.
+                    assert_values(&read_once(&topics, next / 2).await, next / 2);
+                }
+            }
+        })
+    });
+    for follower in followers.collect::<Vec<_>>() {
+        follower.await.expect("a follower");
+    }
+    producer.await.expect("the producer");
+}
+
+async fn read_once(topics: &Topics, start: u64) -> Vec<StoredRecord> {
+    let pace = Pace::parse(100, 0, 0).expect("a pace");
+    let fetched = topics.fetch("t", 0, Start::Offset(start), pace, Duration::ZERO);
+    fetched.await.expect("records").records
+}
