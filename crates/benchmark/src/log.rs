@@ -2,11 +2,12 @@
 //! measuring code, so that the difference is what the network costs.
 //!
 //! - [`plan`]: what is asked for
-//! - `operation`: one request of either kind; [`direct`], [`grpc`], [`produce`]: how it is made
+//! - `operation`: one request of either kind; [`direct`], [`direct_produce`], [`grpc`], [`produce`]: how it is made
 //! - [`start`], [`measure`]: the run from its beginning to its end
 //! - [`outcome`]: what came of it
 
 mod direct;
+mod direct_produce;
 mod grpc;
 mod operation;
 pub mod outcome;

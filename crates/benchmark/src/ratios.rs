@@ -7,13 +7,14 @@
 //! - [`process_tree`]: what they cost
 //! - [`store`]: the tables: emptied or filled before a side, audited after it
 //! - [`side`], [`pairs`]: one measurement, and what is put beside what
-//! - [`streams`]: what has a bound and nothing beside it
+//! - [`streams`], [`logs`]: what has a bound, and nothing or a Python program beside it
 //! - [`session`], [`lab`]: all of it in order
 //! - [`report`]: the tables, Markdown and JSON
 
 pub mod args;
 mod guarded;
 mod lab;
+mod logs;
 mod machine;
 mod pairs;
 mod pgbench;

@@ -1,16 +1,22 @@
 //! The log in this process, on a folder that is removed afterwards.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use event_log::Directory;
 use event_log::chain::{Log, WriteOptions};
+use event_log::topics::Topics;
 use tempfile::TempDir;
 
-use super::plan::{Direct, LogPlan, data};
+use super::direct_produce::{self, DirectProduce};
+use super::plan::{Direct, LogPlan, LogScenario, data};
 use crate::tally::Fate;
 
 /// An open log.
 pub(super) struct DirectStore {
     log: Log,
+    /// Of a run that produces.
+    topics: Option<Topics>,
     /// Last: the log closes before its files go.
     _folder: TempDir,
 }
@@ -32,8 +38,13 @@ impl DirectStore {
             durability: direct.durability,
             ..WriteOptions::default()
         };
+        let topics = match plan.scenario {
+            LogScenario::Produce => Some(direct_produce::open(Arc::clone(&directory), plan)?),
+            _ => None,
+        };
         Ok(Self {
             log: Log::open(directory, options),
+            topics,
             _folder: folder,
         })
     }
@@ -64,12 +75,25 @@ impl DirectStore {
         }
     }
 
+    pub(super) fn produce(&self, plan: &LogPlan, worker: usize) -> anyhow::Result<DirectProduce> {
+        let topics = self.topics.as_ref().context("a log without topics")?;
+        Ok(DirectProduce::new(topics, plan, worker))
+    }
+
     pub(super) async fn count(&self, plan: &LogPlan) -> anyhow::Result<u64> {
         let found = self.log.verify(&plan.name()).await?;
         if let Some(error) = found.error {
             anyhow::bail!("the chain is broken: {error}");
         }
         Ok(found.entries_verified)
+    }
+}
+
+impl Drop for DirectStore {
+    fn drop(&mut self) {
+        if let Some(topics) = &self.topics {
+            topics.close();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One request to the log, whatever it is and however it gets there.
 
 use super::direct::{DirectAppend, DirectStore, DirectTail, DirectVerify};
+use super::direct_produce::DirectProduce;
 use super::grpc::{GrpcAppend, GrpcStore, GrpcTail, GrpcVerify};
 use super::plan::{LogPlan, LogScenario};
 use super::produce::GrpcProduce;
@@ -17,6 +18,7 @@ pub(super) enum Operation {
     DirectAppend(DirectAppend),
     DirectTail(DirectTail),
     DirectVerify(DirectVerify),
+    DirectProduce(DirectProduce),
     GrpcAppend(Box<GrpcAppend>),
     GrpcTail(GrpcTail),
     GrpcVerify(GrpcVerify),
@@ -38,8 +40,8 @@ impl Store {
             (Self::Direct(store), LogScenario::Verify) => {
                 Operation::DirectVerify(store.verify(plan))
             }
-            (Self::Direct(_), LogScenario::Produce) => {
-                anyhow::bail!("--scenario=produce --protocol=direct is not there yet")
+            (Self::Direct(store), LogScenario::Produce) => {
+                Operation::DirectProduce(store.produce(plan, worker)?)
             }
             (Self::Grpc(store), LogScenario::Append) => {
                 Operation::GrpcAppend(Box::new(store.append(plan, worker).await?))
@@ -72,6 +74,7 @@ impl Operation {
             Self::DirectAppend(operation) => operation.run().await,
             Self::DirectTail(operation) => operation.run().await,
             Self::DirectVerify(operation) => operation.run().await,
+            Self::DirectProduce(operation) => operation.run(),
             Self::GrpcAppend(operation) => operation.run().await,
             Self::GrpcTail(operation) => operation.run().await,
             Self::GrpcVerify(operation) => operation.run().await,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::logs::LogKind;
 use super::pairs::{Group, Ratio};
 use super::streams::StreamKind;
 
@@ -30,7 +31,7 @@ pub struct RatioArgs {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub warmup: u32,
 
-    /// Only these ratios, separated by commas; implies no streams
+    /// Only these ratios, separated by commas; implies neither stream nor log
     #[arg(long, value_enum, value_delimiter = ',', value_name = "RATIO")]
     pub only: Vec<Ratio>,
 
@@ -78,6 +79,10 @@ pub struct RatioArgs {
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
     pub stream_threads: u32,
 
+    /// Log: entries that are verified and read, and that the Python program appends
+    #[arg(long, default_value_t = 50_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
+    pub log_entries: u64,
+
     /// DATABASE_POOL_SIZE of the services
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
     pub pool_size: u32,
@@ -121,6 +126,14 @@ impl RatioArgs {
             false => self.only.contains(ratio),
         };
         Ratio::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// The measurements of the event log, in the order of the table.
+    pub(super) fn logs(&self) -> Vec<LogKind> {
+        match self.only.is_empty() && self.what.holds(Group::Log) {
+            true => LogKind::ALL.into(),
+            false => Vec::new(),
+        }
     }
 
     /// The subscriptions to measure, in the order of the table.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio_postgres::Client;
 
+use super::logs::{LogKind, LogMeasurement, Python};
 use super::pairs::{Pair, Ratio, first_goes_first};
 use super::pgbench::{Pgbench, Script};
 use super::postgres::Postgres;
@@ -104,7 +105,7 @@ impl Lab<'_> {
     ) -> anyhow::Result<Measurement> {
         let args = self.session.args();
         let pgbench = Pgbench {
-            program: &self.session.programs().pgbench,
+            program: &self.session.programs()?.pgbench,
             port: self.postgres.port,
             clients,
             script,
@@ -342,6 +343,61 @@ impl Lab<'_> {
             }),
         })
     }
+}
+
+/// What a Python program reaches; none, and a line that says so, where it cannot be run.
+pub(super) async fn python(session: &Session) -> anyhow::Result<Option<Python>> {
+    let entries = session.args().log_entries;
+    match Python::measure(session.folder(), entries).await {
+        Ok(python) => {
+            say(&format!("python3: {python:?}"));
+            Ok(Some(python))
+        }
+        Err(error) => {
+            say(&format!("  warning: no ratio to Python: {error:#}"));
+            Ok(None)
+        }
+    }
+}
+
+/// One measurement of the event log.
+pub(super) async fn log(
+    session: &Session,
+    kind: LogKind,
+    round: u32,
+    python: Option<Python>,
+) -> anyhow::Result<LogMeasurement> {
+    let data = session.folder().join("event-log");
+    let service = match kind.over_grpc() {
+        true => Some(
+            session
+                .service(Program::EventLog, Protocol::Grpc, "")
+                .await?,
+        ),
+        false => None,
+    };
+    let server = service.as_ref().map(|service| service.endpoint.clone());
+    let plan = kind.plan(session.args(), session.folder(), round, server);
+    let run = tokio::task::spawn_blocking(move || crate::log::start(plan)).await??;
+    let mut progress = Progress::new(ProgressMode::None);
+    let mut stop = Stop::new()?;
+    let outcome = crate::log::measure(run, &mut progress, &mut stop).await?;
+    drop(service);
+    if data.exists() {
+        std::fs::remove_dir_all(&data)
+            .with_context(|| format!("cannot remove {}", data.display()))?;
+    }
+    let measurement = LogMeasurement::new(kind, round, &outcome, python);
+    say(&format!(
+        "round {round} of {}: {}: {} entries/s",
+        session.args().pairs,
+        kind.label(),
+        thousands(measurement.entries_per_second.round() as u64)
+    ));
+    if let Some(fault) = &measurement.fault {
+        say(&format!("  warning: {fault}"));
+    }
+    Ok(measurement)
 }
 
 /// CPU-seconds of some process trees between the edges of the measured window.

@@ -16,6 +16,8 @@ pub enum Group {
     Balance,
     /// Live subscribers and a replay
     Stream,
+    /// Hash-chained partitions and topics, beside a Python program
+    Log,
     /// All of these
     #[default]
     All,

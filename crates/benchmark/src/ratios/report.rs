@@ -8,6 +8,7 @@ mod tables;
 
 use serde::Serialize;
 
+use super::logs::{self, LogKind, LogMeasurement};
 use super::machine::Machine;
 use super::pairs::{Pair, Ratio, Spread};
 use super::session::Session;
@@ -36,6 +37,7 @@ pub(super) struct Report {
     bounds: Vec<BoundRow>,
     pairs: Vec<Pair>,
     streams: Vec<StreamMeasurement>,
+    logs: Vec<LogMeasurement>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +57,7 @@ struct Settings {
     feed_rate: u32,
     feed_connections: u32,
     replay_events: u32,
+    log_entries: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,6 +102,7 @@ impl Report {
         let args = session.args();
         let pairs = session.pairs().to_vec();
         let streams = session.streams().to_vec();
+        let logs = session.logs().to_vec();
         let measurements: Vec<&Measurement> = pairs
             .iter()
             .flat_map(|pair| [&pair.first, &pair.second])
@@ -110,12 +114,20 @@ impl Report {
             .filter_map(|measurement| measurement.fault())
             .collect();
         faults.extend(streams.iter().filter_map(|it| it.fault.clone()));
+        faults.extend(logs.iter().filter_map(|it| it.fault.clone()));
+        if logs
+            .iter()
+            .any(|it| it.kind == LogKind::AppendDirect && it.ratio().is_none())
+        {
+            faults.push("python3 could not be measured".into());
+        }
         if args.pairs < FEWEST_PAIRS {
             faults.push(format!(
                 "fewer than {FEWEST_PAIRS} pairs: a trial, no result"
             ));
         }
-        let bounds = streams::bounds(&streams);
+        let mut bounds = streams::bounds(&streams);
+        bounds.extend(logs::bounds(&logs));
         let complete = !interrupted && session.is_complete();
         let met = ratios.iter().all(|row| row.met)
             && cpu.iter().all(|row| row.met)
@@ -141,9 +153,11 @@ impl Report {
                 feed_rate: args.feed_rate,
                 feed_connections: args.feed_connections,
                 replay_events: args.replay_events,
+                log_entries: args.log_entries,
             },
             bounds,
             streams,
+            logs,
             sides: side_rows(&measurements),
             ratios,
             cpu,

@@ -38,6 +38,7 @@ pub(super) enum Program {
     Producer(Protocol, WriteMode),
     Balance,
     Stream,
+    EventLog,
 }
 
 impl Program {
@@ -47,6 +48,7 @@ impl Program {
             Self::Producer(Protocol::Grpc, _) => "producer-grpc",
             Self::Balance => "balance",
             Self::Stream => "stream",
+            Self::EventLog => "event-log",
         }
     }
 }
@@ -74,7 +76,7 @@ pub(super) struct Service {
 const START_LIMIT: Duration = Duration::from_secs(40);
 
 /// Settings that the caller's environment may hold and that would change what is measured.
-const UNSET: [&str; 22] = [
+const UNSET: [&str; 25] = [
     "WRITERS",
     "READERS",
     "MAX_READ_ACCOUNTS",
@@ -82,6 +84,9 @@ const UNSET: [&str; 22] = [
     "RING_EVENTS",
     "HEARTBEAT_INTERVAL",
     "LOG_FORMAT",
+    "EVENT_LOG_DIR",
+    "EVENT_LOG_DURABILITY",
+    "QUEUE_BYTES",
     "WRITE_MODE",
     "MAX_BATCH_EVENTS",
     "QUEUE_CAPACITY",
@@ -108,8 +113,16 @@ impl Service {
         for variable in UNSET {
             command.env_remove(variable);
         }
-        if let Program::Producer(_, mode) = spec.program {
-            command.args(["--write-mode", mode.value()]);
+        match spec.program {
+            Program::Producer(_, mode) => {
+                command.args(["--write-mode", mode.value()]);
+            }
+            Program::EventLog => {
+                command
+                    .arg("serve")
+                    .env("EVENT_LOG_DIR", spec.folder.join("event-log"));
+            }
+            Program::Balance | Program::Stream => {}
         }
         command
             .env("DATABASE_URL", spec.database_url)

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::RatioArgs;
-use super::lab::{Lab, say};
+use super::lab::{self, Lab, say};
+use super::logs::LogMeasurement;
 use super::machine::{Machine, in_memory};
 use super::pairs::{Group, Pair};
 use super::postgres::{DATABASE, Postgres, Programs, state_folder};
@@ -19,10 +20,12 @@ pub(super) struct Session {
     args: RatioArgs,
     bin_dir: PathBuf,
     folder: PathBuf,
-    programs: Programs,
+    /// None where nothing is measured that needs PostgreSQL.
+    programs: Option<Programs>,
     machine: Machine,
     pairs: Vec<Pair>,
     streams: Vec<StreamMeasurement>,
+    logs: Vec<LogMeasurement>,
 }
 
 impl Session {
@@ -32,7 +35,10 @@ impl Session {
             args.allow_debug || !cfg!(debug_assertions),
             "this is a debug build, whose figures mean nothing: build with --release (or --allow-debug to try it out)"
         );
-        let programs = Programs::find(&args.root)?;
+        let needs_postgres = !args.ratios().is_empty() || !args.streams().is_empty();
+        let programs = needs_postgres
+            .then(|| Programs::find(&args.root))
+            .transpose()?;
         let bin_dir = match &args.bin_dir {
             Some(folder) => folder.clone(),
             None => std::env::current_exe()?
@@ -55,6 +61,7 @@ impl Session {
             machine,
             pairs: Vec::new(),
             streams: Vec::new(),
+            logs: Vec::new(),
         })
     }
 
@@ -66,8 +73,10 @@ impl Session {
         &self.machine
     }
 
-    pub(super) fn programs(&self) -> &Programs {
-        &self.programs
+    pub(super) fn programs(&self) -> anyhow::Result<&Programs> {
+        self.programs
+            .as_ref()
+            .context("PostgreSQL was not looked for")
     }
 
     /// For what is needed only meanwhile.
@@ -83,9 +92,13 @@ impl Session {
         &self.streams
     }
 
+    pub(super) fn logs(&self) -> &[LogMeasurement] {
+        &self.logs
+    }
+
     /// Whether anything was measured.
     pub(super) fn has_results(&self) -> bool {
-        !self.pairs.is_empty() || !self.streams.is_empty()
+        !self.pairs.is_empty() || !self.streams.is_empty() || !self.logs.is_empty()
     }
 
     /// Whether all was measured that was asked for.
@@ -93,13 +106,31 @@ impl Session {
         let rounds = self.args.pairs as usize;
         self.pairs.len() == self.args.ratios().len() * rounds
             && self.streams.len() == self.args.streams().len() * rounds
+            && self.logs.len() == self.args.logs().len() * rounds
     }
 
     /// Measures everything, round by round.
     pub(super) async fn run(&mut self) -> anyhow::Result<()> {
+        if self.programs.is_some() {
+            self.run_on_postgres().await?;
+        }
+        for round in 1..=self.args.pairs {
+            if self.args.logs().is_empty() {
+                break;
+            }
+            let python = lab::python(self).await?;
+            for kind in self.args.logs() {
+                let measurement = lab::log(self, kind, round, python).await?;
+                self.logs.push(measurement);
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_on_postgres(&mut self) -> anyhow::Result<()> {
         let settings = self.args.root.join("postgres/settings.conf");
         say("starting PostgreSQL");
-        let postgres = Postgres::start(&self.programs, &self.folder, &settings).await?;
+        let postgres = Postgres::start(self.programs()?, &self.folder, &settings).await?;
         let database_url = postgres.url(DATABASE);
         let client = store::connect(&database_url).await?;
         self.machine.postgres = store::settings(&client).await?;

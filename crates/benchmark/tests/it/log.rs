@@ -69,7 +69,12 @@ async fn appends_are_in_the_chain_once() {
 async fn a_server_does_the_same() {
     let server = tokio::task::spawn_blocking(server).await.unwrap();
     let url = format!("http://{}", server.grpc());
-    for (scenario, entries) in [("append", 1), ("tail", 2000), ("verify", 2000)] {
+    for (scenario, entries) in [
+        ("append", 1),
+        ("tail", 2000),
+        ("verify", 2000),
+        ("produce", 100),
+    ] {
         for protocol in ["direct", "grpc"] {
             let scenario = format!("--scenario={scenario}");
             let protocol = format!("--protocol={protocol}");

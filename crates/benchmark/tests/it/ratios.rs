@@ -11,7 +11,13 @@ use crate::services::{build, root};
 
 /// The command with the services beside it, which are built if need be.
 fn ratios(output: &Path, data: &Path) -> Command {
-    build(&["producer-rest", "producer-grpc", "balance", "stream"]);
+    build(&[
+        "producer-rest",
+        "producer-grpc",
+        "balance",
+        "stream",
+        "event-log",
+    ]);
     let mut command = Command::new(env!("CARGO_BIN_EXE_benchmark"));
     command
         .args([
@@ -165,6 +171,30 @@ fn streams_are_held_to_their_bounds() {
     let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
     assert!(
         markdown.contains("| live over gRPC: commit to receipt, p99 |"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn the_log_is_measured_beside_python() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args(["log", "--log-entries=2000"])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let logs = report["logs"].as_array().unwrap();
+    assert_eq!(logs.len(), 8);
+    for log in logs {
+        assert!(log["entriesPerSecond"].as_f64().unwrap() > 100.0, "{log}");
+        assert_eq!(log["fault"], Value::Null, "{log}");
+        let produces = log["kind"].as_str().unwrap().starts_with("produce");
+        assert_eq!(log["pythonPerSecond"].is_null(), produces, "{log}");
+    }
+    assert_eq!(report["bounds"].as_array().unwrap().len(), 7);
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    assert!(
+        markdown.contains("| verify in-process, to the same in Python"),
         "{markdown}"
     );
 }

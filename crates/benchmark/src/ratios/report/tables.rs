@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 use crate::progress::thousands;
 use crate::protocol::Protocol;
+use crate::ratios::logs::LogKind;
 use crate::ratios::pairs::Group;
 use crate::ratios::streams::StreamKind;
 
@@ -24,6 +25,7 @@ pub(super) fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     side_table(report, text)?;
     bound_table(report, text)?;
     stream_table(report, text)?;
+    log_table(report, text)?;
     for fault in &report.faults {
         writeln!(text, "- Fault: {fault}")?;
     }
@@ -137,6 +139,7 @@ fn bound_table(report: &Report, text: &mut String) -> std::fmt::Result {
     for row in &report.bounds {
         let figure = |value: f64| match row.unit {
             "ms" => format!("{value:.1} ms"),
+            "x" => format!("{value:.1} x"),
             unit => format!("{}{unit}", thousands(value.round() as u64)),
         };
         writeln!(
@@ -185,6 +188,35 @@ fn stream_table(report: &Report, text: &mut String) -> std::fmt::Result {
                 row.missed,
                 row.repeated,
                 row.out_of_order
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn log_table(report: &Report, text: &mut String) -> std::fmt::Result {
+    if report.logs.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "\n| by round | entries/s | the same in Python | p50 / p99 of a request, ms |"
+    )?;
+    writeln!(text, "|---|---|---|---|")?;
+    let whole =
+        |figure: Option<f64>| figure.map_or("-".into(), |rate| thousands(rate.round() as u64));
+    let ms = |figure: Option<f64>| figure.map_or("-".into(), |ms| format!("{ms:.2}"));
+    for kind in LogKind::ALL {
+        for row in report.logs.iter().filter(|row| row.kind == kind) {
+            writeln!(
+                text,
+                "| {}, {} | {} | {} | {} / {} |",
+                kind.label(),
+                row.round,
+                whole(Some(row.entries_per_second)),
+                whole(row.python_per_second),
+                ms(row.latency_p50_ms),
+                ms(row.latency_p99_ms)
             )?;
         }
     }
@@ -244,6 +276,18 @@ fn footing(report: &Report, text: &mut String) -> std::fmt::Result {
             settings.pairs
         )?;
     }
+    if !report.logs.is_empty() {
+        writeln!(
+            text,
+            "\nEvent log: {} s each after {} s of warm-up; entries of about 250 bytes as lines; {} entries are verified, \
+             read, and appended by the Python program; records are sent 100 at a time and answered one by one. The \
+             chain is checked after each append run. Rounds: {}.",
+            settings.seconds,
+            settings.warmup,
+            thousands(settings.log_entries),
+            settings.pairs
+        )?;
+    }
     writeln!(
         text,
         "\n{} cores ({}), {} MiB, Linux {}; commit {}.",
@@ -253,6 +297,9 @@ fn footing(report: &Report, text: &mut String) -> std::fmt::Result {
         machine.kernel,
         machine.commit.as_deref().unwrap_or("unknown")
     )?;
+    if machine.postgres.is_empty() {
+        return Ok(());
+    }
     let postgres: Vec<String> = machine
         .postgres
         .iter()

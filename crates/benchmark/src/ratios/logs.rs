@@ -1,0 +1,254 @@
+//! The event log: in-process and over gRPC, beside a plain Python program that does the same.
+
+use std::path::Path;
+
+use anyhow::Context;
+use event_log::Durability;
+use serde::{Deserialize, Serialize};
+
+use super::args::RatioArgs;
+use super::pairs::Spread;
+use super::streams::BoundRow;
+use crate::log::outcome::LogOutcome;
+use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
+use crate::protocol::Endpoint;
+
+/// Appends in flight.
+const CONCURRENCY: usize = 100;
+/// Records that are sent together.
+const BATCH: u64 = 100;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum LogKind {
+    AppendDirect,
+    AppendGrpc,
+    VerifyDirect,
+    VerifyGrpc,
+    TailDirect,
+    TailGrpc,
+    ProduceDirect,
+    ProduceGrpc,
+}
+
+impl LogKind {
+    /// All of them, in the order of the table.
+    pub(super) const ALL: [Self; 8] = [
+        Self::AppendDirect,
+        Self::AppendGrpc,
+        Self::VerifyDirect,
+        Self::VerifyGrpc,
+        Self::TailDirect,
+        Self::TailGrpc,
+        Self::ProduceDirect,
+        Self::ProduceGrpc,
+    ];
+
+    /// For people.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::AppendDirect => "append in-process, synced, 100 concurrent",
+            Self::AppendGrpc => "append over gRPC, synced, 100 concurrent",
+            Self::VerifyDirect => "verify in-process",
+            Self::VerifyGrpc => "verify over gRPC",
+            Self::TailDirect => "sequential read in-process",
+            Self::TailGrpc => "sequential read over gRPC",
+            Self::ProduceDirect => "produce in-process, buffered, one thread",
+            Self::ProduceGrpc => "produce over a gRPC stream",
+        }
+    }
+
+    pub(super) fn over_grpc(self) -> bool {
+        matches!(
+            self,
+            Self::AppendGrpc | Self::VerifyGrpc | Self::TailGrpc | Self::ProduceGrpc
+        )
+    }
+
+    fn scenario(self) -> LogScenario {
+        match self {
+            Self::AppendDirect | Self::AppendGrpc => LogScenario::Append,
+            Self::VerifyDirect | Self::VerifyGrpc => LogScenario::Verify,
+            Self::TailDirect | Self::TailGrpc => LogScenario::Tail,
+            Self::ProduceDirect | Self::ProduceGrpc => LogScenario::Produce,
+        }
+    }
+
+    /// The least entries a second.
+    fn least_rate(self) -> Option<f64> {
+        match self {
+            Self::AppendDirect | Self::ProduceGrpc => Some(100_000.0),
+            Self::AppendGrpc => Some(20_000.0),
+            // 5 us each.
+            Self::ProduceDirect => Some(200_000.0),
+            _ => None,
+        }
+    }
+
+    /// The least ratio to the same in Python.
+    fn least_ratio(self) -> Option<f64> {
+        match self {
+            Self::AppendDirect | Self::VerifyDirect => Some(10.0),
+            Self::TailDirect => Some(3.0),
+            _ => None,
+        }
+    }
+
+    /// What is to be done. `server` is where the log is served; none in-process.
+    pub(super) fn plan(
+        self,
+        args: &RatioArgs,
+        folder: &Path,
+        round: u32,
+        server: Option<Endpoint>,
+    ) -> LogPlan {
+        let appends = self.scenario() == LogScenario::Append;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let concurrency = if appends { CONCURRENCY } else { 1 };
+        let over_grpc = server.is_some();
+        LogPlan {
+            scenario: self.scenario(),
+            via: match server {
+                None => Via::Direct(Direct {
+                    folder: Some(folder.to_owned()),
+                    durability: Durability::Synced,
+                }),
+                Some(endpoint) => Via::Grpc(Target {
+                    endpoint,
+                    connections: concurrency.min(args.grpc_connections),
+                    timeout: std::time::Duration::from_secs(60),
+                }),
+            },
+            run_id: format!("ratios-{round}"),
+            concurrency,
+            threads: if over_grpc { 1 } else { cores },
+            warmup: args.warmup(),
+            duration: args.window(),
+            entries: args.log_entries,
+            batch: BATCH,
+            acks: 1,
+        }
+    }
+}
+
+/// What a plain Python program reaches, entries a second.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Python {
+    append: f64,
+    verify: f64,
+    read: f64,
+}
+
+impl Python {
+    /// Runs it in `folder`.
+    pub(super) async fn measure(folder: &Path, entries: u64) -> anyhow::Result<Self> {
+        let (script, file) = (folder.join("chain.py"), folder.join("chain.jsonl"));
+        std::fs::write(&script, include_str!("chain.py"))?;
+        let output = tokio::process::Command::new("python3")
+            .arg(&script)
+            .arg(&file)
+            .arg(entries.to_string())
+            .stdin(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("cannot start python3")?;
+        std::fs::remove_file(&file).ok();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "chain.py failed: {errors}");
+        serde_json::from_slice(&output.stdout).context("chain.py said something unexpected")
+    }
+
+    fn beside(self, kind: LogKind) -> Option<f64> {
+        match kind {
+            LogKind::AppendDirect | LogKind::AppendGrpc => Some(self.append),
+            LogKind::VerifyDirect | LogKind::VerifyGrpc => Some(self.verify),
+            LogKind::TailDirect | LogKind::TailGrpc => Some(self.read),
+            LogKind::ProduceDirect | LogKind::ProduceGrpc => None,
+        }
+    }
+}
+
+/// What one measurement gave.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogMeasurement {
+    pub(super) kind: LogKind,
+    /// From 1.
+    pub(super) round: u32,
+    pub(super) entries_per_second: f64,
+    /// The same in Python, measured directly before; none where there is none.
+    pub(super) python_per_second: Option<f64>,
+    /// Of a request.
+    pub(super) latency_p50_ms: Option<f64>,
+    pub(super) latency_p99_ms: Option<f64>,
+    pub(super) errors: u64,
+    /// Why it proves nothing, if so.
+    pub(super) fault: Option<String>,
+}
+
+impl LogMeasurement {
+    pub(super) fn new(
+        kind: LogKind,
+        round: u32,
+        outcome: &LogOutcome,
+        python: Option<Python>,
+    ) -> Self {
+        let histogram = &outcome.tally.histogram;
+        let at = |quantile| {
+            (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
+        };
+        let errors = outcome.tally.whole.errors();
+        let lost = outcome.audit.is_some_and(|audit| !audit.passed);
+        let fault = match (lost, errors) {
+            (true, _) => Some("what was acknowledged is not in the chain"),
+            (false, 0) => None,
+            (false, _) => Some("requests did not succeed"),
+        };
+        Self {
+            kind,
+            round,
+            entries_per_second: outcome.rate(),
+            python_per_second: python.and_then(|python| python.beside(kind)),
+            latency_p50_ms: at(0.5),
+            latency_p99_ms: at(0.99),
+            errors,
+            fault: fault.map(|fault| format!("{}: {fault}", kind.label())),
+        }
+    }
+
+    /// How many times faster than Python.
+    pub(super) fn ratio(&self) -> Option<f64> {
+        Some(self.entries_per_second / self.python_per_second?)
+    }
+}
+
+/// The bounds of what was measured.
+pub(super) fn bounds(measurements: &[LogMeasurement]) -> Vec<BoundRow> {
+    let mut rows = Vec::new();
+    for kind in LogKind::ALL {
+        let its = || measurements.iter().filter(move |it| it.kind == kind);
+        let rates = Spread::of(its().map(|it| it.entries_per_second));
+        if let (Some(value), Some(least)) = (rates, kind.least_rate()) {
+            rows.push(BoundRow {
+                what: format!("{}, entries a second", kind.label()),
+                met: value.median >= least,
+                value,
+                unit: "/s",
+                bound: format!("at least {}/s", crate::progress::thousands(least as u64)),
+            });
+        }
+        let ratios = Spread::of(its().filter_map(LogMeasurement::ratio));
+        if let (Some(value), Some(least)) = (ratios, kind.least_ratio()) {
+            rows.push(BoundRow {
+                what: format!("{}, to the same in Python, not synced", kind.label()),
+                met: value.median >= least,
+                value,
+                unit: "x",
+                bound: format!("at least {least:.0} x"),
+            });
+        }
+    }
+    rows
+}
