@@ -178,6 +178,35 @@ fn scenarios_are_never_ranked_against_each_other() {
 }
 
 #[test]
+fn a_smoke_run_over_scenarios_is_one_sentence_unless_something_is_wrong() {
+    let mut invented = invent(&Plan {
+        mode: "smoke",
+        targets: &[REST, GRPC, BALANCE_REST, BALANCE_GRPC],
+        ..Plan::default()
+    });
+    let works = report(&invented).verdict;
+    assert_eq!(
+        works.text(),
+        "All 4 targets work. A smoke run measures nothing, so nothing is ranked."
+    );
+    assert!(
+        works.notes[1].starts_with("Balance: 10 requests"),
+        "{:?}",
+        works.notes
+    );
+    invented.runs[3].run.status = RunStatus::Failed;
+    invented.runs[3].run.error_message = Some("it ended".into());
+    let broken = report(&invented).verdict;
+    assert_eq!(broken.level, Level::Bad);
+    let text = broken.text();
+    assert!(
+        text.starts_with("Ingest: Both targets work.")
+            && text.ends_with("\nBalance: balance-grpc does not work."),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_failed_audit_of_another_scenario_is_told_in_its_own_words() {
     let mut invented = invent(&Plan {
         targets: &[STREAM_SSE, STREAM_GRPC],

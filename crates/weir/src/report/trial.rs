@@ -76,9 +76,11 @@ pub fn info(
             .scenario_stats
             .as_ref()
             .and_then(|stats| stats.get("payload_bytes")?.as_f64()),
+        // Reads write nothing that is theirs.
         wal_bytes: run
             .database_stats
             .as_ref()
+            .filter(|_| run.scenario == "ingest")
             .and_then(|stats| stats.get("wal_bytes")?.as_f64()),
         checks: checks(rows),
         phases,

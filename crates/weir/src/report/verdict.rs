@@ -27,6 +27,17 @@ pub fn judge(report: &Report) -> Verdict {
 
 /// The verdicts of several scenarios, each from a report of its own, as one: the worst comes first in kind and level.
 pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
+    let smoke = |part: &Report| part.verdict.kind == VerdictKind::Smoke;
+    if own.iter().all(|(_, part)| smoke(part)) {
+        let mut verdict = self::smoke(report);
+        let told = own.into_iter().flat_map(|(name, part)| {
+            let name = capital(&name);
+            let notes = part.verdict.notes.into_iter();
+            notes.map(move |note| (name.clone(), note))
+        });
+        verdict.notes = once(told.collect());
+        return verdict;
+    }
     let mut sentence = Vec::new();
     let mut notes = Vec::new();
     let mut worst: Option<(Level, VerdictKind)> = None;
