@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::plan::{LogPlan, Via};
 use crate::criteria::Criterion;
 use crate::load::Edge;
-use crate::load::outcome::per;
+use crate::load::outcome::{BUSY, per};
 use crate::progress::thousands;
 use crate::result::{Latency, encode_histogram};
 use crate::summary::{bars, distributions, errors};
@@ -81,6 +81,16 @@ impl LogOutcome {
     pub fn cpu_micros_per_entry(&self) -> f64 {
         let entries = self.tally.measured.acknowledged * self.plan.per_request();
         per(self.cpu_seconds() * 1e6, entries as f64)
+    }
+
+    /// Whether the generator, not the server, may have been the limit; in-process they are one.
+    pub fn generator_limited(&self) -> bool {
+        let wall = self.to.at.saturating_duration_since(self.from.at);
+        let share = per(
+            self.cpu_seconds(),
+            wall.as_secs_f64() * self.plan.threads as f64,
+        );
+        matches!(self.plan.via, Via::Grpc(_)) && share > BUSY
     }
 
     /// The criteria: whatever was asked for was done, and what was acknowledged is there.
@@ -169,7 +179,15 @@ impl LogOutcome {
                 Via::Direct(_) => ", the log's own work among them",
                 Via::Grpc(_) => "",
             }
-        )
+        )?;
+        if self.generator_limited() {
+            writeln!(
+                text,
+                "Warning: the generator used nearly all of its threads' time, so the rate may be its own limit, not \
+                 the server's. Try more --threads."
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -201,6 +219,7 @@ pub struct LogResult {
     errors: std::collections::BTreeMap<String, u64>,
     audit: Option<Audit>,
     cpu_micros_per_entry: f64,
+    generator_limited: bool,
     passed: bool,
     criteria: Vec<Criterion>,
     histogram_v2: String,
@@ -245,6 +264,7 @@ impl LogResult {
             errors: outcome.tally.errors_whole.clone(),
             audit: outcome.audit,
             cpu_micros_per_entry: outcome.cpu_micros_per_entry(),
+            generator_limited: outcome.generator_limited(),
             passed: crate::criteria::passed(&criteria),
             criteria,
             histogram_v2: encode_histogram(&outcome.tally.histogram)?,

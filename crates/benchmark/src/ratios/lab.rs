@@ -1,4 +1,12 @@
 //! One measurement after the other, with the parts that live meanwhile.
+//!
+//! - this file: pairs of ingestion and of balances
+//! - `stream`, `log`: the figures that have bounds
+
+mod log;
+mod stream;
+
+pub(super) use log::{log, python};
 
 use std::io::Write;
 use std::sync::Arc;
@@ -7,7 +15,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio_postgres::Client;
 
-use super::logs::{LogKind, LogMeasurement, Python};
 use super::pairs::{Pair, Ratio, first_goes_first};
 use super::pgbench::{Pgbench, Script};
 use super::postgres::Postgres;
@@ -16,25 +23,19 @@ use super::service::{Program, WriteMode};
 use super::session::Session;
 use super::side::{Measurement, Side};
 use super::store;
-use super::streams::{StreamKind, StreamMeasurement};
 use crate::accounts::{AccountPlan, SEEDED};
 use crate::args::ProgressMode;
-use crate::args::stream::SEEDED_SINCE;
 use crate::clock::Clock;
 use crate::command::{Stop, measure};
 use crate::events::EventPlan;
 use crate::events::attributes::Payload;
 use crate::load::{Outcome, Plan, start};
 use crate::progress::{Progress, thousands};
-use crate::protocol::{Endpoint, Protocol};
-use crate::stream;
-use crate::stream::plan::{LivePlan, StreamPlan};
+use crate::protocol::Protocol;
 use crate::work::Work;
 
 /// Limit of a request, and until a stream begins.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest that a replay may take.
-const REPLAY_LIMIT: Duration = Duration::from_secs(300);
 
 /// The parts that live while measurements are made.
 pub(super) struct Lab<'a> {
@@ -254,150 +255,6 @@ impl Lab<'_> {
         };
         Ok((outcome, measurement))
     }
-
-    /// Subscribers, live or of a replay.
-    pub(super) async fn stream(
-        &self,
-        kind: StreamKind,
-        round: u32,
-    ) -> anyhow::Result<StreamMeasurement> {
-        let service = self
-            .session
-            .service(Program::Stream, kind.protocol(), &self.database_url)
-            .await?;
-        store::checkpoint(&self.client).await?;
-        let plan = self.stream_plan(kind, round, service.endpoint.clone())?;
-        let live = plan.live.is_some();
-        let run = tokio::task::spawn_blocking(move || stream::start(plan)).await??;
-        let pids = [service.pid(), self.postgres.pid()];
-        let before = cpu_of(pids)?;
-        let clock = Arc::clone(run.clock());
-        let mut progress = Progress::new(ProgressMode::None);
-        let mut stop = Stop::new()?;
-        let measured = stream::measure(run, &mut progress, &mut stop);
-        let (outcome, [service_cpu, postgres_cpu]) = if live {
-            let (outcome, usage) = tokio::join!(measured, usage_in_window(clock, pids));
-            (outcome?, usage?)
-        } else {
-            // A replay ends when all has come, and its window with it.
-            let outcome = measured.await?;
-            let after = cpu_of(pids)?;
-            (outcome, [after[0] - before[0], after[1] - before[1]])
-        };
-        let measurement = StreamMeasurement::new(kind, round, &outcome, service_cpu, postgres_cpu);
-        say(&format!(
-            "round {round} of {}: {}: {} events/s, {} faults{}",
-            self.session.args().pairs,
-            kind.label(),
-            thousands(measurement.events_per_second.round() as u64),
-            measurement.faults(),
-            match measurement.commit_p99_ms {
-                Some(p99) => format!(", commit to receipt p99 {p99:.1} ms"),
-                None => String::new(),
-            }
-        ));
-        if let Some(fault) = &measurement.fault {
-            say(&format!("  warning: {fault}"));
-        }
-        Ok(measurement)
-    }
-
-    fn stream_plan(
-        &self,
-        kind: StreamKind,
-        round: u32,
-        endpoint: Endpoint,
-    ) -> anyhow::Result<StreamPlan> {
-        let args = self.session.args();
-        let protocol = kind.protocol();
-        let path = match protocol {
-            Protocol::Rest => "/api/v1/transactions/stream",
-            Protocol::Grpc => "/benchmark.TransactionService/StreamTransactions",
-        };
-        let live = matches!(kind, StreamKind::Live(_));
-        let clients = if live { args.subscribers as usize } else { 1 };
-        let connections = match protocol {
-            Protocol::Rest => clients,
-            Protocol::Grpc => clients.min(args.grpc_connections),
-        };
-        let database_url = self.database_url.parse();
-        let database_url = database_url.map_err(|error| anyhow::anyhow!("{error}"))?;
-        Ok(StreamPlan {
-            protocol,
-            endpoint,
-            path: path.into(),
-            run_id: format!("ratios-{}-{round}", protocol.name()),
-            clients,
-            connections,
-            threads: (args.stream_threads as usize).min(connections),
-            warmup: if live { args.warmup() } else { Duration::ZERO },
-            duration: if live { args.window() } else { REPLAY_LIMIT },
-            timeout: TIMEOUT,
-            since: (!live).then(|| SEEDED_SINCE.into()),
-            rate: None,
-            limit: (!live).then_some(args.replay_events.into()),
-            live: live.then(|| LivePlan {
-                database_url,
-                rate: args.feed_rate.into(),
-                connections: args.feed_connections as usize,
-            }),
-        })
-    }
-}
-
-/// What a Python program reaches; none, and a line that says so, where it cannot be run.
-pub(super) async fn python(session: &Session) -> anyhow::Result<Option<Python>> {
-    let entries = session.args().log_entries;
-    match Python::measure(session.folder(), entries).await {
-        Ok(python) => {
-            say(&format!("python3: {python:?}"));
-            Ok(Some(python))
-        }
-        Err(error) => {
-            say(&format!("  warning: no ratio to Python: {error:#}"));
-            Ok(None)
-        }
-    }
-}
-
-/// One measurement of the event log.
-pub(super) async fn log(
-    session: &Session,
-    kind: LogKind,
-    round: u32,
-    python: Option<Python>,
-) -> anyhow::Result<LogMeasurement> {
-    let data = session.folder().join("event-log");
-    let service = match kind.over_grpc() {
-        true => Some(
-            session
-                .service(Program::EventLog, Protocol::Grpc, "")
-                .await?,
-        ),
-        false => None,
-    };
-    let server = service.as_ref().map(|service| service.endpoint.clone());
-    let plan = kind.plan(session.args(), session.folder(), round, server);
-    let run = tokio::task::spawn_blocking(move || crate::log::start(plan)).await??;
-    let mut progress = Progress::new(ProgressMode::None);
-    let mut stop = Stop::new()?;
-    let outcome = crate::log::measure(run, &mut progress, &mut stop).await?;
-    drop(service);
-    if data.exists() {
-        std::fs::remove_dir_all(&data)
-            .with_context(|| format!("cannot remove {}", data.display()))?;
-    }
-    let measurement = LogMeasurement::new(kind, round, &outcome, python);
-    say(&format!(
-        "round {round} of {}: {}: {} entries/s",
-        session.args().pairs,
-        kind.label(),
-        thousands(measurement.entries_per_second.round() as u64)
-    ));
-    if let Some(fault) = &measurement.fault {
-        say(&format!("  warning: {fault}"));
-    }
-    Ok(measurement)
 }
 
 /// CPU-seconds of some process trees between the edges of the measured window.

@@ -203,6 +203,7 @@ impl LogMeasurement {
         let lost = outcome.audit.is_some_and(|audit| !audit.passed);
         let fault = match (lost, errors) {
             (true, _) => Some("what was acknowledged is not in the chain"),
+            (false, 0) if outcome.generator_limited() => Some("the generator was the limit"),
             (false, 0) => None,
             (false, _) => Some("requests did not succeed"),
         };

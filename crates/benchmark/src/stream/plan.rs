@@ -82,6 +82,15 @@ impl StreamPlan {
         );
         if let Some(live) = &self.live {
             anyhow::ensure!(
+                self.limit.is_none(),
+                "--limit ends a stream, and --live waits for all transactions: use one of them"
+            );
+            anyhow::ensure!(
+                self.rate.is_none_or(|rate| f64::from(rate) >= live.rate),
+                "--rate must not be below --feed-rate ({}): the streams would fall behind",
+                live.rate
+            );
+            anyhow::ensure!(
                 (0.1..=100_000.0).contains(&live.rate),
                 "--feed-rate must be 0.1 to 100000 transactions a second"
             );

@@ -200,6 +200,67 @@ async fn a_stream_that_breaks_goes_on_after_its_last_event() {
     }
 }
 
+#[test]
+fn plans_that_contradict_themselves_are_refused() {
+    let plan = || plan(Protocol::Rest, "127.0.0.1:1".parse().unwrap());
+    let live = || {
+        Some(LivePlan {
+            database_url: "postgresql://u@h/d".parse().unwrap(),
+            rate: 100.0,
+            connections: 1,
+        })
+    };
+    for (plan, option) in [
+        (
+            StreamPlan {
+                clients: 0,
+                ..plan()
+            },
+            "--clients",
+        ),
+        (
+            StreamPlan {
+                connections: 2,
+                ..plan()
+            },
+            "--connections",
+        ),
+        (
+            StreamPlan {
+                threads: 7,
+                ..plan()
+            },
+            "--threads",
+        ),
+        (
+            StreamPlan {
+                rate: Some(0),
+                ..plan()
+            },
+            "--rate",
+        ),
+        (
+            StreamPlan {
+                limit: Some(5),
+                live: live(),
+                ..plan()
+            },
+            "--limit",
+        ),
+        (
+            StreamPlan {
+                rate: Some(99),
+                live: live(),
+                ..plan()
+            },
+            "--feed-rate",
+        ),
+    ] {
+        let error = plan.check().unwrap_err().to_string();
+        assert!(error.contains(option), "{error}");
+    }
+}
+
 /// A server that streams events with these numbers to everyone.
 async fn serve(numbers: &'static [u64]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
