@@ -32,6 +32,8 @@ pub mod words;
 #[path = "../tests/it/invented.rs"]
 mod invented;
 #[cfg(test)]
+mod scenario_tests;
+#[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};

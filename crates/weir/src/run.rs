@@ -2,7 +2,7 @@
 //!
 //! - this file: the command, and how its runtime is chosen
 //! - `session`: the cells one after the other, and what is kept of them
-//! - `cell`, `outcome`: the steps of one cell, and how it ended
+//! - `cell`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
 //! - `measure`: one measurement, from k6's start to its summary
 //! - `backend`, `docker`, `native`: the two runtimes
 //! - `k6`: one run of k6
@@ -12,6 +12,7 @@
 
 mod backend;
 mod cell;
+mod data;
 mod docker;
 mod k6;
 mod measure;
@@ -19,6 +20,7 @@ mod native;
 mod outcome;
 mod progress;
 mod resume;
+mod script;
 mod session;
 mod stop;
 

@@ -10,17 +10,17 @@ use metrics_db::{NewRun, RunStatus};
 
 use super::RESULTS_DIR;
 use super::backend::Started;
+use super::data::{fresh, settle};
 use super::k6::{Generator, Job};
 use super::measure;
 use super::outcome::{Figures, Outcome};
+use super::script::{environment, set};
 use super::session::{Session, timestamp};
-use crate::application_db::ApplicationDb;
 use crate::audit::{Baseline, CountersAt};
 use crate::plan::Cell;
-use crate::scenario::{Data, Scenario};
 use crate::summary::Summary;
-use crate::targets::{Grpc, Rest, Target};
-use crate::{audit, import, seed, verify};
+use crate::targets::Target;
+use crate::{audit, import, verify};
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
 const DATABASE_LIMIT: Duration = Duration::from_secs(120);
@@ -286,36 +286,6 @@ async fn steps(
     Ok((figures, summary.measured_seconds()))
 }
 
-/// What a target of this scenario finds: an empty table, the seeded ones, or no files. None where it has no database.
-async fn fresh(session: &mut Session, target: &Target) -> Result<Option<ApplicationDb>> {
-    session.backend.clear_files(target).await?;
-    let data = target.scenario.data();
-    if data == Data::None {
-        return Ok(None);
-    }
-    let url = session.backend.application_url();
-    let database = ApplicationDb::connect(&url).await?;
-    if data == Data::Seeded {
-        if database.clear_unless_seeded().await? {
-            tracing::info!("accounts and transactions are made anew: there were others");
-        }
-        let url = url
-            .parse()
-            .map_err(|error: String| anyhow::anyhow!(error))?;
-        seed::seed(url).await.context("weir seed")?;
-    }
-    database.reset().await?;
-    Ok(Some(database))
-}
-
-/// After verification and warm-up: what they have written goes, and no checkpoint is owed.
-async fn settle(database: &ApplicationDb, scenario: Scenario) -> Result<()> {
-    match scenario.data() {
-        Data::Empty => database.reset().await,
-        Data::Seeded | Data::None => database.checkpoint().await,
-    }
-}
-
 async fn start(session: &mut Session, target: &Target) -> Result<Started> {
     if let Some((host, port)) = target.address()? {
         let endpoint = verify::Endpoint { host, port };
@@ -369,56 +339,6 @@ async fn warm_up(
     running.judge_exit(status)?;
     *generator = None;
     Ok(())
-}
-
-/// The environment of the k6 script for this cell.
-pub(crate) fn environment(
-    session: &Session,
-    context: &Running<'_>,
-    started: &Started,
-) -> Vec<(String, String)> {
-    let target = &context.cell.target;
-    let mut env = Vec::new();
-    set(&mut env, "TEST_MODE", &session.plan.mode_name);
-    set(&mut env, "TARGET", &target.name);
-    set(&mut env, "HOST", &started.from_generator.host);
-    set(&mut env, "PORT", &started.from_generator.port.to_string());
-    set(&mut env, "PAYLOAD_SIZE", &context.cell.payload);
-    set(&mut env, "SEED", &session.plan.seed.to_string());
-    set(&mut env, "RUN_ID", &context.label);
-    set(
-        &mut env,
-        "PHASE_SCALE",
-        &session.plan.phase_scale.to_string(),
-    );
-    if let Some(rate) = session.plan.mode.rate_of(target.scenario) {
-        set(&mut env, "RATE", &rate.to_string());
-    }
-    if let Some(Rest { path, .. }) = &target.rest {
-        set(&mut env, "REST_PATH", path);
-    }
-    if let Some(Grpc {
-        service,
-        method,
-        proto,
-        reconnect,
-    }) = &target.grpc
-    {
-        set(&mut env, "GRPC_SERVICE", service);
-        set(&mut env, "GRPC_METHOD", method);
-        set(&mut env, "GRPC_PROTO", proto);
-        set(
-            &mut env,
-            "GRPC_RECONNECT",
-            if *reconnect { "1" } else { "0" },
-        );
-    }
-    env
-}
-
-fn set(env: &mut Vec<(String, String)>, name: &str, value: &str) {
-    env.retain(|(known, _)| known != name);
-    env.push((name.into(), value.into()));
 }
 
 /// Stops generator and target. The logs of a cell that did not complete are kept beside its results.

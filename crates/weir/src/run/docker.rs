@@ -1,9 +1,11 @@
 //! The Docker runtime: the services of docker-compose.yml, k6 in a container of its own.
 //!
 //! - this file: starting, stopping, describing
+//! - `images`: built or pulled
 //! - `compose`: how `docker compose` is called, and what its file says
 
 mod compose;
+mod images;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 pub(crate) use compose::Compose;
+
+use images::{build, pull};
 
 use super::backend::Started;
 use super::k6::{Generator, Job};
@@ -36,8 +40,6 @@ const SIDECAR: &str = "stats-sidecar";
 /// k6's control interface inside its container.
 const API_PORT: u16 = 6565;
 
-const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
-const PULL_LIMIT: Duration = Duration::from_secs(20 * 60);
 const UP_LIMIT: Duration = Duration::from_secs(180);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -363,41 +365,6 @@ fn compose_services(targets: &[&Target]) -> Result<Vec<String>> {
         "none of the targets has a [target.compose]"
     );
     Ok(all)
-}
-
-/// Builds the images; once more on the host's network where the build's own reaches no registry.
-async fn build(compose: &mut Compose, state: &State, services: &[String]) -> Result<()> {
-    let mut args: Vec<String> = vec!["build".into()];
-    args.extend(services.iter().cloned());
-    args.push(SIDECAR.into());
-    let first = compose
-        .run_logged(&args, &state.log("docker-build"), BUILD_LIMIT)
-        .await;
-    let Err(error) = first else { return Ok(()) };
-    if std::env::var_os("BUILD_NETWORK").is_some() {
-        return Err(error);
-    }
-    compose.set("BUILD_NETWORK", "host");
-    let log = state.log("docker-build-host-network");
-    compose
-        .run_logged(&args, &log, BUILD_LIMIT)
-        .await
-        .context("the images could not be built")
-}
-
-async fn pull(compose: &Compose, service: &str) -> Result<()> {
-    let image = compose
-        .image(service)
-        .with_context(|| format!("{service} names no image"))?;
-    if compose.image_id(service).await.is_some() {
-        return Ok(());
-    }
-    let pulled = output_of("docker", &["pull", "--quiet", &image], PULL_LIMIT).await;
-    ensure!(
-        pulled.is_some(),
-        "the image {image} is not here and cannot be pulled"
-    );
-    Ok(())
 }
 
 async fn remove_volume(name: &str) -> Result<()> {

@@ -9,8 +9,9 @@ use metrics_db::{Role, Sampling, Store};
 use time::OffsetDateTime;
 
 use super::backend::Started;
-use super::cell::{Running, environment};
+use super::cell::Running;
 use super::k6::{Generator, Job, Watch};
+use super::script::environment;
 use super::session::Session;
 use crate::plan::Plan;
 use crate::scenario::Data;

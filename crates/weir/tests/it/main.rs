@@ -1,6 +1,7 @@
 //! The lab's command as its users run it.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+mod broken;
 mod browser;
 mod checkout;
 mod feed;

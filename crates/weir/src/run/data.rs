@@ -1,0 +1,39 @@
+//! What a target finds in the application database: an empty table, or the seeded ones.
+
+use anyhow::{Context, Result};
+
+use super::session::Session;
+use crate::application_db::ApplicationDb;
+use crate::scenario::{Data, Scenario};
+use crate::seed;
+use crate::targets::Target;
+
+/// What a target of this scenario finds: an empty table, the seeded ones, or no files. None where it has no database.
+pub(super) async fn fresh(session: &mut Session, target: &Target) -> Result<Option<ApplicationDb>> {
+    session.backend.clear_files(target).await?;
+    let data = target.scenario.data();
+    if data == Data::None {
+        return Ok(None);
+    }
+    let url = session.backend.application_url();
+    let database = ApplicationDb::connect(&url).await?;
+    if data == Data::Seeded {
+        if database.clear_unless_seeded().await? {
+            tracing::info!("accounts and transactions are made anew: there were others");
+        }
+        let url = url
+            .parse()
+            .map_err(|error: String| anyhow::anyhow!(error))?;
+        seed::seed(url).await.context("weir seed")?;
+    }
+    database.reset().await?;
+    Ok(Some(database))
+}
+
+/// After verification and warm-up: what they have written goes, and no checkpoint is owed.
+pub(super) async fn settle(database: &ApplicationDb, scenario: Scenario) -> Result<()> {
+    match scenario.data() {
+        Data::Empty => database.reset().await,
+        Data::Seeded | Data::None => database.checkpoint().await,
+    }
+}

@@ -1,0 +1,47 @@
+//! The images of a session: built, or pulled.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Compose, SIDECAR};
+use crate::process::output_of;
+use crate::state::State;
+
+const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
+const PULL_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Builds the images; once more on the host's network where the build's own reaches no registry.
+pub(super) async fn build(compose: &mut Compose, state: &State, services: &[String]) -> Result<()> {
+    let mut args: Vec<String> = vec!["build".into()];
+    args.extend(services.iter().cloned());
+    args.push(SIDECAR.into());
+    let first = compose
+        .run_logged(&args, &state.log("docker-build"), BUILD_LIMIT)
+        .await;
+    let Err(error) = first else { return Ok(()) };
+    if std::env::var_os("BUILD_NETWORK").is_some() {
+        return Err(error);
+    }
+    compose.set("BUILD_NETWORK", "host");
+    let log = state.log("docker-build-host-network");
+    compose
+        .run_logged(&args, &log, BUILD_LIMIT)
+        .await
+        .context("the images could not be built")
+}
+
+pub(super) async fn pull(compose: &Compose, service: &str) -> Result<()> {
+    let image = compose
+        .image(service)
+        .with_context(|| format!("{service} names no image"))?;
+    if compose.image_id(service).await.is_some() {
+        return Ok(());
+    }
+    let pulled = output_of("docker", &["pull", "--quiet", &image], PULL_LIMIT).await;
+    ensure!(
+        pulled.is_some(),
+        "the image {image} is not here and cannot be pulled"
+    );
+    Ok(())
+}

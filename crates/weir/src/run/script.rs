@@ -1,0 +1,56 @@
+//! What the k6 script of a cell is told.
+
+use super::backend::Started;
+use super::cell::Running;
+use super::session::Session;
+use crate::targets::{Grpc, Rest};
+
+/// The environment of the k6 script for this cell.
+pub(crate) fn environment(
+    session: &Session,
+    context: &Running<'_>,
+    started: &Started,
+) -> Vec<(String, String)> {
+    let target = &context.cell.target;
+    let mut env = Vec::new();
+    set(&mut env, "TEST_MODE", &session.plan.mode_name);
+    set(&mut env, "TARGET", &target.name);
+    set(&mut env, "HOST", &started.from_generator.host);
+    set(&mut env, "PORT", &started.from_generator.port.to_string());
+    set(&mut env, "PAYLOAD_SIZE", &context.cell.payload);
+    set(&mut env, "SEED", &session.plan.seed.to_string());
+    set(&mut env, "RUN_ID", &context.label);
+    set(
+        &mut env,
+        "PHASE_SCALE",
+        &session.plan.phase_scale.to_string(),
+    );
+    if let Some(rate) = session.plan.mode.rate_of(target.scenario) {
+        set(&mut env, "RATE", &rate.to_string());
+    }
+    if let Some(Rest { path, .. }) = &target.rest {
+        set(&mut env, "REST_PATH", path);
+    }
+    if let Some(Grpc {
+        service,
+        method,
+        proto,
+        reconnect,
+    }) = &target.grpc
+    {
+        set(&mut env, "GRPC_SERVICE", service);
+        set(&mut env, "GRPC_METHOD", method);
+        set(&mut env, "GRPC_PROTO", proto);
+        set(
+            &mut env,
+            "GRPC_RECONNECT",
+            if *reconnect { "1" } else { "0" },
+        );
+    }
+    env
+}
+
+pub(super) fn set(env: &mut Vec<(String, String)>, name: &str, value: &str) {
+    env.retain(|(known, _)| known != name);
+    env.push((name.into(), value.into()));
+}
