@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse};
 use anyhow::Context;
+use runtime::grpc::ConnectionLimits;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
@@ -32,6 +33,7 @@ pub struct Service {
     metrics: Metrics,
     http: TcpListener,
     grpc: TcpListener,
+    connections: ConnectionLimits,
     threads: usize,
     grace: Duration,
     in_flight: InFlight,
@@ -82,6 +84,7 @@ impl Service {
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
+            connections: config.connections.limits(),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -146,7 +149,8 @@ impl Service {
         let (ending, rest_served, grpc_served, ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             rest.serve(&self.in_flight),
-            runtime::grpc::serve(
+            runtime::grpc::serve_with(
+                self.connections,
                 self.grpc,
                 chain_service,
                 routes,

@@ -77,3 +77,24 @@ fn a_directory_that_cannot_be_made_is_named() {
     let line = service.wait_for_log("--event-log-durability", Duration::from_secs(5));
     assert!(line.is_some(), "{}", service.log());
 }
+
+#[tokio::test]
+async fn a_connection_can_have_an_age() {
+    let age = [
+        ("GRPC_MAX_CONNECTION_AGE", "300ms"),
+        ("GRPC_MAX_CONNECTION_AGE_GRACE", "300ms"),
+    ];
+    let fixture = Fixture::start_with(&age);
+    let client = fixture.client().await;
+    client.append("p", "0").await.unwrap();
+    let request = api::immutable_log::TailRequest {
+        partition: "p".into(),
+        start_seq: None,
+        follow: true,
+    };
+    let mut tail = client.0.clone().tail(request).await.unwrap().into_inner();
+    let ended = tokio::time::timeout(Duration::from_secs(30), tail.message()).await;
+    assert!(ended.expect("an end").is_err());
+    // The client connects anew.
+    client.append("p", "1").await.unwrap();
+}
