@@ -81,8 +81,15 @@ impl Recording {
         let run = store
             .create_run(&NewRun {
                 session_id: Some(session.clone()),
-                api_name: head.aim.name(),
-                scenario: head.aim.scenario.name().into(),
+                api_name: match head.aim.scenario.log() {
+                    // Of one target several things can be asked, which are not to be compared with each other.
+                    Some(asked) => format!("{}, {}", head.aim.name(), asked.name()),
+                    None => head.aim.name(),
+                },
+                scenario: match head.aim.scenario.log() {
+                    Some(_) => "log".into(),
+                    None => head.aim.scenario.name().into(),
+                },
                 test_mode: MODE.into(),
                 payload_size: head.payload.into(),
                 protocol: head.aim.interface().into(),

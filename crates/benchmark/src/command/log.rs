@@ -116,17 +116,19 @@ fn head<'a>(aim: &'a Aim, plan: &'a LogPlan) -> Head<'a> {
     }
 }
 
-/// A request counts once, whatever entries it stands for.
+/// An entry counts as a request; the latency is that of a request, whatever entries it stands for.
 fn figures(outcome: &LogOutcome) -> anyhow::Result<Figures> {
     let measured = outcome.tally.measured;
-    let total = measured.acknowledged + measured.errors();
+    let each = outcome.plan.per_request();
+    let (successful, failed) = (measured.acknowledged * each, measured.errors() * each);
+    let total = successful + failed;
     let bytes = |from: u64, to: u64| i64::try_from(to.saturating_sub(from));
     let performance = Performance {
         total_requests: total.try_into()?,
-        successful_requests: measured.acknowledged.try_into()?,
-        failed_requests: measured.errors().try_into()?,
-        throughput_per_sec: per(measured.acknowledged as f64, outcome.seconds),
-        error_rate: per(measured.errors() as f64, total as f64),
+        successful_requests: successful.try_into()?,
+        failed_requests: failed.try_into()?,
+        throughput_per_sec: outcome.rate(),
+        error_rate: per(failed as f64, total as f64),
         latency: latency(&outcome.tally.histogram),
         bytes_sent: Some(bytes(outcome.from.wire.sent, outcome.to.wire.sent)?),
         bytes_received: Some(bytes(outcome.from.wire.received, outcome.to.wire.received)?),

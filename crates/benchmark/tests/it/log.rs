@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use metrics_db::Store;
 use serde_json::Value;
+use testkit::postgres::Database;
 use testkit::process::Service;
 
 use crate::process::{command, json};
@@ -86,6 +88,42 @@ async fn a_server_does_the_same() {
             assert_done(status, &result, entries);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_run_counts_entries() {
+    let metrics = Database::fresh().await;
+    let config = crate::record::config(&metrics);
+    let output = command(&[
+        "--scenario=verify",
+        "--protocol=direct",
+        "--entries=500",
+        "--duration=400ms",
+        "--warmup=0s",
+        "--run-id=verify-1",
+        "--progress=none",
+        "--json=-",
+    ])
+    .env("DB_HOST", &config.host)
+    .env("DB_PORT", config.port.to_string())
+    .env("DB_NAME", &config.name)
+    .env("DB_PASSWORD", &config.password)
+    .output()
+    .await
+    .unwrap();
+    let result = json(&output);
+    assert!(output.status.success(), "{result}");
+    let store = Store::connect(&config).await.unwrap();
+    let run = store.run_by_label("verify-1").await.unwrap().unwrap();
+    assert_eq!(
+        (run.scenario.as_str(), run.protocol.as_str()),
+        ("log", "direct")
+    );
+    assert_eq!(run.api_name, "in-process, verify");
+    assert_eq!(run.scenario_stats.unwrap()["entriesPerRequest"], 500);
+    let figures = store.performance(run.id).await.unwrap().unwrap();
+    let requests = i64::try_from(result["requests"].as_u64().unwrap()).unwrap();
+    assert_eq!(figures.successful_requests, 500 * requests);
 }
 
 #[tokio::test(flavor = "multi_thread")]
