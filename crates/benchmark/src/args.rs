@@ -169,11 +169,11 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
 
-    /// The measured window [default: 60s, that of --workload, 10s a level of balance-levels]
+    /// The measured window [default: 60s, that of --workload, 10s a level of balance-levels and for the event log]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
 
-    /// Load before the measured window [default: 5s, 2s a level of balance-levels, 0s for streams]
+    /// Load before the measured window [default: 5s, 2s a level of balance-levels and for the event log, 0s for streams]
     ///
     /// It is in no figure but in the counts for the audit, and in those of missed, repeated and misplaced events.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -211,14 +211,6 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = SEEDED, value_name = "N")]
     pub accounts: u32,
 
-    /// Scenario stream.
-    #[command(flatten)]
-    pub stream: StreamArgs,
-
-    /// The event log.
-    #[command(flatten)]
-    pub log: LogArgs,
-
     /// Seed of the order of event types and of accounts
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -238,6 +230,15 @@ pub struct LoadArgs {
     /// How progress is shown
     #[arg(long, value_enum, default_value_t)]
     pub progress: ProgressMode,
+
+    // Flattened options come last: their headings hold for what follows them.
+    /// Scenario stream.
+    #[command(flatten)]
+    pub stream: StreamArgs,
+
+    /// The event log.
+    #[command(flatten)]
+    pub log: LogArgs,
 
     /// Where the metrics database is.
     #[command(flatten)]

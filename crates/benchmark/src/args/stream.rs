@@ -14,7 +14,7 @@ pub const SEEDED_SINCE: &str = "2025-01-01T00:00:00Z";
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Scenario stream")]
 pub struct StreamArgs {
-    /// Subscribers
+    /// Subscribers; of tail, verify and produce requests in flight
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub clients: usize,
 
