@@ -101,7 +101,13 @@ impl Service {
         );
         let (ending, served, administered, (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
-            server::serve(self.grpc, events, standard.routes, &self.metrics, &self.in_flight),
+            server::serve(
+                self.grpc,
+                events,
+                standard.routes,
+                &self.metrics,
+                &self.in_flight
+            ),
             admin.serve(&self.in_flight),
             health.probe(&self.database, self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),

@@ -212,7 +212,9 @@ async fn groups_exist_while_they_have_members_or_offsets() {
         let client = fixture.client().await;
         assert_eq!(client.describe("g").await.state, "Empty", "{crash}");
         let path = "/api/v1/groups/g";
-        let group = testkit::http::get(fixture.service.http(), path).await.json();
+        let group = testkit::http::get(fixture.service.http(), path)
+            .await
+            .json();
         assert_eq!(group["offsets"][0]["offset"], 7, "{crash}");
     }
     let client = fixture.client().await;
