@@ -128,7 +128,7 @@ impl Scenario {
                 found: "sent by the service",
                 success: "those of replayed streams that were received to their end",
                 proof: "its events received once and in order, as many as the service sent",
-                latency: "of a whole replayed stream, from its opening to its end",
+                latency: "of a whole replayed stream, from its opening to its end (driver k6), or of one event on its way (driver benchmark)",
             },
             Self::Log => Terms {
                 unit: "record",
