@@ -117,6 +117,8 @@ struct Member {
     key: usize,
     key_end: usize,
     end: usize,
+    /// Whether the key has an escape in it.
+    escaped: bool,
 }
 
 impl Pass<'_> {
@@ -241,6 +243,7 @@ impl Pass<'_> {
         let key = self.out.len() + 1;
         self.string()?;
         let key_end = self.out.len() - 1;
+        let escaped = self.out[key..key_end].contains(&b'\\');
         self.space();
         if !self.take(b':') {
             return Err(self.syntax("expected ':'"));
@@ -251,33 +254,39 @@ impl Pass<'_> {
             key,
             key_end,
             end: self.out.len(),
+            escaped,
         })
     }
 
     fn compare(&self, one: &Member, other: &Member) -> Ordering {
-        string::compare_keys(
-            &self.out[one.key..one.key_end],
-            &self.out[other.key..other.key_end],
-        )
+        let keys = [one, other].map(|member| &self.out[member.key..member.key_end]);
+        if one.escaped || other.escaped {
+            string::compare_escaped(keys[0], keys[1])
+        } else {
+            keys[0].cmp(keys[1])
+        }
     }
 
     /// Writes the members from `first` again: each key once, in the order asked for.
     fn rearrange(&mut self, first: usize) {
         let members = &self.members[first..];
         let mut places: Vec<usize> = (0..members.len()).collect();
+        let mut repeated = false;
         // Stable: of equal keys the last sent comes last.
-        places.sort_by(|one, other| self.compare(&members[*one], &members[*other]));
-        let mut chosen: Vec<(usize, usize)> = places
-            .chunk_by(|one, other| self.compare(&members[*one], &members[*other]).is_eq())
-            .filter_map(|same| Some((*same.first()?, *same.last()?)))
-            .collect();
-        if self.order == KeyOrder::Sent {
-            chosen.sort_unstable();
+        places.sort_by(|one, other| {
+            let order = self.compare(&members[*one], &members[*other]);
+            repeated |= order.is_eq();
+            order
+        });
+        if repeated {
+            places = self.once_each(members, &places);
+        } else if self.order == KeyOrder::Sent {
+            return;
         }
         let from = members[0].key - 1;
         let mut again = Vec::with_capacity(self.out.len() - from);
-        for (_, last) in chosen {
-            let member = &members[last];
+        for place in places {
+            let member = &members[place];
             if !again.is_empty() {
                 again.push(b',');
             }
@@ -285,6 +294,19 @@ impl Pass<'_> {
         }
         self.out.truncate(from);
         self.out.append(&mut again);
+    }
+
+    /// Of each key the last member, in the order asked for. `sorted` are the places of `members` by key.
+    fn once_each(&self, members: &[Member], sorted: &[usize]) -> Vec<usize> {
+        let mut chosen: Vec<(usize, usize)> = sorted
+            .chunk_by(|one, other| self.compare(&members[*one], &members[*other]).is_eq())
+            .filter_map(|same| Some((*same.first()?, *same.last()?)))
+            .collect();
+        if self.order == KeyOrder::Sent {
+            // A key keeps its first place.
+            chosen.sort_unstable();
+        }
+        chosen.into_iter().map(|(_, last)| last).collect()
     }
 }
 

@@ -57,6 +57,10 @@ impl Pass<'_> {
     }
 
     fn float(&mut self, text: &[u8], at: usize) -> Result<(), Refused> {
+        if is_repr(text) {
+            self.out.extend_from_slice(text);
+            return Ok(());
+        }
         let number: Option<f64> = std::str::from_utf8(text)
             .ok()
             .and_then(|text| text.parse().ok());
@@ -68,6 +72,27 @@ impl Pass<'_> {
             _ => Err(Refused::NumberTooLarge { at }),
         }
     }
+}
+
+/// Significant decimal digits that a double always keeps apart (`DBL_DIG` of C).
+const EXACT_DIGITS: usize = 15;
+
+/// Whether `text`, a JSON number with a fraction, is certainly what Python writes for the double that it reads as: fixed
+/// notation without superfluous zeros, of so few digits that no other text of as few is the same double.
+fn is_repr(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    // Too many bytes for few digits, the point included; so no exponent is looked for in vain.
+    if digits.len() > EXACT_DIGITS + 1 {
+        return false;
+    }
+    let Some(point) = digits.iter().position(|byte| *byte == b'.') else {
+        return false;
+    };
+    let (whole, fraction) = (&digits[..point], &digits[point + 1..]);
+    let ends_well = fraction == b"0" || fraction.last() != Some(&b'0');
+    // Below 1e-4 there is an exponent.
+    let is_small = whole == b"0" && fraction.starts_with(b"0000");
+    ends_well && !is_small && fraction.iter().all(u8::is_ascii_digit)
 }
 
 /// Appends `repr(number)`: the shortest digits that read back as the same double, in fixed notation from 1e-4 to below
@@ -130,6 +155,51 @@ fn write_digits(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {
             // Writing to a vector does not fail.
             let written = write!(out, "e{sign}{:02}", exponent.unsigned_abs());
             debug_assert!(written.is_ok());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn what_is_taken_as_it_is_is_what_would_be_written(
+            text in "-?(0|[1-9][0-9]{0,14})\\.(0{0,5}[0-9]{1,15})",
+        ) {
+            if is_repr(text.as_bytes()) {
+                let mut written = Vec::new();
+                write_float(text.parse().unwrap(), &mut written);
+                prop_assert_eq!(String::from_utf8(written).unwrap(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_shortest_text_in_fixed_notation_is_taken_as_it_is() {
+        for text in [
+            "0.0",
+            "-0.0",
+            "1.5",
+            "0.0001",
+            "24439.75",
+            "-12345678901234.5",
+        ] {
+            assert!(is_repr(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "1.50",
+            "0.00",
+            "0.00001",
+            "1.5e3",
+            "1e5",
+            "1.0000000000000001",
+        ] {
+            assert!(!is_repr(text.as_bytes()), "{text}");
         }
     }
 }

@@ -135,10 +135,7 @@ pub(in crate::chain) fn write_char(char: char, out: &mut Vec<u8>) {
 }
 
 /// The order of two keys, given as [`write_char`] wrote them.
-pub(super) fn compare_keys(one: &[u8], other: &[u8]) -> Ordering {
-    if memchr::memchr(b'\\', one).is_none() && memchr::memchr(b'\\', other).is_none() {
-        return one.cmp(other);
-    }
+pub(super) fn compare_escaped(one: &[u8], other: &[u8]) -> Ordering {
     code_points(one).cmp(code_points(other))
 }
 
