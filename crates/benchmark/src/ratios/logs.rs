@@ -86,10 +86,10 @@ impl LogKind {
         }
     }
 
-    /// The least ratio to the same in Python.
+    /// The least ratio to the same in Python. Append has none: the one is synced, the other not.
     fn least_ratio(self) -> Option<f64> {
         match self {
-            Self::AppendDirect | Self::VerifyDirect => Some(10.0),
+            Self::VerifyDirect => Some(10.0),
             Self::TailDirect => Some(3.0),
             _ => None,
         }
