@@ -41,10 +41,17 @@ async fn deliver(inbox: Arc<Inbox>) {
 
 /// Runs `answers`, and then wakes what it woke, thread by thread.
 pub fn gather<T>(answers: impl FnOnce() -> T) -> T {
-    let outer = GATHERED.replace(Some(Gathered::default()));
-    let result = answers();
-    drop(GATHERED.replace(outer));
-    result
+    let _outer = Outer(GATHERED.replace(Some(Gathered::default())));
+    answers()
+}
+
+/// What a thread gathered before; gathered again when this is dropped, by a panic too: wake-ups must not be kept for good.
+struct Outer(Option<Gathered>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        drop(GATHERED.replace(self.0.take()));
+    }
 }
 
 /// Wake-ups on their way, sorted by thread; sent when dropped.
@@ -203,6 +210,40 @@ mod tests {
                 }
             });
             each_gets_its_own(receivers).await;
+            thread.join().unwrap();
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_answering_keeps_no_wake_up() {
+        on_an_open_thread(async {
+            let (senders, receivers) = channels(2);
+            let (first, then) = oneshot::channel();
+            // The end of the thread would send what it kept.
+            let (woken, stay) = oneshot::channel::<()>();
+            let thread = std::thread::spawn(move || {
+                then.blocking_recv().unwrap();
+                let mut senders = senders.into_iter();
+                let one = senders.next().unwrap();
+                let answers = std::panic::AssertUnwindSafe(|| {
+                    gather(|| {
+                        one.send(0).unwrap();
+                        panic!("while answering");
+                    })
+                });
+                assert!(std::panic::catch_unwind(answers).is_err());
+                senders.next().unwrap().send(1).unwrap();
+                drop(stay.blocking_recv());
+            });
+            let all = tokio::task::spawn_local(each_gets_its_own(receivers));
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            first.send(()).unwrap();
+            let limit = std::time::Duration::from_secs(10);
+            tokio::time::timeout(limit, all).await.unwrap().unwrap();
+            drop(woken);
             thread.join().unwrap();
         })
         .await;

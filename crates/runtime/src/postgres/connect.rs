@@ -8,6 +8,7 @@ use deadpool_postgres::Connect;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::DatabaseUrl;
 
@@ -76,26 +77,10 @@ impl Connect for OnRuntime {
             Ok((client, task))
         });
         // Dropping the future (a caller gave up) must not leave a connection behind that nobody owns.
-        let opening = AbortOnDrop(opening);
-        Box::pin(opening)
-    }
-}
-
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Future for AbortOnDrop<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<T> {
-        Pin::new(&mut self.0).poll(cx).map(|joined| match joined {
-            Ok(output) => output,
-            Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
+        let opening = AbortOnDropHandle::new(opening);
+        Box::pin(async move {
+            let opened = opening.await;
+            opened.unwrap_or_else(|error| std::panic::resume_unwind(Box::new(error.to_string())))
         })
-    }
-}
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
