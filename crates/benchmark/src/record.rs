@@ -45,6 +45,37 @@ pub struct Figures {
     pub scenario_stats: Option<serde_json::Value>,
 }
 
+/// The one phase of a load without levels: the figures of the whole run again. `load` is how many requests or streams were open,
+/// `seconds` how long it was measured.
+///
+/// # Errors
+/// `load` is beyond what the database holds.
+pub fn only_phase(
+    performance: &Performance,
+    load: usize,
+    started_at: OffsetDateTime,
+    seconds: f64,
+    generator_cpu_seconds: f64,
+) -> anyhow::Result<Phase> {
+    Ok(Phase {
+        phase_number: 1,
+        phase_name: MODE.into(),
+        target_vus: load.try_into()?,
+        started_at: Some(started_at),
+        duration_seconds: seconds,
+        total_requests: performance.total_requests,
+        successful_requests: performance.successful_requests,
+        failed_requests: performance.failed_requests,
+        throughput_per_sec: performance.throughput_per_sec,
+        error_rate: performance.error_rate,
+        latency: performance.latency,
+        bytes_sent: performance.bytes_sent,
+        bytes_received: performance.bytes_received,
+        generator_cpu_seconds: Some(generator_cpu_seconds),
+        ..Phase::default()
+    })
+}
+
 /// A run that has been recorded as begun.
 pub struct Recording {
     store: Store,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics_db::{Performance, Phase};
+use metrics_db::Performance;
 use serde_json::json;
 
 use super::{Ending, Stop, complete, write_result};
@@ -15,7 +15,7 @@ use crate::log;
 use crate::log::outcome::{LogOutcome, LogResult};
 use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
 use crate::progress::Progress;
-use crate::record::{Figures, Head, Recording, latency};
+use crate::record::{Figures, Head, Recording, latency, only_phase};
 use crate::result::histogram_v2;
 
 /// Connections unless told otherwise.
@@ -135,23 +135,13 @@ fn figures(outcome: &LogOutcome) -> anyhow::Result<Figures> {
         histogram: Some(histogram_v2(&outcome.tally.histogram)?),
         ..Performance::default()
     };
-    let phase = Phase {
-        phase_number: 1,
-        phase_name: "benchmark".into(),
-        target_vus: outcome.plan.concurrency.try_into()?,
-        started_at: Some(outcome.measured_at),
-        duration_seconds: outcome.seconds,
-        total_requests: performance.total_requests,
-        successful_requests: performance.successful_requests,
-        failed_requests: performance.failed_requests,
-        throughput_per_sec: performance.throughput_per_sec,
-        error_rate: performance.error_rate,
-        latency: performance.latency,
-        bytes_sent: performance.bytes_sent,
-        bytes_received: performance.bytes_received,
-        generator_cpu_seconds: Some(outcome.cpu_seconds()),
-        ..Phase::default()
-    };
+    let phase = only_phase(
+        &performance,
+        outcome.plan.concurrency,
+        outcome.measured_at,
+        outcome.seconds,
+        outcome.cpu_seconds(),
+    )?;
     Ok(Figures {
         performance,
         phases: vec![phase],

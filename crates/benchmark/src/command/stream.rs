@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics_db::{Performance, Phase};
+use metrics_db::Performance;
 use serde_json::json;
 
 use super::{Ending, Stop, complete, write_result};
@@ -13,7 +13,7 @@ use crate::criteria::{self, Criterion};
 use crate::load::outcome::per;
 use crate::progress::Progress;
 use crate::protocol::Protocol;
-use crate::record::{Figures, Head, Recording, latency};
+use crate::record::{Figures, Head, Recording, latency, only_phase};
 use crate::result::histogram_v2;
 use crate::stream::outcome::StreamOutcome;
 use crate::stream::plan::{LivePlan, StreamPlan};
@@ -152,23 +152,13 @@ fn figures(outcome: &StreamOutcome, criteria: &[Criterion]) -> anyhow::Result<Fi
         histogram: Some(histogram_v2(outcome.latencies())?),
         ..Performance::default()
     };
-    let phase = Phase {
-        phase_number: 1,
-        phase_name: "benchmark".into(),
-        target_vus: outcome.plan.clients.try_into()?,
-        started_at: Some(outcome.measured_at),
-        duration_seconds: outcome.seconds,
-        total_requests: performance.total_requests,
-        successful_requests: performance.successful_requests,
-        failed_requests: performance.failed_requests,
-        throughput_per_sec: performance.throughput_per_sec,
-        error_rate: performance.error_rate,
-        latency: performance.latency,
-        bytes_sent: performance.bytes_sent,
-        bytes_received: performance.bytes_received,
-        generator_cpu_seconds: Some(outcome.cpu_seconds()),
-        ..Phase::default()
-    };
+    let phase = only_phase(
+        &performance,
+        outcome.plan.clients,
+        outcome.measured_at,
+        outcome.seconds,
+        outcome.cpu_seconds(),
+    )?;
     Ok(Figures {
         performance,
         phases: vec![phase],
