@@ -6,7 +6,7 @@
 mod log;
 mod stream;
 
-pub(super) use log::{log, python};
+pub(super) use log::{beside, log};
 
 use std::io::Write;
 use std::sync::Arc;

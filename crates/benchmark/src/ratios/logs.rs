@@ -1,6 +1,9 @@
 //! The event log: in-process and over gRPC, beside a plain Python program that does the same.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::Context;
 use event_log::Durability;
@@ -15,8 +18,13 @@ use crate::protocol::Endpoint;
 
 /// Appends in flight.
 const CONCURRENCY: usize = 100;
+/// Appends in flight on one connection: as many as there are in ingestion.
+const STREAMS_PER_CONNECTION: usize = 20;
 /// Records that are sent together.
 const BATCH: u64 = 100;
+/// Syncs that say what one costs, and the bytes written before each: as much as 50 appends.
+const SYNCS: usize = 500;
+const SYNC_BYTES: usize = 12_500;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -116,7 +124,7 @@ impl LogKind {
                 }),
                 Some(endpoint) => Via::Grpc(Target {
                     endpoint,
-                    connections: concurrency.min(args.grpc_connections),
+                    connections: append_connections().min(args.grpc_connections),
                     timeout: std::time::Duration::from_secs(60),
                 }),
             },
@@ -130,6 +138,38 @@ impl LogKind {
             acks: 1,
         }
     }
+}
+
+/// gRPC connections that the appends in flight share.
+pub(super) fn append_connections() -> usize {
+    CONCURRENCY.div_ceil(STREAMS_PER_CONNECTION)
+}
+
+/// What stands beside the figures of a round, measured directly before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside {
+    /// None where it cannot be run.
+    pub(super) python: Option<Python>,
+    /// What this disk takes for an `fdatasync` of a file that grows, the median in microseconds: no group commit is done
+    /// in less.
+    pub(super) sync_us: f64,
+}
+
+/// The median time that an `fdatasync` takes after each growth of a file in `folder`, in microseconds.
+pub(super) fn sync_us(folder: &Path) -> std::io::Result<f64> {
+    let path = folder.join("sync-probe");
+    let mut file = File::create(&path)?;
+    let batch = vec![b'.'; SYNC_BYTES];
+    let mut times = Vec::with_capacity(SYNCS);
+    for _ in 0..SYNCS {
+        file.write_all(&batch)?;
+        let begun = Instant::now();
+        file.sync_data()?;
+        times.push(begun.elapsed());
+    }
+    std::fs::remove_file(&path)?;
+    times.sort_unstable();
+    Ok(times[SYNCS / 2].as_secs_f64() * 1e6)
 }
 
 /// What a plain Python program reaches, entries a second.
@@ -180,6 +220,8 @@ pub(super) struct LogMeasurement {
     pub(super) entries_per_second: f64,
     /// The same in Python, measured directly before; none where there is none.
     pub(super) python_per_second: Option<f64>,
+    /// Of appends: what an `fdatasync` took beside it, in microseconds.
+    pub(super) sync_us: Option<f64>,
     /// Of a request.
     pub(super) latency_p50_ms: Option<f64>,
     pub(super) latency_p99_ms: Option<f64>,
@@ -189,12 +231,7 @@ pub(super) struct LogMeasurement {
 }
 
 impl LogMeasurement {
-    pub(super) fn new(
-        kind: LogKind,
-        round: u32,
-        outcome: &LogOutcome,
-        python: Option<Python>,
-    ) -> Self {
+    pub(super) fn new(kind: LogKind, round: u32, outcome: &LogOutcome, beside: Beside) -> Self {
         let histogram = &outcome.tally.histogram;
         let at = |quantile| {
             (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
@@ -211,7 +248,8 @@ impl LogMeasurement {
             kind,
             round,
             entries_per_second: outcome.rate(),
-            python_per_second: python.and_then(|python| python.beside(kind)),
+            python_per_second: beside.python.and_then(|python| python.beside(kind)),
+            sync_us: (kind.scenario() == LogScenario::Append).then_some(beside.sync_us),
             latency_p50_ms: at(0.5),
             latency_p99_ms: at(0.99),
             errors,

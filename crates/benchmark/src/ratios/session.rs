@@ -118,9 +118,9 @@ impl Session {
             if self.args.logs().is_empty() {
                 break;
             }
-            let python = lab::python(self).await?;
+            let beside = lab::beside(self).await?;
             for kind in self.args.logs() {
-                let measurement = lab::log(self, kind, round, python).await?;
+                let measurement = lab::log(self, kind, round, beside).await?;
                 self.logs.push(measurement);
             }
         }

@@ -188,7 +188,13 @@ fn the_log_is_measured_beside_python() {
     for log in logs {
         assert!(log["entriesPerSecond"].as_f64().unwrap() > 100.0, "{log}");
         assert_eq!(log["fault"], Value::Null, "{log}");
-        let produces = log["kind"].as_str().unwrap().starts_with("produce");
+        let kind = log["kind"].as_str().unwrap();
+        let produces = kind.starts_with("produce");
+        assert_eq!(
+            log["syncUs"].is_null(),
+            !kind.starts_with("append"),
+            "{log}"
+        );
         assert_eq!(log["pythonPerSecond"].is_null(), produces, "{log}");
     }
     assert_eq!(report["bounds"].as_array().unwrap().len(), 6);

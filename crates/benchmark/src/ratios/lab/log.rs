@@ -7,23 +7,28 @@ use crate::args::ProgressMode;
 use crate::command::Stop;
 use crate::progress::{Progress, thousands};
 use crate::protocol::Protocol;
-use crate::ratios::logs::{LogKind, LogMeasurement, Python};
+use crate::ratios::logs::{self, Beside, LogKind, LogMeasurement, Python};
 use crate::ratios::service::Program;
 use crate::ratios::session::Session;
 
-/// What a Python program reaches; none, and a line that says so, where it cannot be run.
-pub(in crate::ratios) async fn python(session: &Session) -> anyhow::Result<Option<Python>> {
+/// What this disk and a Python program do; no Python, and a line that says so, where it cannot be run.
+pub(in crate::ratios) async fn beside(session: &Session) -> anyhow::Result<Beside> {
+    let folder = session.folder().to_owned();
+    let sync_us = tokio::task::spawn_blocking(move || logs::sync_us(&folder)).await?;
+    let sync_us = sync_us.context("cannot time fdatasync")?;
+    say(&format!("fdatasync of a growing file: {sync_us:.0} us"));
     let entries = session.args().log_entries;
-    match Python::measure(session.folder(), entries).await {
+    let python = match Python::measure(session.folder(), entries).await {
         Ok(python) => {
             say(&format!("python3: {python:?}"));
-            Ok(Some(python))
+            Some(python)
         }
         Err(error) => {
             say(&format!("  warning: no ratio to Python: {error:#}"));
-            Ok(None)
+            None
         }
-    }
+    };
+    Ok(Beside { python, sync_us })
 }
 
 /// One measurement of the event log.
@@ -31,7 +36,7 @@ pub(in crate::ratios) async fn log(
     session: &Session,
     kind: LogKind,
     round: u32,
-    python: Option<Python>,
+    beside: Beside,
 ) -> anyhow::Result<LogMeasurement> {
     let data = session.folder().join("event-log");
     let service = match kind.over_grpc() {
@@ -53,7 +58,7 @@ pub(in crate::ratios) async fn log(
         std::fs::remove_dir_all(&data)
             .with_context(|| format!("cannot remove {}", data.display()))?;
     }
-    let measurement = LogMeasurement::new(kind, round, &outcome, python);
+    let measurement = LogMeasurement::new(kind, round, &outcome, beside);
     say(&format!(
         "round {round} of {}: {}: {} entries/s",
         session.args().pairs,

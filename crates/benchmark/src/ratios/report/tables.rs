@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 use crate::progress::thousands;
 use crate::protocol::Protocol;
-use crate::ratios::logs::LogKind;
+use crate::ratios::logs::{LogKind, append_connections};
 use crate::ratios::pairs::Group;
 use crate::ratios::streams::StreamKind;
 
@@ -200,9 +200,9 @@ fn log_table(report: &Report, text: &mut String) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "\n| by round | entries/s | the same in Python | p50 / p99 of a request, ms |"
+        "\n| by round | entries/s | the same in Python | p50 / p99 of a request, ms | fdatasync alone, us |"
     )?;
-    writeln!(text, "|---|---|---|---|")?;
+    writeln!(text, "|---|---|---|---|---|")?;
     let whole =
         |figure: Option<f64>| figure.map_or("-".into(), |rate| thousands(rate.round() as u64));
     let ms = |figure: Option<f64>| figure.map_or("-".into(), |ms| format!("{ms:.2}"));
@@ -210,13 +210,14 @@ fn log_table(report: &Report, text: &mut String) -> std::fmt::Result {
         for row in report.logs.iter().filter(|row| row.kind == kind) {
             writeln!(
                 text,
-                "| {}, {} | {} | {} | {} / {} |",
+                "| {}, {} | {} | {} | {} / {} | {} |",
                 kind.label(),
                 row.round,
                 whole(Some(row.entries_per_second)),
                 whole(row.python_per_second),
                 ms(row.latency_p50_ms),
-                ms(row.latency_p99_ms)
+                ms(row.latency_p99_ms),
+                whole(row.sync_us)
             )?;
         }
     }
@@ -280,11 +281,12 @@ fn footing(report: &Report, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
             "\nEvent log: {} s each after {} s of warm-up; entries of about 250 bytes as lines; {} entries are verified, \
-             read, and appended by the Python program; records are sent 100 at a time and answered one by one. The \
-             chain is checked after each append run. Rounds: {}.",
+             read, and appended by the Python program; appends over gRPC share {} connections; records are sent 100 at a \
+             time and answered one by one. The chain is checked after each append run. Rounds: {}.",
             settings.seconds,
             settings.warmup,
             thousands(settings.log_entries),
+            append_connections().min(settings.grpc_connections),
             settings.pairs
         )?;
     }
