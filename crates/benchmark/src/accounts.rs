@@ -9,10 +9,9 @@ use bytes::BytesMut;
 use prost::Message;
 use serde::Deserialize;
 
-use crate::protocol::Protocol;
 use crate::protocol::grpc::framed;
+use crate::protocol::{Protocol, Wording};
 use crate::random::Random;
-use crate::work::Wording;
 
 /// The number of the first account that `weir seed` makes: `0.0.100000`.
 const FIRST: u32 = 100_000;

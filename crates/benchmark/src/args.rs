@@ -10,6 +10,7 @@ use metrics_db::MetricsDbConfig;
 use crate::accounts::SEEDED;
 use crate::events::attributes::Payload;
 use crate::log::plan::LogScenario;
+use crate::progress::ProgressMode;
 use crate::protocol::Protocol;
 use crate::ratios::args::RatioArgs;
 
@@ -124,18 +125,6 @@ impl Interface {
             Self::Direct => None,
         }
     }
-}
-
-/// How progress is shown, on standard error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProgressMode {
-    /// One redrawn line on a terminal, plain lines otherwise
-    #[default]
-    Auto,
-    /// A line every five seconds
-    Plain,
-    /// Nothing
-    None,
 }
 
 /// Options of a load.

@@ -6,17 +6,17 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 mod log;
 mod requests;
 mod stream;
 
 use crate::aim::Aim;
-use crate::args::{LoadArgs, ProgressMode, Scenario};
+use crate::args::{LoadArgs, Scenario};
 use crate::load::{self, Load, Outcome, Plan};
-use crate::progress::Progress;
+use crate::progress::{Progress, ProgressMode};
 use crate::record::{Figures, Recording};
+use crate::stop::Stop;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,35 +89,6 @@ pub async fn measure(
         outcome = load.finish(if window_open { from } else { to }, to) => outcome,
         () = stop.asked(), if clock.stopped_early() => {
             anyhow::bail!("interrupted twice: answers to what was in flight are unknown")
-        }
-    }
-}
-
-/// SIGINT and SIGTERM. The first ends the load, and the last answers are awaited; the second ends that too.
-pub struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    /// Listens.
-    ///
-    /// # Errors
-    /// When the handlers cannot be set.
-    pub fn new() -> anyhow::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self {
-            interrupt,
-            terminate,
-        })
-    }
-
-    /// Comes back when the run is asked to end.
-    pub async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
         }
     }
 }

@@ -20,10 +20,9 @@ use bytes::BytesMut;
 use prost::Message;
 use serde::Deserialize;
 
-use crate::protocol::Protocol;
+use crate::protocol::{Protocol, Wording};
 use crate::random::Random;
 use crate::tally::Fate;
-use crate::work::Wording;
 use attributes::{EventType, Payload};
 use ledger::{KeyWriter, Keys, Ledger};
 use template::{ID_DIGITS, Template, WORKER_DIGITS};

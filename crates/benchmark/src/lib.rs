@@ -5,7 +5,7 @@
 //! - [`protocol`]: REST and gRPC behind one call
 //! - [`load`]: threads, workers, the closed loop
 //! - [`clock`], [`tally`], [`cpu`]: when, how many, at what cost
-//! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`summary`],
+//! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`stop`], [`summary`],
 //!   [`criteria`], [`result`] and [`record`]
 //! - [`stream`]: subscribers; [`log`]: the event log, in-process or over gRPC; both in place of [`load`]
 //! - [`ratios`]: `benchmark ratios`, what the services reach beside pgbench and other designs
@@ -26,6 +26,7 @@ pub mod random;
 pub mod ratios;
 pub mod record;
 pub mod result;
+pub mod stop;
 pub mod stream;
 pub mod summary;
 pub mod tally;

@@ -20,9 +20,9 @@ use time::OffsetDateTime;
 
 use crate::clock::Clock;
 use crate::events::ledger::Ledger;
-use crate::protocol::{Endpoint, Protocol};
+use crate::protocol::{Endpoint, Protocol, Wording};
 use crate::tally::{Lane, Tally, WireCounts};
-use crate::work::{Requests, Wording, Work};
+use crate::work::{Requests, Work};
 use schedule::Schedule;
 use worker::Start;
 

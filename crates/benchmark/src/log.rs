@@ -23,9 +23,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock, Part};
-use crate::command::Stop;
 use crate::load::Edge;
 use crate::progress::{Progress, Standing};
+use crate::stop::Stop;
 use crate::tally::Lane;
 use direct::DirectStore;
 use grpc::GrpcStore;

@@ -5,11 +5,23 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use hdrhistogram::Histogram;
 
-use crate::args::ProgressMode;
 use crate::clock::{Clock, Part};
 use crate::load::Load;
+
+/// How progress is shown, on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressMode {
+    /// One redrawn line on a terminal, plain lines otherwise
+    #[default]
+    Auto,
+    /// A line every five seconds
+    Plain,
+    /// Nothing
+    None,
+}
 
 /// Shows progress; `tick` once a second.
 pub struct Progress {

@@ -38,6 +38,17 @@ impl Protocol {
     }
 }
 
+/// How requests are encoded, and where they go.
+#[derive(Clone, Copy, Debug)]
+pub struct Wording<'a> {
+    /// What the target speaks.
+    pub protocol: Protocol,
+    /// For the `Host` header.
+    pub endpoint: &'a Endpoint,
+    /// Of a URL, or the full name of a method.
+    pub path: &'a str,
+}
+
 /// Makes requests, one at a time, over a connection of its own or a shared one. A lost connection is
 /// opened again by the next call.
 pub trait Caller: Send + 'static {

@@ -34,7 +34,8 @@ use anyhow::Context;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::command::{Ending, Stop};
+use crate::command::Ending;
+use crate::stop::Stop;
 use args::RatioArgs;
 use report::Report;
 use session::Session;

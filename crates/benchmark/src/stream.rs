@@ -34,9 +34,9 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::command::Stop;
 use crate::load::Edge;
 use crate::progress::{Progress, Standing};
+use crate::stop::Stop;
 pub(crate) use client::WINDOWS;
 use client::{ClientOutcome, Stage};
 use commits::Commits;

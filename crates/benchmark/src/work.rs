@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use crate::accounts::{AccountPlan, AccountSet, AccountSource};
 use crate::events::ledger::Ledger;
 use crate::events::{EventPlan, EventSet, EventSource};
-use crate::protocol::{Endpoint, Protocol};
+use crate::protocol::{Protocol, Wording};
 use crate::tally::Fate;
 
 /// What is asked.
@@ -77,17 +77,6 @@ impl Work {
             (_, Protocol::Grpc) => "/com.example.grpc.EventService/ProcessEvent",
         }
     }
-}
-
-/// How requests are encoded, and where they go.
-#[derive(Clone, Copy, Debug)]
-pub struct Wording<'a> {
-    /// What the target speaks.
-    pub protocol: Protocol,
-    /// For the `Host` header.
-    pub endpoint: &'a Endpoint,
-    /// See [`Work::default_path`].
-    pub path: &'a str,
 }
 
 /// The prepared requests of a run, shared by all its workers.

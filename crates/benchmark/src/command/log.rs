@@ -6,7 +6,7 @@ use anyhow::Context;
 use metrics_db::Performance;
 use serde_json::json;
 
-use super::{Ending, Stop, complete, write_result};
+use super::{Ending, complete, write_result};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
 use crate::criteria;
@@ -17,6 +17,7 @@ use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
 use crate::progress::Progress;
 use crate::record::{Figures, Head, Recording, latency, only_phase};
 use crate::result::histogram_v2;
+use crate::stop::Stop;
 
 /// Connections unless told otherwise.
 const CONNECTIONS: usize = 10;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Ending, Stop, complete, make_load, write_result};
+use super::{Ending, complete, make_load, write_result};
 use crate::accounts::AccountPlan;
 use crate::aim::Aim;
 use crate::args::workload::Workload;
@@ -16,6 +16,7 @@ use crate::load::{Outcome, Plan};
 use crate::protocol::Protocol;
 use crate::record::{Figures, Head, Recording};
 use crate::result::RunResult;
+use crate::stop::Stop;
 use crate::summary;
 use crate::work::Work;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics_db::Performance;
 use serde_json::json;
 
-use super::{Ending, Stop, complete, write_result};
+use super::{Ending, complete, write_result};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
 use crate::args::stream::SEEDED_SINCE;
@@ -15,6 +15,7 @@ use crate::progress::Progress;
 use crate::protocol::Protocol;
 use crate::record::{Figures, Head, Recording, latency, only_phase};
 use crate::result::histogram_v2;
+use crate::stop::Stop;
 use crate::stream::outcome::StreamOutcome;
 use crate::stream::plan::{LivePlan, StreamPlan};
 use crate::stream::result::{StreamResult, scenario_stats};

@@ -24,14 +24,14 @@ use super::session::Session;
 use super::side::{Measurement, Side};
 use super::store;
 use crate::accounts::{AccountPlan, SEEDED};
-use crate::args::ProgressMode;
 use crate::clock::Clock;
-use crate::command::{Stop, measure};
+use crate::command::measure;
 use crate::events::EventPlan;
 use crate::events::attributes::Payload;
 use crate::load::{Outcome, Plan, start};
-use crate::progress::{Progress, thousands};
+use crate::progress::{Progress, ProgressMode, thousands};
 use crate::protocol::Protocol;
+use crate::stop::Stop;
 use crate::work::Work;
 
 /// Limit of a request, and until a stream begins.

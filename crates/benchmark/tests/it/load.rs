@@ -3,15 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use benchmark::args::ProgressMode;
-use benchmark::command::{Stop, measure};
+use benchmark::command::measure;
 use benchmark::events::EventPlan;
 use benchmark::events::attributes::Payload;
 use benchmark::events::ledger::SLOTS;
 use benchmark::events::template::{key_id, slot_name};
 use benchmark::load::{Outcome, Plan, start};
 use benchmark::progress::Progress;
+use benchmark::progress::ProgressMode;
 use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::stop::Stop;
 use benchmark::work::Work;
 
 use crate::seen::{Policy, Shared, Treatment};

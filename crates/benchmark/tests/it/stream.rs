@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use benchmark::args::ProgressMode;
-use benchmark::command::Stop;
 use benchmark::progress::Progress;
+use benchmark::progress::ProgressMode;
 use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::stop::Stop;
 use benchmark::stream::outcome::StreamOutcome;
 use benchmark::stream::plan::{LivePlan, StreamPlan};
 use benchmark::stream::verdict::judge;

@@ -3,13 +3,12 @@
 use anyhow::Context;
 
 use super::say;
-use crate::args::ProgressMode;
-use crate::command::Stop;
-use crate::progress::{Progress, thousands};
+use crate::progress::{Progress, ProgressMode, thousands};
 use crate::protocol::Protocol;
 use crate::ratios::logs::{self, Beside, LogKind, LogMeasurement, Python};
 use crate::ratios::service::Program;
 use crate::ratios::session::Session;
+use crate::stop::Stop;
 
 /// What this disk and a Python program do; no Python, and a line that says so, where it cannot be run.
 pub(in crate::ratios) async fn beside(session: &Session) -> anyhow::Result<Beside> {

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Lab, TIMEOUT, cpu_of, say, usage_in_window};
-use crate::args::ProgressMode;
 use crate::args::stream::SEEDED_SINCE;
-use crate::command::Stop;
-use crate::progress::{Progress, thousands};
+use crate::progress::{Progress, ProgressMode, thousands};
 use crate::protocol::{Endpoint, Protocol};
 use crate::ratios::service::Program;
 use crate::ratios::store;
 use crate::ratios::streams::{StreamKind, StreamMeasurement};
+use crate::stop::Stop;
 use crate::stream;
 use crate::stream::plan::{LivePlan, StreamPlan};
 
