@@ -1,6 +1,7 @@
 // @ts-check
 // How late iterations begin that are due at a fixed rate: what the latency, which counts from the moment of sending,
-// leaves out. k6 hands out iterations in their order, one every 1/rate seconds from the start of the scenario.
+// leaves out. k6 hands out iterations in their order, one every 1/rate seconds from the start of the scenario. One that
+// it drops takes no place in `iterationInTest`, so that all later ones seem late by 1/rate more: the check takes that off.
 import exec from 'k6/execution';
 import { Trend } from 'k6/metrics';
 

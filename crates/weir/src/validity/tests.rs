@@ -122,6 +122,24 @@ fn smoke_ranks_nothing_but_is_no_failure() {
 }
 
 #[test]
+fn dropped_iterations_do_not_make_the_others_late() {
+    let late = |dropped: i64, p99_ms: f64| {
+        let performance = Performance {
+            intended_per_sec: Some(2000.0),
+            dropped_iterations: dropped,
+            ..good()
+        };
+        let check = super::begun_late(p99_ms, &performance);
+        (check.status, check.figure)
+    };
+    let within = |ms: &str| format!("99 % within {ms} ms");
+    assert_eq!(late(0, 4.0), (CheckStatus::Ok, within("4.0")));
+    assert_eq!(late(20, 14.0), (CheckStatus::Ok, within("4.0")));
+    assert_eq!(late(20, 40.0), (CheckStatus::Warn, within("30.0")));
+    assert_eq!(late(20, 3.0), (CheckStatus::Ok, within("0.0")));
+}
+
+#[test]
 fn a_rate_that_was_not_reached_excludes() {
     let at = |reached: f64| Performance {
         intended_per_sec: Some(1000.0),
