@@ -92,6 +92,8 @@ pub struct SessionInfo {
 /// What the figures count, in the words of the scenario; of several, in words that fit all.
 #[derive(Clone, Debug, Serialize)]
 pub struct Words {
+    /// What the rows of a table are grouped by: `payload`, or `scenario` where there are several.
+    pub group: &'static str,
     /// What a rate counts: a sentence without its end.
     pub rate: String,
     /// What a cost is that of, e.g. `an event`.

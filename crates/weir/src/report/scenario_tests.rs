@@ -86,6 +86,10 @@ fn scenarios_are_never_ranked_against_each_other() {
         0,
     );
     assert!(alone.verdict.text().starts_with("producer-rest stored"));
+    let markdown = super::markdown::text(&report).unwrap();
+    assert!(
+        markdown.contains("| scenario | target |") && !markdown.contains("| payload | target |")
+    );
     let ranks = report.throughput.iter().filter(|row| row.rank == Some(1));
     assert_eq!(ranks.count(), 3);
     let mixed_audit = &report.badges[0].text;

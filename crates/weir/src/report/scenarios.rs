@@ -94,6 +94,7 @@ pub(super) fn words(scenarios: &[ScenarioInfo]) -> Words {
         [] => words_of(&Scenario::Ingest.terms()),
         [only] => words_of(only),
         _ => Words {
+            group: "scenario",
             rate: joined(Terms::rate),
             one: "a request or an event".to_owned(),
             counted: "counted".to_owned(),
@@ -105,6 +106,7 @@ pub(super) fn words(scenarios: &[ScenarioInfo]) -> Words {
 
 fn words_of(terms: &Terms) -> Words {
     Words {
+        group: "payload",
         rate: terms.rate(),
         one: terms.one(),
         counted: terms.counted.to_owned(),
