@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use balance::{Config, Service};
 use runtime::config::ServiceCommand;
-use runtime::{health, shutdown, telemetry, threads};
+use runtime::{health, open_files, shutdown, telemetry, threads};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,6 +24,7 @@ fn run() -> anyhow::Result<ExitCode> {
         ));
     }
     telemetry::init(&config.telemetry)?;
+    open_files::allow_most();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
     // gRPC, the readers and their connections; the REST face has as many threads of its own.
     threads::runtime(config.threads.count())?.block_on(async {

@@ -262,6 +262,24 @@ mod tests {
     }
 
     #[test]
+    fn serve_takes_the_flags_of_the_other_commands() {
+        let flags = [
+            "event-log",
+            "serve",
+            "--dir",
+            "d",
+            "--durability",
+            "buffered",
+        ];
+        let parsed = Cli::try_parse_from(flags).expect("settings");
+        let Command::Serve(config) = parsed.command else {
+            panic!("another command");
+        };
+        assert_eq!(config.store.event_log_dir, std::path::Path::new("d"));
+        assert_eq!(config.store.event_log_durability, Durability::Buffered);
+    }
+
+    #[test]
     fn a_directory_or_an_address_is_required() {
         for (arguments, is_right) in [
             (vec!["list", "--dir", "d"], true),

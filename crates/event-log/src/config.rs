@@ -56,6 +56,7 @@ pub struct StoreConfig {
     /// The directory, made if it is not there; one process at a time holds it
     #[arg(
         long,
+        visible_alias = "dir",
         env = "EVENT_LOG_DIR",
         default_value = "event-log-data",
         value_name = "DIR"
@@ -65,6 +66,7 @@ pub struct StoreConfig {
     /// When an append to a hash-chained partition counts as done: on the disk, or with the operating system
     #[arg(
         long,
+        visible_alias = "durability",
         env = "EVENT_LOG_DURABILITY",
         value_enum,
         default_value = "synced",

@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use event_log::cli::{self, ChainCommand, Cli, Command};
 use event_log::{Config, Service};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use runtime::config::{LogFormat, TelemetryConfig};
-use runtime::{health, shutdown, telemetry, threads};
+use runtime::{health, open_files, shutdown, telemetry, threads};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,8 +28,8 @@ fn run() -> anyhow::Result<ExitCode> {
 }
 
 fn serve(config: &Config) -> anyhow::Result<ExitCode> {
-    allow_files()?;
     telemetry::init(&config.telemetry)?;
+    open_files::allow_most();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
     threads::runtime(config.threads.count())?.block_on(async {
         let stop = shutdown::on_signals()?;
@@ -53,10 +51,4 @@ fn chain(command: ChainCommand) -> anyhow::Result<ExitCode> {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     }))
-}
-
-/// A connection, an open partition and a segment are an open file each, of which many systems allow 1,024 unless asked.
-fn allow_files() -> anyhow::Result<()> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).context("the limit on open files")?;
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).context("the limit on open files")
 }

@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
 
+/// Room in a message for an event that is too large by little.
+const BESIDE_AN_EVENT_BYTES: usize = 64 * 1024;
+
 /// A service whose schema is applied and whose ports are bound.
 pub struct Service {
     database: Database,
@@ -82,8 +85,10 @@ impl Service {
     pub async fn run(self) -> anyhow::Result<Ending> {
         let (address, admin_address) = (self.address()?, self.admin_address()?);
         let events = grpc::Events::new(self.ingest.clone(), self.in_flight.clone());
-        // Larger than an event may be, so that an event of a stream that is too large is that event's failure.
-        let message_limit = self.ingest.config().max_bulk_bytes as usize;
+        // Larger than an event may be, so that one that is too large gets an event's answer, in a stream too.
+        let limits = self.ingest.config();
+        let message_limit = (limits.max_bulk_bytes as usize)
+            .max(limits.max_event_bytes as usize + BESIDE_AN_EVENT_BYTES);
         let standard = server::health_and_reflection(
             &["com.example.grpc.EventService"],
             &[api::FILE_DESCRIPTOR_SET],

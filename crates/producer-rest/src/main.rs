@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use producer_rest::{Config, Service};
 use runtime::config::ServiceCommand;
-use runtime::{health, shutdown, telemetry, threads};
+use runtime::{health, open_files, shutdown, telemetry, threads};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,6 +23,7 @@ fn run() -> anyhow::Result<ExitCode> {
         ));
     }
     telemetry::init(&config.telemetry)?;
+    open_files::allow_most();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
     // The faces have threads of their own; this one drives the writers and their connections.
     threads::runtime(1)?.block_on(async {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::builder::{StringValueParser, TypedValueParser, ValueParserFactory};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use tokio_postgres::config::Host;
 
@@ -15,7 +15,7 @@ use tokio_postgres::config::Host;
 /// working directory, that over the defaults.
 ///
 /// An environment variable that is set but empty counts as not set. A wrong setting ends the process
-/// with exit code 2 and a message that names it.
+/// with exit code 2 and a message that names it. Flags may stand before or after a subcommand.
 pub fn parse<C: clap::Parser>() -> C {
     if let Err(message) = load_dotenv(Path::new(".env")) {
         C::command().error(ErrorKind::Io, message).exit();
@@ -30,9 +30,38 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let mut command = without_empty_variables(C::command());
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let mut command = without_empty_variables(C::command()).mut_args(|arg| arg.global(true));
+    let matches = command
+        .try_get_matches_from_mut(arguments)
+        .map_err(|error| naming_the_variable(error, &command))?;
     C::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The error with the environment variable beside the flag, since the wrong value may come from there.
+fn naming_the_variable(mut error: clap::Error, command: &Command) -> clap::Error {
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && let Some(variable) = variable_of(command, flag)
+        && !flag.contains(&variable)
+    {
+        let both = format!("{flag} ({variable})");
+        error.insert(ContextKind::InvalidArg, ContextValue::String(both));
+    }
+    error
+}
+
+/// The variable of the setting that clap shows as `flag`, for example `--server-port <PORT>`.
+fn variable_of(command: &Command, flag: &str) -> Option<String> {
+    let long = flag.split_whitespace().next()?.strip_prefix("--")?;
+    let own = command
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some(long))
+        .and_then(Arg::get_env)
+        .map(|variable| variable.to_string_lossy().into_owned());
+    own.or_else(|| {
+        command
+            .get_subcommands()
+            .find_map(|command| variable_of(command, flag))
+    })
 }
 
 /// Adds the variables of `path` to the environment, without overriding any; no such file is no error.

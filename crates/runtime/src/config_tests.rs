@@ -48,6 +48,19 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
+fn flags_may_stand_behind_the_subcommand() {
+    for arguments in [
+        ["--host", "127.0.0.9", "health"],
+        ["health", "--host", "127.0.0.9"],
+    ] {
+        let settings = parse_arguments(&arguments).expect("settings");
+        assert_eq!(settings.listen.host, "127.0.0.9");
+        assert_eq!(settings.command, Some(ServiceCommand::Health));
+        assert_eq!(settings.database.database_pool_size.get(), 10);
+    }
+}
+
+#[test]
 fn wrong_settings_are_named() {
     for (arguments, name) in [
         (["--database-pool-size", "0"], "--database-pool-size"),
@@ -55,10 +68,11 @@ fn wrong_settings_are_named() {
             ["--database-acquire-timeout", "5"],
             "--database-acquire-timeout",
         ),
-        (["--shutdown-grace", "soon"], "--shutdown-grace"),
-        (["--log-level", "loud"], "--log-level"),
-        (["--log-format", "xml"], "--log-format"),
+        (["--shutdown-grace", "soon"], "(SHUTDOWN_GRACE)"),
+        (["--log-level", "loud"], "--log-level <LEVEL> (LOG_LEVEL)"),
+        (["--log-format", "xml"], "(LOG_FORMAT)"),
         (["--worker-threads", "0"], "--worker-threads"),
+        (["health", "--host"], "--host <ADDRESS> (HOST)"),
         (
             ["--database-url", "nonsense"],
             "--database-url (DATABASE_URL)",

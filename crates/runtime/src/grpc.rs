@@ -20,12 +20,12 @@ use crate::shutdown::InFlight;
 mod connection;
 mod first;
 mod observe;
+mod restate;
 mod standard;
-mod too_large;
 
 pub use connection::{Connection, incoming};
+pub use restate::stream_status;
 pub use standard::{GrpcHealth, Standard, health_and_reflection};
-pub use too_large::stream_status;
 
 /// Flow-control window of one stream, in bytes.
 pub const STREAM_WINDOW: u32 = 1024 * 1024;

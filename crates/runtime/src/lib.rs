@@ -4,6 +4,7 @@
 //!
 //! - [`config`]: settings that services share, as flags and environment variables; `.env`
 //! - [`telemetry`]: log lines, as text or JSON
+//! - [`open_files`]: as many as the system allows
 //! - [`threads`]: how many worker threads, and the tokio runtime made of them
 //! - [`shutdown`]: signals, requests in flight, the graceful stop
 //! - [`postgres`]: the connection pool, migrations, and what kind of error a database error is
@@ -13,7 +14,7 @@
 //! - [`health`]: the background probe of the database, and the client behind `health`
 //! - [`metrics`]: the Prometheus registry
 //! - [`wakeups`]: answers for many requests of one thread with one wake-up
-//! - [`exit()`]: the last line of a process that cannot go on
+//! - [`exit()`]: the last line of a process that does not go on
 
 pub mod config;
 mod exit;
@@ -21,6 +22,7 @@ pub mod grpc;
 pub mod health;
 pub mod http;
 pub mod metrics;
+pub mod open_files;
 pub mod postgres;
 pub mod shutdown;
 pub mod status;
@@ -28,4 +30,4 @@ pub mod telemetry;
 pub mod threads;
 pub mod wakeups;
 
-pub use exit::exit;
+pub use exit::{Stopped, exit};

@@ -11,6 +11,7 @@ use deadpool_postgres::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::Stopped;
 use crate::config::{DatabaseConfig, DatabaseUrl};
 
 mod connect;
@@ -40,7 +41,7 @@ impl Database {
     /// Opens the pool and waits until PostgreSQL answers: tried for 30 s with a log line a try.
     ///
     /// # Errors
-    /// No connection in that time, or `stop` was cancelled meanwhile. The message names `DATABASE_URL` without its password.
+    /// No connection in that time, or `stop` was cancelled meanwhile ([`Stopped`]). The message names `DATABASE_URL` without its password.
     pub async fn connect(
         config: &DatabaseConfig,
         stop: &CancellationToken,
@@ -67,7 +68,7 @@ impl Database {
                     Ok(()) => return Ok(database),
                     Err(error) => error,
                 },
-                () = stop.cancelled() => bail!("stopped while waiting for DATABASE_URL {url}"),
+                () = stop.cancelled() => return Err(Stopped(format!("DATABASE_URL {url}")).into()),
             };
             if next.duration_since(begun) > patience {
                 return Err(error).with_context(|| {
@@ -80,7 +81,7 @@ impl Database {
             tracing::warn!(attempt, database.url = %url, error = %error.chain(), "PostgreSQL is not there yet");
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
-                () = stop.cancelled() => bail!("stopped while waiting for DATABASE_URL {url}"),
+                () = stop.cancelled() => return Err(Stopped(format!("DATABASE_URL {url}")).into()),
             }
         }
         bail!("DATABASE_URL {url}: gave up")

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use runtime::config::ServiceCommand;
-use runtime::{health, shutdown, telemetry, threads};
+use runtime::{health, open_files, shutdown, telemetry, threads};
 use stream::{Config, Service};
 
 #[global_allocator]
@@ -24,17 +22,11 @@ fn run() -> anyhow::Result<ExitCode> {
             "/health",
         ));
     }
-    allow_connections()?;
     telemetry::init(&config.telemetry)?;
+    open_files::allow_most();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
     threads::runtime(config.threads.count())?.block_on(async {
         let stop = shutdown::on_signals()?;
         Ok(Service::build(&config, stop).await?.run().await?.into())
     })
-}
-
-/// A subscriber is a connection, and a connection an open file, of which many systems allow 1,024 unless asked.
-fn allow_connections() -> anyhow::Result<()> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).context("the limit on open files")?;
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).context("the limit on open files")
 }

@@ -14,6 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::output::Lines;
 use super::{Appended, Verified, Wanted};
+use crate::chain::PartitionName;
 use crate::chain::entry::MAX_LINE_BYTES;
 
 /// Bytes after which lines that came together are printed.
@@ -26,7 +27,7 @@ pub(super) struct Remote(ImmutableLogServiceClient<Channel>);
 struct Line<'a> {
     seq: u64,
     ts: &'a str,
-    partition: &'a str,
+    partition: &'a RawValue,
     prev_hash: &'a str,
     data: &'a RawValue,
     hash: &'a str,
@@ -154,10 +155,12 @@ fn same(entry: TailResponse) -> ReadResponse {
 fn line(entry: &ReadResponse) -> anyhow::Result<Vec<u8>> {
     let data: &RawValue =
         serde_json::from_str(&entry.data).context("the server sent data that is no JSON")?;
+    let name = PartitionName::new(&entry.partition).context("the server sent a bad name")?;
+    let partition = format!("\"{}\"", std::str::from_utf8(name.json())?);
     let line = Line {
         seq: entry.seq,
         ts: &entry.timestamp,
-        partition: &entry.partition,
+        partition: serde_json::from_str(&partition)?,
         prev_hash: &entry.prev_hash,
         data,
         hash: &entry.hash,

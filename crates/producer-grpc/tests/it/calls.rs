@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::event::{EntityUpdate, HealthRequest};
+use api::event::{EntityUpdate, EventResponse, HealthRequest};
 use serde_json::json;
 use testkit::http;
 use testkit::postgres::{Database, Server};
@@ -89,6 +89,38 @@ async fn an_event_that_is_too_large_is_resource_exhausted() {
         .process_event(event("Car", "fits", &fits))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn an_event_may_be_larger_than_a_bulk() {
+    let fixture = Fixture::start_with(&[("MAX_BULK_BYTES", "1000")]).await;
+    let large = format!("{{\"padding\":\"{}\"}}", "x".repeat(1_000_000));
+    let answer = fixture
+        .client()
+        .await
+        .process_event(event("Car", "large", &large))
+        .await
+        .unwrap();
+    assert!(answer.get_ref().success);
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_an_invalid_argument() {
+    let fixture = Fixture::start().await;
+    let mut client = tonic::client::Grpc::new(fixture.channel().await);
+    client.ready().await.unwrap();
+    let path = "/com.example.grpc.EventService/ProcessEvent".parse();
+    // A truth value where an event has its header.
+    let message = EventResponse {
+        success: true,
+        ..EventResponse::default()
+    };
+    let codec = tonic_prost::ProstCodec::<_, EventResponse>::default();
+    let status = client
+        .unary(tonic::Request::new(message), path.unwrap(), codec)
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
 }
 
 #[tokio::test]
@@ -224,14 +256,17 @@ async fn reflection_lists_the_services_and_metrics_count_the_calls() {
     let Some(MessageResponse::ListServicesResponse(list)) = answer else {
         panic!("{answer:?}")
     };
-    let names: Vec<&str> = list
-        .service
-        .iter()
-        .map(|service| service.name.as_str())
-        .collect();
-    for name in ["com.example.grpc.EventService", "grpc.health.v1.Health"] {
-        assert!(names.contains(&name), "{name} in {names:?}");
-    }
+    let mut names: Vec<_> = list.service.into_iter().map(|it| it.name).collect();
+    names.sort();
+    // The descriptors hold the services of all binaries: those of others are not listed.
+    assert_eq!(
+        names,
+        [
+            "com.example.grpc.EventService",
+            "grpc.health.v1.Health",
+            "grpc.reflection.v1.ServerReflection"
+        ]
+    );
     let metrics = http::get(fixture.service.http(), "/metrics").await;
     assert!(
         metrics.text().contains("ingest_events_total 1"),

@@ -12,7 +12,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use super::too_large;
+use super::restate;
 use crate::metrics::Metrics;
 
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ where
         let answer = self.service.call(request);
         Box::pin(async move {
             let (mut head, inner) = answer.await?.into_parts();
-            too_large::restate(&mut head.headers);
+            restate::head(&mut head.headers);
             // An error without an answer has its code in the head.
             call.end_with(&head.headers);
             Ok(Response::from_parts(head, ObservedBody { inner, call }))

@@ -9,6 +9,8 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::shutdown::InFlight;
 
+const HEALTH: &str = "grpc.health.v1.Health";
+
 /// [`health_and_reflection`]'s result.
 pub struct Standard {
     /// `grpc.health.v1.Health` and reflection (v1 and v1alpha); add the service's own with `add_service`.
@@ -18,7 +20,8 @@ pub struct Standard {
 }
 
 /// The standard health service, for the empty name and each of `services` (full names, such as
-/// `com.example.grpc.EventService`), and server reflection over the encoded file descriptor sets.
+/// `com.example.grpc.EventService`), and server reflection over the encoded file descriptor sets,
+/// which lists these services and no others.
 ///
 /// # Errors
 /// A descriptor set does not decode.
@@ -35,24 +38,30 @@ pub async fn health_and_reflection(
             .collect(),
     };
     health.set(false).await;
-    let reflection = || {
-        descriptor_sets.iter().fold(
+    // A descriptor set may describe services that another process offers: only what is here is listed.
+    let listed = services.iter().copied().chain([HEALTH]);
+    let reflection = |own: &'static str| {
+        let described = descriptor_sets.iter().fold(
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET),
             |builder, set| builder.register_encoded_file_descriptor_set(set),
-        )
+        );
+        listed
+            .clone()
+            .chain([own])
+            .fold(described, |builder, name| builder.with_service_name(name))
     };
     let routes = Routes::default()
         .add_service(HealthServer::new(HealthService::from_health_reporter(
             reporter,
         )))
         .add_service(
-            reflection()
+            reflection("grpc.reflection.v1.ServerReflection")
                 .build_v1()
                 .context("the descriptors for reflection")?,
         )
         .add_service(
-            reflection()
+            reflection("grpc.reflection.v1alpha.ServerReflection")
                 .build_v1alpha()
                 .context("the descriptors for reflection")?,
         );

@@ -227,6 +227,7 @@ async fn reflection_names_the_services() {
     use tonic_reflection::pb::v1::ServerReflectionRequest;
     use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
     use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
     let face = start(Duration::from_secs(1), true).await;
     let channel = Endpoint::from_shared(format!("http://{}", face.address))
         .unwrap()
@@ -242,10 +243,18 @@ async fn reflection_names_the_services() {
         .await
         .unwrap();
     let answer = answer.into_inner().message().await.unwrap();
-    assert!(
-        format!("{answer:?}").contains("grpc.health.v1.Health"),
-        "{answer:?}"
-    );
+    let Some(MessageResponse::ListServicesResponse(listed)) = answer.unwrap().message_response
+    else {
+        panic!("no list");
+    };
+    let mut names: Vec<_> = listed.service.into_iter().map(|it| it.name).collect();
+    names.sort();
+    let here = [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "test.Service",
+    ];
+    assert_eq!(names, here);
 }
 
 #[tokio::test]

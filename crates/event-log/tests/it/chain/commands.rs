@@ -135,6 +135,10 @@ fn all_commands(place: &Place) {
         assert_eq!(place.run("append", wrong).code, 2);
     }
     follow(place);
+    // Lines are those of the file, whose names are ASCII.
+    place.run("append", &["käse", "1"]);
+    let line = place.run("read", &["käse"]).output;
+    assert!(line.contains(r#""partition":"k\u00e4se""#), "{line}");
 }
 
 fn follow(place: &Place) {
