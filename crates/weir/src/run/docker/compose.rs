@@ -21,6 +21,8 @@ pub(crate) struct Compose {
     /// The command, e.g. `docker compose --profile k6-test ...`.
     words: Vec<String>,
     env: Vec<(String, String)>,
+    /// What the file passes on to the target of the moment, and to no other.
+    service_env: Vec<(String, String)>,
     /// What `config --format json` answers.
     config: Value,
     /// The file itself, for the names of its variables.
@@ -54,6 +56,7 @@ impl Compose {
             root: root.into(),
             words,
             env: environment(root).await,
+            service_env: Vec::new(),
             config: Value::Null,
             text,
         };
@@ -75,7 +78,8 @@ impl Compose {
             .args(&self.words[1..])
             .args(args)
             .current_dir(&self.root);
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let env = self.env.iter().chain(&self.service_env);
+        command.envs(env.map(|(name, value)| (name, value)));
         command
     }
 
@@ -216,7 +220,8 @@ impl Compose {
             .map(str::to_owned)
     }
 
-    /// What the lab sets for a target, where the caller has not: the file passes these on.
+    /// What the lab sets for a target, where the caller has not, in place of what it set for the one before: the file
+    /// passes these on.
     pub(crate) fn set_service_environment(&mut self, target: &Target) {
         let mut wanted: Vec<(String, String)> = target
             .native
@@ -227,11 +232,8 @@ impl Compose {
         if let Some(size) = target.pool_size {
             wanted.push(("DATABASE_POOL_SIZE".into(), size.to_string()));
         }
-        for (name, value) in wanted {
-            if std::env::var_os(&name).is_none() || name == "DATABASE_POOL_SIZE" {
-                self.set(&name, &value);
-            }
-        }
+        wanted.retain(|(name, _)| std::env::var_os(name).is_none() || name == "DATABASE_POOL_SIZE");
+        self.service_env = wanted;
     }
 
     /// Full names of the volumes that a service mounts.
@@ -346,6 +348,7 @@ mod tests {
             root: "/".into(),
             words: vec!["docker".into()],
             env: vec![],
+            service_env: vec![],
             config,
             text: text.into(),
         }
@@ -365,5 +368,58 @@ mod tests {
         assert_eq!(compose.cpus("api"), None);
         assert_eq!(compose.volumes("api"), ["weir_log"]);
         assert!(compose.volumes("db").is_empty());
+    }
+
+    fn target(env: &str, pool_size: &str) -> Target {
+        let text = format!(
+            r#"
+name = "api"
+scenario = "ingest"
+protocol = "rest"
+port = 8081
+script = "rest-api-test.js"
+{pool_size}
+[rest]
+path = "/"
+health = "/"
+[compose]
+profile = "api"
+service = "api"
+[native]
+binary = "api"
+port_env = "SERVER_PORT"
+env = {{ {env} }}
+"#
+        );
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_target_does_not_inherit_what_was_set_for_the_one_before() {
+        let mut compose = compose("");
+        compose.set("POSTGRES_PORT", "5555");
+        let told = |compose: &Compose| {
+            let command = compose.command(&["up"]).into_std();
+            let envs = command.get_envs().map(|(name, value)| {
+                let value = value.unwrap_or_default();
+                format!("{}={}", name.display(), value.display())
+            });
+            envs.collect::<Vec<_>>()
+        };
+        let first = target(
+            r#"WEIR_TEST_MODE = "group", ADMIN_PORT = "0""#,
+            "pool_size = 20",
+        );
+        compose.set_service_environment(&first);
+        assert_eq!(
+            told(&compose),
+            [
+                "DATABASE_POOL_SIZE=20",
+                "POSTGRES_PORT=5555",
+                "WEIR_TEST_MODE=group"
+            ]
+        );
+        compose.set_service_environment(&target(r#"WEIR_TEST_OTHER = "1""#, ""));
+        assert_eq!(told(&compose), ["POSTGRES_PORT=5555", "WEIR_TEST_OTHER=1"]);
     }
 }
