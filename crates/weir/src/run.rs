@@ -6,6 +6,7 @@
 //! - `measure`: one measurement, from k6's start to its summary
 //! - `backend`, `docker`, `native`: the two runtimes
 //! - `k6`: one run of k6
+//! - `settings`: the variables that services are told, and what is recorded of them
 //! - `progress`: what the user sees meanwhile
 //! - `resume`: going on with an unfinished session
 //! - `stop`: Ctrl-C and SIGTERM
@@ -22,6 +23,7 @@ mod progress;
 mod resume;
 mod script;
 mod session;
+mod settings;
 mod stop;
 
 use std::path::Path;
@@ -45,6 +47,7 @@ use docker::Docker;
 use native::Native;
 use progress::Progress;
 use resume::Resumed;
+use settings::Variables;
 use stop::Stop;
 
 /// Where k6's summaries and the sampler's CSV files go, below the repository root.
@@ -228,7 +231,8 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     };
     remember_runtime(&state, backend.name())?;
 
-    let command = shell_command(&args, &plan, backend.name());
+    let given = backend.given(&plan.targets());
+    let command = shell_command(&args.plan, &plan, backend.name(), &given);
     let session = session::Session::begin(
         root,
         plan,
@@ -317,16 +321,17 @@ fn remember_runtime(state: &State, name: &str) -> Result<()> {
     std::fs::write(state.dir.join("last-runtime"), name).context("cannot write the state directory")
 }
 
-/// The command line that repeats the session.
-fn shell_command(args: &RunArgs, plan: &Plan, runtime: &str) -> String {
+/// The command line that repeats the session: what the caller has set, and what was asked for.
+fn shell_command(args: &PlanArgs, plan: &Plan, runtime: &str, given: &Variables) -> String {
     let scale = if (plan.phase_scale - 1.0).abs() < f64::EPSILON {
         String::new()
     } else {
         format!("PHASE_SCALE={} ", plan.phase_scale)
     };
     format!(
-        "{scale}load-test/shared/run-sequential-throughput-tests.sh {} --runtime {runtime}",
-        args.plan.to_shell(plan.seed)
+        "{scale}{}load-test/shared/run-sequential-throughput-tests.sh {} --runtime {runtime}",
+        settings::to_shell(given),
+        args.to_shell(plan.seed)
     )
 }
 
@@ -349,5 +354,30 @@ mod tests {
             seed: None,
         };
         assert_eq!(args.to_shell(7), "full '' 32k --trials 2 --seed 7");
+    }
+
+    #[test]
+    fn the_command_repeats_what_the_caller_has_set() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let (modes, targets) = (Modes::load(&root).unwrap(), Targets::load(&root).unwrap());
+        let args = PlanArgs {
+            mode: Some("smoke".into()),
+            targets: None,
+            payloads: None,
+            scenario: None,
+            trials: None,
+            rate: None,
+            seed: Some(7),
+        };
+        let mut plan = args.plan(&modes, &targets).unwrap();
+        plan.phase_scale = 0.5;
+        let given = [("WRITERS", "4"), ("DB_PASSWORD", "s3cret")];
+        let given = given
+            .map(|(name, value)| (name.into(), value.into()))
+            .into();
+        assert_eq!(
+            shell_command(&args, &plan, "native", &given),
+            "PHASE_SCALE=0.5 WRITERS=4 load-test/shared/run-sequential-throughput-tests.sh smoke --seed 7 --runtime native"
+        );
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::docker::Docker;
 use super::k6::{Generator, Job};
 use super::native::Native;
+use super::settings::Variables;
 use crate::audit::CountersAt;
 use crate::targets::Target;
 use crate::validity::Allowance;
@@ -76,6 +77,14 @@ impl Backend {
     /// Versions, build ids and limits of what this runtime starts, for the fingerprint.
     pub(crate) async fn describe(&self, targets: &[&Target]) -> Value {
         both!(self, runtime => runtime.describe(targets).await)
+    }
+
+    /// What the caller has set and the services of this session take, for the command that repeats it.
+    pub(crate) fn given(&self, targets: &[&Target]) -> Variables {
+        match self {
+            Self::Docker(docker) => docker.given(),
+            Self::Native(native) => native.given(targets),
+        }
     }
 
     /// Starts what samples the resources.

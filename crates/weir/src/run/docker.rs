@@ -23,6 +23,7 @@ use images::{build, pull};
 use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
+use super::settings::{self, Variables};
 use crate::audit::CountersAt;
 use crate::environment::cores;
 use crate::process::{Spawned, free_port, output_of};
@@ -116,7 +117,7 @@ impl Docker {
     }
 
     pub(crate) fn application_url(&self) -> String {
-        let password = password();
+        let password = self.compose.password(APPLICATION);
         format!(
             "postgresql://postgres:{password}@127.0.0.1:{}/car_entities",
             self.application_port
@@ -127,7 +128,7 @@ impl Docker {
         MetricsDbConfig {
             host: "127.0.0.1".into(),
             port: self.metrics_port,
-            password: password(),
+            password: self.compose.password(METRICS),
             ..MetricsDbConfig::default()
         }
     }
@@ -160,7 +161,19 @@ impl Docker {
             };
             let image = self.compose.image_id(&compose.service).await;
             let limits = self.compose.limits(&compose.service);
-            let build = json!({ "image": image, "pool_size": target.pool_size, "limits": limits });
+            let env = match self.compose.settings(target, &compose.service).await {
+                Ok(told) => settings::recorded(&told),
+                Err(error) => {
+                    tracing::warn!(target = target.name, %error, "its settings are not known");
+                    Value::Null
+                }
+            };
+            let build = json!({
+                "image": image,
+                "pool_size": target.pool_size,
+                "limits": limits,
+                "env": env,
+            });
             builds.insert(target.name.clone(), build);
         }
         let version = ["version", "--format", "{{.Server.Version}}"];
@@ -173,8 +186,14 @@ impl Docker {
                 "generator": self.compose.limits(GENERATOR),
             },
             "targets": builds,
+            "generator_env": settings::recorded(&settings::of_generator(|name| self.compose.given(name))),
             "profile": "release",
         })
+    }
+
+    /// What the caller has set and the session's services are told.
+    pub(crate) fn given(&self) -> Variables {
+        self.compose.given_settings(&self.services)
     }
 
     pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
@@ -343,11 +362,6 @@ impl Docker {
         tracing::debug!(state = %self.state.dir.display(), "containers stopped");
         Ok(())
     }
-}
-
-/// What the containers' databases were made with.
-fn password() -> String {
-    std::env::var("POSTGRES_PASSWORD").unwrap_or_else(|_| "password".into())
 }
 
 fn compose_services(targets: &[&Target]) -> Result<Vec<String>> {

@@ -21,6 +21,7 @@ pub(crate) use build::Binaries;
 use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
+use super::settings::{self, Variables, inherited};
 use crate::audit::CountersAt;
 use crate::cluster::{Cluster, Spec};
 use crate::environment::{cores, file_sha256};
@@ -125,16 +126,25 @@ impl Native {
             .iter()
             .filter_map(|target| {
                 let path = self.binaries.path(&self.root, target.native.as_ref()?);
-                let build =
-                    json!({ "binary_sha256": file_sha256(&path), "pool_size": target.pool_size });
+                let build = json!({
+                    "binary_sha256": file_sha256(&path),
+                    "pool_size": target.pool_size,
+                    "env": settings::recorded(&settings::of_process(target, inherited)),
+                });
                 Some((target.name.clone(), build))
             })
             .collect();
         json!({
             "k6": self.tools.k6_version().await,
             "targets": builds,
+            "generator_env": settings::recorded(&settings::of_generator(inherited)),
             "profile": self.binaries.profile(),
         })
+    }
+
+    /// What the caller has set and the session's processes inherit.
+    pub(crate) fn given(&self, targets: &[&Target]) -> Variables {
+        settings::given_natively(targets, inherited)
     }
 
     pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
@@ -189,15 +199,7 @@ impl Native {
                 path: at.path.clone(),
             });
         }
-        if let Some(pool_size) = target.pool_size {
-            command.env("DATABASE_POOL_SIZE", pool_size.to_string());
-        }
-        for (name, value) in &native.env {
-            // What the caller has set on purpose goes before what the file proposes.
-            if std::env::var_os(name).is_none() {
-                command.env(name, value);
-            }
-        }
+        command.envs(settings::chosen(target, inherited));
         let log = self.state.log("target");
         if log.exists() {
             fs::remove_file(&log).with_context(|| format!("cannot remove {}", log.display()))?;

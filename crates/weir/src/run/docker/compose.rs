@@ -10,9 +10,13 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::process::{free_port, is_free, output_of, tail};
+use crate::run::settings::{self, Variables};
 use crate::targets::{Target, Targets};
 
 const QUICK: Duration = Duration::from_secs(20);
+
+/// How the names of the variables end that set limits and versions.
+const LIMITS: [&str; 5] = ["_CPUS", "_MEMORY", "_RESERVED", "_GOMEMLIMIT", "_IMAGE"];
 
 /// How compose is called for this checkout.
 #[derive(Clone, Debug)]
@@ -22,7 +26,9 @@ pub(crate) struct Compose {
     words: Vec<String>,
     env: Vec<(String, String)>,
     /// What the file passes on to the target of the moment, and to no other.
-    service_env: Vec<(String, String)>,
+    service_env: Variables,
+    /// What compose finds set: its `.env` and the environment.
+    dotenv: Variables,
     /// What `config --format json` answers.
     config: Value,
     /// The file itself, for the names of its variables.
@@ -55,20 +61,56 @@ impl Compose {
         let mut compose = Self {
             root: root.into(),
             words,
-            env: environment(root).await,
-            service_env: Vec::new(),
+            env: Vec::new(),
+            service_env: Variables::new(),
+            dotenv: Variables::new(),
             config: Value::Null,
             text,
         };
+        match compose.run(&["config", "--environment"], QUICK).await {
+            Ok(text) => compose.dotenv = assignments(&text),
+            // Compose before 2.25 does not tell; the environment is known without it.
+            Err(error) => tracing::debug!(%error, "the variables of .env are not known"),
+        }
+        compose.env = compose.lab_environment(root).await;
         let config = compose.run(&["config", "--format", "json"], QUICK).await?;
         compose.config = serde_json::from_str(&config).context("docker compose config")?;
         Ok(compose)
+    }
+
+    /// What the caller has set, in the environment or in the `.env` that compose reads.
+    pub(crate) fn given(&self, name: &str) -> Option<String> {
+        settings::inherited(name).or_else(|| self.dotenv.get(name).cloned())
     }
 
     /// Sets a variable for all further calls.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.env.retain(|(known, _)| known != name);
         self.env.push((name.into(), value.into()));
+    }
+
+    /// What the file takes from the lab, where the caller has not set it.
+    async fn lab_environment(&self, root: &Path) -> Vec<(String, String)> {
+        let user = format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid());
+        let mut env = vec![("BUILDKIT_PROGRESS".to_owned(), "plain".to_owned())];
+        let mut unless_set = |name: &str, value: Option<String>| {
+            if let Some(value) = value
+                && self.given(name).is_none()
+            {
+                env.push((name.to_owned(), value));
+            }
+        };
+        unless_set("LAB_USER", Some(user));
+        // A check costs the container 25 ms of CPU: none may fall into a measurement. Readiness is found by asking.
+        unless_set("SERVICE_HEALTH_INTERVAL", Some("1h".into()));
+        let socket = self.given("DOCKER_SOCKET");
+        let socket = socket.unwrap_or_else(|| "/var/run/docker.sock".into());
+        let group = std::fs::metadata(socket)
+            .ok()
+            .map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
+        unless_set("DOCKER_GID", group.map(|gid| gid.to_string()));
+        unless_set("GIT_COMMIT", crate::environment::git_commit(root).await);
+        env
     }
 
     /// The command with these arguments, not started.
@@ -78,8 +120,8 @@ impl Compose {
             .args(&self.words[1..])
             .args(args)
             .current_dir(&self.root);
-        let env = self.env.iter().chain(&self.service_env);
-        command.envs(env.map(|(name, value)| (name, value)));
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.envs(&self.service_env);
         command
     }
 
@@ -206,8 +248,7 @@ impl Compose {
     /// The variable by which the file sets a published port, e.g. `METRICS_PORT` of `${METRICS_PORT:-5433}:5432`.
     fn port_variable(&self, published: u16) -> Option<String> {
         let default = format!(":-{published}}}:");
-        let set =
-            |name: &str| std::env::var(name).is_ok_and(|value| value == published.to_string());
+        let set = |name: &str| self.given(name) == Some(published.to_string());
         if let Some(end) = self.text.find(&default) {
             let start = self.text[..end].rfind("${")? + 2;
             return Some(self.text[start..end].to_owned());
@@ -223,17 +264,43 @@ impl Compose {
     /// What the lab sets for a target, where the caller has not, in place of what it set for the one before: the file
     /// passes these on.
     pub(crate) fn set_service_environment(&mut self, target: &Target) {
-        let mut wanted: Vec<(String, String)> = target
-            .native
-            .iter()
-            .flat_map(|native| native.env.clone())
-            .filter(|(name, _)| !name.ends_with("_PORT"))
-            .collect();
-        if let Some(size) = target.pool_size {
-            wanted.push(("DATABASE_POOL_SIZE".into(), size.to_string()));
-        }
-        wanted.retain(|(name, _)| std::env::var_os(name).is_none() || name == "DATABASE_POOL_SIZE");
+        let mut wanted = settings::chosen(target, |name| self.given(name));
+        wanted.retain(|name, _| !name.ends_with("_PORT"));
         self.service_env = wanted;
+    }
+
+    /// All that the container of a target is told.
+    pub(crate) async fn settings(&self, target: &Target, service: &str) -> Result<Variables> {
+        let mut compose = self.clone();
+        compose.set_service_environment(target);
+        let config = compose.run(&["config", "--format", "json"], QUICK).await?;
+        let config = serde_json::from_str(&config).context("docker compose config")?;
+        Ok(told(&config, service))
+    }
+
+    /// What the caller has set of what these services are told, and of the limits and images.
+    pub(crate) fn given_settings(&self, services: &[String]) -> Variables {
+        let limits = self
+            .text
+            .split("${")
+            .filter_map(|part| part.split_once(":-").map(|(name, _)| name))
+            .filter(|name| LIMITS.iter().any(|end| name.ends_with(end)));
+        let mut all: Variables = limits
+            .filter_map(|name| Some((name.to_owned(), self.given(name)?)))
+            .collect();
+        for service in services {
+            let passed_on = told(&self.config, service).into_iter();
+            all.extend(passed_on.filter(|(name, value)| self.given(name).as_ref() == Some(value)));
+        }
+        all.extend(settings::of_generator(|name| self.given(name)));
+        all
+    }
+
+    /// What a database of the file was made with.
+    pub(crate) fn password(&self, service: &str) -> String {
+        let told = told(&self.config, service);
+        let password = told.get("POSTGRES_PASSWORD").cloned();
+        password.unwrap_or_else(|| "password".into())
     }
 
     /// Full names of the volumes that a service mounts.
@@ -310,27 +377,23 @@ async fn command_words() -> Result<Vec<String>> {
     bail!("docker compose (v2 or later) is not installed")
 }
 
-/// What the file takes from the lab.
-async fn environment(root: &Path) -> Vec<(String, String)> {
-    let user = format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid());
-    let mut env = vec![("BUILDKIT_PROGRESS".to_owned(), "plain".to_owned())];
-    let mut unless_set = |name: &str, value: Option<String>| {
-        if let Some(value) = value
-            && std::env::var_os(name).is_none()
-        {
-            env.push((name.to_owned(), value));
-        }
-    };
-    unless_set("LAB_USER", Some(user));
-    // A check costs the container 25 ms of CPU: none may fall into a measurement. Readiness is found by asking.
-    unless_set("SERVICE_HEALTH_INTERVAL", Some("1h".into()));
-    let socket = std::env::var("DOCKER_SOCKET").unwrap_or_else(|_| "/var/run/docker.sock".into());
-    let group = std::fs::metadata(socket)
-        .ok()
-        .map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
-    unless_set("DOCKER_GID", group.map(|gid| gid.to_string()));
-    unless_set("GIT_COMMIT", crate::environment::git_commit(root).await);
-    env
+/// The variables of a service in what `config` answers, which writes `$` twice so that it can be read again.
+fn told(config: &Value, service: &str) -> Variables {
+    let variables = config["services"][service]["environment"].as_object();
+    let set = variables.into_iter().flatten().filter_map(|(name, value)| {
+        let value = value.as_str()?.replace("$$", "$");
+        Some((name.clone(), value))
+    });
+    set.collect()
+}
+
+/// The lines `NAME=value` of `config --environment`.
+fn assignments(text: &str) -> Variables {
+    let lines = text.lines().filter_map(|line| line.split_once('='));
+    lines
+        .filter(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -348,7 +411,8 @@ mod tests {
             root: "/".into(),
             words: vec!["docker".into()],
             env: vec![],
-            service_env: vec![],
+            service_env: Variables::new(),
+            dotenv: Variables::new(),
             config,
             text: text.into(),
         }
@@ -421,5 +485,91 @@ env = {{ {env} }}
         );
         compose.set_service_environment(&target(r#"WEIR_TEST_OTHER = "1""#, ""));
         assert_eq!(told(&compose), ["POSTGRES_PORT=5555", "WEIR_TEST_OTHER=1"]);
+    }
+
+    #[test]
+    fn a_dotenv_counts_as_what_the_caller_has_set() {
+        let dotenv = assignments(
+            "WEIR_TEST_MODE=group\nWEIR_TEST_PORT=5999\nPATH a=b\n\nnoise\nWEIR_TEST_LIST=a=1,b\n",
+        );
+        let all: Vec<(&str, &str)> = dotenv
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(
+            all,
+            [
+                ("WEIR_TEST_LIST", "a=1,b"),
+                ("WEIR_TEST_MODE", "group"),
+                ("WEIR_TEST_PORT", "5999")
+            ]
+        );
+        let mut compose = compose("ports: [\"${BIND:-127.0.0.1}:${WEIR_TEST_PORT:-5432}:5432\"]");
+        assert_eq!(compose.port_variable(5999), None);
+        compose.dotenv = dotenv;
+        assert_eq!(
+            compose.port_variable(5999).as_deref(),
+            Some("WEIR_TEST_PORT")
+        );
+        let own = target(r#"WEIR_TEST_MODE = "single", WEIR_TEST_OTHER = "1""#, "");
+        compose.set_service_environment(&own);
+        let set: Vec<&String> = compose.service_env.keys().collect();
+        assert_eq!(set, ["WEIR_TEST_OTHER"]);
+    }
+
+    #[tokio::test]
+    async fn the_lab_leaves_to_a_dotenv_what_it_sets() {
+        let mut compose = compose("");
+        let names = |env: Vec<(String, String)>| env.into_iter().map(|(name, _)| name);
+        let root = Path::new("/");
+        let set = names(compose.lab_environment(root).await);
+        let by_the_caller = settings::inherited("LAB_USER").is_some();
+        assert!(by_the_caller || set.into_iter().any(|name| name == "LAB_USER"));
+        compose.dotenv = assignments("LAB_USER=1:1\nSERVICE_HEALTH_INTERVAL=5s\n");
+        let set: Vec<String> = names(compose.lab_environment(root).await).collect();
+        assert!(
+            !set.contains(&"LAB_USER".into()) && !set.contains(&"SERVICE_HEALTH_INTERVAL".into()),
+            "{set:?}"
+        );
+    }
+
+    #[test]
+    fn the_password_is_the_one_that_compose_resolves() {
+        let mut compose = compose("");
+        assert_eq!(compose.password("db"), "password");
+        compose.config["services"]["db"]["environment"] =
+            serde_json::json!({ "POSTGRES_PASSWORD": "a$$b", "POSTGRES_DB": null });
+        assert_eq!(compose.password("db"), "a$b");
+    }
+
+    #[tokio::test]
+    async fn a_container_is_described_by_what_it_is_told() {
+        // Stands for compose: passes on what it is told, and nothing where it is not.
+        let script = r#"printf '{"services":{"api":{"environment":{"SERVER_PORT":"8081","WRITERS":null,"DATABASE_POOL_SIZE":"%s"}}}}' "$DATABASE_POOL_SIZE""#;
+        let mut compose = compose("");
+        compose.words = ["sh", "-c", script, "compose"].map(Into::into).into();
+        let told = compose.settings(&target("", "pool_size = 20"), "api").await;
+        let told = serde_json::to_value(told.unwrap()).unwrap();
+        let expected = serde_json::json!({ "SERVER_PORT": "8081", "DATABASE_POOL_SIZE": "20" });
+        assert_eq!(told, expected);
+        assert!(compose.service_env.is_empty());
+    }
+
+    #[test]
+    fn settings_limits_and_images_of_the_caller_are_repeated() {
+        let mut compose = compose(
+            "${WEIR_TEST_CPUS:-2} ${WEIR_TEST_IMAGE:-postgres:18} ${WEIR_TEST_PORT:-1} ${WEIR_TEST_MEMORY:-1g}",
+        );
+        compose.config["services"]["api"]["environment"] = serde_json::json!({
+            "WEIR_TEST_MODE": "group", "WEIR_TEST_PORT": "8081", "WEIR_TEST_NONE": null });
+        compose.dotenv = assignments(
+            "WEIR_TEST_MODE=group\nWEIR_TEST_CPUS=4\nWEIR_TEST_IMAGE=postgres:17\nWEIR_TEST_PORT=9\nWEIR_TEST_ELSE=1\n",
+        );
+        let given = compose.given_settings(&["api".into()]);
+        assert_eq!(
+            settings::to_shell(&given),
+            "WEIR_TEST_CPUS=4 WEIR_TEST_IMAGE=postgres:17 WEIR_TEST_MODE=group "
+        );
+        assert!(!compose.given_settings(&[]).contains_key("WEIR_TEST_MODE"));
     }
 }

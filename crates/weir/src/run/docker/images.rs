@@ -20,7 +20,7 @@ pub(super) async fn build(compose: &mut Compose, state: &State, services: &[Stri
         .run_logged(&args, &state.log("docker-build"), BUILD_LIMIT)
         .await;
     let Err(error) = first else { return Ok(()) };
-    if std::env::var_os("BUILD_NETWORK").is_some() {
+    if compose.given("BUILD_NETWORK").is_some() {
         return Err(error);
     }
     compose.set("BUILD_NETWORK", "host");
