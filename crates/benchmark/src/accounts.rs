@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::protocol::grpc::framed;
 use crate::protocol::{Protocol, Wording};
 use crate::random::Random;
+use crate::usage::{Usage, require};
 
 /// The number of the first account that `weir seed` makes: `0.0.100000`.
 const FIRST: u32 = 100_000;
@@ -31,6 +32,19 @@ pub struct AccountPlan {
     pub accounts: u32,
 }
 
+impl AccountPlan {
+    /// Checks it.
+    ///
+    /// # Errors
+    /// For more accounts than six digits name.
+    pub fn check(&self) -> Result<(), Usage> {
+        require(
+            (1..=900_000).contains(&self.accounts),
+            "--accounts must be 1 to 900000",
+        )
+    }
+}
+
 /// The prepared request of a run.
 #[derive(Debug)]
 pub struct AccountSet {
@@ -46,12 +60,9 @@ impl AccountSet {
     /// Prepares the request.
     ///
     /// # Errors
-    /// For more accounts than six digits name, or a path without `{id}`.
+    /// Those of [`AccountPlan::check`], and for a path without `{id}`.
     pub fn prepare(plan: AccountPlan, wording: Wording<'_>) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            (1..=900_000).contains(&plan.accounts),
-            "--accounts must be 1 to 900000"
-        );
+        plan.check()?;
         let id = id(FIRST);
         let request = match wording.protocol {
             Protocol::Rest => {

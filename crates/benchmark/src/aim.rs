@@ -3,6 +3,7 @@
 use crate::args::{Interface, LoadArgs, Scenario};
 use crate::protocol::{Endpoint, Protocol};
 use crate::target::Target;
+use crate::usage::{Usage, require};
 use crate::work::Work;
 
 /// The target of a run.
@@ -34,11 +35,11 @@ impl Aim {
         };
         let scenario = scenario(args, target.as_ref())?;
         let direct = args.protocol == Some(Interface::Direct);
-        anyhow::ensure!(
+        require(
             !direct || (scenario.log().is_some() && target.is_none() && args.url.is_none()),
             "--protocol=direct is the event log in this process: it goes with scenarios append, tail, verify and \
-             produce, and without a target"
-        );
+             produce, and without --target and --url",
+        )?;
         let protocol = protocol(args, scenario, target.as_ref())?;
         let url = match (&args.url, &target) {
             (Some(url), _) => url.clone(),
@@ -77,24 +78,23 @@ impl Aim {
     }
 }
 
-fn scenario(args: &LoadArgs, target: Option<&Target>) -> anyhow::Result<Scenario> {
+fn scenario(args: &LoadArgs, target: Option<&Target>) -> Result<Scenario, Usage> {
     let of_target = match target {
         // A log's target is asked for one of several things, which is chosen by --scenario.
         Some(target) if target.scenario == "log" => {
             let asked = args.scenario.filter(|asked| asked.log().is_some());
             Some(asked.ok_or_else(|| {
-                anyhow::anyhow!(
-                    "target {} is an event log: give --scenario append, tail, verify or produce",
+                Usage::new(format_args!(
+                    "--target {} is an event log: give --scenario append, tail, verify or produce",
                     target.name
-                )
+                ))
             })?)
         }
         Some(target) => Some(Scenario::parse(&target.scenario).ok_or_else(|| {
-            anyhow::anyhow!(
-                "target {} is for scenario {}, which this command does not know",
-                target.name,
-                target.scenario
-            )
+            Usage::new(format_args!(
+                "--target {} is for scenario {}, which this command does not know",
+                target.name, target.scenario
+            ))
         })?),
         None => None,
     };
@@ -102,22 +102,30 @@ fn scenario(args: &LoadArgs, target: Option<&Target>) -> anyhow::Result<Scenario
     let scenario = args.scenario.or(of_workload).or(of_target);
     let scenario = scenario.unwrap_or_default();
     if let Some((target, its)) = target.zip(of_target) {
-        anyhow::ensure!(
+        let asked = match args.scenario {
+            Some(_) => "--scenario",
+            None => "--workload",
+        };
+        require(
             its == scenario,
-            "target {} is for scenario {}, not {}",
-            target.name,
-            its.name(),
-            scenario.name()
-        );
+            format_args!(
+                "--target {} is for scenario {}, not {}: change it or {asked}",
+                target.name,
+                its.name(),
+                scenario.name()
+            ),
+        )?;
     }
     if let Some((workload, its)) = args.workload().zip(of_workload) {
-        anyhow::ensure!(
+        require(
             its == scenario,
-            "workload {} is of scenario {}, not {}",
-            workload.name(),
-            its.name(),
-            scenario.name()
-        );
+            format_args!(
+                "--workload {} is of scenario {}, not {}: leave out --scenario",
+                workload.name(),
+                its.name(),
+                scenario.name()
+            ),
+        )?;
     }
     Ok(scenario)
 }
@@ -130,11 +138,13 @@ fn protocol(
     let asked = args.protocol.and_then(Interface::protocol);
     let Some(target) = target else {
         let is_log = scenario.log().is_some();
-        anyhow::ensure!(
+        require(
             !is_log || asked != Some(Protocol::Rest),
-            "scenario {} goes over grpc or direct",
-            scenario.name()
-        );
+            format_args!(
+                "scenario {} has no --protocol rest: it goes over grpc or direct",
+                scenario.name()
+            ),
+        )?;
         let usual = if is_log {
             Protocol::Grpc
         } else {
@@ -143,12 +153,14 @@ fn protocol(
         return Ok(asked.unwrap_or(usual));
     };
     let protocol = target.protocol()?;
-    anyhow::ensure!(
+    require(
         asked.is_none_or(|asked| asked == protocol),
-        "target {} speaks {}",
-        target.name,
-        protocol.name()
-    );
+        format_args!(
+            "--target {} speaks {}: leave out --protocol",
+            target.name,
+            protocol.name()
+        ),
+    )?;
     Ok(protocol)
 }
 

@@ -11,7 +11,7 @@ use crate::accounts::SEEDED;
 use crate::events::attributes::Payload;
 use crate::log::plan::LogScenario;
 use crate::progress::ProgressMode;
-use crate::protocol::Protocol;
+use crate::protocol::{Protocol, host_and_port};
 use crate::ratios::args::RatioArgs;
 
 pub mod log;
@@ -181,7 +181,7 @@ pub struct LoadArgs {
     pub target: Option<String>,
 
     /// Where the target is [default: the port of the scenario's service on this machine]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     pub url: Option<String>,
 
     /// The list of targets
@@ -259,6 +259,10 @@ fn run_id(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.into())
+}
+
+fn url(text: &str) -> Result<String, String> {
+    host_and_port(text).map(|_| text.into())
 }
 
 #[cfg(test)]

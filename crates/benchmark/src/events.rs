@@ -23,6 +23,7 @@ use serde::Deserialize;
 use crate::protocol::{Protocol, Wording};
 use crate::random::Random;
 use crate::tally::Fate;
+use crate::usage::{Usage, require};
 use attributes::{EventType, Payload};
 use ledger::{KeyWriter, Keys, Ledger};
 use template::{ID_DIGITS, Template, WORKER_DIGITS};
@@ -66,6 +67,36 @@ pub struct EventPlan {
     pub keys: Option<u32>,
 }
 
+impl EventPlan {
+    /// Checks it for `workers` concurrent workers.
+    ///
+    /// # Errors
+    /// For more keys or workers than the fixed-width ids can name, or for repeating keys in another size than the
+    /// default.
+    pub fn check(&self, workers: usize) -> Result<(), Usage> {
+        let most = 10_usize.pow(WORKER_DIGITS as u32) - 1;
+        require(
+            workers <= most,
+            format_args!("--concurrency must be at most {most}"),
+        )?;
+        let Some(keys) = self.keys else {
+            return Ok(());
+        };
+        require(
+            keys as usize >= workers,
+            format_args!(
+                "--keys {keys} is less than --concurrency {workers}: each worker needs a key of its own"
+            ),
+        )?;
+        let most = 10_u32.pow(ID_DIGITS as u32) - 1;
+        require(keys <= most, format_args!("--keys must be at most {most}"))?;
+        require(
+            self.payload == Payload::Default,
+            "--keys works with the default payload only: leave out --payload",
+        )
+    }
+}
+
 /// The prepared requests of a run, shared by all its workers.
 #[derive(Debug)]
 pub struct EventSet {
@@ -80,34 +111,16 @@ impl EventSet {
     /// Prepares the requests for `workers` concurrent workers.
     ///
     /// # Errors
-    /// When the plan asks for more keys or workers than the fixed-width ids can name, or for repeating keys
-    /// in another size than the default.
+    /// Those of [`EventPlan::check`].
     pub fn prepare(plan: EventPlan, workers: usize, wording: Wording<'_>) -> anyhow::Result<Self> {
         let encoding = &Encoding::from(wording);
-        anyhow::ensure!(
-            workers < 10_usize.pow(WORKER_DIGITS as u32),
-            "too many workers"
-        );
+        plan.check(workers)?;
         let templates = match plan.keys {
             None => EventType::ALL
                 .iter()
                 .map(|&kind| Template::unique(kind, &plan, encoding))
                 .collect::<anyhow::Result<_>>()?,
-            Some(keys) => {
-                anyhow::ensure!(
-                    keys as usize >= workers,
-                    "--keys {keys} is less than --concurrency {workers}: each worker needs a key of its own"
-                );
-                anyhow::ensure!(
-                    (keys as usize) < 10_usize.pow(ID_DIGITS as u32),
-                    "too many keys"
-                );
-                anyhow::ensure!(
-                    plan.payload == Payload::Default,
-                    "--keys works with the default payload only"
-                );
-                vec![Template::keyed(&plan, encoding)?]
-            }
+            Some(_) => vec![Template::keyed(&plan, encoding)?],
         };
         Ok(Self {
             plan,

@@ -1,6 +1,7 @@
 //! `benchmark`: a load generator for what k6 cannot do, light enough to share a machine with its target.
 //!
-//! - [`args`], [`aim`], [`target`]: the command line, and a target by its name or address
+//! - [`args`], [`aim`], [`target`], [`usage`]: the command line, a target by its name or address, and what is wrong
+//!   with them
 //! - [`work`]: what is asked: [`events`] to take in, [`accounts`] to answer for
 //! - [`protocol`]: REST and gRPC behind one call
 //! - [`load`]: threads, workers, the closed loop
@@ -31,4 +32,5 @@ pub mod stream;
 pub mod summary;
 pub mod tally;
 pub mod target;
+pub mod usage;
 pub mod work;

@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::events::ledger::Ledger;
 use crate::protocol::{Endpoint, Protocol, Wording};
 use crate::tally::{Lane, Tally, WireCounts};
+use crate::usage::{Usage, require};
 use crate::work::{Requests, Work};
 use schedule::Schedule;
 use worker::Start;
@@ -58,33 +59,33 @@ impl Plan {
     ///
     /// # Errors
     /// A sentence that names the option and what it has to be.
-    pub fn check(&self) -> anyhow::Result<()> {
+    pub fn check(&self) -> Result<(), Usage> {
         let Self {
             concurrency,
             connections,
             threads,
             ..
         } = *self;
-        anyhow::ensure!(concurrency > 0, "--concurrency must be at least 1");
-        anyhow::ensure!(!self.duration.is_zero(), "--duration must be more than 0");
-        anyhow::ensure!(!self.timeout.is_zero(), "--timeout must be more than 0");
-        anyhow::ensure!(
+        require(concurrency > 0, "--concurrency must be at least 1")?;
+        require(!self.duration.is_zero(), "--duration must be more than 0")?;
+        require(!self.timeout.is_zero(), "--timeout must be more than 0")?;
+        require(
             (1..=concurrency).contains(&connections),
-            "--connections must be 1 to --concurrency ({concurrency})"
-        );
-        anyhow::ensure!(
+            format_args!("--connections must be 1 to --concurrency ({concurrency})"),
+        )?;
+        require(
             self.protocol == Protocol::Grpc || connections == concurrency,
-            "over REST a connection carries one request at a time: --connections must equal --concurrency"
-        );
-        anyhow::ensure!(
+            "over REST a connection carries one request at a time: --connections must equal --concurrency",
+        )?;
+        require(
             (1..=connections).contains(&threads),
-            "--threads must be 1 to --connections ({connections})"
-        );
-        anyhow::ensure!(
+            format_args!("--threads must be 1 to --connections ({connections})"),
+        )?;
+        require(
             self.rate.is_none_or(|rate| (0.01..=1e6).contains(&rate)),
-            "--rate must be 0.01 to 1000000 requests a second"
-        );
-        Ok(())
+            "--rate must be 0.01 to 1000000 requests a second",
+        )?;
+        self.work.check(concurrency)
     }
 
     fn wording(&self) -> Wording<'_> {

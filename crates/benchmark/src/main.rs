@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use benchmark::args::{Cli, Command};
 use benchmark::command::{self, Ending};
 use benchmark::ratios;
+use benchmark::usage::Usage;
 use clap::Parser;
+use clap::error::ErrorKind;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 #[global_allocator]
@@ -19,17 +21,26 @@ fn allow_files() {
     }
 }
 
+/// Says what is wrong with the options as clap says it of a single one.
+fn refuse(error: &anyhow::Error) -> anyhow::Result<ExitCode> {
+    let error = clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n"));
+    error.print()?;
+    Ok(ExitCode::from(u8::try_from(error.exit_code())?))
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     allow_files();
-    let ending = match cli.command {
-        Some(Command::Ratios(args)) => ratios::run(args).await?,
-        None => command::run(cli.load).await?,
+    let ended = match cli.command {
+        Some(Command::Ratios(args)) => ratios::run(args).await,
+        None => command::run(cli.load).await,
     };
-    Ok(match ending {
-        Ending::Complete => ExitCode::SUCCESS,
-        Ending::Interrupted => ExitCode::from(130),
-        Ending::NoSuccess => ExitCode::FAILURE,
+    Ok(match ended {
+        Ok(Ending::Complete) => ExitCode::SUCCESS,
+        Ok(Ending::Interrupted) => ExitCode::from(130),
+        Ok(Ending::NoSuccess) => ExitCode::FAILURE,
+        Err(error) if error.is::<Usage>() => refuse(&error)?,
+        Err(error) => return Err(error),
     })
 }

@@ -76,17 +76,7 @@ impl Endpoint {
     /// # Errors
     /// For another scheme (TLS is not supported), a path, or a name that is not found.
     pub fn parse(url: &str) -> anyhow::Result<Self> {
-        let uri: http::Uri = url.parse().with_context(|| format!("{url} is not a URL"))?;
-        anyhow::ensure!(
-            uri.scheme_str() == Some("http"),
-            "{url}: expected http://host:port (TLS is not supported)"
-        );
-        anyhow::ensure!(
-            uri.path() == "/" && uri.query().is_none(),
-            "{url}: expected http://host:port without a path"
-        );
-        let host = uri.host().with_context(|| format!("{url} names no host"))?;
-        let port = uri.port_u16().unwrap_or(80);
+        let (host, port) = host_and_port(url).map_err(|wrong| anyhow::anyhow!("{url}: {wrong}"))?;
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let mut addresses = std::net::ToSocketAddrs::to_socket_addrs(&(bare, port))
             .with_context(|| format!("cannot look up {host}"))?
@@ -114,6 +104,30 @@ impl Endpoint {
         wire.add_connection();
         Ok(stream)
     }
+}
+
+/// Takes `http://host:port` apart.
+///
+/// # Errors
+/// For another scheme (TLS is not supported), a path, and a port that is none.
+pub fn host_and_port(url: &str) -> Result<(String, u16), String> {
+    let uri: http::Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
+    if uri.scheme_str() != Some("http") {
+        return Err("expected http://host:port (TLS is not supported)".into());
+    }
+    if uri.path() != "/" || uri.query().is_some() {
+        return Err("expected http://host:port without a path".into());
+    }
+    let host = uri.host().filter(|host| !host.is_empty());
+    let host = host.ok_or("expected http://host:port: there is no host")?;
+    // The parser takes 99999 for no port at all, and 80 would be loaded instead.
+    let authority = uri.authority().map_or("", |it| it.as_str());
+    let port = match authority.rsplit_once(host) {
+        Some((_, port)) if !port.is_empty() => uri.port_u16().filter(|port| *port > 0),
+        _ => Some(80),
+    };
+    let port = port.ok_or("expected http://host:port with a port from 1 to 65535")?;
+    Ok((host.into(), port))
 }
 
 /// A time limit per request with one timer per caller: setting a timer for each request costs more than
@@ -180,6 +194,9 @@ mod tests {
             "https://127.0.0.1:8081",
             "127.0.0.1:8081",
             "http://127.0.0.1:1/path",
+            "http://127.0.0.1:99999",
+            "http://127.0.0.1:0",
+            "http://:8081",
             "",
         ] {
             assert!(Endpoint::parse(wrong).is_err(), "{wrong}");

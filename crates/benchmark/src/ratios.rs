@@ -45,6 +45,7 @@ use session::Session;
 /// # Errors
 /// When something that is needed is missing or fails, with what was measured until then on the screen.
 pub async fn run(args: RatioArgs) -> anyhow::Result<Ending> {
+    args.check()?;
     let mut stop = Stop::new()?;
     let mut session = Session::prepare(args)?;
     // Interrupted, the future is dropped, and with it every process that it started.

@@ -6,6 +6,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use crate::protocol::Protocol;
+use crate::usage::Usage;
 
 /// An entry of `targets.toml`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -48,8 +49,12 @@ impl Target {
     /// # Errors
     /// When the file cannot be read or has no such target; the message lists those that it has.
     pub fn find(name: &str, file: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Usage::new(format_args!(
+                "--targets {}: cannot read it: {error}",
+                file.display()
+            ))
+        })?;
         let list: Targets =
             toml::from_str(&text).with_context(|| format!("cannot read {}", file.display()))?;
         let names = list
@@ -59,12 +64,13 @@ impl Target {
             .collect::<Vec<_>>()
             .join(", ");
         let found = list.target.into_iter().find(|target| target.name == name);
-        found.with_context(|| {
-            format!(
-                "no target named {name} in {}; there are: {names}",
+        let none = || {
+            Usage::new(format_args!(
+                "--target {name}: {} has none of this name; there are: {names}",
                 file.display()
-            )
-        })
+            ))
+        };
+        Ok(found.ok_or_else(none)?)
     }
 
     /// What it speaks.

@@ -9,6 +9,7 @@ use crate::events::ledger::Ledger;
 use crate::events::{EventPlan, EventSet, EventSource};
 use crate::protocol::{Protocol, Wording};
 use crate::tally::Fate;
+use crate::usage::Usage;
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -25,6 +26,17 @@ impl Work {
         match self {
             Self::Ingest(_) => "ingest",
             Self::Balance(_) => "balance",
+        }
+    }
+
+    /// Checks what the parts alone cannot know, for `workers` concurrent workers.
+    ///
+    /// # Errors
+    /// A sentence that names the option and what it has to be.
+    pub fn check(&self, workers: usize) -> Result<(), Usage> {
+        match self {
+            Self::Ingest(plan) => plan.check(workers),
+            Self::Balance(plan) => plan.check(),
         }
     }
 

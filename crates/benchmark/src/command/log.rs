@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::record::{Figures, Head, Recording, latency, only_phase};
 use crate::result::histogram_v2;
 use crate::stop::Stop;
+use crate::usage::require;
 
 /// Connections unless told otherwise.
 const CONNECTIONS: usize = 10;
@@ -62,11 +63,10 @@ async fn measure(args: &LoadArgs, plan: LogPlan, stop: &mut Stop) -> anyhow::Res
 
 fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
     let scenario = aim.scenario.log().context("no scenario of the log")?;
-    anyhow::ensure!(
+    require(
         args.rate.is_none(),
-        "scenario {} has no --rate",
-        scenario.name()
-    );
+        format_args!("scenario {} has no --rate: leave it out", scenario.name()),
+    )?;
     // A read of a whole partition uses all that there is; a stream of records is one.
     let concurrency = match scenario {
         LogScenario::Append => args.concurrency,

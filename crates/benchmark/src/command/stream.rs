@@ -20,6 +20,7 @@ use crate::stream::outcome::StreamOutcome;
 use crate::stream::plan::{LivePlan, StreamPlan};
 use crate::stream::result::{StreamResult, scenario_stats};
 use crate::stream::{self, summary, verdict};
+use crate::usage::{Usage, require};
 
 /// Connections that gRPC streams use unless told otherwise.
 const GRPC_CONNECTIONS: usize = 10;
@@ -63,16 +64,16 @@ async fn measure(
     stream::measure(run, &mut Progress::new(args.progress), stop).await
 }
 
-fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<StreamPlan> {
+fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage> {
     let options = &args.stream;
     let load = args.workload().and_then(|workload| workload.stream());
     let clients = load.map_or(options.clients, |load| load.clients);
     let asked = match args.rate {
         Some(rate) => {
-            anyhow::ensure!(
+            require(
                 rate.fract() == 0.0 && (1.0..=f64::from(i32::MAX)).contains(&rate),
-                "--rate of a stream must be a whole number from 1"
-            );
+                "--rate of a stream must be a whole number from 1",
+            )?;
             Some(rate as u32)
         }
         None => None,

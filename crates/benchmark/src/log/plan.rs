@@ -6,6 +6,7 @@ use std::time::Duration;
 use event_log::Durability;
 
 use crate::protocol::Endpoint;
+use crate::usage::{Usage, require};
 
 /// What is asked of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,18 +92,28 @@ impl LogPlan {
     ///
     /// # Errors
     /// A sentence that names the option and what it has to be.
-    pub fn check(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(self.concurrency > 0, "--concurrency must be at least 1");
-        anyhow::ensure!(!self.duration.is_zero(), "--duration must be more than 0");
-        anyhow::ensure!(self.threads > 0, "--threads must be at least 1");
-        anyhow::ensure!(self.entries > 0, "--entries must be at least 1");
-        anyhow::ensure!([0, 1, -1].contains(&self.acks), "--acks must be 0, 1 or -1");
+    pub fn check(&self) -> Result<(), Usage> {
+        let in_flight = match self.scenario {
+            LogScenario::Append => "--concurrency",
+            LogScenario::Tail | LogScenario::Verify | LogScenario::Produce => "--clients",
+        };
+        require(
+            self.concurrency > 0,
+            format_args!("{in_flight} must be at least 1"),
+        )?;
+        require(!self.duration.is_zero(), "--duration must be more than 0")?;
+        require(self.threads > 0, "--threads must be at least 1")?;
+        require(self.entries > 0, "--entries must be at least 1")?;
+        require([0, 1, -1].contains(&self.acks), "--acks must be 0, 1 or -1")?;
         if let Via::Grpc(target) = &self.via {
-            anyhow::ensure!(
+            require(!target.timeout.is_zero(), "--timeout must be more than 0")?;
+            require(
                 (1..=self.concurrency).contains(&target.connections),
-                "--connections must be 1 to --concurrency ({})",
-                self.concurrency
-            );
+                format_args!(
+                    "--connections must be 1 to {in_flight} ({})",
+                    self.concurrency
+                ),
+            )?;
         }
         Ok(())
     }

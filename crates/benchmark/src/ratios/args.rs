@@ -8,6 +8,9 @@ use clap::Args;
 use super::logs::LogKind;
 use super::pairs::{Group, Ratio};
 use super::streams::StreamKind;
+use crate::events::EventPlan;
+use crate::events::attributes::Payload;
+use crate::usage::{Usage, require};
 
 /// Measures the services against pgbench, against other designs, and against their bounds.
 ///
@@ -109,6 +112,38 @@ pub struct RatioArgs {
 }
 
 impl RatioArgs {
+    /// Checks what single options cannot know: it would show only after minutes.
+    ///
+    /// # Errors
+    /// A sentence that names the option and what it has to be.
+    pub fn check(&self) -> Result<(), Usage> {
+        let concurrency = self.concurrency;
+        require(concurrency > 0, "--concurrency must be at least 1")?;
+        require(
+            self.grpc_connections > 0,
+            "--grpc-connections must be at least 1",
+        )?;
+        let ratios = self.ratios();
+        if !ratios.iter().any(|ratio| ratio.group() == Group::Ingest) {
+            return Ok(());
+        }
+        require(
+            self.grpc_connections <= concurrency,
+            format_args!("--grpc-connections must be 1 to --concurrency ({concurrency})"),
+        )?;
+        self.events("").check(concurrency)
+    }
+
+    /// The events of ingestion.
+    pub(super) fn events(&self, run_id: &str) -> EventPlan {
+        EventPlan {
+            payload: Payload::Default,
+            run_id: run_id.into(),
+            seed: 1,
+            keys: Some(self.keys),
+        }
+    }
+
     /// Length of the measured window.
     pub fn window(&self) -> Duration {
         Duration::from_secs(self.seconds.into())

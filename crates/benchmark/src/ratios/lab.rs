@@ -26,8 +26,6 @@ use super::store;
 use crate::accounts::{AccountPlan, SEEDED};
 use crate::clock::Clock;
 use crate::command::measure;
-use crate::events::EventPlan;
-use crate::events::attributes::Payload;
 use crate::load::{Outcome, Plan, start};
 use crate::progress::{Progress, ProgressMode, thousands};
 use crate::protocol::Protocol;
@@ -153,23 +151,18 @@ impl Lab<'_> {
         mode: WriteMode,
     ) -> anyhow::Result<Measurement> {
         let args = self.session.args();
-        let run_id = "ratios".to_owned();
+        let run_id = "ratios";
         let connections = match protocol {
             Protocol::Rest => args.concurrency,
             Protocol::Grpc => args.grpc_connections,
         };
-        let work = Work::Ingest(EventPlan {
-            payload: Payload::Default,
-            run_id: run_id.clone(),
-            seed: 1,
-            keys: Some(args.keys),
-        });
+        let work = Work::Ingest(args.events(run_id));
         let program = Program::Producer(protocol, mode);
         let (mut outcome, mut measurement) = self
             .load(side, program, protocol, args.concurrency, connections, work)
             .await?;
         let ledger = outcome.ledger.take().context("a run without a ledger")?;
-        let audit = store::audit(&self.client, &run_id, ledger).await?;
+        let audit = store::audit(&self.client, run_id, ledger).await?;
         anyhow::ensure!(
             audit.acknowledged == outcome.tally.whole.acknowledged,
             "the ledger and the counters disagree about what was acknowledged"

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::args::stream::DatabaseUrl;
 use crate::protocol::{Endpoint, Protocol};
+use crate::usage::{Usage, require};
 
 /// Everything that one run needs to know.
 #[derive(Clone, Debug)]
@@ -54,50 +55,52 @@ impl StreamPlan {
     ///
     /// # Errors
     /// A sentence that names the option and what it has to be.
-    pub fn check(&self) -> anyhow::Result<()> {
+    pub fn check(&self) -> Result<(), Usage> {
         let Self {
             clients,
             connections,
             threads,
             ..
         } = *self;
-        anyhow::ensure!(clients > 0, "--clients must be at least 1");
-        anyhow::ensure!(!self.duration.is_zero(), "--duration must be more than 0");
-        anyhow::ensure!(!self.timeout.is_zero(), "--timeout must be more than 0");
-        anyhow::ensure!(
+        require(clients > 0, "--clients must be at least 1")?;
+        require(!self.duration.is_zero(), "--duration must be more than 0")?;
+        require(!self.timeout.is_zero(), "--timeout must be more than 0")?;
+        require(
             (1..=clients).contains(&connections),
-            "--connections must be 1 to --clients ({clients})"
-        );
-        anyhow::ensure!(
+            format_args!("--connections must be 1 to --clients ({clients})"),
+        )?;
+        require(
             self.protocol == Protocol::Grpc || connections == clients,
-            "over SSE a connection carries one stream: --connections must equal --clients"
-        );
-        anyhow::ensure!(
+            "over SSE a connection carries one stream: --connections must equal --clients",
+        )?;
+        require(
             (1..=connections).contains(&threads),
-            "--threads must be 1 to --connections ({connections})"
-        );
-        anyhow::ensure!(
+            format_args!("--threads must be 1 to --connections ({connections})"),
+        )?;
+        require(
             self.rate != Some(0),
-            "--rate must be at least 1 event a second"
-        );
+            "--rate must be at least 1 event a second",
+        )?;
         if let Some(live) = &self.live {
-            anyhow::ensure!(
+            require(
                 self.limit.is_none(),
-                "--limit ends a stream, and --live waits for all transactions: use one of them"
-            );
-            anyhow::ensure!(
+                "--limit ends a stream, and --live waits for all transactions: use one of them",
+            )?;
+            require(
                 self.rate.is_none_or(|rate| f64::from(rate) >= live.rate),
-                "--rate must not be below --feed-rate ({}): the streams would fall behind",
-                live.rate
-            );
-            anyhow::ensure!(
+                format_args!(
+                    "--rate must not be below --feed-rate ({}): the streams would fall behind",
+                    live.rate
+                ),
+            )?;
+            require(
                 (0.1..=100_000.0).contains(&live.rate),
-                "--feed-rate must be 0.1 to 100000 transactions a second"
-            );
-            anyhow::ensure!(
+                "--feed-rate must be 0.1 to 100000 transactions a second",
+            )?;
+            require(
                 (1..=100).contains(&live.connections),
-                "--feed-connections must be 1 to 100"
-            );
+                "--feed-connections must be 1 to 100",
+            )?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use crate::http_server;
 use crate::seen::Treatment;
+use crate::services::root;
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_benchmark"));
@@ -111,4 +112,92 @@ async fn a_run_without_any_success_fails() {
     .await
     .unwrap();
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// What stands on standard error, where the status is `status`; a minute is more than any of them takes.
+async fn errors(arguments: &[&str], status: i32) -> String {
+    let mut command = command(arguments);
+    command.env_remove("DB_HOST").current_dir(root());
+    let output = tokio::time::timeout(Duration::from_secs(60), command.output());
+    let output = output.await.unwrap().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(status),
+        "{arguments:?}: {errors}"
+    );
+    errors
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_usage_has_a_status_of_its_own() {
+    for (arguments, option) in [
+        ("--rate 0", "--rate must be"),
+        ("--rate NaN", "--rate must be"),
+        ("--concurrency 0", "--concurrency"),
+        ("--concurrency 100000", "--concurrency must be at most"),
+        ("--duration 0s", "--duration"),
+        ("--timeout 0s", "--timeout"),
+        ("--threads 0", "--threads"),
+        ("--threads 51", "--threads"),
+        (
+            "--protocol rest --connections 3",
+            "--connections must equal",
+        ),
+        ("--protocol grpc --connections 51", "--connections must be"),
+        ("--keys 10", "--keys 10 is less than --concurrency"),
+        ("--keys 100000000", "--keys must be at most"),
+        ("--keys 100 --payload 4k", "--payload"),
+        ("--scenario balance --accounts 0", "--accounts"),
+        ("--target nope", "there are: producer-rest"),
+        ("--target producer-rest --targets nowhere.toml", "--targets"),
+        ("--target balance-rest --scenario ingest", "--scenario"),
+        ("--target balance-rest --workload low", "--workload"),
+        ("--target balance-rest --protocol grpc", "--protocol"),
+        ("--target event-log-chain", "--scenario append"),
+        ("--workload low --scenario balance", "--scenario"),
+        ("--protocol direct", "--protocol=direct"),
+        ("--scenario append --protocol rest", "--protocol"),
+        ("--scenario append --rate 5", "--rate"),
+        ("--scenario append --timeout 0s", "--timeout"),
+        ("--scenario tail --clients 0", "--clients"),
+        ("--scenario produce --acks 2", "--acks"),
+        ("--scenario stream --clients 0", "--clients"),
+        ("--scenario stream --rate 1.5", "--rate"),
+        ("--scenario stream --live --limit 5", "--limit"),
+        ("--scenario stream --live --feed-rate 0", "--feed-rate"),
+        ("--url https://127.0.0.1:1", "--url"),
+        ("--url http://127.0.0.1:99999", "--url"),
+        ("--url 127.0.0.1:8081", "--url"),
+        ("ratios --concurrency 0", "--concurrency"),
+        ("ratios --grpc-connections 0", "--grpc-connections"),
+        ("ratios --grpc-connections 201", "--grpc-connections"),
+        ("ratios --keys 1000 --concurrency 1001", "--keys"),
+    ] {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        let errors = errors(&arguments, 2).await;
+        assert!(errors.starts_with("error: "), "{arguments:?}: {errors}");
+        assert!(errors.contains(option), "{arguments:?}: {errors}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_options_cannot_know_is_no_wrong_usage() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let broken = folder.path().join("targets.toml");
+    std::fs::write(&broken, "target = 5").unwrap();
+    let (address, _) = http_server::start(|_| Treatment::Store).await;
+    // Port 9 is discard, which nothing serves.
+    for arguments in [
+        "--url http://127.0.0.1:9".to_owned(),
+        "--url http://no-such-host.invalid:80".to_owned(),
+        format!("--target producer-rest --targets {}", broken.display()),
+        format!(
+            "--url http://{address} --duration 100ms --warmup 0s --json {}/none/result.json",
+            folder.path().display()
+        ),
+    ] {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        errors(&arguments, 1).await;
+    }
 }
