@@ -2,7 +2,7 @@
 
 use crate::args::{Interface, LoadArgs, Scenario};
 use crate::protocol::{Endpoint, Protocol};
-use crate::target::Target;
+use crate::target::{self, Target};
 use crate::usage::{Usage, require};
 use crate::work::Work;
 
@@ -30,7 +30,13 @@ impl Aim {
     /// For options that contradict each other or the list, and an address that is not found.
     pub fn take(args: &LoadArgs) -> anyhow::Result<Self> {
         let target = match &args.target {
-            Some(name) => Some(Target::find(name, &args.targets)?),
+            Some(name) => {
+                let file = match &args.targets {
+                    Some(file) => file.clone(),
+                    None => target::list()?,
+                };
+                Some(Target::find(name, &file)?)
+            }
             None => None,
         };
         let scenario = scenario(args, target.as_ref())?;

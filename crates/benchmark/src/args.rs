@@ -13,6 +13,7 @@ use crate::log::plan::LogScenario;
 use crate::progress::ProgressMode;
 use crate::protocol::{Protocol, host_and_port};
 use crate::ratios::args::RatioArgs;
+use crate::usage::{Usage, require};
 
 pub mod log;
 pub mod stream;
@@ -146,9 +147,9 @@ pub struct LoadArgs {
     #[arg(long, value_enum)]
     pub protocol: Option<Interface>,
 
-    /// Requests in flight, at most with --rate
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub concurrency: usize,
+    /// Requests in flight, at most with --rate [default: 50; balance-levels has its own]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<usize>,
 
     /// Connections that carry them [default: rest: one per request in flight or stream; grpc: 10 at most]
     #[arg(long, value_name = "N")]
@@ -184,9 +185,10 @@ pub struct LoadArgs {
     #[arg(long, value_name = "URL", value_parser = url)]
     pub url: Option<String>,
 
-    /// The list of targets
-    #[arg(long, default_value = "load-test/targets.toml", value_name = "FILE")]
-    pub targets: PathBuf,
+    /// The list of targets [default: load-test/targets.toml of WEIR_ROOT, else the nearest above the working directory,
+    /// else above this binary]
+    #[arg(long, value_name = "FILE")]
+    pub targets: Option<PathBuf>,
 
     /// Scenario ingest: size of the events
     #[arg(long, value_enum, default_value_t)]
@@ -240,6 +242,45 @@ impl LoadArgs {
         self.store || std::env::var_os("DB_HOST").is_some()
     }
 
+    /// Requests in flight.
+    pub fn concurrency(&self) -> usize {
+        self.concurrency.unwrap_or(50)
+    }
+
+    /// Checks that a workload makes the load that its criteria are about: with another one they would say nothing.
+    ///
+    /// # Errors
+    /// For an option that the workload sets itself, or that takes away from its load.
+    pub fn check(&self) -> Result<(), Usage> {
+        let Some(workload) = self.workload() else {
+            return Ok(());
+        };
+        let levels = workload == Workload::BalanceLevels;
+        let stream = &self.stream;
+        // Live, a stream's rate may be asked for beside that of the transactions, and is not below it.
+        let rate = self.rate.is_some() && (levels || !stream.live);
+        let given = [
+            ("--rate", rate),
+            ("--concurrency", levels && self.concurrency.is_some()),
+            ("--clients", !levels && stream.clients.is_some()),
+            ("--limit", !levels && stream.limit.is_some()),
+            ("--feed-rate", !levels && stream.feed_rate.is_some()),
+        ];
+        for (option, given) in given {
+            require(
+                !given,
+                format_args!(
+                    "{option} does not go with {}, whose criteria hold for a load of its own: leave one of them out",
+                    match self.criteria {
+                        true => "--criteria".into(),
+                        false => format!("--workload {}", workload.name()),
+                    }
+                ),
+            )?;
+        }
+        Ok(())
+    }
+
     /// The workload asked for, if any.
     pub fn workload(&self) -> Option<Workload> {
         self.criteria
@@ -274,6 +315,27 @@ mod tests {
     #[test]
     fn flags_are_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_workload_may_be_made_longer_but_not_lighter() {
+        for (options, allowed) in [
+            (
+                &["--criteria", "--duration=5s", "--connections=4"][..],
+                true,
+            ),
+            (&["--workload=low", "--duration=5s"], true),
+            (&["--workload=low", "--live", "--rate=20"], true),
+            (&["--rate=5", "--concurrency=5", "--clients=5"], true),
+            (&["--criteria", "--rate=5"], false),
+            (&["--workload=balance-levels", "--concurrency=5"], false),
+            (&["--workload=low", "--rate=20"], false),
+            (&["--workload=low", "--live", "--feed-rate=5"], false),
+        ] {
+            let line = ["benchmark"].iter().chain(options);
+            let load = Cli::try_parse_from(line).unwrap().load;
+            assert_eq!(load.check().is_ok(), allowed, "{options:?}");
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub enum Ending {
 /// # Errors
 /// For options that contradict each other, a target that cannot be reached, a result that cannot be written.
 pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
+    args.check()?;
     let aim = Aim::take(&args)?;
     let run_id = args.run_id.clone().unwrap_or_else(default_run_id);
     match aim.scenario {

@@ -1,12 +1,52 @@
 //! A target by its name: the few keys of `targets.toml` that matter here (docs/reference/targets.md has all).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Deserialize;
 
 use crate::protocol::Protocol;
-use crate::usage::Usage;
+use crate::usage::{Usage, require};
+
+/// The list of targets, in the repository.
+const LIST: &str = "load-test/targets.toml";
+
+/// The list that `weir` takes as well: that of `WEIR_ROOT`, else the nearest above the working directory, else above
+/// the binary.
+///
+/// # Errors
+/// When there is none; the message says where it was looked for.
+pub fn list() -> anyhow::Result<PathBuf> {
+    let root = std::env::var_os("WEIR_ROOT").filter(|root| !root.is_empty());
+    if let Some(root) = root {
+        let file = Path::new(&root).join(LIST);
+        require(
+            file.is_file(),
+            format_args!(
+                "WEIR_ROOT={} has no {LIST}: correct it, or give --targets",
+                Path::new(&root).display()
+            ),
+        )?;
+        return Ok(file);
+    }
+    let here = std::env::current_dir().context("the working directory cannot be read")?;
+    let mut starts = vec![here];
+    starts.extend(std::env::current_exe().ok());
+    Ok(nearest(&starts)?)
+}
+
+/// The list in the first of these folders that has one, or else a folder above it that has.
+fn nearest(starts: &[PathBuf]) -> Result<PathBuf, Usage> {
+    let lists = starts.iter().flat_map(|start| start.ancestors());
+    let found = lists.map(|dir| dir.join(LIST)).find(|file| file.is_file());
+    found.ok_or_else(|| {
+        let starts: Vec<_> = starts.iter().map(|it| it.display().to_string()).collect();
+        Usage::new(format_args!(
+            "no {LIST} is found above {}: give --targets, or --url instead of --target",
+            starts.join(" or ")
+        ))
+    })
+}
 
 /// An entry of `targets.toml`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -116,6 +156,30 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_list_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (outer, inner) = (folder.path().join("a"), folder.path().join("a/b/c"));
+        let put = |dir: &Path| {
+            std::fs::create_dir_all(dir.join("load-test")).unwrap();
+            std::fs::write(dir.join(LIST), "").unwrap();
+            dir.join(LIST)
+        };
+        let below = inner.join("d/e");
+        let elsewhere = folder.path().join("elsewhere");
+        let error = nearest(&[below.clone(), elsewhere.clone()]).unwrap_err();
+        let (first, second) = (below.display(), elsewhere.display());
+        let looked = format!("{first} or {second}");
+        assert!(error.to_string().contains(&looked), "{error}");
+        let far = put(&outer);
+        assert_eq!(nearest(std::slice::from_ref(&below)), Ok(far.clone()));
+        assert_eq!(nearest(&[elsewhere.clone(), below.clone()]), Ok(far));
+        let near = put(&inner);
+        let other = put(&elsewhere);
+        assert_eq!(nearest(&[below, elsewhere.clone()]), Ok(near));
+        assert_eq!(nearest(&[elsewhere]), Ok(other));
+    }
 
     #[test]
     fn the_lab_s_own_list_is_understood() {

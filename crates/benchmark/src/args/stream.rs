@@ -14,9 +14,9 @@ pub const SEEDED_SINCE: &str = "2025-01-01T00:00:00Z";
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Scenario stream")]
 pub struct StreamArgs {
-    /// Subscribers; of tail, verify and produce requests in flight
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub clients: usize,
+    /// Subscribers; of tail, verify and produce requests in flight [default: that of --workload, else 1]
+    #[arg(long, value_name = "N")]
+    pub clients: Option<usize>,
 
     /// Replay from this time on [default: 2025-01-01T00:00:00Z, that of the seeded ones; with --live: none]
     #[arg(long, value_name = "TIME", value_parser = rfc3339)]
@@ -30,9 +30,9 @@ pub struct StreamArgs {
     #[arg(long)]
     pub live: bool,
 
-    /// Live transactions a second, each committed alone
-    #[arg(long, default_value_t = 100.0, value_name = "N", requires = "live")]
-    pub feed_rate: f64,
+    /// Live transactions a second, each committed alone [default: that of --workload, else 100]
+    #[arg(long, value_name = "N", requires = "live")]
+    pub feed_rate: Option<f64>,
 
     /// Connections that insert them
     #[arg(long, default_value_t = 8, value_name = "N", requires = "live")]

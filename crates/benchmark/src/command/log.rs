@@ -69,8 +69,10 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
     )?;
     // A read of a whole partition uses all that there is; a stream of records is one.
     let concurrency = match scenario {
-        LogScenario::Append => args.concurrency,
-        LogScenario::Tail | LogScenario::Verify | LogScenario::Produce => args.stream.clients,
+        LogScenario::Append => args.concurrency(),
+        LogScenario::Tail | LogScenario::Verify | LogScenario::Produce => {
+            args.stream.clients.unwrap_or(1)
+        }
     };
     let options = &args.log;
     let via = match aim.direct {

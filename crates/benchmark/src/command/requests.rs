@@ -30,7 +30,7 @@ pub(super) async fn run(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::R
     let levels = args.workload() == Some(Workload::BalanceLevels);
     let plans: Vec<Plan> = match levels {
         true => LEVELS.map(|level| plan(args, aim, &run_id, level)).into(),
-        false => vec![plan(args, aim, &run_id, args.concurrency)],
+        false => vec![plan(args, aim, &run_id, args.concurrency())],
     };
     for plan in &plans {
         plan.check()?;

@@ -67,7 +67,7 @@ async fn measure(
 fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage> {
     let options = &args.stream;
     let load = args.workload().and_then(|workload| workload.stream());
-    let clients = load.map_or(options.clients, |load| load.clients);
+    let clients = load.map_or(options.clients.unwrap_or(1), |load| load.clients);
     let asked = match args.rate {
         Some(rate) => {
             require(
@@ -78,11 +78,12 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage>
         }
         None => None,
     };
+    let own_feed = options.feed_rate.unwrap_or(100.0);
     // Live, a workload's rate is that of the transactions; replayed, the server keeps it.
     let (rate, feed_rate) = match (load, options.live) {
         (Some(load), true) => (asked, f64::from(load.rate)),
-        (Some(load), false) => (asked.or(Some(load.rate)), options.feed_rate),
-        (None, _) => (asked, options.feed_rate),
+        (Some(load), false) => (asked.or(Some(load.rate)), own_feed),
+        (None, _) => (asked, own_feed),
     };
     let since = match (&options.since, options.live) {
         (Some(since), _) => Some(since.clone()),

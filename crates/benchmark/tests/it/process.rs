@@ -1,5 +1,6 @@
 //! The binary as a user runs it.
 
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -117,7 +118,10 @@ async fn a_run_without_any_success_fails() {
 /// What stands on standard error, where the status is `status`; a minute is more than any of them takes.
 async fn errors(arguments: &[&str], status: i32) -> String {
     let mut command = command(arguments);
-    command.env_remove("DB_HOST").current_dir(root());
+    command
+        .env_remove("DB_HOST")
+        .env_remove("WEIR_ROOT")
+        .current_dir(root());
     let output = tokio::time::timeout(Duration::from_secs(60), command.output());
     let output = output.await.unwrap().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
@@ -169,6 +173,14 @@ async fn wrong_usage_has_a_status_of_its_own() {
         ("--url https://127.0.0.1:1", "--url"),
         ("--url http://127.0.0.1:99999", "--url"),
         ("--url 127.0.0.1:8081", "--url"),
+        ("--criteria --rate 5", "--rate does not go with --criteria"),
+        ("--workload balance-levels --rate 5", "--rate"),
+        ("--criteria --live --rate 5", "--rate"),
+        ("--criteria --concurrency 5", "--concurrency"),
+        ("--workload high --rate 1", "--rate does not go with"),
+        ("--workload high --clients 1", "--clients"),
+        ("--workload high --limit 1", "--limit"),
+        ("--workload high --live --feed-rate 1", "--feed-rate"),
         ("ratios --concurrency 0", "--concurrency"),
         ("ratios --grpc-connections 0", "--grpc-connections"),
         ("ratios --grpc-connections 201", "--grpc-connections"),
@@ -199,5 +211,42 @@ async fn what_the_options_cannot_know_is_no_wrong_usage() {
     ] {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         errors(&arguments, 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_is_found_from_anywhere_in_the_repository() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let inside = folder.path().join("crates/mine");
+    std::fs::create_dir_all(&inside).unwrap();
+    std::fs::create_dir(folder.path().join("load-test")).unwrap();
+    let (address, seen) = http_server::start(|_| Treatment::Store).await;
+    let list = format!(
+        "[[target]]\nname = \"mine\"\nscenario = \"ingest\"\nprotocol = \"rest\"\nurl = \"http://{address}\""
+    );
+    std::fs::write(folder.path().join("load-test/targets.toml"), list).unwrap();
+    let run = |target: &str, root: &str, within: &Path| {
+        let mut command = command(&["--duration=200ms", "--warmup=0s", "--target", target]);
+        command.env_remove("DB_HOST").env("WEIR_ROOT", root);
+        command.current_dir(within).output()
+    };
+    let output = run("mine", "", &inside).await.unwrap();
+    assert!(output.status.success());
+    assert!(seen.get().requests > 0);
+    // A root that is named counts before the place.
+    let empty = tempfile::TempDir::new().unwrap();
+    for (target, root, within, words) in [
+        (
+            "mine",
+            empty.path(),
+            inside.as_path(),
+            "has no load-test/targets.toml",
+        ),
+        ("other", folder.path(), empty.path(), "there are: mine"),
+    ] {
+        let output = run(target, root.to_str().unwrap(), within).await.unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains(words), "{errors}");
     }
 }
