@@ -86,7 +86,7 @@ impl Tools {
 }
 
 /// `KEY=value` lines, values bare or in quotes, `export` allowed.
-fn parse(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn parse(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .filter_map(|line| {
             let line = line.trim().trim_start_matches("export ");

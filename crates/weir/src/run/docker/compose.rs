@@ -12,6 +12,7 @@ use tokio::process::Command;
 use crate::process::{free_port, is_free, output_of, tail};
 use crate::run::settings::{self, Variables};
 use crate::targets::{Target, Targets};
+use crate::tools::parse;
 
 const QUICK: Duration = Duration::from_secs(20);
 
@@ -67,11 +68,7 @@ impl Compose {
             config: Value::Null,
             text,
         };
-        match compose.run(&["config", "--environment"], QUICK).await {
-            Ok(text) => compose.dotenv = assignments(&text),
-            // Compose before 2.25 does not tell; the environment is known without it.
-            Err(error) => tracing::debug!(%error, "the variables of .env are not known"),
-        }
+        compose.dotenv = compose.variables().await;
         compose.env = compose.lab_environment(root).await;
         let config = compose.run(&["config", "--format", "json"], QUICK).await?;
         compose.config = serde_json::from_str(&config).context("docker compose config")?;
@@ -87,6 +84,19 @@ impl Compose {
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.env.retain(|(known, _)| known != name);
         self.env.push((name.into(), value.into()));
+    }
+
+    /// The variables that compose puts into the file.
+    async fn variables(&self) -> Variables {
+        match self.run(&["config", "--environment"], QUICK).await {
+            Ok(text) => assignments(&text),
+            // Compose before 2.28 does not tell.
+            Err(error) => {
+                tracing::debug!(%error, "reading .env without compose");
+                let text = std::fs::read_to_string(self.root.join(".env"));
+                parse(&text.unwrap_or_default())
+            }
+        }
     }
 
     /// What the file takes from the lab, where the caller has not set it.
@@ -515,6 +525,25 @@ env = {{ {env} }}
         compose.set_service_environment(&own);
         let set: Vec<&String> = compose.service_env.keys().collect();
         assert_eq!(set, ["WEIR_TEST_OTHER"]);
+    }
+
+    #[tokio::test]
+    async fn the_variables_are_those_that_compose_answers_else_those_of_the_file() {
+        let root = tempfile::tempdir().unwrap();
+        let file = "# ours\nWEIR_TEST_MODE=\"group\"\n";
+        std::fs::write(root.path().join(".env"), file).unwrap();
+        let mut compose = compose("");
+        compose.root = root.path().into();
+        for (script, mode) in [
+            (
+                r#"test "$*" = "config --environment" && echo WEIR_TEST_MODE=single"#,
+                "single",
+            ),
+            ("echo unknown flag >&2; exit 1", "group"),
+        ] {
+            compose.words = ["sh", "-c", script, "compose"].map(Into::into).into();
+            assert_eq!(compose.variables().await["WEIR_TEST_MODE"], mode);
+        }
     }
 
     #[tokio::test]
