@@ -56,11 +56,20 @@ impl Drop for Server {
 /// else starts the metrics database of the last session (native or Docker) for as long as the returned value
 /// lives. The schema is there afterwards.
 pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected> {
-    let chosen = *config != MetricsDbConfig::default() || std::env::var_os("DB_HOST").is_some();
-    if chosen || answers(&config.host, config.port) {
+    if is_chosen(config) {
         return connected(config, None).await;
     }
     let state = State::open(root)?;
+    if answers(&config.host, config.port) {
+        let found = connected(config, None).await;
+        // Containers' databases may have been made with a password that compose alone knows.
+        return match found {
+            Err(_) if last_runtime(&state).as_deref() == Some("docker") => {
+                docker_metrics(root).await.or(found)
+            }
+            found => found,
+        };
+    }
     let spec = Spec::metrics();
     if let Some(port) = spec.running_port(&state) {
         // A session is on, on a port of its own.
@@ -92,6 +101,15 @@ pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected>
     };
     let config = cluster.metrics_config();
     connected(&config, Some(Server::Native { _cluster: cluster })).await
+}
+
+/// True where the caller says where the metrics database is, by a flag or a variable.
+pub(crate) fn is_chosen(config: &MetricsDbConfig) -> bool {
+    let anywhere = MetricsDbConfig {
+        connect_timeout: config.connect_timeout,
+        ..MetricsDbConfig::default()
+    };
+    *config != anywhere || std::env::var_os("DB_HOST").is_some()
 }
 
 /// The database of a session of this machine.
@@ -137,11 +155,28 @@ pub async fn application(
         let cluster = native(root, &state, &spec).await?;
         return Ok((ApplicationDb::connect(&cluster.url()).await?, Some(cluster)));
     }
+    if last_runtime(&state).as_deref() == Some("docker")
+        && let Some(url) = docker_application(root).await
+    {
+        return Ok((ApplicationDb::connect(&url).await?, None));
+    }
     anyhow::ensure!(
         answers("127.0.0.1", 5432),
         "the application database does not run: start it (docker compose up -d postgres-large) or give --database-url"
     );
     Ok((ApplicationDb::connect(&default_url(5432)).await?, None))
+}
+
+/// The application database in its container, with the port and the password that compose gave it; none where it does not
+/// run.
+async fn docker_application(root: &Path) -> Option<String> {
+    let service = "postgres-large";
+    let compose = Compose::find(root, &Targets::load(root).ok()?).await.ok()?;
+    let port = compose.published(service, 5432).await.ok()?;
+    let password = compose.password(service);
+    Some(format!(
+        "postgresql://postgres:{password}@127.0.0.1:{port}/car_entities"
+    ))
 }
 
 /// The application database with its documented login.
@@ -177,8 +212,8 @@ async fn docker_metrics(root: &Path) -> Result<Connected> {
             .await?;
     }
     let port = compose.published(service, 5432).await?;
+    let password = compose.password(service);
     let server = (!running).then_some(Server::Docker { compose, service });
-    let password = std::env::var("POSTGRES_PASSWORD").unwrap_or_else(|_| "password".into());
     let config = MetricsDbConfig {
         host: "127.0.0.1".into(),
         port,
@@ -204,4 +239,43 @@ fn answers(host: &str, port: u16) -> bool {
     addresses
         .iter()
         .any(|address| TcpStream::connect_timeout(address, Duration::from_millis(500)).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_setting_but_the_patience_says_where_the_database_is() {
+        let default = MetricsDbConfig::default();
+        // The variable alone says it too, also where its value is the default.
+        let by_variable = std::env::var_os("DB_HOST").is_some();
+        assert_eq!(is_chosen(&default), by_variable);
+        let patient = MetricsDbConfig {
+            connect_timeout: Duration::from_secs(60),
+            ..default.clone()
+        };
+        assert_eq!(is_chosen(&patient), by_variable);
+        for chosen in [
+            at(&default, 5433),
+            MetricsDbConfig {
+                port: 6000,
+                ..default.clone()
+            },
+            MetricsDbConfig {
+                name: "other".into(),
+                ..default.clone()
+            },
+            MetricsDbConfig {
+                user: "me".into(),
+                ..default.clone()
+            },
+            MetricsDbConfig {
+                password: "s3cret".into(),
+                ..default.clone()
+            },
+        ] {
+            assert!(is_chosen(&chosen), "{chosen:?}");
+        }
+    }
 }

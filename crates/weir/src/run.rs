@@ -36,6 +36,7 @@ use metrics_db::MetricsDbConfig;
 pub(crate) use docker::Compose;
 pub(crate) use session::session_id;
 
+use crate::metrics;
 use crate::modes::{Modes, phase_scale};
 use crate::output::{self, counted, duration};
 use crate::plan::{Plan, Request};
@@ -193,6 +194,8 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         }
         None => args.plan.plan(&modes, &targets)?,
     };
+    let asked = args.runtime;
+    args.runtime = runtime_for(asked, &args.metrics, metrics::is_chosen(&args.metrics))?;
     let cells = plan.cells.iter();
     let left = cells
         .filter(|cell| !resumed.as_ref().is_some_and(|r| r.is_done(cell)))
@@ -217,6 +220,13 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         duration(plan.expected(left)),
         plan.seed
     ));
+    if args.runtime != asked {
+        progress.say(&format!(
+            "Running natively, without Docker: the results go to {}:{}, those of containers always to the database of \
+             docker-compose.yml.",
+            args.metrics.host, args.metrics.port
+        ));
+    }
     let backend = match choose(&args, root, &state, &targets, &plan, &progress, &stop).await {
         Ok(backend) => backend,
         Err(_) if stop.is_requested() => {
@@ -254,6 +264,20 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
     })
+}
+
+/// The runtime that can write to the metrics database that was named: containers know that of their own file alone.
+fn runtime_for(asked: RuntimeArg, metrics: &MetricsDbConfig, chosen: bool) -> Result<RuntimeArg> {
+    match asked {
+        RuntimeArg::Auto if chosen => Ok(RuntimeArg::Native),
+        RuntimeArg::Docker if chosen => Err(UsageError::plain(format!(
+            "with --runtime docker the results go to the database of docker-compose.yml, not to {}:{}: leave out the \
+             --db-* flags and unset DB_HOST and its companions, or run with --runtime native",
+            metrics.host, metrics.port
+        ))
+        .into()),
+        asked => Ok(asked),
+    }
 }
 
 /// Prepares the runtime that was asked for; `auto` falls back to native with a sentence on why.
@@ -378,6 +402,25 @@ mod tests {
         assert_eq!(
             shell_command(&args, &plan, "native", &given),
             "PHASE_SCALE=0.5 WRITERS=4 load-test/shared/run-sequential-throughput-tests.sh smoke --seed 7 --runtime native"
+        );
+    }
+
+    #[test]
+    fn a_metrics_database_elsewhere_is_for_native_sessions() {
+        use RuntimeArg::{Auto, Docker, Native};
+        let elsewhere = MetricsDbConfig {
+            host: "db.example.org".into(),
+            ..MetricsDbConfig::default()
+        };
+        for asked in [Auto, Docker, Native] {
+            assert_eq!(runtime_for(asked, &elsewhere, false).unwrap(), asked);
+        }
+        assert_eq!(runtime_for(Auto, &elsewhere, true).unwrap(), Native);
+        assert_eq!(runtime_for(Native, &elsewhere, true).unwrap(), Native);
+        let error = runtime_for(Docker, &elsewhere, true).unwrap_err();
+        assert!(
+            error.is::<UsageError>() && error.to_string().contains("not to db.example.org:5433"),
+            "{error}"
         );
     }
 }

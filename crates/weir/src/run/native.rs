@@ -25,6 +25,7 @@ use super::settings::{self, Variables, inherited};
 use crate::audit::CountersAt;
 use crate::cluster::{Cluster, Spec};
 use crate::environment::{cores, file_sha256};
+use crate::metrics::is_chosen;
 use crate::process::{Spawned, free_port};
 use crate::scenario::Data;
 use crate::state::State;
@@ -47,7 +48,7 @@ pub(crate) struct Native {
     tools: Tools,
     binaries: Binaries,
     application: Cluster,
-    /// None where `DB_HOST` names a metrics database elsewhere.
+    /// None where the caller names a metrics database elsewhere.
     metrics_cluster: Option<Cluster>,
     metrics: MetricsDbConfig,
     sidecar: Option<Spawned>,
@@ -72,8 +73,7 @@ impl Native {
         let application = Cluster::start(state, &tools.pg_bin, &Spec::application(root))
             .await
             .context("postgres-large")?;
-        let elsewhere = std::env::var_os("DB_HOST").is_some();
-        let (metrics_cluster, metrics) = if elsewhere {
+        let (metrics_cluster, metrics) = if is_chosen(metrics) {
             (None, metrics.clone())
         } else {
             let cluster = Cluster::start(state, &tools.pg_bin, &Spec::metrics())

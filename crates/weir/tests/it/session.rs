@@ -14,7 +14,7 @@ fn a_smoke_run_over_both_producers_ends_with_a_report() {
     let Some(checkout) = Checkout::new() else {
         return;
     };
-    let (status, text) = checkout.run(&[
+    let arguments = [
         "run",
         "smoke",
         "",
@@ -23,8 +23,11 @@ fn a_smoke_run_over_both_producers_ends_with_a_report() {
         "native",
         "--seed",
         "5",
-    ]);
-    assert_eq!(status, 0, "{text}");
+    ];
+    let run = checkout.weir(&arguments).env("WRITERS", "3").output();
+    let run = run.unwrap();
+    let text = crate::checkout::text(&run);
+    assert_eq!(run.status.code(), Some(0), "{text}");
     for target in ["producer-rest", "producer-grpc"] {
         let done = format!("{target} default: 5 events acknowledged, 5 stored");
         assert!(text.contains(&done), "{text}");
@@ -33,7 +36,13 @@ fn a_smoke_run_over_both_producers_ends_with_a_report() {
     let reports = checkout.reports();
     assert_eq!(reports.len(), 1, "{text}");
     assert!(text.contains(&reports[0].display().to_string()), "{text}");
-    assert!(reports[0].with_extension("md").is_file());
+    let report = fs::read_to_string(reports[0].with_extension("md")).unwrap();
+    for said in [
+        "WRITERS=3 load-test/shared/run-sequential-throughput-tests.sh smoke '' default --seed 5 --runtime native",
+        "lab.targets.producer-grpc.env.WRITERS",
+    ] {
+        assert!(report.contains(said), "{said} is missing in\n{report}");
+    }
     let results =
         fs::read_dir(checkout.path("load-test/results/throughput-sequential/producer-grpc"));
     let names: Vec<String> = results
@@ -55,6 +64,35 @@ fn a_smoke_run_over_both_producers_ends_with_a_report() {
         "{text}"
     );
     assert!(checkout.databases_stopped());
+}
+
+#[test]
+fn a_metrics_database_that_flags_name_is_used_natively() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    // Nobody listens on port 1: a session that ignores the flag is measured, in a database of its own.
+    let arguments = [
+        "run",
+        "smoke",
+        "producer-rest",
+        "default",
+        "--runtime",
+        "native",
+    ];
+    let elsewhere = [
+        "--db-host",
+        "127.0.0.1",
+        "--db-port",
+        "1",
+        "--db-connect-timeout",
+        "1s",
+    ];
+    let (status, text) = checkout.run(&[&arguments[..], &elsewhere].concat());
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("127.0.0.1:1"), "{text}");
+    assert!(checkout.databases_stopped() && checkout.processes().is_empty());
+    assert!(!checkout.path(".weir/postgres-metrics").exists());
 }
 
 #[test]

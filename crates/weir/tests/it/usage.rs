@@ -47,6 +47,24 @@ fn wrong_arguments_are_answered_with_what_is_valid() {
 }
 
 #[test]
+fn containers_write_to_no_other_metrics_database() {
+    for (flag, variable) in [(&["--db-port", "5999"][..], ""), (&[], "localhost")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+        command
+            .args(["run", "smoke", "--runtime", "docker"])
+            .args(flag)
+            .env("WEIR_ROOT", repository());
+        if !variable.is_empty() {
+            command.env("DB_HOST", variable);
+        }
+        let output = command.output().unwrap();
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(64), "{text}");
+        assert!(text.contains("or run with --runtime native"), "{text}");
+    }
+}
+
+#[test]
 fn help_is_no_error_and_lists_what_is_valid() {
     let (status, text) = weir(&["run", "--help"]);
     assert_eq!(status, Some(0));
