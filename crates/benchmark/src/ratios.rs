@@ -8,7 +8,7 @@
 //! - [`store`]: the tables: emptied or filled before a side, audited after it
 //! - [`side`], [`pairs`]: one measurement, and what is put beside what
 //! - [`streams`], [`logs`]: what has a bound, and nothing or a Python program beside it
-//! - [`session`], [`lab`]: all of it in order
+//! - [`setup`], [`lab`], [`session`]: what all of them need; one measurement; all of them in order
 //! - [`report`]: the tables, Markdown and JSON
 
 pub mod args;
@@ -23,6 +23,7 @@ mod process_tree;
 mod report;
 mod service;
 mod session;
+mod setup;
 mod side;
 mod store;
 mod streams;

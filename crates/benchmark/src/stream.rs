@@ -37,7 +37,6 @@ use crate::clock::Clock;
 use crate::load::Edge;
 use crate::progress::{Progress, Standing};
 use crate::stop::Stop;
-pub(crate) use client::WINDOWS;
 use client::{ClientOutcome, Stage};
 use commits::Commits;
 use feed::Fed;

@@ -13,9 +13,8 @@ use tonic::transport::Channel;
 
 use super::plan::{LogPlan, LogScenario, Target, data};
 use crate::protocol::grpc::{
-    PREFIX, describe, framed, grpc_status, head, open, status_name, target,
+    PREFIX, STREAM_WINDOWS, describe, framed, grpc_status, head, open, status_name, target,
 };
-use crate::stream::WINDOWS;
 use crate::tally::{Fate, Wire};
 
 const PRODUCE: &str = "/takhin.v1.TakhinService/ProduceMessageStream";
@@ -59,7 +58,7 @@ impl GrpcProduce {
         wire: Arc<Wire>,
         worker: usize,
     ) -> anyhow::Result<Self> {
-        let sender = open(&server.endpoint, &wire, server.timeout, WINDOWS).await?;
+        let sender = open(&server.endpoint, &wire, server.timeout, STREAM_WINDOWS).await?;
         let mut sender = sender.ready().await?;
         let (uri, headers) = target(&server.endpoint, PRODUCE)?;
         let (response, mut requests) = sender.send_request(head(&uri, &headers), false)?;

@@ -30,6 +30,12 @@ pub const WINDOWS: Windows = Windows {
     connection: 1 << 20,
 };
 
+/// For streams: large enough that a replay over loopback seldom waits for an update.
+pub const STREAM_WINDOWS: Windows = Windows {
+    stream: 1 << 20,
+    connection: 8 << 20,
+};
+
 /// A connection that several callers share.
 pub struct GrpcConnection {
     endpoint: Endpoint,

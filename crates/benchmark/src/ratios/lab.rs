@@ -8,7 +8,6 @@ mod stream;
 
 pub(super) use log::{beside, log};
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use super::pgbench::{Pgbench, Script};
 use super::postgres::Postgres;
 use super::process_tree::cpu_seconds;
 use super::service::{Program, WriteMode};
-use super::session::Session;
+use super::setup::{Setup, say};
 use super::side::{Measurement, Side};
 use super::store;
 use crate::accounts::{AccountPlan, SEEDED};
@@ -37,7 +36,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The parts that live while measurements are made.
 pub(super) struct Lab<'a> {
-    pub(super) session: &'a Session,
+    pub(super) setup: &'a Setup,
     pub(super) postgres: &'a Postgres,
     pub(super) database_url: String,
     pub(super) client: Client,
@@ -69,7 +68,7 @@ impl Lab<'_> {
     }
 
     async fn measure(&self, side: Side, round: u32) -> anyhow::Result<Measurement> {
-        let args = self.session.args();
+        let args = self.setup.args();
         let measurement = match side {
             Side::Pgbench => {
                 let script = Script::Upsert { keys: args.keys };
@@ -102,13 +101,13 @@ impl Lab<'_> {
         script: Script,
         clients: u32,
     ) -> anyhow::Result<Measurement> {
-        let args = self.session.args();
+        let args = self.setup.args();
         let pgbench = Pgbench {
-            program: &self.session.programs()?.pgbench,
+            program: &self.setup.programs()?.pgbench,
             port: self.postgres.port,
             clients,
             script,
-            folder: self.session.folder(),
+            folder: self.setup.folder(),
         };
         self.settle(side).await?;
         pgbench.run(args.warmup).await?;
@@ -150,7 +149,7 @@ impl Lab<'_> {
         protocol: Protocol,
         mode: WriteMode,
     ) -> anyhow::Result<Measurement> {
-        let args = self.session.args();
+        let args = self.setup.args();
         let run_id = "ratios";
         let connections = match protocol {
             Protocol::Rest => args.concurrency,
@@ -172,7 +171,7 @@ impl Lab<'_> {
     }
 
     async fn balance(&self, side: Side, protocol: Protocol) -> anyhow::Result<Measurement> {
-        let args = self.session.args();
+        let args = self.setup.args();
         let concurrency = args.balance_concurrency as usize;
         let connections = match protocol {
             Protocol::Rest => concurrency,
@@ -204,9 +203,9 @@ impl Lab<'_> {
         connections: usize,
         work: Work,
     ) -> anyhow::Result<(Outcome, Measurement)> {
-        let args = self.session.args();
+        let args = self.setup.args();
         let service = self
-            .session
+            .setup
             .service(program, protocol, &self.database_url)
             .await?;
         self.settle(side).await?;
@@ -274,9 +273,4 @@ fn cpu_of<const N: usize>(pids: [u32; N]) -> anyhow::Result<[f64; N]> {
         *seconds = cpu_seconds(pid)?;
     }
     Ok(seconds)
-}
-
-/// A line on standard error; a closed one does not end the session.
-pub(super) fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").ok();
 }

@@ -6,22 +6,19 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use event_log::Durability;
 use serde::{Deserialize, Serialize};
 
-use super::args::RatioArgs;
 use super::pairs::Spread;
 use super::streams::BoundRow;
 use crate::log::outcome::LogOutcome;
-use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
-use crate::protocol::Endpoint;
+use crate::log::plan::LogScenario;
 
 /// Appends in flight.
-const CONCURRENCY: usize = 100;
+pub(super) const CONCURRENCY: usize = 100;
 /// Appends in flight on one connection: as many as there are in ingestion.
 const STREAMS_PER_CONNECTION: usize = 20;
 /// Records that are sent together.
-const BATCH: u64 = 100;
+pub(super) const BATCH: u64 = 100;
 /// Syncs that say what one costs, and the bytes written before each: as much as 50 appends.
 const SYNCS: usize = 500;
 const SYNC_BYTES: usize = 12_500;
@@ -74,7 +71,7 @@ impl LogKind {
         )
     }
 
-    fn scenario(self) -> LogScenario {
+    pub(super) fn scenario(self) -> LogScenario {
         match self {
             Self::AppendDirect | Self::AppendGrpc => LogScenario::Append,
             Self::VerifyDirect | Self::VerifyGrpc => LogScenario::Verify,
@@ -100,42 +97,6 @@ impl LogKind {
             Self::VerifyDirect => Some(10.0),
             Self::TailDirect => Some(3.0),
             _ => None,
-        }
-    }
-
-    /// What is to be done. `server` is where the log is served; none in-process.
-    pub(super) fn plan(
-        self,
-        args: &RatioArgs,
-        folder: &Path,
-        round: u32,
-        server: Option<Endpoint>,
-    ) -> LogPlan {
-        let appends = self.scenario() == LogScenario::Append;
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let concurrency = if appends { CONCURRENCY } else { 1 };
-        let over_grpc = server.is_some();
-        LogPlan {
-            scenario: self.scenario(),
-            via: match server {
-                None => Via::Direct(Direct {
-                    folder: Some(folder.to_owned()),
-                    durability: Durability::Synced,
-                }),
-                Some(endpoint) => Via::Grpc(Target {
-                    endpoint,
-                    connections: append_connections().min(args.grpc_connections),
-                    timeout: std::time::Duration::from_secs(60),
-                }),
-            },
-            run_id: format!("ratios-{round}"),
-            concurrency,
-            threads: if over_grpc { 1 } else { cores },
-            warmup: args.warmup(),
-            duration: args.window(),
-            entries: args.log_entries,
-            batch: BATCH,
-            acks: 1,
         }
     }
 }

@@ -18,7 +18,6 @@ use crate::clock::Clock;
 use crate::protocol::grpc::GrpcConnection;
 use crate::tally::record;
 
-pub(crate) use grpc::WINDOWS;
 pub(super) use grpc::connect as connect_grpc;
 
 /// How long a subscriber waits before it opens a broken stream again.

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::client::WINDOWS;
 use super::outcome::StreamOutcome;
 use crate::load::outcome::per;
 use crate::progress::thousands;
 use crate::protocol::Protocol;
+use crate::protocol::grpc::STREAM_WINDOWS;
 use crate::summary::{bars, distributions, errors};
 
 /// The whole summary, with a line feed at its end.
@@ -62,8 +62,8 @@ fn head(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
         writeln!(
             text,
             "HTTP/2 receive windows: {} KiB a stream, {} KiB a connection",
-            WINDOWS.stream >> 10,
-            WINDOWS.connection >> 10
+            STREAM_WINDOWS.stream >> 10,
+            STREAM_WINDOWS.connection >> 10
         )?;
     }
     Ok(())

@@ -1,23 +1,26 @@
 //! The event log, which needs no database.
 
-use anyhow::Context;
+use std::time::Duration;
 
-use super::say;
+use anyhow::Context;
+use event_log::Durability;
+
+use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
 use crate::progress::{Progress, ProgressMode, thousands};
-use crate::protocol::Protocol;
+use crate::protocol::{Endpoint, Protocol};
 use crate::ratios::logs::{self, Beside, LogKind, LogMeasurement, Python};
 use crate::ratios::service::Program;
-use crate::ratios::session::Session;
+use crate::ratios::setup::{Setup, say};
 use crate::stop::Stop;
 
 /// What this disk and a Python program do; no Python, and a line that says so, where it cannot be run.
-pub(in crate::ratios) async fn beside(session: &Session) -> anyhow::Result<Beside> {
-    let folder = session.folder().to_owned();
+pub(in crate::ratios) async fn beside(setup: &Setup) -> anyhow::Result<Beside> {
+    let folder = setup.folder().to_owned();
     let sync_us = tokio::task::spawn_blocking(move || logs::sync_us(&folder)).await?;
     let sync_us = sync_us.context("cannot time fdatasync")?;
     say(&format!("fdatasync of a growing file: {sync_us:.0} us"));
-    let entries = session.args().log_entries;
-    let python = match Python::measure(session.folder(), entries).await {
+    let entries = setup.args().log_entries;
+    let python = match Python::measure(setup.folder(), entries).await {
         Ok(python) => {
             say(&format!("python3: {python:?}"));
             Some(python)
@@ -32,22 +35,18 @@ pub(in crate::ratios) async fn beside(session: &Session) -> anyhow::Result<Besid
 
 /// One measurement of the event log.
 pub(in crate::ratios) async fn log(
-    session: &Session,
+    setup: &Setup,
     kind: LogKind,
     round: u32,
     beside: Beside,
 ) -> anyhow::Result<LogMeasurement> {
-    let data = session.folder().join("event-log");
+    let data = setup.folder().join("event-log");
     let service = match kind.over_grpc() {
-        true => Some(
-            session
-                .service(Program::EventLog, Protocol::Grpc, "")
-                .await?,
-        ),
+        true => Some(setup.service(Program::EventLog, Protocol::Grpc, "").await?),
         false => None,
     };
     let server = service.as_ref().map(|service| service.endpoint.clone());
-    let plan = kind.plan(session.args(), session.folder(), round, server);
+    let plan = plan(setup, kind, round, server);
     let run = tokio::task::spawn_blocking(move || crate::log::start(plan)).await??;
     let mut progress = Progress::new(ProgressMode::None);
     let mut stop = Stop::new()?;
@@ -60,7 +59,7 @@ pub(in crate::ratios) async fn log(
     let measurement = LogMeasurement::new(kind, round, &outcome, beside);
     say(&format!(
         "round {round} of {}: {}: {} entries/s",
-        session.args().pairs,
+        setup.args().pairs,
         kind.label(),
         thousands(measurement.entries_per_second.round() as u64)
     ));
@@ -68,4 +67,38 @@ pub(in crate::ratios) async fn log(
         say(&format!("  warning: {fault}"));
     }
     Ok(measurement)
+}
+
+/// What is to be done. `server` is where the log is served; none in-process.
+fn plan(setup: &Setup, kind: LogKind, round: u32, server: Option<Endpoint>) -> LogPlan {
+    let args = setup.args();
+    let appends = kind.scenario() == LogScenario::Append;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let concurrency = if appends { logs::CONCURRENCY } else { 1 };
+    let over_grpc = server.is_some();
+    LogPlan {
+        scenario: kind.scenario(),
+        via: match server {
+            None => Via::Direct(Direct {
+                folder: Some(setup.folder().to_owned()),
+                durability: Durability::Synced,
+            }),
+            Some(endpoint) => Via::Grpc(Target {
+                endpoint,
+                // A read has one connection, since one is in flight.
+                connections: logs::append_connections()
+                    .min(args.grpc_connections)
+                    .min(concurrency),
+                timeout: Duration::from_secs(60),
+            }),
+        },
+        run_id: format!("ratios-{round}"),
+        concurrency,
+        threads: if over_grpc { 1 } else { cores },
+        warmup: args.warmup(),
+        duration: args.window(),
+        entries: args.log_entries,
+        batch: logs::BATCH,
+        acks: 1,
+    }
 }

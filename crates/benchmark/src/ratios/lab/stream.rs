@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lab, TIMEOUT, cpu_of, say, usage_in_window};
+use super::{Lab, TIMEOUT, cpu_of, usage_in_window};
 use crate::args::stream::SEEDED_SINCE;
 use crate::progress::{Progress, ProgressMode, thousands};
 use crate::protocol::{Endpoint, Protocol};
 use crate::ratios::service::Program;
+use crate::ratios::setup::say;
 use crate::ratios::store;
 use crate::ratios::streams::{StreamKind, StreamMeasurement};
 use crate::stop::Stop;
@@ -25,7 +26,7 @@ impl Lab<'_> {
         round: u32,
     ) -> anyhow::Result<StreamMeasurement> {
         let service = self
-            .session
+            .setup
             .service(Program::Stream, kind.protocol(), &self.database_url)
             .await?;
         store::checkpoint(&self.client).await?;
@@ -50,7 +51,7 @@ impl Lab<'_> {
         let measurement = StreamMeasurement::new(kind, round, &outcome, service_cpu, postgres_cpu);
         say(&format!(
             "round {round} of {}: {}: {} events/s, {} faults{}",
-            self.session.args().pairs,
+            self.setup.args().pairs,
             kind.label(),
             thousands(measurement.events_per_second.round() as u64),
             measurement.faults(),
@@ -71,7 +72,7 @@ impl Lab<'_> {
         round: u32,
         endpoint: Endpoint,
     ) -> anyhow::Result<StreamPlan> {
-        let args = self.session.args();
+        let args = self.setup.args();
         let protocol = kind.protocol();
         let path = match protocol {
             Protocol::Rest => "/api/v1/transactions/stream",

@@ -10,19 +10,14 @@ use prost::Message;
 
 use super::{From, Read};
 use crate::protocol::grpc::{
-    GrpcConnection, PREFIX, Windows, describe, framed, grpc_status, head, status_name, target,
+    GrpcConnection, PREFIX, STREAM_WINDOWS, describe, framed, grpc_status, head, status_name,
+    target,
 };
 use crate::stream::event::read_message;
 use crate::stream::plan::StreamPlan;
 use crate::stream::receiver::{Moment, Receiver};
 use crate::stream::tally::{StreamLane, StreamTally};
 use crate::tally::record;
-
-/// Receive windows, bytes: large enough that a replay over loopback seldom waits for an update.
-pub(crate) const WINDOWS: Windows = Windows {
-    stream: 1 << 20,
-    connection: 8 << 20,
-};
 
 /// Opens a connection that several subscribers will share.
 pub(crate) async fn connect(
@@ -32,7 +27,7 @@ pub(crate) async fn connect(
     let begun = Instant::now();
     let wire = Arc::clone(&lane.wire);
     let connection =
-        GrpcConnection::connect(plan.endpoint.clone(), wire, plan.timeout, WINDOWS).await?;
+        GrpcConnection::connect(plan.endpoint.clone(), wire, plan.timeout, STREAM_WINDOWS).await?;
     record(&mut lane.tally().connect, begun.elapsed());
     Ok(connection)
 }
