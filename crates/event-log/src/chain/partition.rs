@@ -1,7 +1,7 @@
 //! A partition that is written to: where its chain ends, and the sink that goes on with it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
@@ -212,14 +212,14 @@ impl ChainSink {
     /// Appends the next line to the buffer.
     fn chain(&mut self, data: &Data) -> Appended {
         let timestamp = Timestamp::now();
-        let mut head = [0_u8; 64];
-        let (seq, ts) = head_texts(self.next_seq, timestamp, &mut head);
+        let mut digits = [0_u8; SEQ_BYTES];
+        let (seq, ts) = (seq_text(self.next_seq, &mut digits), timestamp.text());
         let hash = data
             .hash
             .clone()
-            .finish(self.name.json(), &self.last_hash, seq, ts);
+            .finish(self.name.json(), &self.last_hash, seq, &ts);
         write_line(
-            (seq, ts),
+            (seq, &ts),
             &self.name,
             &self.last_hash,
             &data.stored,
@@ -237,15 +237,18 @@ impl ChainSink {
     }
 }
 
-/// Number and timestamp as text, in `buffer`.
-fn head_texts(seq: u64, timestamp: Timestamp, buffer: &mut [u8; 64]) -> (&[u8], &[u8]) {
-    let mut rest = &mut buffer[..];
-    // At most 20 and 32 bytes.
-    let written = write!(rest, "{seq}");
-    let seq_bytes = 64 - rest.len();
-    let written = written.and_then(|()| write!(rest, "{timestamp}"));
-    debug_assert!(written.is_ok());
-    let end = 64 - rest.len();
-    let (seq, ts) = buffer[..end].split_at(seq_bytes);
-    (seq, ts)
+/// Digits of the largest number.
+const SEQ_BYTES: usize = 20;
+
+/// A number as text, at the end of `digits`.
+fn seq_text(mut seq: u64, digits: &mut [u8; SEQ_BYTES]) -> &[u8] {
+    let mut begin = SEQ_BYTES;
+    loop {
+        begin -= 1;
+        digits[begin] = b'0' + (seq % 10) as u8;
+        seq /= 10;
+        if seq == 0 {
+            return &digits[begin..];
+        }
+    }
 }
