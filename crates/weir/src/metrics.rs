@@ -150,7 +150,10 @@ pub async fn application(
     let spec = Spec::application(root);
     if last_runtime(&state).as_deref() == Some("native") && spec.exists(&state) {
         if let Some(port) = spec.running_port(&state) {
-            return Ok((ApplicationDb::connect(&default_url(port)).await?, None));
+            return Ok((
+                ApplicationDb::connect(&application_url(port, "password")).await?,
+                None,
+            ));
         }
         let cluster = native(root, &state, &spec).await?;
         return Ok((ApplicationDb::connect(&cluster.url()).await?, Some(cluster)));
@@ -164,7 +167,10 @@ pub async fn application(
         answers("127.0.0.1", 5432),
         "the application database does not run: start it (docker compose up -d postgres-large) or give --database-url"
     );
-    Ok((ApplicationDb::connect(&default_url(5432)).await?, None))
+    Ok((
+        ApplicationDb::connect(&application_url(5432, "password")).await?,
+        None,
+    ))
 }
 
 /// The application database in its container, with the port and the password that compose gave it; none where it does not
@@ -173,15 +179,12 @@ async fn docker_application(root: &Path) -> Option<String> {
     let service = "postgres-large";
     let compose = Compose::find(root, &Targets::load(root).ok()?).await.ok()?;
     let port = compose.published(service, 5432).await.ok()?;
-    let password = compose.password(service);
-    Some(format!(
-        "postgresql://postgres:{password}@127.0.0.1:{port}/car_entities"
-    ))
+    Some(application_url(port, &compose.password(service)))
 }
 
-/// The application database with its documented login.
-fn default_url(port: u16) -> String {
-    format!("postgresql://postgres:password@127.0.0.1:{port}/car_entities")
+/// The application database of this machine.
+pub(crate) fn application_url(port: u16, password: &str) -> String {
+    format!("postgresql://postgres:{password}@127.0.0.1:{port}/car_entities")
 }
 
 async fn connected(config: &MetricsDbConfig, server: Option<Server>) -> Result<Connected> {

@@ -28,6 +28,22 @@ pub struct Appended {
     pub hash: Hash,
 }
 
+/// Digits of the largest number.
+pub(super) const NUMBER_BYTES: usize = 20;
+
+/// A number as text, at the end of `digits`.
+pub(super) fn decimal(mut number: u64, digits: &mut [u8; NUMBER_BYTES]) -> &[u8] {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
 /// The bytes of an entry that stand before and behind its data, and the line's end.
 pub(super) fn write_line(
     head: (&[u8], &[u8]),

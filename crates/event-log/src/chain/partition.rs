@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 use super::data::Data;
-use super::entry::{Appended, Entry, Hash, Timestamp, write_line};
+use super::entry::{Appended, Entry, Hash, NUMBER_BYTES, Timestamp, decimal, write_line};
 use super::error::ChainError;
 use super::file;
 use super::metrics::ChainMetrics;
@@ -212,8 +212,8 @@ impl ChainSink {
     /// Appends the next line to the buffer.
     fn chain(&mut self, data: &Data) -> Appended {
         let timestamp = Timestamp::now();
-        let mut digits = [0_u8; SEQ_BYTES];
-        let (seq, ts) = (seq_text(self.next_seq, &mut digits), timestamp.text());
+        let mut digits = [0_u8; NUMBER_BYTES];
+        let (seq, ts) = (decimal(self.next_seq, &mut digits), timestamp.text());
         let hash = data
             .hash
             .clone()
@@ -234,21 +234,5 @@ impl ChainSink {
         self.next_seq += 1;
         self.last_hash = hash;
         appended
-    }
-}
-
-/// Digits of the largest number.
-const SEQ_BYTES: usize = 20;
-
-/// A number as text, at the end of `digits`.
-fn seq_text(mut seq: u64, digits: &mut [u8; SEQ_BYTES]) -> &[u8] {
-    let mut begin = SEQ_BYTES;
-    loop {
-        begin -= 1;
-        digits[begin] = b'0' + (seq % 10) as u8;
-        seq /= 10;
-        if seq == 0 {
-            return &digits[begin..];
-        }
     }
 }

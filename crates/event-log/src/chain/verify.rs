@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use bytes::Bytes;
 
 use super::canonical::{self, KeyOrder};
-use super::entry::{Entry, EntryHash, Hash, MAX_LINE_BYTES};
+use super::entry::{Entry, EntryHash, Hash, MAX_LINE_BYTES, NUMBER_BYTES, decimal};
 use super::name::PartitionName;
 
 mod blocks;
@@ -121,7 +121,7 @@ pub(super) fn check(
     let Some(before) = Hash::parse(entry.prev_hash().as_bytes()) else {
         return Err("prev_hash is no hash".to_owned());
     };
-    let mut digits = [0; 20];
+    let mut digits = [0; NUMBER_BYTES];
     let seq = decimal(entry.seq(), &mut digits);
     let expected =
         EntryHash::begin(scratch).finish(name.json(), &before, seq, entry.ts().as_bytes());
@@ -129,18 +129,6 @@ pub(super) fn check(
         return Err(format!("hash is {}, expected {expected}", entry.hash()));
     }
     Ok(())
-}
-
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &digits[at..];
-        }
-    }
 }
 
 /// What a thread found in a block.

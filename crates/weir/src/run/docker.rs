@@ -26,6 +26,7 @@ use super::progress::Progress;
 use super::settings::{self, Variables};
 use crate::audit::CountersAt;
 use crate::environment::cores;
+use crate::metrics::application_url;
 use crate::process::{Spawned, free_port, output_of};
 use crate::scenario::Data;
 use crate::state::State;
@@ -117,11 +118,7 @@ impl Docker {
     }
 
     pub(crate) fn application_url(&self) -> String {
-        let password = self.compose.password(APPLICATION);
-        format!(
-            "postgresql://postgres:{password}@127.0.0.1:{}/car_entities",
-            self.application_port
-        )
+        application_url(self.application_port, &self.compose.password(APPLICATION))
     }
 
     pub(crate) fn metrics_config(&self) -> MetricsDbConfig {

@@ -1,7 +1,7 @@
 //! The variables that services are told: what the lab chooses for a target, what the caller has set, and how both are
 //! recorded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -79,29 +79,39 @@ pub(crate) fn given_natively(
     targets: &[&Target],
     given: impl Fn(&str) -> Option<String>,
 ) -> Variables {
-    let own = targets
-        .iter()
-        .filter_map(|target| target.native.as_ref())
-        .flat_map(|native| native.env.keys().map(String::as_str));
-    let names: BTreeSet<&str> = PASSED_ON.into_iter().chain(own).chain(GENERATOR).collect();
-    names
-        .into_iter()
-        .filter(|name| *name != SET_NATIVELY)
-        .filter_map(|name| Some((name.to_owned(), given(name)?)))
-        .collect()
+    let mut all = of_generator(&given);
+    all.extend(given_to(targets, given));
+    all
 }
 
 /// All that the process of a target is told, as far as the lab knows of it.
 pub(crate) fn of_process(target: &Target, given: impl Fn(&str) -> Option<String>) -> Variables {
-    let mut all = given_natively(&[target], &given);
-    all.retain(|name, _| !GENERATOR.contains(&name.as_str()));
+    let mut all = given_to(&[target], &given);
     all.extend(chosen(target, given));
     all
 }
 
 /// What the caller has set of what k6's scripts take.
 pub(crate) fn of_generator(given: impl Fn(&str) -> Option<String>) -> Variables {
-    GENERATOR
+    values(GENERATOR, given)
+}
+
+/// What the caller has set of what the processes of `targets` inherit.
+fn given_to(targets: &[&Target], given: impl Fn(&str) -> Option<String>) -> Variables {
+    let own = targets
+        .iter()
+        .filter_map(|target| target.native.as_ref())
+        .flat_map(|native| native.env.keys().map(String::as_str));
+    let names = PASSED_ON.into_iter().chain(own);
+    values(names.filter(|name| *name != SET_NATIVELY), given)
+}
+
+/// The variables of these names that are set.
+fn values<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    given: impl Fn(&str) -> Option<String>,
+) -> Variables {
+    names
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), given(name)?)))
         .collect()
@@ -164,6 +174,7 @@ fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::path::Path;
 
     use serde_json::json;

@@ -25,7 +25,7 @@ pub(crate) struct Compose {
     root: PathBuf,
     /// The command, e.g. `docker compose --profile k6-test ...`.
     words: Vec<String>,
-    env: Vec<(String, String)>,
+    env: Variables,
     /// What the file passes on to the target of the moment, and to no other.
     service_env: Variables,
     /// What compose finds set: its `.env` and the environment.
@@ -62,7 +62,7 @@ impl Compose {
         let mut compose = Self {
             root: root.into(),
             words,
-            env: Vec::new(),
+            env: Variables::new(),
             service_env: Variables::new(),
             dotenv: Variables::new(),
             config: Value::Null,
@@ -82,8 +82,7 @@ impl Compose {
 
     /// Sets a variable for all further calls.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.env.retain(|(known, _)| known != name);
-        self.env.push((name.into(), value.into()));
+        self.env.insert(name.into(), value.into());
     }
 
     /// The variables that compose puts into the file.
@@ -100,14 +99,14 @@ impl Compose {
     }
 
     /// What the file takes from the lab, where the caller has not set it.
-    async fn lab_environment(&self, root: &Path) -> Vec<(String, String)> {
+    async fn lab_environment(&self, root: &Path) -> Variables {
         let user = format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid());
-        let mut env = vec![("BUILDKIT_PROGRESS".to_owned(), "plain".to_owned())];
+        let mut env = Variables::from([("BUILDKIT_PROGRESS".to_owned(), "plain".to_owned())]);
         let mut unless_set = |name: &str, value: Option<String>| {
             if let Some(value) = value
                 && self.given(name).is_none()
             {
-                env.push((name.to_owned(), value));
+                env.insert(name.to_owned(), value);
             }
         };
         unless_set("LAB_USER", Some(user));
@@ -130,7 +129,7 @@ impl Compose {
             .args(&self.words[1..])
             .args(args)
             .current_dir(&self.root);
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.envs(&self.env);
         command.envs(&self.service_env);
         command
     }
@@ -243,9 +242,9 @@ impl Compose {
             let Some(variable) = self.port_variable(number) else {
                 continue;
             };
-            let set_before = self.env.iter().find(|(name, _)| *name == variable);
+            let set_before = self.env.get(&variable);
             let wanted = set_before
-                .and_then(|(_, value)| value.parse().ok())
+                .and_then(|value| value.parse().ok())
                 .unwrap_or(number);
             if !is_free(wanted) {
                 let other = free_port(None)?;
@@ -264,11 +263,15 @@ impl Compose {
             return Some(self.text[start..end].to_owned());
         }
         // The caller has set the variable, so that the file's default is another number.
-        self.text
-            .split("${")
-            .filter_map(|part| part.split_once(":-").map(|(name, _)| name))
+        self.names_with_a_default()
             .find(|name| name.ends_with("_PORT") && set(name))
             .map(str::to_owned)
+    }
+
+    /// The names of `${NAME:-default}` in the file.
+    fn names_with_a_default(&self) -> impl Iterator<Item = &str> {
+        let parts = self.text.split("${");
+        parts.filter_map(|part| part.split_once(":-").map(|(name, _)| name))
     }
 
     /// What the lab sets for a target, where the caller has not, in place of what it set for the one before: the file
@@ -291,9 +294,7 @@ impl Compose {
     /// What the caller has set of what these services are told, and of the limits and images.
     pub(crate) fn given_settings(&self, services: &[String]) -> Variables {
         let limits = self
-            .text
-            .split("${")
-            .filter_map(|part| part.split_once(":-").map(|(name, _)| name))
+            .names_with_a_default()
             .filter(|name| LIMITS.iter().any(|end| name.ends_with(end)));
         let mut all: Variables = limits
             .filter_map(|name| Some((name.to_owned(), self.given(name)?)))
@@ -420,7 +421,7 @@ mod tests {
         Compose {
             root: "/".into(),
             words: vec!["docker".into()],
-            env: vec![],
+            env: Variables::new(),
             service_env: Variables::new(),
             dotenv: Variables::new(),
             config,
@@ -549,15 +550,14 @@ env = {{ {env} }}
     #[tokio::test]
     async fn the_lab_leaves_to_a_dotenv_what_it_sets() {
         let mut compose = compose("");
-        let names = |env: Vec<(String, String)>| env.into_iter().map(|(name, _)| name);
         let root = Path::new("/");
-        let set = names(compose.lab_environment(root).await);
+        let set = compose.lab_environment(root).await;
         let by_the_caller = settings::inherited("LAB_USER").is_some();
-        assert!(by_the_caller || set.into_iter().any(|name| name == "LAB_USER"));
+        assert!(by_the_caller || set.contains_key("LAB_USER"));
         compose.dotenv = assignments("LAB_USER=1:1\nSERVICE_HEALTH_INTERVAL=5s\n");
-        let set: Vec<String> = names(compose.lab_environment(root).await).collect();
+        let set = compose.lab_environment(root).await;
         assert!(
-            !set.contains(&"LAB_USER".into()) && !set.contains(&"SERVICE_HEALTH_INTERVAL".into()),
+            !set.contains_key("LAB_USER") && !set.contains_key("SERVICE_HEALTH_INTERVAL"),
             "{set:?}"
         );
     }
