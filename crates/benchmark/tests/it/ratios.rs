@@ -197,7 +197,7 @@ fn the_log_is_measured_beside_python() {
         );
         assert_eq!(log["pythonPerSecond"].is_null(), produces, "{log}");
     }
-    assert_eq!(report["bounds"].as_array().unwrap().len(), 6);
+    assert_eq!(report["bounds"].as_array().unwrap().len(), 7);
     let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
     assert!(
         markdown.contains("| verify in-process, to the same in Python"),
