@@ -6,7 +6,8 @@
 //! - [`name`]: names of partitions, and the files they have
 //! - [`canonical`]: JSON as it is hashed; [`data`]: what is appended, checked and made ready
 //! - [`entry`]: one line of a file, its hash
-//! - `partition`: an open partition, where its chain ends, and the sink that writes; `file`: both ends of a file
+//! - `partition`: an open partition, where its chain ends, and the sink that writes; `file`: both ends of a file;
+//!   `journal`: how a steady writer's lines come to the disk sooner
 //! - `reader`, [`entries`]: entries in order, from any place on; [`verify`]: whether all of them are whole
 //! - [`Served`] ([`served`]): the log as it is served; [`mod@grpc`], [`rest`]: the two faces
 //! - [`error`], [`metrics`]
@@ -18,6 +19,7 @@ pub mod entry;
 pub mod error;
 mod file;
 pub mod grpc;
+mod journal;
 pub mod log;
 pub mod metrics;
 pub mod name;

@@ -55,6 +55,7 @@ impl Service {
             queue_capacity: store.queue_capacity as usize,
             budget: budget.clone(),
             metrics: ChainMetrics::register(&metrics)?,
+            ..WriteOptions::default()
         };
         let log = Log::open(Arc::clone(&directory), options);
         let recovering = log.clone();

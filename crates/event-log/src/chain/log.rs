@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::data::Data;
@@ -10,8 +10,9 @@ use super::entries::{End, Entries};
 use super::entry::{Appended, Entry};
 use super::error::ChainError;
 use super::file::{self, Owner};
+use super::journal;
 use super::name::{self, PartitionName};
-use super::partition::{Partition, WriteOptions, cut_torn_line};
+use super::partition::{ChainSink, Partition, WriteOptions, cut_torn_line};
 use super::reader::Reader;
 use super::verify::{self, Verification};
 use crate::directory::Directory;
@@ -53,24 +54,36 @@ impl Log {
         }))
     }
 
-    /// Cuts and reports torn last lines of all partitions, left by a crash. A look at the end of each file. Gives the number
-    /// of partitions.
+    /// Brings back from journals what the machine lost in a failure, then cuts and reports torn last lines, in all partitions
+    /// that are not open. A look at the end of each file. Gives the number of partitions. A partition whose journal does not
+    /// fit its file is logged, and refuses when it is opened.
     ///
     /// # Errors
     /// The log is only read, or the operating system refuses.
     pub fn recover(&self) -> Result<usize, ChainError> {
-        self.writing()?;
+        let open = self.writing()?.all();
         let paths = self.0.files()?;
         for path in &paths {
-            let mut options = fs::OpenOptions::new();
-            let opened = options.read(true).append(true).open(path);
-            opened
-                .and_then(|file| cut_torn_line(&file, path))
-                .map_err(|error| {
-                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-                })?;
+            if open.iter().any(|partition| partition.path == *path) {
+                continue;
+            }
+            // Damage was logged where it was found.
+            if let Err(ChainError::Io(error)) = recover_file(path) {
+                let message = format!("{}: {error}", path.display());
+                return Err(io::Error::new(error.kind(), message).into());
+            }
         }
         Ok(paths.len())
+    }
+
+    /// Bytes of entries that are in the partition's journal alone, since the machine failed: the next opening for writing
+    /// brings them back. 0 where a writer is at work.
+    ///
+    /// # Errors
+    /// A bad name; the journal cannot be read.
+    pub fn unrecovered_bytes(&self, partition: &str) -> Result<u64, ChainError> {
+        let name = PartitionName::new(partition)?;
+        Ok(journal::missing_from(&name.file(&self.0.folder))?)
     }
 
     /// Appends JSON text.
@@ -263,8 +276,7 @@ impl Log {
     /// A sync failed.
     pub fn sync_blocking(&self) -> Result<(), ChainError> {
         for partition in self.writing()?.all() {
-            use crate::group_commit::Sink;
-            partition.appends.exclusive(Sink::sync)??;
+            partition.appends.exclusive(ChainSink::settle)??;
         }
         Ok(())
     }
@@ -317,6 +329,14 @@ impl Inner {
         }
         Ok(paths)
     }
+}
+
+fn recover_file(path: &Path) -> Result<(), ChainError> {
+    journal::recover(path)?;
+    let mut options = fs::OpenOptions::new();
+    let file = options.read(true).append(true).open(path)?;
+    cut_torn_line(&file, path)?;
+    Ok(())
 }
 
 /// Runs `work` on a thread of the runtime's blocking pool.

@@ -3,13 +3,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::data::Data;
 use super::entry::{Appended, Entry, Hash, NUMBER_BYTES, Timestamp, decimal, write_line};
 use super::error::ChainError;
 use super::file;
+use super::journal::{self, Journaling};
 use super::metrics::ChainMetrics;
 use super::name::PartitionName;
 use super::verify;
@@ -26,9 +28,14 @@ pub struct WriteOptions {
     pub queue_capacity: usize,
     /// Bytes of appends that may wait, for all partitions together.
     pub budget: Budget,
+    /// Partitions that may have a journal at a time, for all that is appended steadily and synced.
+    pub journals: Arc<Semaphore>,
     /// Counters.
     pub metrics: ChainMetrics,
 }
+
+/// Journals at a time without another word: 256 MiB of them.
+const JOURNALS: usize = 64;
 
 impl Default for WriteOptions {
     fn default() -> Self {
@@ -36,6 +43,7 @@ impl Default for WriteOptions {
             durability: Durability::Synced,
             queue_capacity: 65_536,
             budget: Budget::new(256 * 1024 * 1024),
+            journals: Arc::new(Semaphore::new(JOURNALS)),
             metrics: ChainMetrics::default(),
         }
     }
@@ -61,6 +69,7 @@ impl Partition {
         create: bool,
     ) -> Result<Option<Self>, ChainError> {
         let path = name.file(folder);
+        journal::recover(&path)?;
         let Some(file) = open_file(&path, folder, create)? else {
             return Ok(None);
         };
@@ -81,6 +90,7 @@ impl Partition {
             next_seq,
             last_hash,
             buffer: Vec::new(),
+            journaling: Journaling::new(path.clone(), length, Arc::clone(&options.journals)),
             durability: options.durability,
             shown,
             metrics: options.metrics.clone(),
@@ -164,7 +174,10 @@ pub(super) struct ChainSink {
     length: u64,
     next_seq: u64,
     last_hash: Hash,
+    /// A record for the journal: room for its head, then the batch's lines.
     buffer: Vec<u8>,
+    /// How they come to the disk.
+    journaling: Journaling,
     durability: Durability,
     shown: watch::Sender<u64>,
     metrics: ChainMetrics,
@@ -178,20 +191,21 @@ impl Sink for ChainSink {
     type Answer = Appended;
 
     fn write(&mut self, batch: &mut Vec<Data>, answers: &mut Vec<Appended>) -> io::Result<()> {
-        self.buffer.clear();
         let entries = batch.len();
+        self.buffer.clear();
+        self.buffer.resize(journal::HEAD_BYTES, 0);
         for data in batch.drain(..) {
             let appended = self.chain(&data);
             answers.push(appended);
         }
-        let bytes = self.buffer.len() as u64;
-        if let Err(error) = self.file.write_all(&self.buffer) {
+        if let Err(error) = self.write_buffer() {
             // The file is opened for appending: what a later process finds behind the last line is cut in any case.
             if let Err(error) = self.file.set_len(self.length) {
                 tracing::error!(%error, "a part of a batch stays behind the last line");
             }
             return Err(error);
         }
+        let bytes = (self.buffer.len() - journal::HEAD_BYTES) as u64;
         self.length += bytes;
         self.buffer.shrink_to(BUFFER_KEPT_BYTES);
         self.metrics.wrote(entries as u64, bytes);
@@ -202,13 +216,27 @@ impl Sink for ChainSink {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.metrics.sync(|| self.file.sync_data())?;
+        self.metrics
+            .sync(|| self.journaling.sync(&self.file, self.length))?;
         self.shown.send_replace(self.length);
         Ok(())
     }
 }
 
 impl ChainSink {
+    /// Brings all lines to the disk in the partition's own file; what else held them goes.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        self.metrics.sync(|| self.journaling.settle(&self.file))?;
+        self.shown.send_replace(self.length);
+        Ok(())
+    }
+
+    /// Into the file first: there is no line in the journal that was not there.
+    fn write_buffer(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.buffer[journal::HEAD_BYTES..])?;
+        self.journaling.write(&mut self.buffer, self.length)
+    }
+
     /// Appends the next line to the buffer.
     fn chain(&mut self, data: &Data) -> Appended {
         let timestamp = Timestamp::now();
@@ -234,5 +262,15 @@ impl ChainSink {
         self.next_seq += 1;
         self.last_hash = hash;
         appended
+    }
+}
+
+impl Drop for ChainSink {
+    fn drop(&mut self) {
+        if self.journaling.has_journal()
+            && let Err(error) = self.settle()
+        {
+            tracing::error!(%error, partition = self.name.as_str(), "the journal stays, for the next opening");
+        }
     }
 }

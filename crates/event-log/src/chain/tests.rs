@@ -10,6 +10,7 @@ use crate::directory::Directory;
 use crate::durability::Durability;
 
 mod damage;
+mod journal;
 mod python;
 
 struct Fixture {

@@ -48,6 +48,7 @@ impl Local {
         wanted: Wanted,
         lines: Lines,
     ) -> anyhow::Result<()> {
+        self.note_what_is_missing(partition);
         let entries = match wanted {
             Wanted::From { start, limit } => self.0.read(partition, start, limit).await,
             Wanted::Follow { start } => self.0.tail(partition, start, true).await,
@@ -62,6 +63,7 @@ impl Local {
     }
 
     pub(super) async fn verify(&self, partition: String) -> anyhow::Result<Verified> {
+        self.note_what_is_missing(&partition);
         let log = self.0.clone();
         let verify = move || {
             let mut progress = Progress::new();
@@ -84,8 +86,20 @@ impl Local {
 
     /// Number and line of the last entry.
     pub(super) async fn last(&self, partition: &str) -> anyhow::Result<Option<(u64, Vec<u8>)>> {
+        self.note_what_is_missing(partition);
         let last = self.0.last(partition).await.map_err(told)?;
         Ok(last.map(|entry| (entry.seq(), entry.line().to_vec())))
+    }
+
+    /// Says where entries are in the journal alone. A name or a journal that cannot be read is for the command to report.
+    fn note_what_is_missing(&self, partition: &str) {
+        if let Ok(bytes @ 1..) = self.0.unrecovered_bytes(partition) {
+            tracing::warn!(
+                bytes,
+                "entries are in the partition's journal alone since the machine failed: append, or the next start of a \
+                 server, brings them back"
+            );
+        }
     }
 }
 

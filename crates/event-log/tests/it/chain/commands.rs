@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use event_log::Directory;
+use event_log::chain::{Log, WriteOptions};
+
 use crate::support::{BINARY, Fixture, serve};
 
 struct Ran {
@@ -253,4 +256,41 @@ fn a_broken_chain_is_told_with_its_line() {
         ran.errors
     );
     assert_eq!(place.run("verify", &["p"]).code, 0);
+}
+
+/// Entries that only a journal has after the machine failed: commands that read say so, `append` brings them back.
+#[test]
+fn entries_in_the_journal_alone_are_told() {
+    let (writing, failed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = Log::open(
+        Directory::lock(writing.path()).unwrap(),
+        WriteOptions::default(),
+    );
+    let data = format!("\"{}\"", "x".repeat(100_000));
+    for _ in 0..20 {
+        log.append_blocking("p", data.as_bytes()).unwrap();
+    }
+    let journal = std::fs::read(writing.path().join("p.journal")).unwrap();
+    let settled = u64::from_le_bytes(journal[8..16].try_into().unwrap()) as usize;
+    let mut file = std::fs::read(writing.path().join("p.jsonl")).unwrap();
+    let missing = file.split_off(settled).len();
+    std::fs::write(failed.path().join("p.journal"), journal).unwrap();
+    std::fs::write(failed.path().join("p.jsonl"), file).unwrap();
+    let place = Place::directory(failed.path());
+    for command in ["verify", "read", "last"] {
+        let ran = place.run(command, &["p"]);
+        assert_eq!(ran.code, 0);
+        for told in ["in the partition's journal alone", &missing.to_string()] {
+            assert!(ran.errors.contains(told), "{command}: {}", ran.errors);
+        }
+    }
+    let ran = place.run("append", &["p", "1"]);
+    assert_eq!(ran.seqs(), [20]);
+    assert!(
+        ran.errors.contains("brought back from the journal"),
+        "{}",
+        ran.errors
+    );
+    let ran = place.run("verify", &["p"]);
+    assert_eq!((ran.code, &*ran.errors), (0, ""));
 }

@@ -1,6 +1,9 @@
-//! SIGKILL under load: what was acknowledged is there, in order, once.
+//! SIGKILL under load, and what a failing machine does to files besides: what was acknowledged is there, in order, once.
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +15,8 @@ use crate::support::{Client, serve};
 
 const SENDERS: u64 = 50;
 const PARTITIONS: u64 = 3;
+/// Text that makes entries so long that each partition gets a journal.
+const PADDING: usize = 2000;
 
 /// What one sender was told: its data and the answer.
 type Acknowledged = Vec<(String, AppendResponse)>;
@@ -24,7 +29,8 @@ async fn send_until_it_breaks(
 ) -> Acknowledged {
     let mut acknowledged = Vec::new();
     for n in 0.. {
-        let data = format!("[{round},{sender},{n}]");
+        let padding = "x".repeat(PADDING);
+        let data = format!("[{round},{sender},{n},\"{padding}\"]");
         match client
             .append(&format!("p{}", sender % PARTITIONS), &data)
             .await
@@ -73,6 +79,20 @@ async fn audit(client: &Client, partition: u64, acknowledged: &[(u64, Acknowledg
     }
 }
 
+/// Leaves the files as a crash of the machine would: one with half a line behind the last, one without all that was not on
+/// the disk in it when its journal began.
+fn fail_the_machine(folder: &Path) {
+    let mut torn = OpenOptions::new();
+    let mut torn = torn.append(true).open(folder.join("p0.jsonl")).unwrap();
+    torn.write_all(b"{\"seq\":12").unwrap();
+    let journal = std::fs::read(folder.join("p1.journal")).unwrap();
+    let settled = u64::from_le_bytes(journal[8..16].try_into().unwrap());
+    let mut short = OpenOptions::new();
+    let short = short.write(true).open(folder.join("p1.jsonl")).unwrap();
+    assert!(settled < short.metadata().unwrap().len());
+    short.set_len(settled).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let folder = TempDir::new().unwrap();
@@ -93,17 +113,11 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
         for (sender, sending) in senders {
             all.push((sender, sending.await.unwrap()));
         }
-        // As a crash of the machine would leave it: half a line behind the last.
-        let file = folder.path().join("p0.jsonl");
-        let mut bytes = std::fs::read(&file).unwrap();
-        bytes.extend_from_slice(b"{\"seq\":12");
-        std::fs::write(&file, bytes).unwrap();
+        fail_the_machine(folder.path());
         let service = serve(folder.path(), &[]);
-        assert!(
-            service.log().contains("cut a torn last line"),
-            "{}",
-            service.log()
-        );
+        for repair in ["cut a torn last line", "brought back from the journal"] {
+            assert!(service.log().contains(repair), "{}", service.log());
+        }
         let client = Client::connect(&service).await;
         for partition in 0..PARTITIONS {
             audit(&client, partition, &all).await;

@@ -1,0 +1,171 @@
+//! Partitions that are appended to steadily, and machines that fail.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::*;
+
+/// An entry of 64 KiB: 16 make a partition worth a journal, 64 fill one.
+fn append(log: &Log, partition: &str) -> u64 {
+    let data = format!("\"{}\"", "x".repeat(64 * 1024));
+    let appended = log.append_blocking(partition, data.as_bytes());
+    appended.expect("an append").seq
+}
+
+fn synced(folder: &Path, journals: usize) -> Log {
+    let options = WriteOptions {
+        journals: Arc::new(Semaphore::new(journals)),
+        ..WriteOptions::default()
+    };
+    Log::open(Directory::lock(folder).expect("the lock"), options)
+}
+
+fn whole(folder: &Path, entries: u64) {
+    let found = verify(&Log::read_only(folder), "p");
+    assert_eq!((found.error, found.entries_verified), (None, entries));
+}
+
+/// What the disk has when the machine fails now: the file as it was when its journal began a round, changed further by
+/// `change`, and the journal.
+fn after_a_failure(
+    folder: &Path,
+    settled: u64,
+    change: impl Fn(&mut Vec<u8>),
+) -> tempfile::TempDir {
+    let failed = tempfile::tempdir().expect("a folder");
+    let mut file = fs::read(folder.join("p.jsonl")).expect("a file");
+    let mut lost = file.split_off(settled as usize);
+    change(&mut lost);
+    fs::write(failed.path().join("p.jsonl"), [file, lost].concat()).expect("a file");
+    fs::copy(folder.join("p.journal"), failed.path().join("p.journal")).expect("a journal");
+    failed
+}
+
+#[test]
+fn acknowledged_entries_survive_the_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = synced(folder.path(), 1);
+    let length = || {
+        fs::metadata(folder.path().join("p.jsonl"))
+            .expect("a file")
+            .len()
+    };
+    let journal = folder.path().join("p.journal");
+    while append(&log, "p") < 14 {
+        assert!(!journal.exists(), "not worth it yet");
+    }
+    append(&log, "p");
+    append(&log, "p");
+    assert!(journal.exists());
+    // Three rounds of the journal, and a part of the fourth.
+    let (mut settled, mut rounds) = (length(), 0);
+    while rounds < 3 {
+        let before = log.unrecovered_bytes("p").expect("a journal");
+        assert_eq!(before, 0, "the file always has all of it");
+        let first = first_place(&journal);
+        append(&log, "p");
+        if first_place(&journal) != first {
+            (settled, rounds) = (first_place(&journal), rounds + 1);
+        }
+    }
+    let entries = [(); 5].map(|()| append(&log, "p"))[4] + 1;
+    type Change = fn(&mut Vec<u8>);
+    let changes: [Change; 5] = [
+        |lost| lost.clear(),
+        |lost| lost.truncate(lost.len() / 2),
+        |lost| lost.fill(0),
+        |lost| lost[..4096].fill(0),
+        |_| {},
+    ];
+    for change in changes {
+        let failed = after_a_failure(folder.path(), settled, change);
+        let reading = Log::read_only(failed.path());
+        let missing = length()
+            - fs::metadata(failed.path().join("p.jsonl"))
+                .expect("a file")
+                .len();
+        assert_eq!(reading.unrecovered_bytes("p").expect("a journal"), missing);
+        let log = synced(failed.path(), 1);
+        assert_eq!(log.recover().expect("files"), 1);
+        whole(failed.path(), entries);
+        assert_eq!(append(&log, "p"), entries);
+        whole(failed.path(), entries + 1);
+        // Without a start of a server as well.
+        let failed = after_a_failure(folder.path(), settled, change);
+        assert_eq!(append(&synced(failed.path(), 1), "p"), entries);
+        whole(failed.path(), entries + 1);
+    }
+    // Nothing but the file is left of a log that was closed.
+    drop(log);
+    assert!(!journal.exists());
+    whole(folder.path(), entries);
+}
+
+/// Where the lines of the journal's first record stand in the partition's file.
+fn first_place(journal: &Path) -> u64 {
+    let head = fs::read(journal).expect("a journal");
+    u64::from_le_bytes(head[8..16].try_into().expect("eight bytes"))
+}
+
+#[test]
+fn a_file_that_was_changed_after_a_crash_is_left_to_its_owner() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = synced(folder.path(), 1);
+    while append(&log, "p") < 20 {}
+    let settled = first_place(&folder.path().join("p.journal"));
+    let failed = after_a_failure(folder.path(), settled, |lost| lost[100] ^= 1);
+    let log = synced(failed.path(), 1);
+    assert_eq!(log.recover().expect("the other partitions"), 1);
+    let refused = log.append_blocking("p", b"1").expect_err("a change");
+    assert!(
+        matches!(&refused, ChainError::Damaged(text) if text.contains("p.jsonl: is not what was written at byte")),
+        "{refused}"
+    );
+    // It can be read as far as it is whole.
+    let entries = all(log.read_blocking("p", None, Some(10)).expect("p")).expect("entries");
+    assert_eq!(entries.len(), 10);
+    append(&log, "q");
+}
+
+#[test]
+fn journals_are_few_and_end_with_the_last_sync() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let journals = || -> Vec<PathBuf> {
+        let paths = fs::read_dir(folder.path()).expect("a folder");
+        paths
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|found| found == "journal"))
+            .collect()
+    };
+    let log = synced(folder.path(), 2);
+    for partition in ["p", "q", "r"] {
+        while append(&log, partition) < 40 {}
+    }
+    assert_eq!(journals().len(), 2);
+    log.sync_blocking().expect("the last sync");
+    assert_eq!(journals(), [] as [PathBuf; 0]);
+    // Whoever had none gets one now.
+    while append(&log, "r") < 60 {}
+    assert_eq!(journals(), [folder.path().join("r.journal")]);
+    drop(log);
+    // Of a log that answers before the disk has anything, there are none.
+    let log = open(folder.path());
+    while append(&log, "p") < 100 {}
+    assert_eq!(journals(), [] as [PathBuf; 0]);
+    whole(folder.path(), 101);
+}
+
+#[test]
+fn without_room_for_a_journal_appends_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = synced(folder.path(), 1);
+    append(&log, "p");
+    let journal = folder.path().join("p.journal");
+    std::os::unix::fs::symlink("/dev/full", &journal).expect("a link");
+    while append(&log, "p") < 40 {}
+    assert!(!journal.exists(), "nothing of it is left");
+    drop(log);
+    whole(folder.path(), 41);
+}
