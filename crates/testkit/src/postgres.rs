@@ -4,12 +4,14 @@
 //! `/usr/lib/postgresql`; without any (or with `TESTKIT_POSTGRES=docker`), the image
 //! `postgres:18` runs under Docker.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use local_tools::Account;
+use local_tools::postgres::Programs;
 use tokio_postgres::NoTls;
 
-mod binaries;
 mod container;
 mod native;
 mod template;
@@ -42,8 +44,8 @@ impl Server {
 
     /// A server of the test's own, with settings such as `("max_connections", "20")`.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        Self(match binaries::find() {
-            Some(binaries) => Backend::Native(Box::new(Native::start(binaries, settings))),
+        Self(match programs() {
+            Some(programs) => Backend::Native(Box::new(Native::start(programs, settings))),
             None => Backend::Container(Box::new(Container::start(settings))),
         })
     }
@@ -95,6 +97,16 @@ impl Server {
             Backend::Container(server) => server.log(),
         }
     }
+}
+
+/// Installed ones, unless Docker is asked for.
+fn programs() -> Option<Programs> {
+    if std::env::var_os("TESTKIT_POSTGRES").is_some_and(|wanted| wanted == "docker") {
+        return None;
+    }
+    let account = Account::for_postgres().expect("an account for PostgreSQL");
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    Programs::find(&repository, account)
 }
 
 /// An empty database that no other test uses. It goes away with its server.

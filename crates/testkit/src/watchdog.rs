@@ -3,12 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// The user and group that a process runs as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ids {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-}
+use local_tools::Account;
 
 /// A shell that waits for the end of its standard input, whose other end only this process holds.
 #[derive(Debug)]
@@ -16,7 +11,7 @@ pub(crate) struct Watchdog(Child);
 
 impl Watchdog {
     /// Runs `script` with `arguments` as `$1`, `$2`, ... once this value is dropped or the process ends.
-    pub(crate) fn new(script: &str, arguments: &[&str], ids: Option<Ids>) -> Self {
+    pub(crate) fn new(script: &str, arguments: &[&str], account: Option<Account>) -> Self {
         let mut command = Command::new("/bin/sh");
         command
             .arg("-c")
@@ -29,8 +24,8 @@ impl Watchdog {
             .stderr(Stdio::null())
             // Ctrl-C goes to the terminal's foreground group: it must not end the watchdog.
             .process_group(0);
-        if let Some(ids) = ids {
-            command.uid(ids.uid).gid(ids.gid);
+        if let Some(account) = account {
+            account.run(&mut command);
         }
         Self(command.spawn().expect("a shell for the watchdog"))
     }

@@ -24,6 +24,8 @@ const BINARIES: &[&str] = &[
 ];
 /// The one exception: the generator runs the log in its own process, to show what the network costs.
 const IN_PROCESS: (&str, &str) = ("benchmark", "event-log");
+/// What starts programs of this machine.
+const STARTERS: &[&str] = &["benchmark", "testkit", "weir"];
 /// The faces of `ingest`.
 const PRODUCERS: &[&str] = &["producer-grpc", "producer-rest"];
 /// Crates that speak SQL.
@@ -131,7 +133,8 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("runtime", &["domain"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
-        ("testkit", &[][..]),
+        ("local-tools", &[][..]),
+        ("testkit", &["local-tools"][..]),
     ] {
         for to in graph.built_from(layer) {
             if graph.members.contains(to) && !below.contains(&to) {
@@ -174,6 +177,11 @@ fn violations(graph: &Graph) -> Vec<String> {
             if SQL.contains(&to) {
                 found.push(format!("{producer} is a face and must not depend on {to}"));
             }
+        }
+    }
+    for from in graph.built_into("local-tools") {
+        if !STARTERS.contains(&from) {
+            found.push(format!("{from} must not depend on local-tools"));
         }
     }
     for from in graph.built_into("testkit") {
@@ -237,6 +245,11 @@ fn each_rule_is_able_to_fail() {
             "producer-rest must not know metrics-db",
         ),
         ("weir", "ingest", "weir must not depend on ingest"),
+        (
+            "stream",
+            "local-tools",
+            "stream must not depend on local-tools",
+        ),
         (
             "weir",
             "producer-rest",

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use local_tools::postgres::{Programs, is_ready};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,7 +19,7 @@ use tokio_postgres::NoTls;
 
 use crate::process::{Spawned, free_port, output_of, tail};
 use crate::state::State;
-use install::{check_version, init, reachable};
+use install::{check_version, init, programs};
 
 /// The documented login of both databases; they listen on 127.0.0.1 only.
 const USER: &str = "postgres";
@@ -102,11 +103,11 @@ pub struct Cluster {
 impl Cluster {
     /// Makes the data directory where there is none, starts the server, and waits until it answers.
     pub async fn start(state: &State, pg_bin: &Path, spec: &Spec<'_>) -> Result<Self> {
-        let pg_bin = reachable(state, pg_bin).await?;
+        let programs = programs(state, pg_bin).await?;
         let data = spec.data_dir(state);
-        check_version(&pg_bin, &data, spec).await?;
+        check_version(&programs, &data, spec)?;
         if !data.join("PG_VERSION").is_file() {
-            init(state, &pg_bin, &data, spec.name).await?;
+            init(state, &programs, &data, spec.name).await?;
         }
         stop_leftover(&data).await?;
 
@@ -114,7 +115,7 @@ impl Cluster {
         loop {
             let port = free_port(wanted)?;
             let log = state.log(spec.name);
-            let mut cluster = Self::launch(state, &pg_bin, &data, spec, port)?;
+            let mut cluster = Self::launch(state, &programs, &data, spec, port)?;
             match cluster.wait_ready(&data).await {
                 Ok(()) => {
                     cluster.create_database().await?;
@@ -131,20 +132,14 @@ impl Cluster {
 
     fn launch(
         state: &State,
-        pg_bin: &Path,
+        programs: &Programs,
         data: &Path,
         spec: &Spec<'_>,
         port: u16,
     ) -> Result<Self> {
-        let mut command = server_command(state, pg_bin);
-        command.arg("-D").arg(data);
-        let network = [
-            "listen_addresses=127.0.0.1".to_owned(),
-            "unix_socket_directories=".to_owned(),
-            format!("port={port}"),
-        ];
-        for setting in settings(state, data, spec)?.iter().chain(&network) {
-            command.args(["-c", setting]);
+        let mut command = Command::from(programs.server(data, port));
+        for setting in settings(state, data, spec)? {
+            command.arg("-c").arg(setting);
         }
         let log = state.log(spec.name);
         // SIGINT is PostgreSQL's fast shutdown: sessions end, what is committed is written.
@@ -243,15 +238,6 @@ impl Drop for Cluster {
     }
 }
 
-/// What a server writes into its data directory: its process id first, its state in the eighth line.
-fn is_ready(data: &Path, pid: u32) -> bool {
-    let Ok(file) = fs::read_to_string(data.join("postmaster.pid")) else {
-        return false;
-    };
-    let mut lines = file.lines().map(str::trim);
-    lines.next() == Some(&pid.to_string()) && lines.nth(6) == Some("ready")
-}
-
 async fn connect(port: u16, database: &str) -> Result<tokio_postgres::Client> {
     let mut config = tokio_postgres::Config::new();
     config
@@ -264,23 +250,6 @@ async fn connect(port: u16, database: &str) -> Result<tokio_postgres::Client> {
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
-}
-
-fn server_command(state: &State, pg_bin: &Path) -> Command {
-    let mut command = Command::new(pg_bin.join("postgres"));
-    run_as(state, &mut command);
-    command
-}
-
-fn run_as(state: &State, command: &mut Command) {
-    // A directory that the account may enter, whatever the caller's is.
-    command
-        .current_dir("/")
-        .env_remove("PGDATA")
-        .env_remove("PGPORT");
-    if let Some(account) = &state.account {
-        command.uid(account.uid).gid(account.gid);
-    }
 }
 
 /// A server that a killed session left behind. The caller holds the lock, so it is nobody else's.

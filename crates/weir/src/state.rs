@@ -9,7 +9,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::unistd::{Uid, User, geteuid};
+use local_tools::{Account, open_to_all};
+use nix::unistd::{Uid, geteuid};
 use sha2::{Digest, Sha256};
 
 /// The state of one checkout on this machine.
@@ -21,20 +22,11 @@ pub struct State {
     pub account: Option<Account>,
 }
 
-/// An unprivileged account of this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-}
-
 impl State {
     /// Finds and creates the state directory of the checkout at `root`.
     pub fn open(root: &Path) -> Result<Self> {
         let me = geteuid();
-        let account = me.is_root().then(unprivileged).transpose()?;
+        let account = Account::for_postgres()?;
         let preferred = root.join(".weir");
         let dir = if (account.is_none() || open_to_all(root)) && usable(&preferred, me) {
             preferred
@@ -95,35 +87,12 @@ impl State {
     /// Hands a file or directory to PostgreSQL's account.
     pub fn give(&self, path: &Path) -> Result<()> {
         if let Some(account) = &self.account {
-            std::os::unix::fs::chown(path, Some(account.uid), Some(account.gid)).with_context(
-                || format!("cannot hand {} to user {}", path.display(), account.uid),
-            )?;
+            account.own(path).with_context(|| {
+                format!("cannot hand {} to user {}", path.display(), account.uid)
+            })?;
         }
         Ok(())
     }
-}
-
-/// The account that runs PostgreSQL for root.
-fn unprivileged() -> Result<Account> {
-    for name in ["postgres", "nobody"] {
-        if let Ok(Some(user)) = User::from_name(name) {
-            return Ok(Account {
-                uid: user.uid.as_raw(),
-                gid: user.gid.as_raw(),
-            });
-        }
-    }
-    bail!(
-        "PostgreSQL does not run as root, and this machine has neither a user 'postgres' nor 'nobody'"
-    )
-}
-
-/// True where every user can walk down to `path`.
-pub fn open_to_all(path: &Path) -> bool {
-    path.ancestors().all(|dir| match fs::metadata(dir) {
-        Ok(meta) => meta.permissions().mode() & 0o001 != 0 || dir.as_os_str().is_empty(),
-        Err(_) => false,
-    })
 }
 
 /// True where `dir` can be made, or is there and belongs to `me`.
@@ -147,18 +116,6 @@ fn short_hash(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_closed_directory_on_the_way_is_seen() {
-        let outer = tempfile::tempdir().unwrap();
-        let inner = outer.path().join("inner");
-        fs::create_dir(&inner).unwrap();
-        fs::set_permissions(outer.path(), Permissions::from_mode(0o755)).unwrap();
-        fs::set_permissions(&inner, Permissions::from_mode(0o755)).unwrap();
-        assert!(open_to_all(&inner));
-        fs::set_permissions(outer.path(), Permissions::from_mode(0o700)).unwrap();
-        assert!(!open_to_all(&inner));
-    }
 
     #[test]
     fn a_second_session_is_refused() {

@@ -1,15 +1,17 @@
 //! k6 and PostgreSQL for native runs: named in `.tools/env`, which `scripts/native-tools.sh` writes.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use local_tools::named;
 use tokio::process::Command;
 
 use crate::process::{output_of, tail};
 
+/// The oldest k6 that runs the scripts, as in `scripts/native-tools.sh`.
+const OLDEST_K6: (u32, u32) = (1, 1);
 /// Fetching both over a slow line.
 const FETCH_LIMIT: Duration = Duration::from_secs(20 * 60);
 
@@ -26,16 +28,8 @@ impl Tools {
     /// Reads `.tools/env`; `WEIR_K6` and `WEIR_PG_BIN` of the environment go before it.
     /// None where either is not known or not there.
     pub fn find(root: &Path) -> Option<Self> {
-        let file = std::fs::read_to_string(root.join(".tools/env")).unwrap_or_default();
-        let named = parse(&file);
-        let get = |key: &str| {
-            std::env::var(key)
-                .ok()
-                .filter(|v| !v.is_empty())
-                .or_else(|| named.get(key).cloned())
-        };
-        let k6 = PathBuf::from(get("WEIR_K6")?);
-        let pg_bin = PathBuf::from(get("WEIR_PG_BIN")?);
+        let k6 = named::path(root, "WEIR_K6")?;
+        let pg_bin = named::path(root, "WEIR_PG_BIN")?;
         (k6.is_file() && pg_bin.join("postgres").is_file()).then_some(Self { k6, pg_bin })
     }
 
@@ -73,6 +67,22 @@ impl Tools {
         Self::find(root).context("scripts/native-tools.sh left no usable .tools/env")
     }
 
+    /// Looks whether k6 is one that runs the scripts.
+    ///
+    /// # Errors
+    /// It does not say its version, or is too old.
+    pub async fn check_k6(&self) -> Result<()> {
+        let (major, minor) = OLDEST_K6;
+        let said = self.k6_version().await.unwrap_or_default();
+        ensure!(
+            version_in(&said).is_some_and(|found| found >= OLDEST_K6),
+            "{} is no k6 of version {major}.{minor} or later (it says '{said}'): let WEIR_K6 name another one, or unset it and \
+             run scripts/native-tools.sh",
+            self.k6.display()
+        );
+        Ok(())
+    }
+
     /// First line of `k6 version`.
     pub async fn k6_version(&self) -> Option<String> {
         let text = output_of(
@@ -85,21 +95,11 @@ impl Tools {
     }
 }
 
-/// `KEY=value` lines, values bare or in quotes, `export` allowed.
-pub(crate) fn parse(text: &str) -> BTreeMap<String, String> {
-    text.lines()
-        .filter_map(|line| {
-            let line = line.trim().trim_start_matches("export ");
-            if line.starts_with('#') {
-                return None;
-            }
-            let (key, value) = line.split_once('=')?;
-            Some((
-                key.trim().to_owned(),
-                value.trim().trim_matches(['"', '\'']).to_owned(),
-            ))
-        })
-        .collect()
+/// Major and minor version in `k6 v1.1.0 (go1.24, linux/amd64)`.
+fn version_in(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.strip_prefix("k6 v")?.split(['.', '-', ' ']);
+    let mut number = || numbers.next()?.parse().ok();
+    Some((number()?, number()?))
 }
 
 #[cfg(test)]
@@ -107,10 +107,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_the_file() {
-        let named = parse("# tools\nWEIR_K6=/a/k6\nexport WEIR_PG_BIN=\"/b b/bin\"\n\nnoise\n");
-        assert_eq!(named["WEIR_K6"], "/a/k6");
-        assert_eq!(named["WEIR_PG_BIN"], "/b b/bin");
-        assert_eq!(named.len(), 2);
+    fn versions_of_k6_are_compared_as_numbers() {
+        for (said, version) in [
+            ("k6 v1.1.0 (go1.24.3, linux/amd64)", Some((1, 1))),
+            ("k6 v0.57.0", Some((0, 57))),
+            ("k6 v10.2.3-rc1 (commit/abc)", Some((10, 2))),
+            ("k6: command not found", None),
+            ("", None),
+        ] {
+            assert_eq!(version_in(said), version, "{said}");
+        }
     }
 }

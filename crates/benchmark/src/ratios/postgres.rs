@@ -3,14 +3,13 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use local_tools::{Account, postgres};
 use nix::sys::signal::Signal;
-use nix::unistd::{User, geteuid};
+use nix::unistd::geteuid;
 
 use super::guarded::Guarded;
 
@@ -24,8 +23,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// PostgreSQL's programs.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
-    server: PathBuf,
-    initdb: PathBuf,
+    server: postgres::Programs,
     /// May be elsewhere: bundles of the server often leave it out.
     pub(super) pgbench: PathBuf,
 }
@@ -33,56 +31,22 @@ pub(super) struct Programs {
 impl Programs {
     /// Looks in WEIR_PG_BIN (environment or `.tools/env`), the PATH, and where distributions put them.
     pub(super) fn find(root: &Path) -> anyhow::Result<Self> {
-        let folders = folders(root);
-        let find = |name: &str| {
-            folders
-                .iter()
-                .map(|folder| folder.join(name))
-                .find(|file| file.is_file())
-                .with_context(|| {
-                    format!("PostgreSQL's {name} was found neither in WEIR_PG_BIN nor in the PATH; distributions have it in \
-                     the package of the server (Debian: postgresql, RHEL: postgresql-contrib)")
-                })
-        };
-        // Server and initdb have to be of one version, so of one folder.
-        let server = folders
-            .iter()
-            .map(|folder| fs::canonicalize(folder.join("postgres")).unwrap_or_default())
-            .find(|server| server.with_file_name("initdb").is_file())
-            .context("postgres and initdb were found neither in WEIR_PG_BIN nor in the PATH")?;
-        Ok(Self {
-            initdb: server.with_file_name("initdb"),
-            server,
-            pgbench: find("pgbench")?,
-        })
+        let server = postgres::Programs::find(root, Account::for_postgres()?).with_context(|| {
+            format!(
+                "postgres and initdb of version {} or later, within reach of the account that is to run them, were found \
+                 neither in WEIR_PG_BIN nor in the PATH",
+                postgres::OLDEST
+            )
+        })?;
+        let mut pgbench = postgres::folders(root)
+            .into_iter()
+            .map(|folder| folder.join("pgbench"));
+        let pgbench = pgbench.find(|file| file.is_file()).context(
+            "PostgreSQL's pgbench was found neither in WEIR_PG_BIN nor in the PATH; distributions have it in the package of \
+             the server (Debian: postgresql, RHEL: postgresql-contrib)",
+        )?;
+        Ok(Self { server, pgbench })
     }
-}
-
-fn folders(root: &Path) -> Vec<PathBuf> {
-    let mut folders = Vec::new();
-    folders.extend(std::env::var_os("WEIR_PG_BIN").map(PathBuf::from));
-    let file = fs::read_to_string(root.join(".tools/env")).unwrap_or_default();
-    folders.extend(file.lines().filter_map(|line| {
-        let value = line
-            .trim_start_matches("export ")
-            .strip_prefix("WEIR_PG_BIN=")?;
-        Some(PathBuf::from(value.trim().trim_matches(['"', '\''])))
-    }));
-    if let Some(path) = std::env::var_os("PATH") {
-        folders.extend(std::env::split_paths(&path));
-    }
-    let mut distribution: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let version = entry.file_name().to_string_lossy().parse().ok()?;
-            Some((version, entry.path().join("bin")))
-        })
-        .collect();
-    distribution.sort_unstable();
-    folders.extend(distribution.into_iter().rev().map(|(_, folder)| folder));
-    folders
 }
 
 /// A running server. Dropped, it is stopped and its data removed.
@@ -100,9 +64,8 @@ impl Postgres {
         folder: &Path,
         settings: &Path,
     ) -> anyhow::Result<Self> {
-        let account = Account::choose()?;
-        let data = DataFolder::create(folder, &account)?;
-        initdb(programs, &data.0, &account)?;
+        let data = DataFolder::create(folder, programs.server.account)?;
+        initdb(&programs.server, &data.0)?;
         if settings.is_file() {
             let text = fs::read_to_string(settings)?;
             fs::write(data.0.join("lab.conf"), text)?;
@@ -113,19 +76,11 @@ impl Postgres {
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let log = fs::File::create(folder.join("postgres.log"))?;
-        let mut command = Command::new(&programs.server);
-        command.arg("-D").arg(&data.0).current_dir("/");
-        for setting in [
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "fsync=on",
-            "synchronous_commit=on",
-            &format!("port={port}"),
-        ] {
+        let mut command = programs.server.server(&data.0, port);
+        for setting in ["fsync=on", "synchronous_commit=on"] {
             command.args(["-c", setting]);
         }
         command.stdout(log.try_clone()?).stderr(log);
-        account.apply(&mut command);
         // SIGINT is the fast shutdown: sessions end, what is committed stays.
         let process = Guarded::start(&mut command, Signal::SIGINT)?;
         let mut server = Self {
@@ -172,65 +127,25 @@ impl Postgres {
     }
 }
 
-fn initdb(programs: &Programs, data: &Path, account: &Account) -> anyhow::Result<()> {
-    let mut command = Command::new(&programs.initdb);
-    command
-        .arg("-D")
-        .arg(data)
-        .current_dir("/")
-        .stdin(Stdio::null());
-    command.args([
-        "--username",
-        USER,
-        "--auth",
-        "trust",
-        "--encoding",
-        "UTF8",
-        "--locale",
-        "C",
-    ]);
-    account.apply(&mut command);
+fn initdb(programs: &postgres::Programs, data: &Path) -> anyhow::Result<()> {
+    let mut command = programs.initdb(data, USER);
+    command.args(["--auth", "trust"]);
     let output = command.output().context("cannot start initdb")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.success(), "initdb failed: {errors}");
     Ok(())
 }
 
-/// Who runs the server: PostgreSQL refuses to be root.
-struct Account(Option<User>);
-
-impl Account {
-    fn choose() -> anyhow::Result<Self> {
-        if !geteuid().is_root() {
-            return Ok(Self(None));
-        }
-        let user = ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| User::from_name(name).ok()?);
-        let user =
-            user.context("PostgreSQL does not run as root, and there is no other account")?;
-        Ok(Self(Some(user)))
-    }
-
-    fn apply(&self, command: &mut Command) {
-        if let Some(user) = &self.0 {
-            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-        }
-    }
-}
-
 /// A data directory that goes with its owner.
 struct DataFolder(PathBuf);
 
 impl DataFolder {
-    fn create(folder: &Path, account: &Account) -> anyhow::Result<Self> {
+    fn create(folder: &Path, account: Option<Account>) -> anyhow::Result<Self> {
         let data = Self(folder.join(format!("postgres-{}", std::process::id())));
         let path = &data.0;
         fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
-        if let Some(user) = &account.0 {
-            std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
-        }
+        account.map_or(Ok(()), |account| account.own(path))?;
         Ok(data)
     }
 }
@@ -249,10 +164,7 @@ pub(super) fn state_folder(root: &Path, asked: Option<&Path>) -> anyhow::Result<
         Some(folder) => folder.to_owned(),
         None => {
             let root = fs::canonicalize(root)?;
-            let open = |folder: &Path| {
-                fs::metadata(folder).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
-            };
-            if !geteuid().is_root() || root.ancestors().all(open) {
+            if !geteuid().is_root() || local_tools::open_to_all(&root) {
                 root.join(".weir/ratios")
             } else {
                 Path::new("/var/tmp").join(format!("weir-ratios-{}", std::process::id()))

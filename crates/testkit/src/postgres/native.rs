@@ -4,20 +4,18 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use local_tools::postgres::{Programs, is_ready};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::binaries::Binaries;
 use super::template;
 use crate::watchdog::Watchdog;
 
-const SETTINGS: [(&str, &str); 8] = [
-    ("listen_addresses", "127.0.0.1"),
-    ("unix_socket_directories", ""),
+const SETTINGS: [(&str, &str); 6] = [
     ("fsync", "off"),
     ("full_page_writes", "off"),
     ("max_connections", "200"),
@@ -50,7 +48,7 @@ rm -rf "$1"
 
 #[derive(Debug)]
 pub(super) struct Native {
-    binaries: Binaries,
+    programs: Programs,
     settings: Vec<(String, String)>,
     port: u16,
     process: Option<Child>,
@@ -61,17 +59,17 @@ pub(super) struct Native {
 }
 
 impl Native {
-    pub(super) fn start(binaries: Binaries, settings: &[(&str, &str)]) -> Self {
-        let folder = template::temporary_folder("weir-postgres-", binaries.ids);
+    pub(super) fn start(programs: Programs, settings: &[(&str, &str)]) -> Self {
+        let folder = template::temporary_folder("weir-postgres-", programs.account);
         let path = folder
             .path()
             .to_str()
             .expect("a temporary folder in UTF-8")
             .to_owned();
-        let watchdog = Watchdog::new(CLEAN_UP, &[&path], binaries.ids);
+        let watchdog = Watchdog::new(CLEAN_UP, &[&path], programs.account);
         let folder = TempDir::keep(folder);
         let data = folder.join("data");
-        template::copy_to(&data, &binaries);
+        template::copy_to(&data, &programs);
         let mut server = Self {
             settings: SETTINGS
                 .iter()
@@ -82,7 +80,7 @@ impl Native {
             process: None,
             log: folder.join("log"),
             data,
-            binaries,
+            programs,
             watchdog: Some(watchdog),
         };
         // Another process may take the port before the server does.
@@ -120,27 +118,14 @@ impl Native {
             .append(true)
             .open(&self.log)
             .expect("a log file");
-        let mut command = Command::new(self.binaries.path("postgres"));
-        command
-            .arg("-D")
-            .arg(&self.data)
-            .arg("-p")
-            .arg(self.port.to_string());
+        let mut command = self.programs.server(&self.data, self.port);
         for (name, value) in &self.settings {
             command.arg("-c").arg(format!("{name}={value}"));
         }
-        command
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .process_group(0);
-        if let Some(ids) = self.binaries.ids {
-            command.uid(ids.uid).gid(ids.gid);
-        }
+        command.stdout(Stdio::null()).stderr(log).process_group(0);
         let mut process = command.spawn().expect("the PostgreSQL server");
         let begun = Instant::now();
-        while !self.is_ready(process.id()) {
+        while !is_ready(&self.data, process.id()) {
             if process.try_wait().expect("the server's state").is_some() {
                 return false;
             }
@@ -155,15 +140,6 @@ impl Native {
         }
         self.process = Some(process);
         true
-    }
-
-    /// The server writes its state into the eighth line of this file.
-    fn is_ready(&self, pid: u32) -> bool {
-        fs::read_to_string(self.data.join("postmaster.pid")).is_ok_and(|text| {
-            let mut lines = text.lines();
-            lines.next() == Some(&pid.to_string())
-                && lines.nth(6).is_some_and(|state| state.trim() == "ready")
-        })
     }
 
     pub(super) fn stop(&mut self) {

@@ -2,26 +2,25 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::binaries::Binaries;
-use crate::watchdog::Ids;
+use local_tools::Account;
+use local_tools::postgres::Programs;
 
 /// Makes `folder` a data directory: a copy of the template, which is made if it is not there.
-pub(super) fn copy_to(folder: &Path, binaries: &Binaries) {
-    let template = cache().join(name(binaries));
+pub(super) fn copy_to(folder: &Path, programs: &Programs) {
+    let template = cache().join(name(programs));
     if !template.is_dir() {
-        make(&template, binaries);
+        make(&template, programs);
     }
-    copy(&template, folder, binaries.ids).expect("a copy of the template of the data directory");
+    copy(&template, folder, programs.account)
+        .expect("a copy of the template of the data directory");
 }
 
 /// One template for each version: `postgres-18-6`.
-fn name(binaries: &Binaries) -> String {
-    let version: String = binaries
+fn name(programs: &Programs) -> String {
+    let version: String = programs
         .version
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
@@ -46,25 +45,12 @@ fn is_writable(folder: &Path) -> bool {
     tempfile::tempfile_in(folder).is_ok()
 }
 
-fn make(template: &Path, binaries: &Binaries) {
+fn make(template: &Path, programs: &Programs) {
     // `initdb` may run as another user, who cannot enter the target directory.
-    let folder = temporary_folder("weir-initdb-", binaries.ids);
+    let folder = temporary_folder("weir-initdb-", programs.account);
     let data = folder.path().join("data");
-    let mut command = Command::new(binaries.path("initdb"));
-    command
-        .args([
-            "--no-sync",
-            "--auth=trust",
-            "--username=postgres",
-            "--encoding=UTF8",
-            "--locale=C",
-        ])
-        .arg("--pgdata")
-        .arg(&data)
-        .current_dir("/");
-    if let Some(ids) = binaries.ids {
-        command.uid(ids.uid).gid(ids.gid);
-    }
+    let mut command = programs.initdb(&data, "postgres");
+    command.args(["--no-sync", "--auth=trust"]);
     let output = command.output().expect("initdb");
     assert!(
         output.status.success(),
@@ -89,8 +75,8 @@ fn make(template: &Path, binaries: &Binaries) {
 }
 
 /// A folder that the server's user owns, outside the repository, which that user may be unable to enter.
-pub(super) fn temporary_folder(prefix: &str, ids: Option<Ids>) -> tempfile::TempDir {
-    let parent = match ids {
+pub(super) fn temporary_folder(prefix: &str, account: Option<Account>) -> tempfile::TempDir {
+    let parent = match account {
         Some(_) => PathBuf::from("/tmp"),
         None => std::env::temp_dir(),
     };
@@ -98,13 +84,11 @@ pub(super) fn temporary_folder(prefix: &str, ids: Option<Ids>) -> tempfile::Temp
         .prefix(prefix)
         .tempdir_in(parent)
         .expect("a temporary folder");
-    if let Some(ids) = ids {
-        chown(folder.path(), Some(ids.uid), Some(ids.gid)).expect("a folder of the server's user");
-    }
+    give(folder.path(), account).expect("a folder of the server's user");
     folder
 }
 
-fn copy(from: &Path, to: &Path, owner: Option<Ids>) -> io::Result<()> {
+fn copy(from: &Path, to: &Path, owner: Option<Account>) -> io::Result<()> {
     fs::create_dir(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -120,6 +104,6 @@ fn copy(from: &Path, to: &Path, owner: Option<Ids>) -> io::Result<()> {
     give(to, owner)
 }
 
-fn give(path: &Path, owner: Option<Ids>) -> io::Result<()> {
-    owner.map_or(Ok(()), |ids| chown(path, Some(ids.uid), Some(ids.gid)))
+fn give(path: &Path, owner: Option<Account>) -> io::Result<()> {
+    owner.map_or(Ok(()), |account| account.own(path))
 }

@@ -2,18 +2,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use local_tools::open_to_all;
+use local_tools::postgres::Programs;
 use tokio::process::Command;
 
-use super::{PASSWORD, Spec, USER, run_as};
-use crate::process::{output_of, tail};
-use crate::state::{State, open_to_all};
+use super::{PASSWORD, Spec, USER};
+use crate::process::tail;
+use crate::state::State;
 
-/// PostgreSQL's programs where its account can reach them; a copy in the state directory otherwise.
-pub(super) async fn reachable(state: &State, pg_bin: &Path) -> Result<PathBuf> {
+/// PostgreSQL's programs in `pg_bin`; a copy in the state directory where its account could not reach them.
+pub(super) async fn programs(state: &State, pg_bin: &Path) -> Result<Programs> {
+    let folder = reachable(state, pg_bin).await?;
+    Ok(Programs::at(&folder, state.account)?)
+}
+
+async fn reachable(state: &State, pg_bin: &Path) -> Result<PathBuf> {
     if state.account.is_none() || open_to_all(pg_bin) {
         return Ok(pg_bin.to_owned());
     }
@@ -51,33 +56,32 @@ pub(super) async fn reachable(state: &State, pg_bin: &Path) -> Result<PathBuf> {
 }
 
 /// A data directory serves one major version of PostgreSQL only.
-pub(super) async fn check_version(pg_bin: &Path, data: &Path, spec: &Spec<'_>) -> Result<()> {
+pub(super) fn check_version(programs: &Programs, data: &Path, spec: &Spec<'_>) -> Result<()> {
     let Ok(made_by) = fs::read_to_string(data.join("PG_VERSION")) else {
         return Ok(());
     };
     let made_by = made_by.trim();
-    let program = pg_bin.join("postgres").to_string_lossy().into_owned();
-    let Some(version) = output_of(&program, &["--version"], Duration::from_secs(10)).await else {
-        bail!("{program} --version failed");
-    };
-    let major = version
-        .split(|c: char| !c.is_ascii_digit())
-        .find(|part| !part.is_empty());
-    if major == Some(made_by) {
+    if made_by == programs.major.to_string() {
         return Ok(());
     }
     ensure!(
         spec.disposable,
-        "{} was made by PostgreSQL {made_by}, and the tools are '{version}': set WEIR_PG_BIN to a PostgreSQL \
+        "{} was made by PostgreSQL {made_by}, and the tools are '{}': set WEIR_PG_BIN to a PostgreSQL \
          {made_by}, or move the directory away to begin a new history",
-        data.display()
+        data.display(),
+        programs.version
     );
     fs::remove_dir_all(data)?;
     Ok(())
 }
 
 /// Makes the data directory under another name first: what is there under its own name is complete.
-pub(super) async fn init(state: &State, pg_bin: &Path, data: &Path, name: &str) -> Result<()> {
+pub(super) async fn init(
+    state: &State,
+    programs: &Programs,
+    data: &Path,
+    name: &str,
+) -> Result<()> {
     let fresh = data.with_extension("new");
     for leftover in [&fresh, &data.to_path_buf()] {
         if leftover.exists() {
@@ -92,28 +96,17 @@ pub(super) async fn init(state: &State, pg_bin: &Path, data: &Path, name: &str) 
     fs::create_dir_all(log.parent().unwrap_or(&state.dir))?;
     let out = fs::File::create(&log)?;
 
-    let mut command = Command::new(pg_bin.join("initdb"));
-    run_as(state, &mut command);
+    let mut command = Command::from(programs.initdb(&fresh, USER));
     command
-        .arg("-D")
-        .arg(&fresh)
-        .args([
-            "-U",
-            USER,
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--auth=scram-sha-256",
-        ])
+        .arg("--auth=scram-sha-256")
         .arg(format!("--pwfile={}", password.display()))
-        .stdin(Stdio::null())
         .stdout(out.try_clone()?)
         .stderr(out)
         .kill_on_drop(true);
     let status = command
         .status()
         .await
-        .with_context(|| format!("{}/initdb", pg_bin.display()))?;
+        .with_context(|| programs.path("initdb").display().to_string())?;
     fs::remove_file(&password)?;
     ensure!(
         status.success(),

@@ -66,6 +66,7 @@ impl Native {
     ) -> Result<Self> {
         progress.step("setting up k6 and PostgreSQL");
         let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
+        tools.check_k6().await?;
         progress.step("building the services (the first time: several minutes)");
         let binaries = Binaries::build(root, state, targets).await?;
         progress.step("starting the databases");

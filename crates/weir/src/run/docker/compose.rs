@@ -6,13 +6,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use local_tools::named;
 use serde_json::Value;
 use tokio::process::Command;
 
 use crate::process::{free_port, is_free, output_of, tail};
 use crate::run::settings::{self, Variables};
 use crate::targets::{Target, Targets};
-use crate::tools::parse;
 
 const QUICK: Duration = Duration::from_secs(20);
 
@@ -93,7 +93,7 @@ impl Compose {
             Err(error) => {
                 tracing::debug!(%error, "reading .env without compose");
                 let text = std::fs::read_to_string(self.root.join(".env"));
-                parse(&text.unwrap_or_default())
+                named::parse(&text.unwrap_or_default())
             }
         }
     }
