@@ -137,7 +137,7 @@ impl Report {
             command: std::env::args().collect::<Vec<_>>().join(" "),
             interrupted,
             passed: complete && met && faults.is_empty(),
-            machine: session.machine().clone(),
+            machine: session.machine(),
             settings: Settings {
                 pairs: args.pairs,
                 seconds: args.seconds,

@@ -38,8 +38,8 @@ impl Session {
         self.setup.args()
     }
 
-    pub(super) fn machine(&self) -> &Machine {
-        &self.machine
+    pub(super) fn machine(&self) -> Machine {
+        self.machine.until_now()
     }
 
     pub(super) fn pairs(&self) -> &[Pair] {

@@ -299,6 +299,9 @@ fn footing(report: &Report, text: &mut String) -> std::fmt::Result {
         machine.kernel,
         machine.commit.as_deref().unwrap_or("unknown")
     )?;
+    if let Some(percent) = machine.stolen_percent {
+        writeln!(text, "The hypervisor took {percent:.1} % of the CPU time.")?;
+    }
     if machine.postgres.is_empty() {
         return Ok(());
     }
