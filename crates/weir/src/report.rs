@@ -29,6 +29,8 @@ pub mod verdict;
 pub mod words;
 
 #[cfg(test)]
+mod fairness_tests;
+#[cfg(test)]
 #[path = "../tests/it/invented.rs"]
 mod invented;
 #[cfg(test)]
@@ -99,6 +101,8 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
                 .id,
         );
     }
+    let mut named = std::collections::HashSet::new();
+    sessions.retain(|session| named.insert(session.clone()));
     let rows = read(&store, &sessions).await?;
     let out_dir = args
         .out

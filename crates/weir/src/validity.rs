@@ -363,12 +363,12 @@ fn boundaries(usage: &[PhaseUsage]) -> Check {
     )
 }
 
+/// One digit behind the point where it is not zero: beside its bound, a figure must not look like it.
 fn percent(share: f64) -> String {
-    let value = share * 100.0;
-    if value != 0.0 && value.abs() < 1.0 {
-        format!("{value:.1} %")
-    } else {
-        format!("{value:.0} %")
+    let text = format!("{:.1}", share * 100.0);
+    match text.trim_end_matches(".0") {
+        "0" if share > 0.0 => "under 0.1 %".to_owned(),
+        text => format!("{text} %"),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Why the verdict may be believed: one badge a check, with its figure.
 
-use super::model::{Badge, Level, Report, RunInfo, ScenarioInfo, Standing};
+use std::cmp::Ordering;
+
+use super::model::{Badge, CheckInfo, Level, Report, RunInfo, ScenarioInfo, Standing};
 use super::scenarios::terms;
 use super::words::{count, list, percent, plural};
 
@@ -120,16 +122,9 @@ fn errors(report: &Report) -> Badge {
 }
 
 fn generator(report: &Report) -> Badge {
-    let rows: Vec<_> = report
-        .phase_rows
-        .iter()
-        .filter(|row| row.generator_share.is_some())
-        .collect();
-    let Some(most) = rows
-        .iter()
-        .filter_map(|row| row.generator_share)
-        .reduce(f64::max)
-    else {
+    let runs = finished(report);
+    let shares = runs.iter().filter_map(|run| run.generator_share);
+    let Some(most) = shares.reduce(f64::max) else {
         return badge("generator", Level::Warn, "generator not sampled", "phases");
     };
     let (hit, all) = super::verdict::limited_phases(report);
@@ -140,12 +135,23 @@ fn generator(report: &Report) -> Badge {
         );
         return badge("generator", Level::Warn, text, "phases");
     }
-    badge(
-        "generator",
-        Level::Ok,
-        format!("generator at most {} busy", percent(most)),
-        "phases",
-    )
+    // In trials that are not shown, since they do not count.
+    let limited = runs.iter().filter(|run| !run.generator_limited.is_empty());
+    let (level, text) = match limited.count() {
+        0 => (
+            Level::Ok,
+            format!("generator at most {} busy", percent(most)),
+        ),
+        some => (
+            Level::Warn,
+            format!(
+                "generator the limit in {some} of {}, up to {} busy",
+                plural(runs.len(), "trial"),
+                percent(most)
+            ),
+        ),
+    };
+    badge("generator", level, text, "phases")
 }
 
 fn dropped(report: &Report) -> Badge {
@@ -225,8 +231,9 @@ fn settings(report: &Report) -> Badge {
                 .iter()
                 .filter(|setting| setting.differs)
                 .count();
+            let verb = if differing == 1 { "differs" } else { "differ" };
             let text = format!(
-                "{} environments, {} differ",
+                "{} environments, {} {verb}",
                 many.len(),
                 plural(differing, "setting")
             );
@@ -236,35 +243,46 @@ fn settings(report: &Report) -> Badge {
 }
 
 fn left_out(report: &Report) -> Badge {
-    let out: Vec<&RunInfo> = report
-        .runs
-        .iter()
-        .filter(|run| run.standing != Standing::Counted)
-        .collect();
+    let with = |standing| -> Vec<&RunInfo> {
+        let runs = report.runs.iter();
+        runs.filter(|run| run.standing == standing).collect()
+    };
+    let (out, invalid) = (with(Standing::LeftOut), with(Standing::Invalid));
     let all = plural(report.runs.len(), "trial");
-    let Some(first) = out.first() else {
-        return badge(
-            "left_out",
-            Level::Ok,
-            format!("{all}, none left out"),
-            "trials",
-        );
-    };
-    let what = if out.iter().all(|run| run.standing == Standing::Invalid) {
-        "not ranked"
+    let mut parts = Vec::new();
+    if let Some(first) = out.first() {
+        let reason = first.reasons.first().map(|reason| shorten(reason));
+        parts.push(format!(
+            "{} of {all} left out{}",
+            out.len(),
+            reason.map_or(String::new(), |reason| format!(": {reason}"))
+        ));
+    }
+    if !invalid.is_empty() {
+        let number = invalid.len();
+        parts.push(format!("{number} of {all} not ranked{}", failing(&invalid)));
+    }
+    if parts.is_empty() {
+        let text = format!("{all}, none left out");
+        return badge("left_out", Level::Ok, text, "trials");
+    }
+    badge("left_out", Level::Warn, parts.join("; "), "trials")
+}
+
+/// The checks that failed in these runs, in parentheses.
+fn failing(runs: &[&RunInfo]) -> String {
+    let checks = runs.iter().flat_map(|run| &run.checks);
+    let mut labels: Vec<String> = checks
+        .filter(|check| check.level == Level::Bad)
+        .map(|check| check.label.to_lowercase())
+        .collect();
+    labels.sort_unstable();
+    labels.dedup();
+    if labels.is_empty() {
+        String::new()
     } else {
-        "left out"
-    };
-    let reason = first
-        .reasons
-        .first()
-        .map_or(String::new(), |reason| format!(": {}", shorten(reason)));
-    badge(
-        "left_out",
-        Level::Warn,
-        format!("{} of {all} {what}{reason}", out.len()),
-        "trials",
-    )
+        format!(" ({})", labels.join(", "))
+    }
 }
 
 /// Reasons may be a service's whole error; a badge takes one line of it.
@@ -281,7 +299,7 @@ fn shorten(reason: &str) -> String {
     format!("{}…", cut.trim_end())
 }
 
-/// Checks that the lab made beyond those above, where one is not as it should be: the worst of each.
+/// Checks that the lab made beyond those above, where one is not as it should be: the worst of each, and in how many trials.
 fn others(report: &Report) -> Vec<Badge> {
     const SHOWN: [&str; 6] = [
         "audit",
@@ -291,22 +309,55 @@ fn others(report: &Report) -> Vec<Badge> {
         "contract",
         "mode",
     ];
-    let mut found: Vec<Badge> = Vec::new();
-    for check in report.runs.iter().flat_map(|run| &run.checks) {
+    let runs = finished(report);
+    let mut found: Vec<(&CheckInfo, usize)> = Vec::new();
+    for check in runs.iter().flat_map(|run| &run.checks) {
         if check.level == Level::Ok || SHOWN.contains(&check.id.as_str()) {
             continue;
         }
-        let new = badge(
-            &check.id,
-            check.level,
-            format!("{}: {}", check.label, check.figure),
-            "trials",
-        );
-        match found.iter_mut().find(|known| known.id == new.id) {
-            Some(known) if known.level < new.level => *known = new,
-            Some(_) => {}
-            None => found.push(new),
+        match found.iter_mut().find(|(known, _)| known.id == check.id) {
+            Some((known, number)) => {
+                *number += 1;
+                if is_worse(check, known) {
+                    *known = check;
+                }
+            }
+            None => found.push((check, 1)),
         }
     }
+    let in_all = runs.len();
     found
+        .into_iter()
+        .map(|(check, number)| {
+            let figure = &check.figure;
+            let text = match number {
+                1 => format!("{}: {figure}", check.label),
+                _ => format!(
+                    "{}: {figure} in the worst of {number} trials, of {in_all}",
+                    check.label
+                ),
+            };
+            badge(&check.id, check.level, text, "trials")
+        })
+        .collect()
+}
+
+/// By level, then by the number that the figure ends with: the more the worse. The rate that was reached comes before the
+/// one intended, and the less of it the worse.
+fn is_worse(check: &CheckInfo, known: &CheckInfo) -> bool {
+    let number = |check: &CheckInfo| {
+        let parts = check
+            .figure
+            .split(|c: char| !c.is_ascii_digit() && c != '.');
+        let mut numbers = parts.filter_map(|part| part.parse::<f64>().ok());
+        match check.id.as_str() {
+            "rate" => numbers.next().map(|reached| -reached),
+            _ => numbers.next_back(),
+        }
+    };
+    let by_figure = || number(check).partial_cmp(&number(known));
+    match check.level.cmp(&known.level) {
+        Ordering::Equal => by_figure() == Some(Ordering::Greater),
+        by_level => by_level == Ordering::Greater,
+    }
 }

@@ -29,11 +29,17 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
     let by_peak = mode == "saturation";
     let intended_rate = all
         .iter()
-        .find_map(|(_, run)| run.performance.as_ref()?.intended_per_sec);
+        .filter(|(_, run)| run.run.test_mode == mode && run.run.phase_scale == scale)
+        .find_map(|(_, run)| intended(run));
     let targets = targets(&all);
     let scenarios = scenarios::of(&all, &targets);
     let payloads: Vec<String> = scenarios.iter().flat_map(|s| s.payloads.clone()).collect();
-    let mut runs = runs(&all, &targets, (&mode, scale), by_peak);
+    let like = Like {
+        mode: &mode,
+        scale,
+        rate: intended_rate,
+    };
+    let mut runs = runs(&all, &targets, &like, by_peak);
     scenarios::label(&mut runs, &scenarios);
     let phases = phases(&runs);
     let seed = sessions
@@ -184,10 +190,43 @@ fn targets(all: &[(&SessionRows, &RunRows)]) -> Vec<Target> {
     found
 }
 
+/// Arrivals a second that a run was to have, in an open model.
+fn intended(rows: &RunRows) -> Option<f64> {
+    rows.performance.as_ref()?.intended_per_sec
+}
+
+/// What runs must have in common to stand in one figure.
+struct Like<'a> {
+    mode: &'a str,
+    scale: f64,
+    rate: Option<f64>,
+}
+
+impl Like<'_> {
+    /// Why a run is not mixed with the others.
+    fn differs(&self, rows: &RunRows) -> Option<String> {
+        let (run, scale) = (&rows.run, self.scale);
+        if run.test_mode != self.mode || run.phase_scale != scale {
+            return Some(format!(
+                "{} at scale {} is not mixed with {} at scale {scale}",
+                run.test_mode, run.phase_scale, self.mode
+            ));
+        }
+        let (own, wanted) = (intended(rows)?, self.rate?);
+        (own != wanted).then(|| {
+            format!(
+                "{} arrivals a second are not mixed with {}",
+                figure(own),
+                figure(wanted)
+            )
+        })
+    }
+}
+
 fn runs(
     all: &[(&SessionRows, &RunRows)],
     targets: &[Target],
-    (mode, scale): (&str, f64),
+    like: &Like<'_>,
     by_peak: bool,
 ) -> Vec<RunInfo> {
     all.iter()
@@ -197,12 +236,9 @@ fn runs(
                 .position(|target| target.name == rows.run.api_name)?;
             let cores: Cores = generator::cores(&session.session.environment);
             let mut info = trial::info(rows, &session.session.id, target, cores, by_peak);
-            if rows.run.test_mode != mode || rows.run.phase_scale != scale {
+            if let Some(reason) = like.differs(rows) {
                 info.standing = Standing::LeftOut;
-                info.reasons.push(format!(
-                    "{} at scale {} is not mixed with {mode} at scale {scale}",
-                    rows.run.test_mode, rows.run.phase_scale
-                ));
+                info.reasons.push(reason);
             }
             Some(info)
         })
@@ -260,22 +296,19 @@ fn subtitle(report: &Report, sessions: &[&Session]) -> String {
     {
         parts.push(start);
     }
-    let trials = report
-        .throughput
-        .iter()
-        .map(|row| row.trials.len())
-        .max()
-        .unwrap_or(0);
+    let trials = || report.throughput.iter().map(|row| row.trials.len());
+    let (fewest, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
+    let trials = if fewest == most {
+        plural(most, "trial")
+    } else {
+        format!("{fewest} to {}", plural(most, "trial"))
+    };
     let scale = if report.phase_scale == 1.0 {
         String::new()
     } else {
         format!(" at scale {}", report.phase_scale)
     };
-    parts.push(format!(
-        "{}{scale}, {} each",
-        report.mode,
-        plural(trials, "trial")
-    ));
+    parts.push(format!("{}{scale}, {trials} each", report.mode));
     parts.extend(
         report
             .intended_rate

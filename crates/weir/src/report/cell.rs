@@ -6,8 +6,9 @@ use super::model::{
 };
 use super::stats::{bootstrap_median, median};
 
-/// The trials that a figure is made of. Trials that count; where there is none, the finished but invalid ones,
-/// which are shown and never ranked.
+/// The trials that a figure is made of: those that count, or else all that were finished, which are shown and never
+/// ranked. Where fewer than two targets have trials that count under a payload, all of them show all that were finished:
+/// the undisturbed trials of one are not to be set against the disturbed ones of another.
 pub struct Cell<'a> {
     /// Payload.
     pub payload: &'a str,
@@ -15,6 +16,8 @@ pub struct Cell<'a> {
     pub target: usize,
     /// In the order run.
     pub runs: Vec<&'a RunInfo>,
+    /// Whether only trials that count are among them.
+    pub counts: bool,
     /// Why the cell takes part in no ranking; none where it does.
     pub reason: Option<String>,
 }
@@ -28,33 +31,57 @@ pub fn cells<'a>(
 ) -> Vec<Cell<'a>> {
     let mut cells = Vec::new();
     for payload in payloads {
+        let of = |target: usize| {
+            let finished = runs.iter().filter(move |run| {
+                let standing = run.standing != Standing::LeftOut;
+                run.target == target && run.payload == *payload && standing && run.rate.is_some()
+            });
+            finished.collect::<Vec<&RunInfo>>()
+        };
+        let counted = |run: &&RunInfo| run.standing == Standing::Counted;
+        let with_figures = (0..targets).filter(|target| !of(*target).is_empty());
+        let (reliable, others): (Vec<usize>, Vec<usize>) =
+            with_figures.partition(|target| of(*target).iter().any(counted));
+        let is_fair = others.is_empty() || reliable.len() > 1;
         for target in 0..targets {
-            let with = |standing| -> Vec<&RunInfo> {
-                runs.iter()
-                    .filter(|run| {
-                        run.target == target && run.payload == *payload && run.standing == standing
-                    })
-                    .filter(|run| run.rate.is_some())
-                    .collect()
-            };
-            let (mut shown, mut reason) = (with(Standing::Counted), None);
-            if shown.is_empty() {
-                shown = with(Standing::Invalid);
-                reason = shown.first().and_then(|run| run.reasons.first().cloned());
-            }
-            if shown.is_empty() {
+            let finished = of(target);
+            if finished.is_empty() {
                 continue;
             }
+            let counts = is_fair && reliable.contains(&target);
+            let (shown, reason) = if counts {
+                (finished.into_iter().filter(counted).collect(), None)
+            } else {
+                let reason = not_counted(&finished);
+                (finished, Some(reason))
+            };
             let reason = limited(&shown, by_peak).or(reason);
             cells.push(Cell {
                 payload,
                 target,
                 runs: shown,
+                counts,
                 reason,
             });
         }
     }
     cells
+}
+
+/// How many of these trials do not count, and why the first of them does not.
+fn not_counted(finished: &[&RunInfo]) -> String {
+    let mut invalid = finished
+        .iter()
+        .filter(|run| run.standing == Standing::Invalid);
+    let number = invalid.clone().count();
+    let Some(first) = invalid.next() else {
+        return "no trial of another target counts".to_owned();
+    };
+    let reason = first.reasons.first().map_or("", String::as_str);
+    match finished.len() {
+        1 => reason.to_owned(),
+        all => format!("{number} of {all} trials do not count, the first because {reason}"),
+    }
 }
 
 /// Says in how many phases that make up the rate the generator was the limit.
@@ -166,7 +193,11 @@ impl Cell<'_> {
             trials: rows.len(),
             requests: mid(|row| Some(row.requests))?,
             rate: mid(|row| Some(row.rate))?,
-            error_rate: mid(|row| Some(row.error_rate))?,
+            // Failures of all trials together: a median would hide those of one.
+            error_rate: share(
+                rows.iter().map(|row| row.error_rate * row.requests).sum(),
+                rows.iter().map(|row| row.requests).sum(),
+            ),
             latency: Latency {
                 avg: mid(|row| row.latency.avg),
                 min: mid(|row| row.latency.min),
@@ -219,6 +250,10 @@ impl Cell<'_> {
             ram_mb_per_request: mid(|run| per_request(area(run, |row| row.memory_avg_mb), run)),
         }
     }
+}
+
+fn share(part: f64, all: f64) -> f64 {
+    if all > 0.0 { part / all } else { 0.0 }
 }
 
 /// What an answer or an event was expected to take before anything was measured: half as much over gRPC.

@@ -20,9 +20,13 @@ pub fn comparisons(cells: &[&Cell<'_>], metrics: &[Metric], seed: u64) -> Vec<Co
     found
 }
 
-/// None where one of them has no such figure.
+/// None where one of them has no such figure, or where one was disturbed and the other was not.
 fn compare(a: &Cell<'_>, b: &Cell<'_>, metric: Metric, seed: u64) -> Option<Comparison> {
-    let middle = |cell: &Cell<'_>| median(&cell.values(metric));
+    if a.counts != b.counts {
+        return None;
+    }
+    // Nothing can be a multiple of nothing.
+    let middle = |cell: &Cell<'_>| median(&cell.values(metric)).filter(|middle| *middle > 0.0);
     let (of_a, of_b) = (middle(a)?, middle(b)?);
     let (higher, lower) = if of_a >= of_b { (a, b) } else { (b, a) };
     let (above, below) = (higher.values(metric), lower.values(metric));
@@ -35,11 +39,7 @@ fn compare(a: &Cell<'_>, b: &Cell<'_>, metric: Metric, seed: u64) -> Option<Comp
         payload: a.payload.to_owned(),
         higher: higher.target,
         lower: lower.target,
-        ratio: if least > 0.0 {
-            most / least
-        } else {
-            f64::INFINITY
-        },
+        ratio: most / least,
         interval: bootstrap_ratio(&above, &below, seed).filter(|_| judged),
         p: judged.then(|| mann_whitney(&above, &below)),
         p_corrected: None,

@@ -170,7 +170,8 @@ fn at_a_fixed_rate_cost_and_latency_are_compared() {
     let text = report.verdict.text();
     assert!(
         text.starts_with("At 1,000 arrivals a second, producer-grpc took 1.5")
-            && text.contains("times the service CPU an event of producer-rest (95 % interval 1.")
+            && text
+                .contains("times as much service CPU an event as producer-rest (95 % interval 1.")
             && text.contains("p99 latency"),
         "{text}"
     );

@@ -252,7 +252,10 @@ fn failed_aborted_and_invalid_runs_are_shown_and_do_not_count() {
         .iter()
         .find(|badge| badge.id == "left_out")
         .unwrap();
-    assert_eq!(left_out.text, "3 of 12 trials left out: aborted");
+    assert_eq!(
+        left_out.text,
+        "2 of 12 trials left out: aborted; 1 of 12 trials not ranked"
+    );
     let text = markdown::text(&report).unwrap();
     assert!(text.contains("~~producer-rest~~"), "{text}");
     assert!(text.contains("left out: the service did not become healthy within 30 s"));
@@ -331,7 +334,7 @@ fn sessions_with_different_settings_are_called_out() {
         .unwrap();
     assert_eq!(
         (badge.level, badge.text.as_str()),
-        (Level::Bad, "2 environments, 1 setting differ")
+        (Level::Bad, "2 environments, 1 setting differs")
     );
     assert!(
         markdown::text(&report)

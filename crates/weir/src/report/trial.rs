@@ -139,12 +139,17 @@ fn standing(rows: &RunRows) -> (Standing, Vec<String>) {
     (Standing::Counted, reasons)
 }
 
-/// A sentence as part of another: without its end, and its article small.
+/// A sentence as part of another: without its end, and its first word small where it is no name with capitals of its own.
 fn clause(sentence: &str) -> String {
     let text = sentence.trim().trim_end_matches('.');
-    match text.strip_prefix("The ") {
-        Some(rest) => format!("the {rest}"),
-        None => text.to_owned(),
+    let word = text.split_whitespace().next().unwrap_or_default();
+    let mut letters = word.chars();
+    match letters.next() {
+        Some(first) if letters.all(char::is_lowercase) => {
+            let rest = &text[first.len_utf8()..];
+            format!("{}{rest}", first.to_lowercase())
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -19,6 +19,20 @@ pub fn judge(report: &Report) -> Verdict {
     let scenario = report.scenarios.first();
     let terms = terms(scenario.map_or("ingest", |scenario| scenario.name.as_str()));
     let mut verdict = sentence(report, &terms);
+    let compares = matches!(
+        verdict.kind,
+        VerdictKind::Difference | VerdictKind::NoDifference
+    );
+    let environments = report.fingerprints.len();
+    if compares && environments > 1 {
+        verdict.level = verdict.level.max(Level::Warn);
+        verdict.sentence.push(Span {
+            text: format!(
+                " The trials come from {environments} environments: not a fair comparison."
+            ),
+            target: None,
+        });
+    }
     verdict
         .notes
         .extend(notes::of(report, verdict.kind, &terms));

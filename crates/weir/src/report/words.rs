@@ -38,6 +38,7 @@ pub fn figure(value: f64) -> String {
 /// A ratio with two decimals, one from 10 on, none from 100 on.
 pub fn ratio(value: f64) -> String {
     match value.abs() {
+        size if !size.is_finite() => "–".to_owned(),
         size if size >= 99.95 => count(value.round() as i64),
         size if size >= 9.995 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
@@ -117,6 +118,7 @@ mod tests {
         assert_eq!(count(-100), "-100");
         assert_eq!(ratio(1.5849), "1.58");
         assert_eq!(ratio(26.44), "26.4");
+        assert_eq!(ratio(f64::INFINITY), "–");
         assert_eq!(percent(0.612), "61 %");
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(percent(0.024), "2.4 %");

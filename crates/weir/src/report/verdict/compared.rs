@@ -125,9 +125,11 @@ pub(super) fn limited(
             format!("the generator was the limit in {hit} of {all} {phases}"),
         )
     } else {
+        let unranked = rows.iter().find(|row| !row.ranked);
+        let name = unranked.map_or("", |row| &report.targets[row.target].name);
         (
             VerdictKind::NoVerdict,
-            reason.trim_end_matches('.').to_owned(),
+            format!("{name}: {}", reason.trim_end_matches('.')),
         )
     };
     let mut verdict = Sentence::new()

@@ -32,14 +32,29 @@ pub(super) fn sentence(report: &Report, rate: f64, dead: &[usize], terms: &Terms
         let of = move |pair: &&Comparison| pair.payload == *payload && pair.metric == metric;
         report.comparisons.iter().filter(of)
     };
-    // Of several targets the sentence tells the pair that lies furthest apart; the table has all.
-    let widest = |metric| pairs(metric).max_by(|a, b| a.ratio.total_cmp(&b.ratio));
+    // Of several targets the sentence tells the pair that lies furthest apart, of those that differ first; the table has
+    // all.
+    let told = |pair: &Comparison| match pair.differs {
+        Some(true) => 2,
+        None => 1,
+        Some(false) => 0,
+    };
+    let widest = |metric| {
+        pairs(metric).max_by(|a, b| told(a).cmp(&told(b)).then(a.ratio.total_cmp(&b.ratio)))
+    };
     let (Some(cpu), p99) = (widest(Metric::Cpu), widest(Metric::P99)) else {
         return Sentence::new()
             .say("No verdict: the CPU of the services is not known.")
             .end(VerdictKind::NoVerdict, Level::Warn);
     };
-    let mut say = Sentence::new().say(&format!("At {} arrivals a second{under}, ", figure(rate)));
+    let among = match rows.len() {
+        2 => String::new(),
+        more => format!("of {more} targets "),
+    };
+    let mut say = Sentence::new().say(&format!(
+        "At {} arrivals a second{under}, {among}",
+        figure(rate)
+    ));
     say = of_pair(say, report, cpu, &format!("service CPU {}", terms.one()));
     if let Some(p99) = p99 {
         say = of_pair(say.say("; "), report, p99, "p99 latency");
@@ -49,18 +64,20 @@ pub(super) fn sentence(report: &Report, rate: f64, dead: &[usize], terms: &Terms
         .flatten()
         .map(|pair| pair.differs)
         .collect();
-    let kind = if told.contains(&None) {
+    let kind = if told.iter().all(Option::is_none) {
         say = say.say(&why(cpu.trials, report.comparisons.len()));
         VerdictKind::Seen
     } else if told.contains(&Some(true)) {
         VerdictKind::Difference
+    } else if told.contains(&None) {
+        VerdictKind::Seen
     } else {
         VerdictKind::NoDifference
     };
     say.say(".").end(kind, Level::Ok)
 }
 
-/// `A used 1.40 times as much service CPU an event as B (95 % interval 1.31 to 1.52)`.
+/// `A took 1.40 times as much service CPU an event as B (95 % interval 1.31 to 1.52)`.
 fn of_pair(say: Sentence, report: &Report, pair: &Comparison, what: &str) -> Sentence {
     let interval = pair.interval.map_or(String::new(), |interval| {
         let (low, high) = (ratio(interval.low), ratio(interval.high));
@@ -89,9 +106,17 @@ fn of_pair(say: Sentence, report: &Report, pair: &Comparison, what: &str) -> Sen
         format!(" ({interval})")
     };
     say.name(report, pair.higher)
-        .say(&format!(" took {} times the {what} of ", ratio(pair.ratio)))
+        .say(&format!(" {} ", multiple(pair, what)))
         .name(report, pair.lower)
         .say(&interval)
+}
+
+fn multiple(pair: &Comparison, what: &str) -> String {
+    let times = ratio(pair.ratio);
+    match pair.metric {
+        Metric::P99 => format!("had {times} times the {what} of"),
+        Metric::Cpu | Metric::Rate => format!("took {times} times as much {what} as"),
+    }
 }
 
 /// Why nothing is judged.
