@@ -75,6 +75,7 @@ pub async fn import(
     let evidence = Evidence {
         timed: facts.timed,
         performance: &performance,
+        phases: &phases,
         usage: &usage,
         allowance: facts.allowance,
         begun_late_p99: summary.begun_late_p99(),

@@ -1,6 +1,6 @@
 //! Whether a run may be believed: each check with its figure, and the verdict over all.
 
-use metrics_db::{Check, CheckStatus, Performance, PhaseUsage, RoleUsage};
+use metrics_db::{Check, CheckStatus, Performance, Phase, PhaseUsage, RoleUsage};
 
 /// Bounds, in the units of the figures.
 mod bound {
@@ -20,6 +20,8 @@ mod bound {
     pub(super) const DROPPED: f64 = 0.001;
     /// Share of the intended rate that must be reached.
     pub(super) const REACHED: f64 = 0.99;
+    /// Share of their time that the VUs may have spent in requests: no more than all of it, but for rounding.
+    pub(super) const IN_REQUESTS: f64 = 1.02;
     /// Milliseconds by which 99 % of the iterations of an open model may begin late. The generator's clock has whole
     /// milliseconds.
     pub(super) const LATE_MS: f64 = 5.0;
@@ -43,6 +45,8 @@ pub struct Evidence<'a> {
     pub timed: bool,
     /// Figures over the run.
     pub performance: &'a Performance,
+    /// Figures of each phase.
+    pub phases: &'a [Phase],
     /// Resources per phase; empty where nothing was sampled.
     pub usage: &'a [PhaseUsage],
     /// CPUs of each part.
@@ -62,6 +66,7 @@ pub fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let late = evidence.begun_late_p99;
     all.extend(late.map(|p99_ms| begun_late(p99_ms, evidence.performance)));
     if evidence.timed {
+        all.extend(littles_law(evidence.phases));
         all.extend(resources(evidence));
     } else {
         let detail =
@@ -168,6 +173,36 @@ fn begun_late(p99_ms: f64, performance: &Performance) -> Check {
         Check::ok
     };
     make("begun_late", "Begun late", figure, detail)
+}
+
+/// Little's law: the requests in flight are the rate times the mean latency, and no VU has more than one. Counted here as
+/// time: what the requests of a phase took together, and what its VUs had, with what k6 grants a request that a phase's end
+/// has caught. Figures that break it do not belong together, or are in other units than they say.
+fn littles_law(phases: &[Phase]) -> Option<Check> {
+    /// `gracefulStopSeconds` in the modes of k6.
+    const GRACE_SECONDS: f64 = 5.0;
+    let (share, phase) = phases
+        .iter()
+        .filter_map(|phase| {
+            let latency = phase.latency;
+            let taken = phase.successful_requests as f64 * latency.avg? / 1000.0;
+            let caught = (latency.max? / 1000.0).min(GRACE_SECONDS);
+            let had = f64::from(phase.target_vus) * (phase.duration_seconds + caught);
+            (had > 0.0).then_some((taken / had, phase.phase_number))
+        })
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let detail = format!(
+        "In phase {phase} the requests took {} of the time that the VUs had (rate times mean latency, over VUs); more than \
+         all of it would contradict itself.",
+        percent(share)
+    );
+    let make = if share > bound::IN_REQUESTS {
+        Check::bad
+    } else {
+        Check::ok
+    };
+    let figure = format!("{} of the VUs' time", percent(share));
+    Some(make("littles_law", "Little's law", figure, detail))
 }
 
 fn thresholds(crossed: &[String]) -> Check {

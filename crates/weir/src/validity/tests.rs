@@ -27,6 +27,7 @@ fn judged(usage: &[PhaseUsage], performance: &Performance) -> (bool, Vec<String>
     let evidence = Evidence {
         timed: true,
         performance,
+        phases: &[],
         usage,
         allowance: Allowance {
             generator: 2.0,
@@ -103,6 +104,7 @@ fn smoke_ranks_nothing_but_is_no_failure() {
     let evidence = Evidence {
         timed: false,
         performance: &performance,
+        phases: &[],
         usage: &[],
         allowance: Allowance {
             generator: 2.0,
@@ -151,5 +153,49 @@ fn a_rate_that_was_not_reached_excludes() {
     assert!(
         !valid && reasons[0].contains("98.5 % of the 1000/s intended"),
         "{reasons:?}"
+    );
+}
+
+#[test]
+fn requests_cannot_take_more_time_than_the_users_had() {
+    let check = |successful_requests, avg: f64, max: f64| {
+        let latency = metrics_db::Latency {
+            avg: Some(avg),
+            max: Some(max),
+            ..Default::default()
+        };
+        let phase = Phase {
+            phase_number: 2,
+            target_vus: 10,
+            duration_seconds: 60.0,
+            successful_requests,
+            latency,
+            ..Phase::default()
+        };
+        littles_law(&[Phase::default(), phase]).expect("figures")
+    };
+    // 10 VUs, one request after the other, 20 ms each.
+    let full = check(30_000, 20.0, 40.0);
+    assert_eq!(
+        (full.status, &*full.figure),
+        (CheckStatus::Ok, "99.9 % of the VUs' time")
+    );
+    let idle = check(300, 20.0, 40.0);
+    assert_eq!(
+        (idle.status, &*idle.figure),
+        (CheckStatus::Ok, "1 % of the VUs' time")
+    );
+    // Long requests end after the phase.
+    assert_eq!(check(40, 16_000.0, 20_000.0).status, CheckStatus::Ok);
+    let wrong = check(40_000, 20.0, 40.0);
+    assert_eq!(wrong.status, CheckStatus::Bad);
+    assert!(
+        wrong.detail.starts_with("In phase 2 the requests took 133"),
+        "{}",
+        wrong.detail
+    );
+    assert!(
+        littles_law(&[Phase::default()]).is_none(),
+        "nothing was answered"
     );
 }
