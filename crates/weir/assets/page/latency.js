@@ -93,7 +93,7 @@ function byPayload(width, rows, { names, payloads: own, targets }, { label, axis
   const narrow = width < 460;
   return {
     height: payloads.length * (names.length * 15 + 14) + (narrow ? 60 : 56),
-    marginTop: 14, marginLeft: 58, marginRight: narrow ? 12 : roomFor(names), marginBottom: 38,
+    marginTop: 14, marginLeft: roomFor(payloads), marginRight: narrow ? 12 : roomFor(names), marginBottom: 38,
     x: axis.scale,
     y: { axis: null, domain: names, padding: 0.7 },
     fy: { label: null, domain: payloads, padding: 0.22 },
