@@ -57,8 +57,10 @@ fn thin(run: i64, role: Role, samples: &[&ResourceSample], points: usize) -> Ser
         memory: Vec::new(),
     };
     for group in samples.chunks(each) {
+        // A percentage covers the time before its sample: at the start of the first phase that is the warm-up's.
         let cpu: Vec<f64> = group
             .iter()
+            .filter(|sample| sample.boundary != Some(0))
             .filter_map(|sample| sample.cpu_percent)
             .collect();
         let mean = (!cpu.is_empty()).then(|| cpu.iter().sum::<f64>() / cpu.len() as f64 / 100.0);
@@ -150,6 +152,7 @@ mod tests {
             assert_eq!(series.len(), 2, "{name}");
             for series in &series {
                 assert_eq!(series.t.last(), Some(&last), "{name}");
+                assert_eq!(series.cpu[..2], [None, Some(0.5)], "{name}");
             }
         }
         // Merged with its neighbours the last point does not fall either.
