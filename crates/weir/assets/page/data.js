@@ -17,6 +17,10 @@ const nameOf = (target) => names[target];
  * @param {string} payload */
 const payloadTitle = (payload) => (report.scenarios.length > 1 ? payload : `${payload} payload`);
 
+/** The load of a phase: at a fixed rate the VUs are only prepared.
+ * @param {Phase} phase */
+const loadOf = (phase) => (report.intended_rate === null ? `${fig(phase.vus)} VUs` : `${fig(report.intended_rate)}/s`);
+
 /** The scenario that a figure shows: targets of different scenarios are never on one axis.
  * @param {Element} figure
  * @returns {Scenario & { names: string[] }} */

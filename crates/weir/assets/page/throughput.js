@@ -99,5 +99,5 @@ function lastPhases(rows) {
 /** @param {PhaseRow} row */
 function phaseTitle(row) {
   const limit = row.generator_limited ? "\nthe generator was the limit" : "";
-  return `${nameOf(row.target)}, ${row.phase.name}: ${row.phase.vus} VUs${limit}`;
+  return `${nameOf(row.target)}, ${row.phase.name}: ${loadOf(row.phase)}${limit}`;
 }

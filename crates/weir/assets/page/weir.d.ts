@@ -34,6 +34,7 @@ type Scenario = { name: string; unit: string; payloads: string[]; targets: numbe
 type Series = { run: number; role: string; t: number[]; cpu: (number | null)[]; memory: (number | null)[] };
 type WeirReport = {
   format: string; title: string; mode: string; measures: boolean; think_time_ms: number | null;
+  intended_rate: number | null;
   sessions: { id: string }[]; targets: { name: string; scenario: string; protocol: string; color: number }[];
   scenarios: Scenario[]; words: { one: string };
   payloads: string[]; phases: Phase[]; throughput: ThroughputRow[]; phase_rows: PhaseRow[]; cost: CostRow[];

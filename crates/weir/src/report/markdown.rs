@@ -20,3 +20,45 @@ pub fn text(report: &Report) -> Result<String> {
     }
     Ok(tidy.trim_start().trim_end().to_owned() + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::report::invented::{Plan, invent};
+    use crate::report::{build, tests::rows};
+
+    #[test]
+    fn of_several_sessions_each_trial_names_its_own() {
+        for (mode, line) in [
+            ("smoke", "| default | producer-rest | {session} | 5 | 0 |"),
+            ("full", "| 1 | producer-rest | {session} | default | 1 |"),
+        ] {
+            let plan = Plan {
+                mode,
+                ..Plan::default()
+            };
+            let first = invent(&plan);
+            let mut second = first.clone();
+            second.session.id = "20261122T090000Z-0001".to_owned();
+            second.session.seed = 5;
+            let alone = super::text(&build::build(&rows(&first), 60)).unwrap();
+            assert!(!alone.contains("| session |"), "{alone}");
+            let both = build::build(&[rows(&first), rows(&second)].concat(), 60);
+            let text = super::text(&both).unwrap();
+            for session in [&first.session.id, &second.session.id] {
+                let line = line.replace("{session}", session);
+                assert!(text.contains(&line), "{line}\n{text}");
+            }
+            assert!(
+                text.contains(
+                    "; 20261122T090000Z-0001, begun 2026-11-21 10:42 UTC, seed 5, native."
+                ),
+                "{text}"
+            );
+            // Rows are as wide as their heads.
+            for table in text.split("\n\n").filter(|block| block.starts_with('|')) {
+                let widths: Vec<usize> = table.lines().map(|l| l.matches('|').count()).collect();
+                assert!(widths.iter().all(|w| *w == widths[0]), "{table}");
+            }
+        }
+    }
+}
