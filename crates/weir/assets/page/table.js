@@ -24,7 +24,8 @@ function sortBy(table, heading, column) {
   const value = (/** @type {HTMLTableRowElement} */ row) => {
     const text = row.cells[column].textContent?.trim() ?? "";
     const number = Number.parseFloat(text.replaceAll(",", ""));
-    return Number.isNaN(number) || /^\d+k$/.test(text) ? text : number;
+    // `4k` is a payload, `20261121T…` a session.
+    return Number.isNaN(number) || /^\d+[kT]/.test(text) ? text : number;
   };
   const missing = (/** @type {string | number} */ found) => found === "–" || found === "";
   const rows = [...body.rows].sort((a, b) => {
@@ -55,7 +56,7 @@ function addChoosers(table) {
       button.type = "button";
       button.className = "show";
       button.textContent = "show";
-      button.setAttribute("aria-label", `Show ${nameOf(run.target)}, ${run.payload}, trial ${run.trial} over time`);
+      button.setAttribute("aria-label", `Show ${nameOf(run.target)}, ${run.payload}, ${trialTitle(run)} over time`);
       button.addEventListener("click", () => showRun(run));
       cell.append(button);
     }

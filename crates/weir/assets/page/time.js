@@ -16,16 +16,26 @@ const lines = [
 /** @param {Run} run */
 const isSampled = (run) => report.series.some((series) => series.run === run.id);
 
-/** The trial with the median rate of each target, under the first payload that has samples. */
+/** The trial with the median rate of each target: of those that count, or else of those that were finished. Under the
+ * first payload with a trial that counts, or else the first with samples. */
 function chooseMedians() {
-  const sampled = report.runs.filter((run) => isSampled(run) && run.rate !== null);
-  const best = sampled.filter((run) => run.standing === "counted");
-  const runs = best.length > 0 ? best : sampled;
-  const payload = report.payloads.find((name) => runs.some((run) => run.payload === name));
-  for (const [target, group] of d3.groups(runs.filter((run) => run.payload === payload), (run) => run.target)) {
-    const order = d3.sort(group, (run) => run.rate ?? 0);
+  const finished = report.runs.filter((run) => run.standing !== "left_out" && run.rate !== null && isSampled(run));
+  const counted = finished.filter((run) => run.standing === "counted");
+  const has = (/** @type {Run[]} */ runs) => report.payloads.find((payload) => runs.some((run) => run.payload === payload));
+  const payload = has(counted) ?? has(finished);
+  for (const [target, all] of d3.groups(finished.filter((run) => run.payload === payload), (run) => run.target)) {
+    const best = all.filter((run) => run.standing === "counted");
+    const order = d3.sort(best.length > 0 ? best : all, (run) => run.rate ?? 0);
     shown.set(target, order[(order.length - 1) >> 1]);
   }
+}
+
+/** Which trial it is, and whether it counts.
+ * @param {Run} run */
+function trialTitle(run) {
+  const session = report.sessions.length > 1 ? ` of ${run.session}` : "";
+  const standing = { counted: "", invalid: " (not ranked)", left_out: " (left out)" }[run.standing];
+  return `trial ${run.trial}${session}${standing}`;
 }
 
 /** Shows a run; the other targets follow to its payload, and to its trial where they have it.
@@ -36,7 +46,8 @@ function showRun(run) {
     const same = report.runs.filter((other) => other.target === target && other.payload === run.payload && isSampled(other));
     const current = shown.get(target);
     if (current && current.payload === run.payload) continue;
-    const partner = same.find((other) => other.trial === run.trial) ?? same[0];
+    const sameTrial = same.filter((other) => other.trial === run.trial);
+    const partner = sameTrial.find((other) => other.session === run.session) ?? sameTrial[0] ?? same[0];
     if (partner) shown.set(target, partner);
     else shown.delete(target);
   }
@@ -59,7 +70,7 @@ function markShown() {
     const link = document.createElement("a");
     link.href = `#run-${run.id}`;
     link.className = `t${report.targets[target].color % 8}`;
-    link.textContent = `${nameOf(target)}, ${run.payload}, trial ${run.trial}`;
+    link.textContent = `${nameOf(target)}, ${run.payload}, ${trialTitle(run)}`;
     said.append(place > 0 ? "; " : "", link);
   });
 }
@@ -85,13 +96,15 @@ function drawLine(card, { role, column, label }, first, last) {
   card.append(figure);
   place(figure, `${label.replace("↑ ", "")} over time, one trial of each target`, (width) => {
     const runs = [...shown.values()];
+    const bands = report.phases.map((phase) => ({ ...phase, end: phase.start_seconds + phase.duration_seconds }));
+    const end = bands.at(-1)?.end ?? Infinity;
     const points = runs.flatMap((run) =>
       report.series
         .filter((series) => series.run === run.id && series.role === role)
         .flatMap((series) => series.t.map((t, k) => ({ t, value: series[column][k], target: run.target, run })))
-        .filter((point) => point.value !== null),
+        // Times are rounded to a tenth.
+        .filter((point) => point.value !== null && point.t <= end + 0.05),
     );
-    const bands = report.phases.map((phase) => ({ ...phase, end: phase.start_seconds + phase.duration_seconds }));
     const ends = d3.groups(points, (point) => point.target).map(([, group]) => group[group.length - 1]);
     const wideEnough = (/** @type {{ duration_seconds: number }} */ band) => (band.duration_seconds / (bands.at(-1)?.end ?? 1)) * (width - 46 - roomFor(names)) > 58;
     return {
@@ -101,11 +114,11 @@ function drawLine(card, { role, column, label }, first, last) {
       y: { grid: true, zero: true, label, tickFormat: tick, ticks: 4 },
       marks: [
         Plot.rect(bands.filter((_, k) => k % 2 === 1), { x1: "start_seconds", x2: "end", fill: "var(--track)" }),
-        first ? Plot.text(bands.filter(wideEnough), { x: (band) => (band.start_seconds + band.end) / 2, frameAnchor: "top", dy: -12, text: (band) => `${fig(band.vus)} VUs`, fill: "var(--dim)" }) : null,
+        first ? Plot.text(bands.filter(wideEnough), { x: (band) => (band.start_seconds + band.end) / 2, frameAnchor: "top", dy: -12, text: (band) => loadOf(band), fill: "var(--dim)" }) : null,
         Plot.lineY(points, { x: "t", y: "value", z: "target", stroke: (point) => colorOf(point.target), strokeWidth: 1.6 }),
         endNames(ends, { x: (point) => point.t, y: (point) => point.value, target: (point) => point.target }),
         Plot.ruleX(points, Plot.pointerX({ x: "t", stroke: "var(--dim)", strokeDasharray: "2,3" })),
-        Plot.tip(points, Plot.pointer({ x: "t", y: "value", fill: "var(--card)", stroke: "var(--line)", title: (point) => `${nameOf(point.target)}, trial ${point.run.trial}\n${fig(point.t)} s: ${fig(point.value)} ${column === "cpu" ? "cores" : "MiB"}` })),
+        Plot.tip(points, Plot.pointer({ x: "t", y: "value", fill: "var(--card)", stroke: "var(--line)", title: (point) => `${nameOf(point.target)}, ${trialTitle(point.run)}\n${fig(point.t)} s: ${fig(point.value)} ${column === "cpu" ? "cores" : "MiB"}` })),
       ],
     };
   });
