@@ -36,6 +36,8 @@ pub struct Found {
     pub sorted: bool,
     /// Whether there was white space outside strings.
     pub spaced: bool,
+    /// Whether an object had a key twice.
+    pub repeated: bool,
 }
 
 /// Why a text is no data of the log. Displays as the rest of a sentence that begins with "data".
@@ -88,6 +90,7 @@ pub fn write(text: &[u8], order: KeyOrder, out: &mut Vec<u8>) -> Result<Found, R
         found: Found {
             sorted: true,
             spaced: false,
+            repeated: false,
         },
     };
     pass.space();
@@ -279,6 +282,7 @@ impl Pass<'_> {
             order
         });
         if repeated {
+            self.found.repeated = true;
             places = self.once_each(members, &places);
         } else if self.order == KeyOrder::Sent {
             return;

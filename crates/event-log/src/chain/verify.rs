@@ -118,6 +118,10 @@ pub(super) fn check(
     if found.spaced {
         return Err("data has spaces, expected none".to_owned());
     }
+    // The last one is hashed; a reader may take the first.
+    if found.repeated {
+        return Err("data has a key twice".to_owned());
+    }
     let Some(before) = Hash::parse(entry.prev_hash().as_bytes()) else {
         return Err("prev_hash is no hash".to_owned());
     };

@@ -128,13 +128,22 @@ fn of_repeated_keys_the_last_counts_in_the_place_of_the_first() {
 #[test]
 fn a_pass_tells_what_need_not_be_done_again() {
     let found = |text: &str| write(text.as_bytes(), KeyOrder::Sent, &mut Vec::new());
-    let expected = |sorted, spaced| Ok(Found { sorted, spaced });
+    let expected = |sorted, spaced| {
+        Ok(Found {
+            sorted,
+            spaced,
+            repeated: false,
+        })
+    };
     assert_eq!(found(r#"{"a":{"b":1,"c":2},"b":1}"#), expected(true, false));
     assert_eq!(
         found(r#"{"a":{"c":1,"b":2},"b":1}"#),
         expected(false, false)
     );
-    assert_eq!(found(r#"{"a":1,"a":2}"#), expected(false, false));
+    for repeated in [r#"{"a":1,"a":2}"#, r#"[{"b":{"\u0061":1,"c":3,"a":2}}]"#] {
+        let found = found(repeated).expect("a value");
+        assert!(found.repeated && !found.sorted, "{repeated}");
+    }
     assert_eq!(found(r#"{"a": " "}"#), expected(true, true));
 }
 

@@ -48,7 +48,7 @@ fn a_torn_last_line_is_told_apart_and_cut_at_the_next_append() {
 #[test]
 fn damage_is_named_with_its_line() {
     type Change = fn(&mut Vec<String>);
-    let changes: [(u64, &str, Change); 12] = [
+    let changes: [(u64, &str, Change); 13] = [
         (1235, "hash is ", |lines| {
             lines[1234] = lines[1234].replace("\"n\":1234", "\"n\":1235")
         }),
@@ -75,6 +75,10 @@ fn damage_is_named_with_its_line() {
         }),
         (8, "data has spaces", |lines| {
             lines[7] = lines[7].replace("\"n\":", "\"n\": ")
+        }),
+        // The hash is that of the last.
+        (10, "data has a key twice", |lines| {
+            lines[9] = lines[9].replace("\"n\":", "\"n\":0,\"n\":")
         }),
         (9, "is no entry: expected {\"seq\":", |lines| {
             lines[8] = lines[8].replace("{\"seq\"", "{ \"seq\"")

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use domain::Invalid;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::topics::handle::{TopicDraft, TopicInfo};
 
 mod groups;
+mod object;
 mod records;
+
+use object::Object;
 
 pub(super) use groups::{GroupBody, GroupsBody, OffsetsBody};
 pub(super) use records::{FetchedBody, ProduceBody, ProducedBody};
@@ -18,9 +20,21 @@ pub(super) use records::{FetchedBody, ProduceBody, ProducedBody};
 const NODE: [u32; 1] = [0];
 
 /// Reads a body; unknown fields are ignored.
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Invalid> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Invalid::new("the body", format!("is not as expected: {error}")))
+pub(super) fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, Invalid> {
+    match serde_json::from_slice(bytes) {
+        Ok(Object(body)) => Ok(body),
+        Err(error) => {
+            let problem = format!("is not as expected: {error}");
+            Err(Invalid::new("the body", problem))
+        }
+    }
+}
+
+/// `null` is as good as nothing.
+fn or_default<'a, D: Deserializer<'a>, T: Deserialize<'a> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The answer where nothing else is to be said.
@@ -38,13 +52,13 @@ impl Default for Done {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewTopicBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     num_partitions: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     replication_factor: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     configs: BTreeMap<String, Config>,
 }
 
@@ -115,5 +129,54 @@ impl From<TopicInfo> for TopicBody {
             configs: topic.configs,
             partitions: partitions.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault<T: for<'a> Deserialize<'a>>(body: &str) -> String {
+        let parsed = parse::<T>(body.as_bytes());
+        parsed.map(|_| ()).expect_err(body).to_string()
+    }
+
+    #[test]
+    fn objects_are_no_lists_of_their_members() {
+        for fault in [
+            fault::<NewTopicBody>(r#"["t",2]"#),
+            fault::<ProduceBody>(r#"[[],1]"#),
+            fault::<ProduceBody>(r#"{"records":[[1,"k",null,"v",null,[],0]]}"#),
+            fault::<ProduceBody>(r#"{"records":[{"value":"v","headers":[["k","v"]]}]}"#),
+            fault::<OffsetsBody>(r#"{"offsets":[["t",0,1]]}"#),
+        ] {
+            let told = "invalid type: sequence, expected an object at line 1";
+            assert!(fault.contains(told), "{fault}");
+        }
+    }
+
+    #[test]
+    fn null_is_as_good_as_nothing() {
+        let body = r#"{"name":"t","numPartitions":null,"replicationFactor":null,"configs":null}"#;
+        let topic: NewTopicBody = parse(body.as_bytes()).expect("a topic");
+        assert_eq!((topic.num_partitions, topic.configs.len()), (0, 0));
+        let body =
+            r#"{"records":[{"value":"v","key":null,"headers":null,"timestamp":null}],"acks":null}"#;
+        let records: ProduceBody = parse(body.as_bytes()).expect("records");
+        assert_eq!(records.records().expect("a record").len(), 1);
+    }
+
+    #[test]
+    fn a_fault_of_a_record_says_of_which() {
+        let body = r#"{"records":[{"value":"v"},{"value":"v","timestamp":-1}]}"#;
+        let records: ProduceBody = parse(body.as_bytes()).expect("records");
+        let fault = records
+            .records()
+            .expect_err("a time before 1970")
+            .to_string();
+        assert!(
+            fault.contains("records[1].timestamp must not be negative"),
+            "{fault}"
+        );
     }
 }

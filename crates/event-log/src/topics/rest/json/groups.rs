@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::Object;
 use crate::topics::groups::GroupInfo;
 
 #[derive(Serialize)]
@@ -100,7 +101,7 @@ impl<'a> From<&'a GroupInfo> for GroupBody<'a> {
 
 #[derive(Deserialize)]
 pub(in crate::topics::rest) struct OffsetsBody {
-    offsets: Vec<OffsetBody<'static>>,
+    offsets: Vec<Object<OffsetBody<'static>>>,
 }
 
 impl OffsetsBody {
@@ -108,7 +109,7 @@ impl OffsetsBody {
     pub(in crate::topics::rest) fn offsets(self) -> Vec<(String, i64, i64)> {
         let offsets = self.offsets.into_iter();
         offsets
-            .map(|offset| (offset.topic.into_owned(), offset.partition, offset.offset))
+            .map(|Object(offset)| (offset.topic.into_owned(), offset.partition, offset.offset))
             .collect()
     }
 }

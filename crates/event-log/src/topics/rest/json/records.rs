@@ -8,6 +8,7 @@ use bytes::Bytes;
 use domain::Invalid;
 use serde::{Deserialize, Serialize};
 
+use super::{Object, or_default};
 use crate::durability::Durability;
 use crate::topics::consumer::Delivery;
 use crate::topics::handle::Produced;
@@ -15,7 +16,7 @@ use crate::topics::record::{Header, NewRecord, StoredRecord};
 
 #[derive(Deserialize)]
 pub(in crate::topics::rest) struct ProduceBody {
-    records: Vec<RecordBody>,
+    records: Vec<Object<RecordBody>>,
     acks: Option<i64>,
 }
 
@@ -27,8 +28,8 @@ struct RecordBody {
     key_base64: Option<String>,
     value: Option<String>,
     value_base64: Option<String>,
-    #[serde(default)]
-    headers: Vec<HeaderBody>,
+    #[serde(default, deserialize_with = "or_default")]
+    headers: Vec<Object<HeaderBody>>,
     timestamp: Option<i64>,
 }
 
@@ -56,7 +57,9 @@ impl ProduceBody {
             return Err(Invalid::new("records", "must not be empty"));
         }
         let records = self.records.into_iter().enumerate();
-        records.map(|(at, record)| record.read(at)).collect()
+        records
+            .map(|(at, Object(record))| record.read(at))
+            .collect()
     }
 }
 
@@ -65,20 +68,28 @@ impl RecordBody {
         let path = |name: &str| format!("records[{at}].{name}");
         let key = bytes(self.key, self.key_base64, || path("key"))?;
         let value = bytes(self.value, self.value_base64, || path("value"))?;
-        let headers = self.headers.into_iter().enumerate().map(|(header, body)| {
-            let value = bytes(body.value, body.value_base64, || {
-                path(&format!("headers[{header}].value"))
-            })?;
-            Ok(Header {
-                key: body.key,
-                value: value.unwrap_or_default(),
-            })
-        });
+        let headers = self
+            .headers
+            .into_iter()
+            .enumerate()
+            .map(|(header, Object(body))| {
+                let value = bytes(body.value, body.value_base64, || {
+                    path(&format!("headers[{header}].value"))
+                })?;
+                Ok(Header {
+                    key: body.key,
+                    value: value.unwrap_or_default(),
+                })
+            });
+        let timestamp = self.timestamp.unwrap_or(0);
+        if timestamp < 0 {
+            return Err(Invalid::new(path("timestamp"), "must not be negative"));
+        }
         let record = NewRecord {
             key: key.unwrap_or_default(),
             value: value.ok_or_else(|| Invalid::new(path("value"), "is missing"))?,
             headers: headers.collect::<Result<_, Invalid>>()?,
-            timestamp: self.timestamp.unwrap_or(0),
+            timestamp,
         };
         Ok((self.partition.unwrap_or(-1), record))
     }
