@@ -2,6 +2,8 @@
 
 use metrics_db::{Check, CheckStatus, Performance, Phase, PhaseUsage, RoleUsage};
 
+use crate::report::words::plural;
+
 /// Bounds, in the units of the figures.
 mod bound {
     /// Share of its allowance that the generator may use in any phase.
@@ -341,9 +343,9 @@ fn cpu(
         return Check::ok(id, label, figure, detail);
     }
     let detail = format!(
-        "{} was the limit in {over} of {} phases: it used up to {} of {} (phase {phase}), the bound is {}.",
+        "{} was the limit in {over} of {}: it used up to {} of {} (phase {phase}), the bound is {}.",
         capitalised(what),
-        usage.len(),
+        plural(usage.len(), "phase"),
         percent(share),
         cpus_text(cpus),
         percent(bound)
@@ -387,8 +389,8 @@ fn boundaries(usage: &[PhaseUsage]) -> Check {
         return Check::ok("boundaries", "Boundaries", "exact", detail);
     }
     let detail = format!(
-        "In {inexact} of {} phases a CPU counter was interpolated at a boundary.",
-        usage.len()
+        "In {inexact} of {} a CPU counter was interpolated at a boundary.",
+        plural(usage.len(), "phase")
     );
     Check::warn(
         "boundaries",

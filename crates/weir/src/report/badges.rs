@@ -130,7 +130,8 @@ fn generator(report: &Report) -> Badge {
     let (hit, all) = super::verdict::limited_phases(report);
     if hit > 0 {
         let text = format!(
-            "generator the limit in {hit} of {all} phases, up to {} busy",
+            "generator the limit in {hit} of {}, up to {} busy",
+            plural(all, "phase"),
             percent(most)
         );
         return badge("generator", Level::Warn, text, "phases");

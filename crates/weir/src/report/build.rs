@@ -290,12 +290,12 @@ fn subtitle(report: &Report, sessions: &[&Session]) -> String {
     let mut parts = Vec::new();
     let format =
         format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
-    if let Some(start) = sessions
-        .first()
-        .and_then(|session| session.started_at.format(&format).ok())
-    {
-        parts.push(start);
-    }
+    // What several sessions were stands in a line of its own.
+    let only = match sessions {
+        [only] => Some(only),
+        _ => None,
+    };
+    parts.extend(only.and_then(|session| session.started_at.format(&format).ok()));
     let trials = || report.throughput.iter().map(|row| row.trials.len());
     let (fewest, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
     let trials = if fewest == most {
@@ -320,7 +320,7 @@ fn subtitle(report: &Report, sessions: &[&Session]) -> String {
         _ => "payloads",
     };
     parts.push(format!("{what} {}", report.payloads.join(", ")));
-    if let Some(session) = sessions.first() {
+    if let Some(session) = only {
         parts.push(format!("seed {}", session.seed));
         parts.extend(machine(&session.environment));
         parts.push(session.runtime.clone());

@@ -3,7 +3,7 @@
 use super::Sentence;
 use crate::report::model::{Comparison, Level, Report, ThroughputRow, Verdict, VerdictKind};
 use crate::report::stats::{MIN_TRIALS, trials_needed};
-use crate::report::words::{figure, p_value, ratio};
+use crate::report::words::{figure, p_value, plural, ratio};
 use crate::scenario::Terms;
 
 pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdict {
@@ -119,10 +119,12 @@ pub(super) fn limited(
 ) -> Verdict {
     let (hit, all) = limited_phases(report);
     let (kind, why) = if hit > 0 {
-        let phases = if all == 1 { "phase" } else { "phases" };
         (
             VerdictKind::GeneratorLimited,
-            format!("the generator was the limit in {hit} of {all} {phases}"),
+            format!(
+                "the generator was the limit in {hit} of {}",
+                plural(all, "phase")
+            ),
         )
     } else {
         let unranked = rows.iter().find(|row| !row.ranked);

@@ -161,6 +161,9 @@ fn partly_limited(report: &Report, kind: VerdictKind) -> Option<String> {
         ));
     }
     (hit > 0).then(|| {
-        format!("The generator was the limit in {hit} of {all} phases (hollow in the figures).")
+        format!(
+            "The generator was the limit in {hit} of {} (hollow in the figures).",
+            plural(all, "phase")
+        )
     })
 }
