@@ -124,7 +124,10 @@ impl Journaling {
     /// # Errors
     /// The sync failed, or the journal cannot be removed.
     pub(super) fn settle(&mut self, partition: &File) -> io::Result<()> {
-        partition.sync_data()?;
+        let synced = partition.sync_data();
+        // A second try would succeed and prove nothing.
+        self.failed |= synced.is_err();
+        synced?;
         match self.journal.take_if(|_| !self.failed) {
             Some(_) => fs::remove_file(path_of(&self.path)),
             None => Ok(()),

@@ -331,13 +331,12 @@ fn others(report: &Report) -> Vec<Badge> {
         .into_iter()
         .map(|(check, number)| {
             let figure = &check.figure;
-            let text = match number {
-                1 => format!("{}: {figure}", check.label),
-                _ => format!(
-                    "{}: {figure} in the worst of {number} trials, of {in_all}",
-                    check.label
-                ),
-            };
+            let mut text = format!("{}: {figure}", check.label);
+            if in_all > 1 {
+                let at_worst = if number > 1 { " at worst" } else { "" };
+                let all = plural(in_all, "trial");
+                text.push_str(&format!("{at_worst}, in {number} of {all}"));
+            }
             badge(&check.id, check.level, text, "trials")
         })
         .collect()

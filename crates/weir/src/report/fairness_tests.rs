@@ -75,7 +75,7 @@ fn quiet_trials_are_not_set_against_disturbed_ones() {
     );
     assert_eq!(
         badge(&report, "steal"),
-        "Steal: 16 % in the worst of 11 trials, of 12"
+        "Steal: 16 % at worst, in 11 of 12 trials"
     );
     assert_eq!(
         badge(&report, "left_out"),
