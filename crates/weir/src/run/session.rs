@@ -145,6 +145,17 @@ impl Session {
             }
             Err(error) => end.report_error = Some(format!("{error:#}")),
         }
+        if keep {
+            let metrics = self.backend.metrics_config();
+            self.progress.say(&format!(
+                "The databases go on: {} and, with the metrics, postgresql://{}@{}:{}/{}",
+                self.backend.application_url(),
+                metrics.user,
+                metrics.host,
+                metrics.port,
+                metrics.name
+            ));
+        }
         self.progress.step("stopping");
         drop(self.store);
         self.backend
