@@ -64,34 +64,29 @@ impl Tools {
             tail(log, 8),
             log.display()
         );
-        Self::find(root).context("scripts/native-tools.sh left no usable .tools/env")
+        Self::find(root).context(
+            "scripts/native-tools.sh left no usable .tools/env: where WEIR_K6 or WEIR_PG_BIN is set, it goes before that file \
+             and must name a k6, or a folder with PostgreSQL's programs",
+        )
     }
 
-    /// Looks whether k6 is one that runs the scripts.
+    /// First line of `k6 version`, of a k6 that runs the scripts.
     ///
     /// # Errors
     /// It does not say its version, or is too old.
-    pub async fn check_k6(&self) -> Result<()> {
+    pub async fn k6_version(&self) -> Result<String> {
         let (major, minor) = OLDEST_K6;
-        let said = self.k6_version().await.unwrap_or_default();
+        let program = self.k6.to_string_lossy();
+        let said = output_of(&program, &["version"], Duration::from_secs(20)).await;
+        let said = said.unwrap_or_default();
+        let said = said.lines().next().unwrap_or_default();
         ensure!(
-            version_in(&said).is_some_and(|found| found >= OLDEST_K6),
+            version_in(said).is_some_and(|found| found >= OLDEST_K6),
             "{} is no k6 of version {major}.{minor} or later (it says '{said}'): let WEIR_K6 name another one, or unset it and \
              run scripts/native-tools.sh",
             self.k6.display()
         );
-        Ok(())
-    }
-
-    /// First line of `k6 version`.
-    pub async fn k6_version(&self) -> Option<String> {
-        let text = output_of(
-            &self.k6.to_string_lossy(),
-            &["version"],
-            Duration::from_secs(20),
-        )
-        .await?;
-        text.lines().next().map(str::to_owned)
+        Ok(said.to_owned())
     }
 }
 

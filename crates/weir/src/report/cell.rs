@@ -30,38 +30,32 @@ pub fn cells<'a>(
     by_peak: bool,
 ) -> Vec<Cell<'a>> {
     let mut cells = Vec::new();
+    let counted = |run: &&RunInfo| run.standing == Standing::Counted;
     for payload in payloads {
-        let of = |target: usize| {
-            let finished = runs.iter().filter(move |run| {
+        let of = |target: usize| -> Vec<&RunInfo> {
+            let finished = runs.iter().filter(|run| {
                 let standing = run.standing != Standing::LeftOut;
                 run.target == target && run.payload == *payload && standing && run.rate.is_some()
             });
-            finished.collect::<Vec<&RunInfo>>()
+            finished.collect()
         };
-        let counted = |run: &&RunInfo| run.standing == Standing::Counted;
-        let with_figures = (0..targets).filter(|target| !of(*target).is_empty());
-        let (reliable, others): (Vec<usize>, Vec<usize>) =
-            with_figures.partition(|target| of(*target).iter().any(counted));
-        let is_fair = others.is_empty() || reliable.len() > 1;
-        for target in 0..targets {
-            let finished = of(target);
-            if finished.is_empty() {
-                continue;
+        let finished = (0..targets).map(|target| (target, of(target)));
+        let finished: Vec<_> = finished.filter(|(_, runs)| !runs.is_empty()).collect();
+        let reliable = finished.iter().filter(|(_, runs)| runs.iter().any(counted));
+        let reliable = reliable.count();
+        let is_fair = reliable == finished.len() || reliable > 1;
+        for (target, mut runs) in finished {
+            let counts = is_fair && runs.iter().any(counted);
+            let reason = (!counts).then(|| not_counted(&runs));
+            if counts {
+                runs.retain(counted);
             }
-            let counts = is_fair && reliable.contains(&target);
-            let (shown, reason) = if counts {
-                (finished.into_iter().filter(counted).collect(), None)
-            } else {
-                let reason = not_counted(&finished);
-                (finished, Some(reason))
-            };
-            let reason = limited(&shown, by_peak).or(reason);
             cells.push(Cell {
                 payload,
                 target,
-                runs: shown,
                 counts,
-                reason,
+                reason: limited(&runs, by_peak).or(reason),
+                runs,
             });
         }
     }

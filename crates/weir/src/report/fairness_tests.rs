@@ -4,8 +4,8 @@ use metrics_db::{Check, CheckStatus};
 
 use super::build;
 use super::invented::{GRPC, Invented, InventedRun, Plan, RECONNECT, REST, invent};
-use super::model::{Level, Metric, Report, Standing, VerdictKind};
-use super::tests::{report, rows};
+use super::model::{Level, Metric, Standing, VerdictKind};
+use super::tests::{badge, report, rows};
 
 fn compare(targets: &'static [super::invented::Ability]) -> Invented {
     invent(&Plan {
@@ -32,12 +32,6 @@ fn disturb(run: &mut InventedRun, percent: u32) {
     let steal = |check: &Check| check.id == "steal";
     run.run.checks.retain(|check| !steal(check));
     run.run.checks.push(check);
-}
-
-fn badge<'a>(report: &'a Report, id: &str) -> &'a str {
-    let mut badges = report.badges.iter();
-    let found = badges.find(|badge| badge.id == id);
-    &found.unwrap_or_else(|| panic!("no badge {id}")).text
 }
 
 #[test]
@@ -74,13 +68,27 @@ fn quiet_trials_are_not_set_against_disturbed_ones() {
         "{text}"
     );
     assert_eq!(
-        badge(&report, "steal"),
+        badge(&report, "steal").text,
         "Steal: 16 % at worst, in 11 of 12 trials"
     );
     assert_eq!(
-        badge(&report, "left_out"),
+        badge(&report, "left_out").text,
         "11 of 12 trials not ranked (steal)"
     );
+}
+
+#[test]
+fn the_sentence_names_the_target_that_was_disturbed() {
+    let mut invented = compare(&[REST, GRPC]);
+    let grpc = |run: &&mut InventedRun| run.run.api_name == GRPC.name;
+    for run in invented.runs.iter_mut().filter(grpc) {
+        disturb(run, 9);
+    }
+    let report = report(&invented);
+    assert!(report.throughput.iter().all(|row| !row.ranked));
+    let text = report.verdict.text();
+    let expected = "No verdict: producer-grpc: 6 of 6 trials do not count, the first because in phase 1 the hypervisor took 9 %";
+    assert!(text.starts_with(expected), "{text}");
 }
 
 #[test]
@@ -232,7 +240,7 @@ fn a_generator_at_its_limit_shows_even_where_its_trial_does_not() {
         phase.generator_cpu_seconds = Some(phase.duration_seconds * 15.0);
     }
     let report = report(&invented);
-    let text = badge(&report, "generator");
+    let text = &badge(&report, "generator").text;
     assert!(
         text.starts_with("generator the limit in 1 of 12 trials, up to "),
         "{text}"

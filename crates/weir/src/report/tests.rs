@@ -4,7 +4,7 @@ use metrics_db::{Audit, RunStatus};
 
 use super::input::{RunRows, SessionRows};
 use super::invented::{GRPC, Invented, Plan, RECONNECT, REST, SINGLE, invent};
-use super::model::{Level, Report, Standing, VerdictKind};
+use super::model::{Badge, Level, Report, Standing, VerdictKind};
 use super::{build, export, html, markdown};
 
 pub(super) fn rows(invented: &Invented) -> Vec<SessionRows> {
@@ -26,6 +26,12 @@ pub(super) fn rows(invented: &Invented) -> Vec<SessionRows> {
 
 pub(super) fn report(invented: &Invented) -> Report {
     build::build(&rows(invented), 60)
+}
+
+pub(super) fn badge<'a>(report: &'a Report, id: &str) -> &'a Badge {
+    let mut badges = report.badges.iter();
+    let found = badges.find(|badge| badge.id == id);
+    found.unwrap_or_else(|| panic!("no badge {id}"))
 }
 
 const ALL_PAYLOADS: [&str; 5] = ["default", "4k", "8k", "32k", "64k"];
@@ -247,11 +253,7 @@ fn failed_aborted_and_invalid_runs_are_shown_and_do_not_count() {
         "{}",
         report.verdict.text()
     );
-    let left_out = report
-        .badges
-        .iter()
-        .find(|badge| badge.id == "left_out")
-        .unwrap();
+    let left_out = badge(&report, "left_out");
     assert_eq!(
         left_out.text,
         "2 of 12 trials left out: aborted; 1 of 12 trials not ranked"
@@ -327,11 +329,7 @@ fn sessions_with_different_settings_are_called_out() {
     second.session.environment["lab"]["k6"] = "k6 v1.2.0".into();
     let both = [rows(&first), rows(&second)].concat();
     let report = build::build(&both, 60);
-    let badge = report
-        .badges
-        .iter()
-        .find(|badge| badge.id == "settings")
-        .unwrap();
+    let badge = badge(&report, "settings");
     assert_eq!(
         (badge.level, badge.text.as_str()),
         (Level::Bad, "2 environments, 1 setting differs")

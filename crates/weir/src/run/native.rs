@@ -46,6 +46,8 @@ pub(crate) struct Native {
     root: PathBuf,
     state: State,
     tools: Tools,
+    /// What k6 says of itself.
+    k6_version: String,
     binaries: Binaries,
     application: Cluster,
     /// None where the caller names a metrics database elsewhere.
@@ -66,7 +68,7 @@ impl Native {
     ) -> Result<Self> {
         progress.step("setting up k6 and PostgreSQL");
         let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
-        tools.check_k6().await?;
+        let k6_version = tools.k6_version().await?;
         progress.step("building the services (the first time: several minutes)");
         let binaries = Binaries::build(root, state, targets).await?;
         progress.step("starting the databases");
@@ -87,6 +89,7 @@ impl Native {
             root: root.into(),
             state: state.clone(),
             tools,
+            k6_version,
             binaries,
             application,
             metrics_cluster,
@@ -136,7 +139,7 @@ impl Native {
             })
             .collect();
         json!({
-            "k6": self.tools.k6_version().await,
+            "k6": self.k6_version,
             "targets": builds,
             "generator_env": settings::recorded(&settings::of_generator(inherited)),
             "profile": self.binaries.profile(),

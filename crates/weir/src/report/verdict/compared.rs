@@ -1,7 +1,9 @@
 //! The sentence of a run that measures: seen, limited, different or not.
 
 use super::Sentence;
-use crate::report::model::{Comparison, Level, Report, ThroughputRow, Verdict, VerdictKind};
+use crate::report::model::{
+    Comparison, Level, Report, Standing, ThroughputRow, Verdict, VerdictKind,
+};
 use crate::report::stats::{MIN_TRIALS, trials_needed};
 use crate::report::words::{figure, p_value, plural, ratio};
 use crate::scenario::Terms;
@@ -16,12 +18,8 @@ pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdic
     if rows.len() < 2 {
         return alone(report, &rows, dead, terms);
     }
-    if let Some(reason) = rows
-        .iter()
-        .find(|row| !row.ranked)
-        .and_then(|row| row.reason.clone())
-    {
-        return limited(report, &rows, &reason, terms);
+    if let Some(verdict) = limited(report, &rows, terms) {
+        return verdict;
     }
     let under = if report.payloads.len() > 1 {
         format!(" with the {payload} payload")
@@ -111,12 +109,17 @@ pub(super) fn alone(
         .end(VerdictKind::Seen, Level::Ok)
 }
 
-pub(super) fn limited(
-    report: &Report,
-    rows: &[&ThroughputRow],
-    reason: &str,
-    terms: &Terms,
-) -> Verdict {
+/// Why there is no verdict, where one of the rows cannot be ranked: by the first with a trial that does not count, since a row
+/// without one is kept back by the others.
+pub(super) fn limited(report: &Report, rows: &[&ThroughputRow], terms: &Terms) -> Option<Verdict> {
+    let disturbed = |row: &&ThroughputRow| {
+        report.runs.iter().any(|run| {
+            let own = run.target == row.target && run.payload == row.payload;
+            own && run.standing == Standing::Invalid
+        })
+    };
+    let unranked = || rows.iter().copied().filter(|row| !row.ranked);
+    let row = unranked().find(disturbed).or(unranked().next())?;
     let (hit, all) = limited_phases(report);
     let (kind, why) = if hit > 0 {
         (
@@ -127,8 +130,8 @@ pub(super) fn limited(
             ),
         )
     } else {
-        let unranked = rows.iter().find(|row| !row.ranked);
-        let name = unranked.map_or("", |row| &report.targets[row.target].name);
+        let name = &report.targets[row.target].name;
+        let reason = row.reason.as_deref().unwrap_or_default();
         (
             VerdictKind::NoVerdict,
             format!("{name}: {}", reason.trim_end_matches('.')),
@@ -159,7 +162,7 @@ pub(super) fn limited(
         terms.did,
         report.rate_is
     ));
-    verdict
+    Some(verdict)
 }
 
 /// Phases, counted once per payload, in which the generator was the limit for any target; and all of them.

@@ -16,12 +16,8 @@ pub(super) fn sentence(report: &Report, rate: f64, dead: &[usize], terms: &Terms
     if rows.len() < 2 {
         return compared::alone(report, &rows, dead, terms);
     }
-    if let Some(reason) = rows
-        .iter()
-        .find(|row| !row.ranked)
-        .and_then(|row| row.reason.clone())
-    {
-        return compared::limited(report, &rows, &reason, terms);
+    if let Some(verdict) = compared::limited(report, &rows, terms) {
+        return verdict;
     }
     let under = if report.payloads.len() > 1 {
         format!(" with the {payload} payload")
