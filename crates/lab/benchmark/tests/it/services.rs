@@ -1,0 +1,70 @@
+//! The services of the workspace, built if need be, on a database with the seeded rows.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use testkit::postgres::Database;
+use testkit::process::Service;
+use tokio_postgres::Client;
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// Builds these and gives the folder they are in.
+pub(crate) fn build(packages: &[&str]) -> PathBuf {
+    // Several tests at once would only wait for each other in cargo.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _guard = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet"]).current_dir(root());
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    assert!(command.status().unwrap().success());
+    let benchmark = Path::new(env!("CARGO_BIN_EXE_benchmark"));
+    benchmark.parent().unwrap().to_owned()
+}
+
+/// A service with its database, in which are the rows of `weir seed` for it.
+pub(crate) struct Seeded {
+    pub(crate) database: Database,
+    pub(crate) service: Service,
+}
+
+/// Starts `name`, whose start makes its tables, and fills `table`.
+pub(crate) async fn start(name: &'static str, table: &str) -> Seeded {
+    let database = Database::fresh().await;
+    let url = database.url().to_owned();
+    let service = tokio::task::spawn_blocking(move || {
+        let binary = build(&[name]).join(name);
+        Service::start(binary, &[("DATABASE_URL", &url)])
+    });
+    let service = service.await.unwrap();
+    let seed = root().join(format!("postgres/seed/{table}.sql"));
+    let seed = std::fs::read_to_string(seed).unwrap();
+    let client = database.client().await;
+    client.batch_execute(&seed).await.unwrap();
+    if table == "transactions" {
+        numbered(&client).await;
+    }
+    Seeded { database, service }
+}
+
+/// Waits until every transaction has its number.
+async fn numbered(client: &Client) {
+    let sql = "SELECT (SELECT count(*) FROM transactions) - (SELECT count(*) FROM transaction_log)";
+    for _ in 0..6000 {
+        let row = client.query_one(sql, &[]).await.unwrap();
+        if row.get::<_, i64>(0) == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not all numbered in 60 s");
+}

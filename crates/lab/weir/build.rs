@@ -1,0 +1,5 @@
+//! Rebuilds when a migration is added: without this a new file is silently not embedded.
+fn main() {
+    println!("cargo::rerun-if-changed=../../../postgres/migrations/balance");
+    println!("cargo::rerun-if-changed=../../../postgres/migrations/stream");
+}

@@ -1,0 +1,311 @@
+//! The variables that services are told: what the lab chooses for a target, what the caller has set, and how both are
+//! recorded.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::targets::Target;
+
+/// What the services take from the caller: natively they inherit it, in Docker the file passes it on. The list is that of
+/// docker-compose.yml's `x-environment-*`, which a test holds it to.
+const PASSED_ON: [&str; 30] = [
+    "DATABASE_ACQUIRE_TIMEOUT",
+    "DATABASE_POOL_SIZE",
+    "EVENT_LOG_DURABILITY",
+    "GROUP_REBALANCE_DELAY",
+    "GRPC_KEEPALIVE_INTERVAL",
+    "GRPC_KEEPALIVE_TIMEOUT",
+    "GRPC_MAX_CONNECTION_AGE",
+    "GRPC_MAX_CONNECTION_AGE_GRACE",
+    "HEARTBEAT_INTERVAL",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
+    "LOOK_INTERVAL",
+    "MAX_BATCH_EVENTS",
+    "MAX_BULK_BYTES",
+    "MAX_EVENT_BYTES",
+    "MAX_READ_ACCOUNTS",
+    "PERSISTED_COUNT_LOG_EVERY",
+    "QUEUE_BYTES",
+    "QUEUE_CAPACITY",
+    "READERS",
+    "REQUEST_TIMEOUT",
+    "RING_EVENTS",
+    "RUST_LOG",
+    "SHUTDOWN_GRACE",
+    "TOPICS_OPEN_FILES",
+    "TOPICS_RETENTION_INTERVAL",
+    "TOPICS_SYNC_INTERVAL",
+    "WORKER_THREADS",
+    "WRITERS",
+    "WRITE_MODE",
+];
+
+/// What k6's scripts take from the caller and the lab does not set itself.
+const GENERATOR: [&str; 2] = ["STREAM_LIMIT", "WARMUP_ITERATIONS"];
+
+/// The services' logs are files of the lab, whatever the caller would read.
+const SET_NATIVELY: &str = "LOG_FORMAT";
+
+/// What stands for a value that nobody may read.
+const HIDDEN: &str = "***";
+
+/// Variables by name.
+pub(crate) type Variables = BTreeMap<String, String>;
+
+/// A variable of this process.
+pub(crate) fn inherited(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// What the lab sets for a target: its pool size, and of its own variables those that the caller has not set. `given`
+/// answers what the caller has set.
+pub(crate) fn chosen(target: &Target, given: impl Fn(&str) -> Option<String>) -> Variables {
+    let native = target.native.iter();
+    let mut all: Variables = native
+        .flat_map(|native| native.env.clone())
+        // What the caller has set on purpose goes before what the file proposes.
+        .filter(|(name, _)| given(name).is_none())
+        .collect();
+    if let Some(size) = target.pool_size {
+        all.insert("DATABASE_POOL_SIZE".into(), size.to_string());
+    }
+    all
+}
+
+/// What the caller has set of what the processes of `targets` and k6 inherit.
+pub(crate) fn given_natively(
+    targets: &[&Target],
+    given: impl Fn(&str) -> Option<String>,
+) -> Variables {
+    let mut all = of_generator(&given);
+    all.extend(given_to(targets, given));
+    all
+}
+
+/// All that the process of a target is told, as far as the lab knows of it.
+pub(crate) fn of_process(target: &Target, given: impl Fn(&str) -> Option<String>) -> Variables {
+    let mut all = given_to(&[target], &given);
+    all.extend(chosen(target, given));
+    all
+}
+
+/// What the caller has set of what k6's scripts take.
+pub(crate) fn of_generator(given: impl Fn(&str) -> Option<String>) -> Variables {
+    values(GENERATOR, given)
+}
+
+/// What the caller has set of what the processes of `targets` inherit.
+fn given_to(targets: &[&Target], given: impl Fn(&str) -> Option<String>) -> Variables {
+    let own = targets
+        .iter()
+        .filter_map(|target| target.native.as_ref())
+        .flat_map(|native| native.env.keys().map(String::as_str));
+    let names = PASSED_ON.into_iter().chain(own);
+    values(names.filter(|name| *name != SET_NATIVELY), given)
+}
+
+/// The variables of these names that are set.
+fn values<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    given: impl Fn(&str) -> Option<String>,
+) -> Variables {
+    names
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), given(name)?)))
+        .collect()
+}
+
+/// Variables as the environment of a session holds them: without the database's address, which the lab gives and which
+/// differs in each session, and without secrets.
+pub(crate) fn recorded(variables: &Variables) -> Value {
+    let shown = variables
+        .iter()
+        .filter(|(name, _)| *name != "DATABASE_URL")
+        .map(|(name, value)| {
+            let value = if is_secret(name, value) {
+                HIDDEN
+            } else {
+                value
+            };
+            (name.clone(), Value::from(value))
+        });
+    Value::Object(shown.collect())
+}
+
+/// Variables before a command line, for a shell; secrets are left out.
+pub(crate) fn to_shell(variables: &Variables) -> String {
+    variables
+        .iter()
+        .filter(|(name, value)| !is_secret(name, value))
+        .map(|(name, value)| format!("{name}={} ", quoted(value)))
+        .collect()
+}
+
+/// True where a value is a secret by its variable's name, or holds a login.
+fn is_secret(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let words = [
+        "PASSWORD",
+        "PASSWD",
+        "SECRET",
+        "TOKEN",
+        "CREDENTIAL",
+        "_KEY",
+    ];
+    // `user:password@host` of a URL, `password=` of PostgreSQL's other form.
+    let login = value
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.contains('@'));
+    name == "DATABASE_URL"
+        || words.iter().any(|word| name.contains(word))
+        || login
+        || value.to_ascii_lowercase().contains("password")
+}
+
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+./:,@%=".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::environment::fingerprint;
+    use crate::targets::Targets;
+
+    fn given(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        |name| {
+            let found = pairs.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        let owned = pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        owned.collect()
+    }
+
+    fn root() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+    }
+
+    #[test]
+    fn the_list_is_that_of_the_compose_file() {
+        let text = std::fs::read_to_string(root().join("docker-compose.yml")).unwrap();
+        let mut found = BTreeSet::new();
+        let mut inside = false;
+        for line in text.lines() {
+            if !line.starts_with(' ') {
+                inside = line.starts_with("x-environment-");
+            }
+            // A name without a value is passed on.
+            let name = line.trim().strip_suffix(':');
+            if let Some(name) = name.filter(|_| inside && line.starts_with(' ')) {
+                found.insert(name);
+            }
+        }
+        assert_eq!(found, BTreeSet::from(PASSED_ON));
+    }
+
+    #[test]
+    fn what_the_caller_has_set_goes_before_what_a_target_proposes() {
+        let targets = Targets::load(&root()).unwrap();
+        let target = targets.get("producer-grpc").unwrap();
+        let caller = given(&[
+            ("WRITE_MODE", "single"),
+            ("PERSISTED_COUNT_LOG_EVERY", "7"),
+            ("DATABASE_POOL_SIZE", "99"),
+            ("LOG_FORMAT", "json"),
+            ("STREAM_LIMIT", "5"),
+            ("EDITOR", "vi"),
+        ]);
+        assert_eq!(
+            chosen(target, &caller),
+            variables(&[("ADMIN_PORT", "0"), ("DATABASE_POOL_SIZE", "10")])
+        );
+        assert_eq!(
+            of_process(target, &caller),
+            variables(&[
+                ("ADMIN_PORT", "0"),
+                ("DATABASE_POOL_SIZE", "10"),
+                ("PERSISTED_COUNT_LOG_EVERY", "7"),
+                ("WRITE_MODE", "single"),
+            ])
+        );
+        assert_eq!(of_generator(&caller), variables(&[("STREAM_LIMIT", "5")]));
+        let before = given_natively(&[target], &caller);
+        assert_eq!(
+            to_shell(&before),
+            "DATABASE_POOL_SIZE=99 PERSISTED_COUNT_LOG_EVERY=7 STREAM_LIMIT=5 WRITE_MODE=single "
+        );
+    }
+
+    #[test]
+    fn another_setting_is_another_fingerprint() {
+        let targets = Targets::load(&root()).unwrap();
+        let target = targets.get("producer-rest").unwrap();
+        let print = |caller: &'static [(&str, &str)]| {
+            fingerprint(&recorded(&of_process(target, given(caller))))
+        };
+        assert_eq!(print(&[]), print(&[("EDITOR", "vi")]));
+        assert_ne!(print(&[]), print(&[("WRITERS", "4")]));
+        assert_ne!(print(&[("WRITERS", "3")]), print(&[("WRITERS", "4")]));
+        let mut changed = target.clone();
+        let native = changed.native.as_mut().unwrap();
+        native.env.insert("GOGC".into(), "200".into());
+        assert_ne!(
+            print(&[]),
+            fingerprint(&recorded(&of_process(&changed, given(&[]))))
+        );
+    }
+
+    #[test]
+    fn secrets_are_neither_recorded_nor_repeated() {
+        let told = variables(&[
+            (
+                "DATABASE_URL",
+                "postgresql://postgres:s3cret@db:5432/car_entities",
+            ),
+            ("API_TOKEN", "s3cret"),
+            ("CACHE", "redis://me:s3cret@cache:6379"),
+            ("DSN", "host=db password=s3cret"),
+            ("PEER", "http://10.0.0.5:80"),
+            ("GRPC_KEEPALIVE_TIMEOUT", "20s"),
+        ]);
+        assert_eq!(
+            recorded(&told),
+            json!({
+                "API_TOKEN": "***",
+                "CACHE": "***",
+                "DSN": "***",
+                "PEER": "http://10.0.0.5:80",
+                "GRPC_KEEPALIVE_TIMEOUT": "20s",
+            })
+        );
+        assert_eq!(
+            to_shell(&told),
+            "GRPC_KEEPALIVE_TIMEOUT=20s PEER=http://10.0.0.5:80 "
+        );
+    }
+
+    #[test]
+    fn values_are_quoted_for_a_shell() {
+        let told = variables(&[("A", "info,tokio=warn"), ("B", "it's $HOME"), ("C", "")]);
+        assert_eq!(
+            to_shell(&told),
+            r"A=info,tokio=warn B='it'\''s $HOME' C='' "
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! The statements of balance.
+
+use deadpool_postgres::Client;
+use domain::Balance;
+use runtime::postgres::DatabaseError;
+use tokio_postgres::types::{FromSql, Type, accepts};
+
+mod embedded {
+    refinery::embed_migrations!("../../../postgres/migrations/balance");
+}
+
+/// The schema, for [`runtime::postgres::Database::migrate`].
+pub(crate) fn migrations() -> refinery::Runner {
+    let mut runner = embedded::migrations::runner();
+    // The database is shared with other services, each of which has a history of its own. `weir seed` applies the
+    // same schema under the same two names.
+    runner.set_migration_table_name("balance_schema_history");
+    runner
+}
+
+/// Key of the advisory lock under which the schema is applied: "balance" in ASCII.
+pub(crate) const MIGRATION_LOCK: i64 = 0x62_616c_616e_6365;
+
+const READ: &str = "\
+/* balance::store::read */
+SELECT account_id, balance_tinybar, updated_at
+  FROM accounts
+ WHERE account_id = ANY($1)";
+
+/// The balances of `ids` (sorted, each once), position by position; `None` where there is no such account. One
+/// statement, whose snapshot PostgreSQL takes after this call began.
+pub(crate) async fn read(
+    client: &Client,
+    ids: &[&str],
+) -> Result<Vec<Option<Balance>>, DatabaseError> {
+    let statement = client.prepare_cached(READ).await?;
+    let rows = client.query(&statement, &[&ids]).await?;
+    let mut found = vec![None; ids.len()];
+    for row in rows {
+        let id: &str = row.try_get(0)?;
+        // A row that was not asked for: a table made elsewhere whose collation takes different ids for equal.
+        let Ok(at) = ids.binary_search(&id) else {
+            continue;
+        };
+        // A table made elsewhere may have no time.
+        let updated: Option<Microseconds> = row.try_get(2)?;
+        let updated_us = updated.map_or(0, |Microseconds(since_1970)| since_1970);
+        found[at] = Some(Balance::new(row.try_get(1)?, updated_us));
+    }
+    Ok(found)
+}
+
+/// A `timestamptz` as microseconds since 1970, infinity too, which date types cannot hold.
+struct Microseconds(i64);
+
+/// From 1970 to PostgreSQL's epoch, 2000-01-01.
+const EPOCH_US: i64 = 946_684_800_000_000;
+
+impl<'a> FromSql<'a> for Microseconds {
+    fn from_sql(
+        ty: &Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let since_2000 = <[u8; 8]>::try_from(raw)
+            .map(i64::from_be_bytes)
+            .map_err(|_| format!("a {ty} of {} bytes", raw.len()))?;
+        Ok(Self(since_2000.saturating_add(EPOCH_US)))
+    }
+
+    accepts!(TIMESTAMPTZ);
+}
