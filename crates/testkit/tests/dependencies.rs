@@ -28,6 +28,8 @@ const IN_PROCESS: (&str, &str) = ("benchmark", "event-log");
 const STARTERS: &[&str] = &["benchmark", "testkit", "weir"];
 /// The faces of `ingest`.
 const PRODUCERS: &[&str] = &["producer-grpc", "producer-rest"];
+/// What computes and neither reads nor writes.
+const PURE: &[&str] = &["domain", "lab-verdict"];
 /// Crates that speak SQL.
 const SQL: &[&str] = &[
     "deadpool-postgres",
@@ -134,6 +136,7 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
         ("local-tools", &[][..]),
+        ("lab-verdict", &[][..]),
         ("testkit", &["local-tools"][..]),
     ] {
         for to in graph.built_from(layer) {
@@ -142,9 +145,11 @@ fn violations(graph: &Graph) -> Vec<String> {
             }
         }
     }
-    for to in graph.built_from("domain") {
-        if IO.contains(&to) || SQL.contains(&to) {
-            found.push(format!("domain is pure and must not depend on {to}"));
+    for pure in PURE {
+        for to in graph.built_from(pure) {
+            if IO.contains(&to) || SQL.contains(&to) {
+                found.push(format!("{pure} is pure and must not depend on {to}"));
+            }
         }
     }
     for to in graph.built_from("api") {
