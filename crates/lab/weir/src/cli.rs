@@ -25,7 +25,7 @@ use crate::{audit, feed, import, listing, output, report, run, runs, seed, verif
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
 #[derive(Parser, Debug)]
-#[command(name = "weir", version, disable_help_subcommand = true)]
+#[command(name = "weir", version = env!("WEIR_VERSION"), disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
