@@ -10,7 +10,7 @@ use std::process::{Child, Command};
 /// A running process with the signal that ends it in good order. Dropped, it is stopped. Should this process
 /// be killed without a chance to do so, a shell that waits for the end of its own standard input does it.
 #[derive(Debug)]
-pub(super) struct Guarded {
+pub(crate) struct Guarded {
     child: Child,
     watchdog: Child,
     signal: Signal,
@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(20);
 
 impl Guarded {
     /// Starts `command`, out of reach of the terminal's Ctrl-C: the order of the ending is ours to decide.
-    pub(super) fn start(command: &mut Command, signal: Signal) -> anyhow::Result<Self> {
+    pub(crate) fn start(command: &mut Command, signal: Signal) -> anyhow::Result<Self> {
         use std::os::unix::process::CommandExt;
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
@@ -50,12 +50,12 @@ impl Guarded {
         })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 

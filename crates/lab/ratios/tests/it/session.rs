@@ -1,13 +1,13 @@
-//! `benchmark ratios` with real services, as short as it goes: the figures mean nothing, the rest does.
+//! Whole sessions with real services, as short as it goes: the figures mean nothing, the rest does.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::services::{build, root};
+use crate::command::build;
 
 /// The command with the services beside it, which are built if need be.
 fn ratios(output: &Path, data: &Path) -> Command {
@@ -18,21 +18,12 @@ fn ratios(output: &Path, data: &Path) -> Command {
         "stream",
         "event-log",
     ]);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_benchmark"));
+    let mut command = crate::command::ratios();
     command
-        .args([
-            "ratios",
-            "--pairs=1",
-            "--seconds=1",
-            "--warmup=1",
-            "--allow-debug",
-        ])
+        .args(["--pairs=1", "--seconds=1", "--warmup=1", "--allow-debug"])
         .args(["--keys=20000", "--concurrency=20", "--pgbench-clients=5"])
         .arg(format!("--output={}", output.display()))
-        .arg(format!("--data-dir={}", data.display()))
-        .current_dir(root())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .arg(format!("--data-dir={}", data.display()));
     command
 }
 

@@ -8,17 +8,17 @@ use std::time::Instant;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::pairs::Spread;
-use super::streams::BoundRow;
-use crate::log::outcome::LogOutcome;
-use crate::log::plan::LogScenario;
+use crate::pairs::Spread;
+use crate::streams::BoundRow;
+use benchmark::log::outcome::LogOutcome;
+use benchmark::log::plan::LogScenario;
 
 /// Appends in flight.
-pub(super) const CONCURRENCY: usize = 100;
+pub(crate) const CONCURRENCY: usize = 100;
 /// Appends in flight on one connection: as many as there are in ingestion.
 const STREAMS_PER_CONNECTION: usize = 20;
 /// Records that are sent together.
-pub(super) const BATCH: u64 = 100;
+pub(crate) const BATCH: u64 = 100;
 /// Syncs that say what one costs, and the bytes written before each: as much as 50 appends.
 const SYNCS: usize = 500;
 const SYNC_BYTES: usize = 12_500;
@@ -26,7 +26,7 @@ const SYNC_BYTES: usize = 12_500;
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum LogKind {
+pub(crate) enum LogKind {
     AppendDirect,
     AppendGrpc,
     VerifyDirect,
@@ -39,7 +39,7 @@ pub(super) enum LogKind {
 
 impl LogKind {
     /// All of them, in the order of the table.
-    pub(super) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::AppendDirect,
         Self::AppendGrpc,
         Self::VerifyDirect,
@@ -51,7 +51,7 @@ impl LogKind {
     ];
 
     /// For people.
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::AppendDirect => "append in-process, synced, 100 concurrent",
             Self::AppendGrpc => "append over gRPC, synced, 100 concurrent",
@@ -64,14 +64,14 @@ impl LogKind {
         }
     }
 
-    pub(super) fn over_grpc(self) -> bool {
+    pub(crate) fn over_grpc(self) -> bool {
         matches!(
             self,
             Self::AppendGrpc | Self::VerifyGrpc | Self::TailGrpc | Self::ProduceGrpc
         )
     }
 
-    pub(super) fn scenario(self) -> LogScenario {
+    pub(crate) fn scenario(self) -> LogScenario {
         match self {
             Self::AppendDirect | Self::AppendGrpc => LogScenario::Append,
             Self::VerifyDirect | Self::VerifyGrpc => LogScenario::Verify,
@@ -102,22 +102,22 @@ impl LogKind {
 }
 
 /// gRPC connections that the appends in flight share.
-pub(super) fn append_connections() -> usize {
+pub(crate) fn append_connections() -> usize {
     CONCURRENCY.div_ceil(STREAMS_PER_CONNECTION)
 }
 
 /// What stands beside the figures of a round, measured directly before.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Beside {
+pub(crate) struct Beside {
     /// None where it cannot be run.
-    pub(super) python: Option<Python>,
+    pub(crate) python: Option<Python>,
     /// What this disk takes for an `fdatasync` of a file that grows, the median in microseconds: no group commit is done
     /// in less.
-    pub(super) sync_us: f64,
+    pub(crate) sync_us: f64,
 }
 
 /// The median time that an `fdatasync` takes after each growth of a file in `folder`, in microseconds.
-pub(super) fn sync_us(folder: &Path) -> std::io::Result<f64> {
+pub(crate) fn sync_us(folder: &Path) -> std::io::Result<f64> {
     let path = folder.join("sync-probe");
     let mut file = File::create(&path)?;
     let batch = vec![b'.'; SYNC_BYTES];
@@ -135,7 +135,7 @@ pub(super) fn sync_us(folder: &Path) -> std::io::Result<f64> {
 
 /// What a plain Python program reaches, entries a second.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Python {
+pub(crate) struct Python {
     append: f64,
     verify: f64,
     read: f64,
@@ -143,7 +143,7 @@ pub(super) struct Python {
 
 impl Python {
     /// Runs it in `folder`.
-    pub(super) async fn measure(folder: &Path, entries: u64) -> anyhow::Result<Self> {
+    pub(crate) async fn measure(folder: &Path, entries: u64) -> anyhow::Result<Self> {
         let (script, file) = (folder.join("chain.py"), folder.join("chain.jsonl"));
         std::fs::write(&script, include_str!("chain.py"))?;
         let output = tokio::process::Command::new("python3")
@@ -174,25 +174,25 @@ impl Python {
 /// What one measurement gave.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LogMeasurement {
-    pub(super) kind: LogKind,
+pub(crate) struct LogMeasurement {
+    pub(crate) kind: LogKind,
     /// From 1.
-    pub(super) round: u32,
-    pub(super) entries_per_second: f64,
+    pub(crate) round: u32,
+    pub(crate) entries_per_second: f64,
     /// The same in Python, measured directly before; none where there is none.
-    pub(super) python_per_second: Option<f64>,
+    pub(crate) python_per_second: Option<f64>,
     /// Of appends: what an `fdatasync` took beside it, in microseconds.
-    pub(super) sync_us: Option<f64>,
+    pub(crate) sync_us: Option<f64>,
     /// Of a request.
-    pub(super) latency_p50_ms: Option<f64>,
-    pub(super) latency_p99_ms: Option<f64>,
-    pub(super) errors: u64,
+    pub(crate) latency_p50_ms: Option<f64>,
+    pub(crate) latency_p99_ms: Option<f64>,
+    pub(crate) errors: u64,
     /// Why it proves nothing, if so.
-    pub(super) fault: Option<String>,
+    pub(crate) fault: Option<String>,
 }
 
 impl LogMeasurement {
-    pub(super) fn new(kind: LogKind, round: u32, outcome: &LogOutcome, beside: Beside) -> Self {
+    pub(crate) fn new(kind: LogKind, round: u32, outcome: &LogOutcome, beside: Beside) -> Self {
         let histogram = &outcome.tally.histogram;
         let at = |quantile| {
             (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
@@ -219,13 +219,13 @@ impl LogMeasurement {
     }
 
     /// How many times faster than Python.
-    pub(super) fn ratio(&self) -> Option<f64> {
+    pub(crate) fn ratio(&self) -> Option<f64> {
         Some(self.entries_per_second / self.python_per_second?)
     }
 }
 
 /// The bounds of what was measured.
-pub(super) fn bounds(measurements: &[LogMeasurement]) -> Vec<BoundRow> {
+pub(crate) fn bounds(measurements: &[LogMeasurement]) -> Vec<BoundRow> {
     let mut rows = Vec::new();
     for kind in LogKind::ALL {
         let its = || measurements.iter().filter(move |it| it.kind == kind);
@@ -236,7 +236,10 @@ pub(super) fn bounds(measurements: &[LogMeasurement]) -> Vec<BoundRow> {
                 met: value.median >= least,
                 value,
                 unit: "/s",
-                bound: format!("at least {}/s", crate::progress::thousands(least as u64)),
+                bound: format!(
+                    "at least {}/s",
+                    benchmark::progress::thousands(least as u64)
+                ),
             });
         }
         // Over gRPC the ratio would compare a network with none.

@@ -12,7 +12,7 @@ struct Process {
 }
 
 /// CPU-seconds of `root` and its descendants so far; resolution is a clock tick, mostly 10 ms.
-pub(super) fn cpu_seconds(root: u32) -> anyhow::Result<f64> {
+pub(crate) fn cpu_seconds(root: u32) -> anyhow::Result<f64> {
     let mut processes = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")? {
         let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else {

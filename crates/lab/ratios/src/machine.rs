@@ -10,24 +10,24 @@ use serde::Serialize;
 /// The machine and the build.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Machine {
-    pub(super) cpu: String,
-    pub(super) cores: usize,
-    pub(super) memory_mib: u64,
-    pub(super) kernel: String,
-    pub(super) commit: Option<String>,
+pub(crate) struct Machine {
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    pub(crate) memory_mib: u64,
+    pub(crate) kernel: String,
+    pub(crate) commit: Option<String>,
     /// `release` or `debug`.
-    pub(super) build: &'static str,
+    pub(crate) build: &'static str,
     /// PostgreSQL's version and the settings that decide what a commit costs.
-    pub(super) postgres: Vec<(String, String)>,
+    pub(crate) postgres: Vec<(String, String)>,
     /// Of the machine's CPU time since [`Machine::read`], what the hypervisor gave to others, in percent.
-    pub(super) stolen_percent: Option<f64>,
+    pub(crate) stolen_percent: Option<f64>,
     #[serde(skip)]
     begun: Option<CpuTime>,
 }
 
 impl Machine {
-    pub(super) fn read(root: &Path) -> Self {
+    pub(crate) fn read(root: &Path) -> Self {
         let field = |file: &str, name: &str| {
             let text = fs::read_to_string(file).unwrap_or_default();
             let line = text.lines().find(|line| line.starts_with(name));
@@ -62,7 +62,7 @@ impl Machine {
     }
 
     /// The same, with what was stolen until now.
-    pub(super) fn until_now(&self) -> Self {
+    pub(crate) fn until_now(&self) -> Self {
         let begun_and_now = self.begun.zip(CpuTime::now());
         Self {
             stolen_percent: begun_and_now.and_then(|(begun, now)| now.stolen_percent_since(begun)),
@@ -123,7 +123,7 @@ fn commit(root: &Path) -> Option<String> {
 }
 
 /// Whether `folder` lies in memory, where a flush costs nothing and a comparison of durable writes says nothing.
-pub(super) fn in_memory(folder: &Path) -> bool {
+pub(crate) fn in_memory(folder: &Path) -> bool {
     const RAMFS: FsType = FsType(0x8584_58f6);
     statfs(folder)
         .is_ok_and(|stat| [nix::sys::statfs::TMPFS_MAGIC, RAMFS].contains(&stat.filesystem_type()))

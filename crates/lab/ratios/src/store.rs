@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio_postgres::{Client, NoTls};
 
-use crate::events::ledger::{Findings, Ledger, SLOTS};
-use crate::events::template::{key_id, slot_name};
+use benchmark::events::ledger::{Findings, Ledger, SLOTS};
+use benchmark::events::template::{key_id, slot_name};
 
 /// Connects. The connection ends with the client.
-pub(super) async fn connect(url: &str) -> anyhow::Result<Client> {
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(async move {
         // What goes wrong shows in the statements.
@@ -20,7 +20,7 @@ pub(super) async fn connect(url: &str) -> anyhow::Result<Client> {
 }
 
 /// An empty table on a clean slate: nothing of the side before is left to be written or cleaned up.
-pub(super) async fn reset(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn reset(client: &Client) -> anyhow::Result<()> {
     for statement in [
         "/* ratios::store::reset */ TRUNCATE car_entities",
         "/* ratios::store::reset */ ANALYZE car_entities",
@@ -35,18 +35,18 @@ pub(super) async fn reset(client: &Client) -> anyhow::Result<()> {
 }
 
 /// The accounts and transactions of `weir seed`.
-const ACCOUNTS: &str = include_str!("../../../../../postgres/seed/accounts.sql");
-const TRANSACTIONS: &str = include_str!("../../../../../postgres/seed/transactions.sql");
+const ACCOUNTS: &str = include_str!("../../../../postgres/seed/accounts.sql");
+const TRANSACTIONS: &str = include_str!("../../../../postgres/seed/transactions.sql");
 
 /// Fills `accounts`, which balance made.
-pub(super) async fn seed_accounts(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn seed_accounts(client: &Client) -> anyhow::Result<()> {
     run(client, ACCOUNTS, "the accounts cannot be made").await?;
     let settle = "/* ratios::store::seed_accounts */ VACUUM (ANALYZE) accounts";
     run(client, settle, "the accounts cannot be analysed").await
 }
 
 /// Fills `transactions`, which stream made, up to `count` in all, and waits until stream has numbered them.
-pub(super) async fn seed_transactions(client: &Client, count: u32) -> anyhow::Result<()> {
+pub(crate) async fn seed_transactions(client: &Client, count: u32) -> anyhow::Result<()> {
     run(client, TRANSACTIONS, "the transactions cannot be made").await?;
     let more = format!(
         "/* ratios::store::seed_transactions */
@@ -70,7 +70,7 @@ pub(super) async fn seed_transactions(client: &Client, count: u32) -> anyhow::Re
 }
 
 /// Transactions that have their number.
-pub(super) async fn numbered(client: &Client) -> anyhow::Result<i64> {
+pub(crate) async fn numbered(client: &Client) -> anyhow::Result<i64> {
     let sql =
         "/* ratios::store::numbered */ SELECT coalesce(max(sequence), 0) FROM transaction_log";
     let row = client.query_one(sql, &[]).await;
@@ -79,7 +79,7 @@ pub(super) async fn numbered(client: &Client) -> anyhow::Result<i64> {
 }
 
 /// Leaves nothing of what was before to be written.
-pub(super) async fn checkpoint(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn checkpoint(client: &Client) -> anyhow::Result<()> {
     let sql = "/* ratios::store::checkpoint */ CHECKPOINT";
     run(client, sql, "no checkpoint").await
 }
@@ -92,7 +92,7 @@ async fn run(client: &Client, sql: &str, failure: &'static str) -> anyhow::Resul
 const NUMBERING_LIMIT: Duration = Duration::from_secs(300);
 
 /// Rows in the table.
-pub(super) async fn rows(client: &Client) -> anyhow::Result<i64> {
+pub(crate) async fn rows(client: &Client) -> anyhow::Result<i64> {
     let row = client
         .query_one(
             "/* ratios::store::rows */ SELECT count(*) FROM car_entities",
@@ -103,7 +103,7 @@ pub(super) async fn rows(client: &Client) -> anyhow::Result<i64> {
 }
 
 /// Compares what the ledger says was acknowledged with what is stored.
-pub(super) async fn audit(
+pub(crate) async fn audit(
     client: &Client,
     run_id: &str,
     ledger: Ledger,
@@ -139,7 +139,7 @@ pub(super) async fn audit(
 }
 
 /// The settings that decide what a commit means and costs, with the server's version.
-pub(super) async fn settings(client: &Client) -> anyhow::Result<Vec<(String, String)>> {
+pub(crate) async fn settings(client: &Client) -> anyhow::Result<Vec<(String, String)>> {
     let names = [
         "server_version",
         "fsync",

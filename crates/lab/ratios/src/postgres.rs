@@ -11,26 +11,26 @@ use local_tools::{Account, postgres};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
-use super::guarded::Guarded;
+use crate::guarded::Guarded;
 
 /// The login of the services' default DATABASE_URL; the server listens on 127.0.0.1 only.
 const USER: &str = "postgres";
 /// The application database.
-pub(super) const DATABASE: &str = "car_entities";
+pub(crate) const DATABASE: &str = "car_entities";
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// PostgreSQL's programs.
 #[derive(Clone, Debug)]
-pub(super) struct Programs {
+pub(crate) struct Programs {
     server: postgres::Programs,
     /// May be elsewhere: bundles of the server often leave it out.
-    pub(super) pgbench: PathBuf,
+    pub(crate) pgbench: PathBuf,
 }
 
 impl Programs {
     /// Looks in WEIR_PG_BIN (environment or `.tools/env`), the PATH, and where distributions put them.
-    pub(super) fn find(root: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn find(root: &Path) -> anyhow::Result<Self> {
         let server = postgres::Programs::find(root, Account::for_postgres()?).with_context(|| {
             format!(
                 "postgres and initdb of version {} or later, within reach of the account that is to run them, were found \
@@ -50,16 +50,16 @@ impl Programs {
 }
 
 /// A running server. Dropped, it is stopped and its data removed.
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     // In this order: the process ends before its data goes.
     process: Guarded,
     _data: DataFolder,
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 impl Postgres {
     /// Makes a data directory below `folder` and starts a server with the settings of `settings`, if it is there.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         programs: &Programs,
         folder: &Path,
         settings: &Path,
@@ -95,18 +95,18 @@ impl Postgres {
     }
 
     /// Where `database` is.
-    pub(super) fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         format!("postgresql://{USER}@127.0.0.1:{}/{database}", self.port)
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
 
     async fn wait_until_ready(&mut self, log: &Path) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            match super::store::connect(&self.url("postgres")).await {
+            match crate::store::connect(&self.url("postgres")).await {
                 Ok(client) => {
                     let sql = format!("CREATE DATABASE {DATABASE}");
                     return client
@@ -159,7 +159,7 @@ impl Drop for DataFolder {
 
 /// The folder for the database: the one asked for, `.weir/ratios` of the checkout, or, where PostgreSQL's
 /// account could not reach that, one below /var/tmp.
-pub(super) fn state_folder(root: &Path, asked: Option<&Path>) -> anyhow::Result<PathBuf> {
+pub(crate) fn state_folder(root: &Path, asked: Option<&Path>) -> anyhow::Result<PathBuf> {
     let folder = match asked {
         Some(folder) => folder.to_owned(),
         None => {

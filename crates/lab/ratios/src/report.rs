@@ -8,13 +8,13 @@ mod tables;
 
 use serde::Serialize;
 
-use super::logs::{self, LogKind, LogMeasurement};
-use super::machine::Machine;
-use super::pairs::{Pair, Ratio, Spread};
-use super::session::Session;
-use super::side::{Measurement, Side};
-use super::streams::{self, BoundRow, StreamMeasurement};
-use crate::protocol::Protocol;
+use crate::logs::{self, LogKind, LogMeasurement};
+use crate::machine::Machine;
+use crate::pairs::{Pair, Ratio, Spread};
+use crate::session::Session;
+use crate::side::{Measurement, Side};
+use crate::streams::{self, BoundRow, StreamMeasurement};
+use benchmark::protocol::Protocol;
 use rows::{cpu_rows, ratio_rows, side_rows};
 
 /// A median of fewer says too little.
@@ -23,7 +23,7 @@ const FEWEST_PAIRS: u32 = 5;
 /// Everything that a session gave.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Report {
+pub(crate) struct Report {
     schema: &'static str,
     command: String,
     interrupted: bool,
@@ -98,7 +98,7 @@ struct SideRow {
 }
 
 impl Report {
-    pub(super) fn new(session: &Session, interrupted: bool) -> Self {
+    pub(crate) fn new(session: &Session, interrupted: bool) -> Self {
         let args = session.args();
         let pairs = session.pairs().to_vec();
         let streams = session.streams().to_vec();
@@ -167,12 +167,12 @@ impl Report {
     }
 
     /// Whether every figure reaches its floor, nothing was lost, and nothing is missing.
-    pub(super) fn passed(&self) -> bool {
+    pub(crate) fn passed(&self) -> bool {
         self.passed
     }
 
     /// The tables with what they rest on.
-    pub(super) fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         tables::write(self, &mut text).ok();

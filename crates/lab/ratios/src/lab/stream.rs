@@ -4,23 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Lab, TIMEOUT, cpu_of, usage_in_window};
-use crate::args::stream::SEEDED_SINCE;
-use crate::progress::{Progress, ProgressMode, thousands};
-use crate::protocol::{Endpoint, Protocol};
-use crate::ratios::service::Program;
-use crate::ratios::setup::say;
-use crate::ratios::store;
-use crate::ratios::streams::{StreamKind, StreamMeasurement};
-use crate::stop::Stop;
-use crate::stream;
-use crate::stream::plan::{LivePlan, StreamPlan};
+use crate::service::Program;
+use crate::setup::say;
+use crate::store;
+use crate::streams::{StreamKind, StreamMeasurement};
+use benchmark::args::stream::SEEDED_SINCE;
+use benchmark::progress::{Progress, ProgressMode, thousands};
+use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::stop::Stop;
+use benchmark::stream;
+use benchmark::stream::plan::{LivePlan, StreamPlan};
 
 /// The longest that a replay may take.
 const REPLAY_LIMIT: Duration = Duration::from_secs(300);
 
 impl Lab<'_> {
     /// Subscribers, live or of a replay.
-    pub(in crate::ratios) async fn stream(
+    pub(crate) async fn stream(
         &self,
         kind: StreamKind,
         round: u32,

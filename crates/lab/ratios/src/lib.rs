@@ -1,4 +1,4 @@
-//! `benchmark ratios`: what the services reach, measured against pgbench, against other designs, and against
+//! `ratios`: what the services reach, measured against pgbench, against other designs, and against
 //! bounds. Two sides of a ratio run directly after each other, in alternating order, several times; the median
 //! counts. Everything runs on this machine: a PostgreSQL of its own, one service at a time, the load.
 //!
@@ -35,9 +35,9 @@ use anyhow::Context;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::command::Ending;
-use crate::stop::Stop;
 use args::RatioArgs;
+use benchmark::ending::Ending;
+use benchmark::stop::Stop;
 use report::Report;
 use session::Session;
 

@@ -6,25 +6,25 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
-use crate::cpu;
-use crate::events::template::{keyed_attribute_text, slot_name};
+use benchmark::cpu;
+use benchmark::events::template::{keyed_attribute_text, slot_name};
 
 /// What a run of pgbench said.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct PgbenchResult {
+pub(crate) struct PgbenchResult {
     /// Transactions a second, without the time of connecting.
-    pub(super) rate: f64,
+    pub(crate) rate: f64,
     /// Mean latency, milliseconds.
-    pub(super) latency_ms: f64,
+    pub(crate) latency_ms: f64,
     /// Transactions that were committed.
-    pub(super) transactions: u64,
+    pub(crate) transactions: u64,
     /// CPU-seconds of pgbench itself.
-    pub(super) cpu_seconds: f64,
+    pub(crate) cpu_seconds: f64,
 }
 
 /// What each transaction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Script {
+pub(crate) enum Script {
     /// The producers' statement, over so many keys.
     Upsert { keys: u32 },
     /// One of the seeded accounts by its primary key.
@@ -51,18 +51,18 @@ impl Script {
 }
 
 /// Where and how to run it.
-pub(super) struct Pgbench<'a> {
-    pub(super) program: &'a Path,
-    pub(super) port: u16,
-    pub(super) clients: u32,
-    pub(super) script: Script,
+pub(crate) struct Pgbench<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) port: u16,
+    pub(crate) clients: u32,
+    pub(crate) script: Script,
     /// For its script.
-    pub(super) folder: &'a Path,
+    pub(crate) folder: &'a Path,
 }
 
 impl Pgbench<'_> {
     /// Runs for `seconds`.
-    pub(super) async fn run(&self, seconds: u32) -> anyhow::Result<PgbenchResult> {
+    pub(crate) async fn run(&self, seconds: u32) -> anyhow::Result<PgbenchResult> {
         let script = self.folder.join("pgbench.sql");
         std::fs::write(&script, self.script.text())?;
         let mut command = tokio::process::Command::from(self.command(&script, seconds));
@@ -98,7 +98,7 @@ impl Pgbench<'_> {
                 keyed_attribute_text("pgbench", &slot_name(1))
             ))
             .arg(format!("--file={}", script.display()))
-            .arg(super::postgres::DATABASE)
+            .arg(crate::postgres::DATABASE)
             .env_remove("PGOPTIONS")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

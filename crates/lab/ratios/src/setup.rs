@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::args::RatioArgs;
-use super::machine::in_memory;
-use super::postgres::{Programs, state_folder};
-use super::service::{Program, Service, ServiceSpec};
-use crate::protocol::Protocol;
+use crate::args::RatioArgs;
+use crate::machine::in_memory;
+use crate::postgres::{Programs, state_folder};
+use crate::service::{Program, Service, ServiceSpec};
+use benchmark::protocol::Protocol;
 
 /// What all measurements share.
-pub(super) struct Setup {
+pub(crate) struct Setup {
     args: RatioArgs,
     bin_dir: PathBuf,
     folder: PathBuf,
@@ -22,7 +22,7 @@ pub(super) struct Setup {
 
 impl Setup {
     /// Finds everything that is needed.
-    pub(super) fn prepare(args: RatioArgs) -> anyhow::Result<Self> {
+    pub(crate) fn prepare(args: RatioArgs) -> anyhow::Result<Self> {
         anyhow::ensure!(
             args.allow_debug || !cfg!(debug_assertions),
             "this is a debug build, whose figures mean nothing: build with --release (or --allow-debug to try it out)"
@@ -52,28 +52,28 @@ impl Setup {
         })
     }
 
-    pub(super) fn args(&self) -> &RatioArgs {
+    pub(crate) fn args(&self) -> &RatioArgs {
         &self.args
     }
 
     /// Whether anything is measured that needs PostgreSQL.
-    pub(super) fn needs_postgres(&self) -> bool {
+    pub(crate) fn needs_postgres(&self) -> bool {
         self.programs.is_some()
     }
 
-    pub(super) fn programs(&self) -> anyhow::Result<&Programs> {
+    pub(crate) fn programs(&self) -> anyhow::Result<&Programs> {
         self.programs
             .as_ref()
             .context("PostgreSQL was not looked for")
     }
 
     /// For what is needed only meanwhile.
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Starts a service.
-    pub(super) async fn service(
+    pub(crate) async fn service(
         &self,
         program: Program,
         protocol: Protocol,
@@ -92,6 +92,6 @@ impl Setup {
 }
 
 /// A line on standard error; a closed one does not end the session.
-pub(super) fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").ok();
 }

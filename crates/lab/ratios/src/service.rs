@@ -10,20 +10,20 @@ use anyhow::Context;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
-use super::guarded::Guarded;
-use crate::protocol::{Endpoint, Protocol};
+use crate::guarded::Guarded;
+use benchmark::protocol::{Endpoint, Protocol};
 
 /// How a service writes; the values of its `--write-mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum WriteMode {
+pub(crate) enum WriteMode {
     Group,
     Single,
     ReadThenWrite,
 }
 
 impl WriteMode {
-    pub(super) fn value(self) -> &'static str {
+    pub(crate) fn value(self) -> &'static str {
         match self {
             Self::Group => "group",
             Self::Single => "single",
@@ -34,7 +34,7 @@ impl WriteMode {
 
 /// Which service is started.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Program {
+pub(crate) enum Program {
     Producer(Protocol, WriteMode),
     Balance,
     Stream,
@@ -55,21 +55,21 @@ impl Program {
 
 /// What a service is started with.
 #[derive(Clone, Debug)]
-pub(super) struct ServiceSpec<'a> {
-    pub(super) bin_dir: &'a Path,
-    pub(super) program: Program,
+pub(crate) struct ServiceSpec<'a> {
+    pub(crate) bin_dir: &'a Path,
+    pub(crate) program: Program,
     /// The face that is measured.
-    pub(super) protocol: Protocol,
-    pub(super) database_url: &'a str,
-    pub(super) pool_size: u32,
+    pub(crate) protocol: Protocol,
+    pub(crate) database_url: &'a str,
+    pub(crate) pool_size: u32,
     /// For its log and as its working directory, so that no `.env` of the checkout is read.
-    pub(super) folder: &'a Path,
+    pub(crate) folder: &'a Path,
 }
 
 /// A service that is ready. Dropped, it is stopped.
-pub(super) struct Service {
+pub(crate) struct Service {
     process: Guarded,
-    pub(super) endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
 }
 
 /// A service waits up to 30 s for its database before it gives up.
@@ -105,7 +105,7 @@ const UNSET: [&str; 25] = [
 ];
 
 impl Service {
-    pub(super) async fn start(spec: &ServiceSpec<'_>) -> anyhow::Result<Self> {
+    pub(crate) async fn start(spec: &ServiceSpec<'_>) -> anyhow::Result<Self> {
         let name = spec.program.name();
         let log = spec.folder.join(format!("{name}.log"));
         let file = fs::File::create(&log)?;
@@ -161,13 +161,13 @@ impl Service {
         }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
 }
 
 /// The binary `name` in `folder`.
-pub(super) fn binary(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn binary(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let file = folder.join(name);
     let found = fs::canonicalize(&file);
     found.with_context(|| {

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::service::WriteMode;
-use crate::events::ledger::Findings;
-use crate::protocol::Protocol;
+use crate::service::WriteMode;
+use benchmark::events::ledger::Findings;
+use benchmark::protocol::Protocol;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// pgbench, one upsert a transaction.
     Pgbench,
     /// A producer in one of its write modes.
@@ -23,7 +23,7 @@ pub(super) enum Side {
 
 impl Side {
     /// Protocol and write mode of a producer; none for all else.
-    pub(super) fn producer(self) -> Option<(Protocol, WriteMode)> {
+    pub(crate) fn producer(self) -> Option<(Protocol, WriteMode)> {
         match self {
             Self::Pgbench | Self::PgbenchSelect | Self::Balance(_) => None,
             Self::Rest(mode) => Some((Protocol::Rest, mode)),
@@ -32,7 +32,7 @@ impl Side {
     }
 
     /// For people.
-    pub(super) fn label(self) -> String {
+    pub(crate) fn label(self) -> String {
         let mode = |mode| match mode {
             WriteMode::Group => "group commit",
             WriteMode::Single => "one upsert a request",
@@ -65,31 +65,31 @@ impl Serialize for Side {
 /// What one measurement of a side gave.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Measurement {
-    pub(super) side: Side,
+pub(crate) struct Measurement {
+    pub(crate) side: Side,
     /// Durable events, or reads, a second.
-    pub(super) rate: f64,
+    pub(crate) rate: f64,
     /// Durable events, or reads, in the window.
-    pub(super) events: u64,
+    pub(crate) events: u64,
     /// Mean of pgbench's transactions; none for services, which have percentiles.
-    pub(super) latency_mean_ms: Option<f64>,
-    pub(super) latency_p50_ms: Option<f64>,
-    pub(super) latency_p99_ms: Option<f64>,
+    pub(crate) latency_mean_ms: Option<f64>,
+    pub(crate) latency_p50_ms: Option<f64>,
+    pub(crate) latency_p99_ms: Option<f64>,
     /// CPU in the window, microseconds per event; none where there is no service.
-    pub(super) service_cpu_us: Option<f64>,
-    pub(super) postgres_cpu_us: f64,
-    pub(super) client_cpu_us: f64,
+    pub(crate) service_cpu_us: Option<f64>,
+    pub(crate) postgres_cpu_us: f64,
+    pub(crate) client_cpu_us: f64,
     /// Share of the client's threads' time that it used; none for pgbench.
-    pub(super) client_share: Option<f64>,
+    pub(crate) client_share: Option<f64>,
     /// Requests that did not succeed, whole run.
-    pub(super) errors: u64,
+    pub(crate) errors: u64,
     /// None for pgbench, whose transactions carry no numbers, and for reads.
-    pub(super) audit: Option<Findings>,
+    pub(crate) audit: Option<Findings>,
 }
 
 impl Measurement {
     /// Why this measurement proves nothing, if so.
-    pub(super) fn fault(&self) -> Option<String> {
+    pub(crate) fn fault(&self) -> Option<String> {
         let label = self.side.label();
         if let Some(audit) = &self.audit {
             if !audit.clean() {

@@ -1,19 +1,19 @@
 //! All measurements in their order.
 
-use super::args::RatioArgs;
-use super::lab::{self, Lab};
-use super::logs::LogMeasurement;
-use super::machine::Machine;
-use super::pairs::{Group, Pair};
-use super::postgres::{DATABASE, Postgres};
-use super::service::{Program, WriteMode};
-use super::setup::{Setup, say};
-use super::store;
-use super::streams::StreamMeasurement;
-use crate::protocol::Protocol;
+use crate::args::RatioArgs;
+use crate::lab::{self, Lab};
+use crate::logs::LogMeasurement;
+use crate::machine::Machine;
+use crate::pairs::{Group, Pair};
+use crate::postgres::{DATABASE, Postgres};
+use crate::service::{Program, WriteMode};
+use crate::setup::{Setup, say};
+use crate::store;
+use crate::streams::StreamMeasurement;
+use benchmark::protocol::Protocol;
 
 /// A session: what it was asked for, and what it has measured so far.
-pub(super) struct Session {
+pub(crate) struct Session {
     setup: Setup,
     machine: Machine,
     pairs: Vec<Pair>,
@@ -23,7 +23,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Finds everything that is needed.
-    pub(super) fn prepare(args: RatioArgs) -> anyhow::Result<Self> {
+    pub(crate) fn prepare(args: RatioArgs) -> anyhow::Result<Self> {
         let setup = Setup::prepare(args)?;
         Ok(Self {
             machine: Machine::read(&setup.args().root),
@@ -34,33 +34,33 @@ impl Session {
         })
     }
 
-    pub(super) fn args(&self) -> &RatioArgs {
+    pub(crate) fn args(&self) -> &RatioArgs {
         self.setup.args()
     }
 
-    pub(super) fn machine(&self) -> Machine {
+    pub(crate) fn machine(&self) -> Machine {
         self.machine.until_now()
     }
 
-    pub(super) fn pairs(&self) -> &[Pair] {
+    pub(crate) fn pairs(&self) -> &[Pair] {
         &self.pairs
     }
 
-    pub(super) fn streams(&self) -> &[StreamMeasurement] {
+    pub(crate) fn streams(&self) -> &[StreamMeasurement] {
         &self.streams
     }
 
-    pub(super) fn logs(&self) -> &[LogMeasurement] {
+    pub(crate) fn logs(&self) -> &[LogMeasurement] {
         &self.logs
     }
 
     /// Whether anything was measured.
-    pub(super) fn has_results(&self) -> bool {
+    pub(crate) fn has_results(&self) -> bool {
         !self.pairs.is_empty() || !self.streams.is_empty() || !self.logs.is_empty()
     }
 
     /// Whether all was measured that was asked for.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         let rounds = self.args().pairs as usize;
         self.pairs.len() == self.args().ratios().len() * rounds
             && self.streams.len() == self.args().streams().len() * rounds
@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Measures everything, round by round.
-    pub(super) async fn run(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn run(&mut self) -> anyhow::Result<()> {
         if self.setup.needs_postgres() {
             self.run_on_postgres().await?;
         }

@@ -6,7 +6,7 @@
 mod log;
 mod stream;
 
-pub(super) use log::{beside, log};
+pub(crate) use log::{beside, log};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,37 +14,37 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio_postgres::Client;
 
-use super::pairs::{Pair, Ratio, first_goes_first};
-use super::pgbench::{Pgbench, Script};
-use super::postgres::Postgres;
-use super::process_tree::cpu_seconds;
-use super::service::{Program, WriteMode};
-use super::setup::{Setup, say};
-use super::side::{Measurement, Side};
-use super::store;
-use crate::accounts::{AccountPlan, SEEDED};
-use crate::clock::Clock;
-use crate::command::measure;
-use crate::load::{Outcome, Plan, start};
-use crate::progress::{Progress, ProgressMode, thousands};
-use crate::protocol::Protocol;
-use crate::stop::Stop;
-use crate::work::Work;
+use crate::pairs::{Pair, Ratio, first_goes_first};
+use crate::pgbench::{Pgbench, Script};
+use crate::postgres::Postgres;
+use crate::process_tree::cpu_seconds;
+use crate::service::{Program, WriteMode};
+use crate::setup::{Setup, say};
+use crate::side::{Measurement, Side};
+use crate::store;
+use benchmark::accounts::{AccountPlan, SEEDED};
+use benchmark::clock::Clock;
+use benchmark::command::measure;
+use benchmark::load::{Outcome, Plan, start};
+use benchmark::progress::{Progress, ProgressMode, thousands};
+use benchmark::protocol::Protocol;
+use benchmark::stop::Stop;
+use benchmark::work::Work;
 
 /// Limit of a request, and until a stream begins.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The parts that live while measurements are made.
-pub(super) struct Lab<'a> {
-    pub(super) setup: &'a Setup,
-    pub(super) postgres: &'a Postgres,
-    pub(super) database_url: String,
-    pub(super) client: Client,
+pub(crate) struct Lab<'a> {
+    pub(crate) setup: &'a Setup,
+    pub(crate) postgres: &'a Postgres,
+    pub(crate) database_url: String,
+    pub(crate) client: Client,
 }
 
 impl Lab<'_> {
     /// Both sides of a ratio, directly after each other.
-    pub(super) async fn pair(&self, ratio: Ratio, round: u32) -> anyhow::Result<Pair> {
+    pub(crate) async fn pair(&self, ratio: Ratio, round: u32) -> anyhow::Result<Pair> {
         let sides = ratio.sides();
         let (first, second) = if first_goes_first(round) {
             let first = self.measure(sides[0], round).await?;

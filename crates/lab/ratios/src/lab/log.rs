@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
+use crate::logs::{self, Beside, LogKind, LogMeasurement, Python};
+use crate::service::Program;
+use crate::setup::{Setup, say};
 use anyhow::Context;
-use event_log::Durability;
-
-use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
-use crate::progress::{Progress, ProgressMode, thousands};
-use crate::protocol::{Endpoint, Protocol};
-use crate::ratios::logs::{self, Beside, LogKind, LogMeasurement, Python};
-use crate::ratios::service::Program;
-use crate::ratios::setup::{Setup, say};
-use crate::stop::Stop;
+use benchmark::log::plan::{Direct, Durability, LogPlan, LogScenario, Target, Via};
+use benchmark::progress::{Progress, ProgressMode, thousands};
+use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::stop::Stop;
 
 /// What this disk and a Python program do; no Python, and a line that says so, where it cannot be run.
-pub(in crate::ratios) async fn beside(setup: &Setup) -> anyhow::Result<Beside> {
+pub(crate) async fn beside(setup: &Setup) -> anyhow::Result<Beside> {
     let folder = setup.folder().to_owned();
     let sync_us = tokio::task::spawn_blocking(move || logs::sync_us(&folder)).await?;
     let sync_us = sync_us.context("cannot time fdatasync")?;
@@ -34,7 +32,7 @@ pub(in crate::ratios) async fn beside(setup: &Setup) -> anyhow::Result<Beside> {
 }
 
 /// One measurement of the event log.
-pub(in crate::ratios) async fn log(
+pub(crate) async fn log(
     setup: &Setup,
     kind: LogKind,
     round: u32,
@@ -47,10 +45,10 @@ pub(in crate::ratios) async fn log(
     };
     let server = service.as_ref().map(|service| service.endpoint.clone());
     let plan = plan(setup, kind, round, server);
-    let run = tokio::task::spawn_blocking(move || crate::log::start(plan)).await??;
+    let run = tokio::task::spawn_blocking(move || benchmark::log::start(plan)).await??;
     let mut progress = Progress::new(ProgressMode::None);
     let mut stop = Stop::new()?;
-    let outcome = crate::log::measure(run, &mut progress, &mut stop).await?;
+    let outcome = benchmark::log::measure(run, &mut progress, &mut stop).await?;
     drop(service);
     if data.exists() {
         std::fs::remove_dir_all(&data)

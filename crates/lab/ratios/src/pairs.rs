@@ -3,9 +3,9 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::service::WriteMode;
-use super::side::{Measurement, Side};
-use crate::protocol::Protocol;
+use crate::service::WriteMode;
+use crate::side::{Measurement, Side};
+use benchmark::protocol::Protocol;
 
 /// What is measured together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -25,7 +25,7 @@ pub enum Group {
 
 impl Group {
     /// Whether `other` is part of this.
-    pub(super) fn holds(self, other: Self) -> bool {
+    pub(crate) fn holds(self, other: Self) -> bool {
         self == Self::All || self == other
     }
 }
@@ -54,7 +54,7 @@ pub enum Ratio {
 
 impl Ratio {
     /// All of them, in the order of the table.
-    pub(super) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::RestPgbench,
         Self::GrpcPgbench,
         Self::RestSingle,
@@ -66,7 +66,7 @@ impl Ratio {
     ];
 
     /// What it is measured with.
-    pub(super) fn group(self) -> Group {
+    pub(crate) fn group(self) -> Group {
         match self {
             Self::BalanceRest | Self::BalanceGrpc => Group::Balance,
             _ => Group::Ingest,
@@ -74,7 +74,7 @@ impl Ratio {
     }
 
     /// The two sides: the first divided by the second.
-    pub(super) fn sides(self) -> [Side; 2] {
+    pub(crate) fn sides(self) -> [Side; 2] {
         match self {
             Self::RestPgbench => [Side::Rest(WriteMode::Group), Side::Pgbench],
             Self::GrpcPgbench => [Side::Grpc(WriteMode::Group), Side::Pgbench],
@@ -94,7 +94,7 @@ impl Ratio {
     }
 
     /// The least that the ratio has to be.
-    pub(super) fn floor(self) -> f64 {
+    pub(crate) fn floor(self) -> f64 {
         match self {
             Self::RestPgbench => 2.3,
             Self::GrpcPgbench => 1.5,
@@ -109,7 +109,7 @@ impl Ratio {
 }
 
 /// The most service CPU that an event may cost with group commit, microseconds.
-pub(super) fn cpu_bound(protocol: Protocol) -> f64 {
+pub(crate) fn cpu_bound(protocol: Protocol) -> f64 {
     match protocol {
         Protocol::Rest => 13.0,
         Protocol::Grpc => 20.0,
@@ -119,43 +119,43 @@ pub(super) fn cpu_bound(protocol: Protocol) -> f64 {
 /// Both sides of a ratio, measured directly after each other.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Pair {
-    pub(super) ratio: Ratio,
+pub(crate) struct Pair {
+    pub(crate) ratio: Ratio,
     /// From 1.
-    pub(super) round: u32,
-    pub(super) first: Measurement,
-    pub(super) second: Measurement,
+    pub(crate) round: u32,
+    pub(crate) first: Measurement,
+    pub(crate) second: Measurement,
 }
 
 impl Pair {
     /// How many times faster the first side is.
-    pub(super) fn value(&self) -> f64 {
+    pub(crate) fn value(&self) -> f64 {
         self.first.rate / self.second.rate
     }
 }
 
 /// Whether the first side of a ratio goes first in this round: turns are taken, so that neither has the
 /// warmer machine.
-pub(super) fn first_goes_first(round: u32) -> bool {
+pub(crate) fn first_goes_first(round: u32) -> bool {
     round % 2 == 1
 }
 
 /// Median and spread of some figures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
     /// First and third quartile.
-    pub(super) q1: f64,
-    pub(super) q3: f64,
-    pub(super) count: usize,
+    pub(crate) q1: f64,
+    pub(crate) q3: f64,
+    pub(crate) count: usize,
 }
 
 impl Spread {
     /// None without any figure.
-    pub(super) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut figures: Vec<f64> = figures.into_iter().collect();
         figures.sort_by(f64::total_cmp);
         let (&min, &max) = (figures.first()?, figures.last()?);

@@ -3,41 +3,41 @@
 
 use serde::Serialize;
 
-use super::pairs::Spread;
-use crate::protocol::Protocol;
-use crate::stream::outcome::StreamOutcome;
+use crate::pairs::Spread;
+use benchmark::protocol::Protocol;
+use benchmark::stream::outcome::StreamOutcome;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum StreamKind {
+pub(crate) enum StreamKind {
     Live(Protocol),
     Replay(Protocol),
 }
 
 /// The most that the 99th percentile from a commit to the receipt may be, milliseconds.
-pub(super) const LIVE_P99_MS: f64 = 50.0;
+pub(crate) const LIVE_P99_MS: f64 = 50.0;
 /// The least events a second that a replay to one subscriber over gRPC has to reach.
-pub(super) const REPLAY_RATE: f64 = 100_000.0;
+pub(crate) const REPLAY_RATE: f64 = 100_000.0;
 /// The least share of the live transactions that has to be committed in time for a measurement to count.
 const FEED_HELD: f64 = 0.99;
 
 impl StreamKind {
     /// All of them, in the order of the table.
-    pub(super) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Live(Protocol::Rest),
         Self::Live(Protocol::Grpc),
         Self::Replay(Protocol::Rest),
         Self::Replay(Protocol::Grpc),
     ];
 
-    pub(super) fn protocol(self) -> Protocol {
+    pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Live(protocol) | Self::Replay(protocol) => protocol,
         }
     }
 
     /// For people.
-    pub(super) fn label(self) -> String {
+    pub(crate) fn label(self) -> String {
         let face = match self.protocol() {
             Protocol::Rest => "SSE",
             Protocol::Grpc => "gRPC",
@@ -62,40 +62,40 @@ impl Serialize for StreamKind {
 /// What one measurement gave.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct StreamMeasurement {
-    pub(super) kind: StreamKind,
+pub(crate) struct StreamMeasurement {
+    pub(crate) kind: StreamKind,
     /// From 1.
-    pub(super) round: u32,
-    pub(super) subscribers: usize,
-    pub(super) events_per_second: f64,
+    pub(crate) round: u32,
+    pub(crate) subscribers: usize,
+    pub(crate) events_per_second: f64,
     /// Of the measured window.
-    pub(super) delivered: u64,
+    pub(crate) delivered: u64,
     /// Live transactions that were committed; 0 in a replay.
-    pub(super) committed: u64,
-    pub(super) missed: u64,
-    pub(super) repeated: u64,
-    pub(super) out_of_order: u64,
-    pub(super) breaks: u64,
-    pub(super) errors: u64,
+    pub(crate) committed: u64,
+    pub(crate) missed: u64,
+    pub(crate) repeated: u64,
+    pub(crate) out_of_order: u64,
+    pub(crate) breaks: u64,
+    pub(crate) errors: u64,
     /// From the sending of the commit; none in a replay.
-    pub(super) commit_p50_ms: Option<f64>,
-    pub(super) commit_p99_ms: Option<f64>,
+    pub(crate) commit_p50_ms: Option<f64>,
+    pub(crate) commit_p99_ms: Option<f64>,
     /// From the answer to the commit.
-    pub(super) answer_p99_ms: Option<f64>,
+    pub(crate) answer_p99_ms: Option<f64>,
     /// From the sending of the event.
-    pub(super) emitted_p99_ms: Option<f64>,
+    pub(crate) emitted_p99_ms: Option<f64>,
     /// CPU in the window, microseconds per delivered event.
-    pub(super) service_cpu_us: f64,
-    pub(super) postgres_cpu_us: f64,
-    pub(super) client_cpu_us: f64,
-    pub(super) client_share: f64,
+    pub(crate) service_cpu_us: f64,
+    pub(crate) postgres_cpu_us: f64,
+    pub(crate) client_cpu_us: f64,
+    pub(crate) client_share: f64,
     /// Why it proves nothing, if so.
-    pub(super) fault: Option<String>,
+    pub(crate) fault: Option<String>,
 }
 
 impl StreamMeasurement {
     /// `service` and `postgres` are CPU-seconds of the window.
-    pub(super) fn new(
+    pub(crate) fn new(
         kind: StreamKind,
         round: u32,
         outcome: &StreamOutcome,
@@ -132,7 +132,7 @@ impl StreamMeasurement {
     }
 
     /// Events that did not come as they should, and streams that broke.
-    pub(super) fn faults(&self) -> u64 {
+    pub(crate) fn faults(&self) -> u64 {
         self.missed + self.repeated + self.out_of_order + self.breaks + self.errors
     }
 }
@@ -164,16 +164,16 @@ fn fault(kind: StreamKind, outcome: &StreamOutcome) -> Option<String> {
 /// A bound with its figure.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct BoundRow {
-    pub(super) what: String,
-    pub(super) value: Spread,
-    pub(super) unit: &'static str,
-    pub(super) bound: String,
-    pub(super) met: bool,
+pub(crate) struct BoundRow {
+    pub(crate) what: String,
+    pub(crate) value: Spread,
+    pub(crate) unit: &'static str,
+    pub(crate) bound: String,
+    pub(crate) met: bool,
 }
 
 /// The bounds of what was measured.
-pub(super) fn bounds(measurements: &[StreamMeasurement]) -> Vec<BoundRow> {
+pub(crate) fn bounds(measurements: &[StreamMeasurement]) -> Vec<BoundRow> {
     StreamKind::ALL
         .into_iter()
         .flat_map(|kind| {

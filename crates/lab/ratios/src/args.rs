@@ -1,22 +1,23 @@
-//! Options of `benchmark ratios`.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::Parser;
 
-use super::logs::LogKind;
-use super::pairs::{Group, Ratio};
-use super::streams::StreamKind;
-use crate::events::EventPlan;
-use crate::events::attributes::Payload;
-use crate::usage::{Usage, require};
+use crate::logs::LogKind;
+use crate::pairs::{Group, Ratio};
+use crate::streams::StreamKind;
+use benchmark::events::EventPlan;
+use benchmark::events::attributes::Payload;
+use benchmark::usage::{Usage, require};
 
 /// Measures the services against pgbench, against other designs, and against their bounds.
 ///
 /// Starts a PostgreSQL of its own (fsync and synchronous_commit on) and the services, one at a time, and
 /// needs nothing else on the machine. Exit status 1 when a figure misses its bound or an event is lost.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Parser)]
+#[command(name = "ratios", version, max_term_width = 100)]
 pub struct RatioArgs {
     /// What to measure
     #[arg(value_enum, default_value_t, value_name = "WHAT")]
@@ -135,7 +136,7 @@ impl RatioArgs {
     }
 
     /// The events of ingestion.
-    pub(super) fn events(&self, run_id: &str) -> EventPlan {
+    pub(crate) fn events(&self, run_id: &str) -> EventPlan {
         EventPlan {
             payload: Payload::Default,
             run_id: run_id.into(),
@@ -164,7 +165,7 @@ impl RatioArgs {
     }
 
     /// The measurements of the event log, in the order of the table.
-    pub(super) fn logs(&self) -> Vec<LogKind> {
+    pub(crate) fn logs(&self) -> Vec<LogKind> {
         match self.only.is_empty() && self.what.holds(Group::Log) {
             true => LogKind::ALL.into(),
             false => Vec::new(),
@@ -172,7 +173,7 @@ impl RatioArgs {
     }
 
     /// The subscriptions to measure, in the order of the table.
-    pub(super) fn streams(&self) -> Vec<StreamKind> {
+    pub(crate) fn streams(&self) -> Vec<StreamKind> {
         match self.only.is_empty() && self.what.holds(Group::Stream) {
             true => StreamKind::ALL.into(),
             false => Vec::new(),

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::progress::thousands;
-use crate::protocol::Protocol;
-use crate::ratios::logs::{LogKind, append_connections};
-use crate::ratios::pairs::Group;
-use crate::ratios::streams::StreamKind;
+use crate::logs::{LogKind, append_connections};
+use crate::pairs::Group;
+use crate::streams::StreamKind;
+use benchmark::progress::thousands;
+use benchmark::protocol::Protocol;
 
 /// Everything, for a screen or to be pasted into a page.
 pub(super) fn write(report: &Report, text: &mut String) -> std::fmt::Result {
