@@ -6,6 +6,12 @@
 pub enum Kind {
     /// What the caller sent breaks a rule of the contract.
     InvalidArgument,
+    /// Nothing valid says who is calling.
+    Unauthenticated,
+    /// The caller is known and lacks a right for this; also where what it named does not exist.
+    PermissionDenied,
+    /// The caller asks for more than its limit; trying again later can succeed.
+    RateLimited,
     /// What the caller named does not exist.
     NotFound,
     /// The route exists, but not for this method.
