@@ -8,11 +8,13 @@ use std::time::Duration;
 use runtime::postgres::DatabaseError;
 use tokio_util::sync::CancellationToken;
 
+use crate::arrivals::{self, Arrivals};
 use crate::connections::{Connections, Session};
+use crate::event::Event;
 use crate::metrics::StreamMetrics;
 use crate::numberer::Numberer;
 use crate::ring::Ring;
-use crate::store::{self, Range};
+use crate::store::{self, Most, Range};
 use crate::subscriptions::Subscriptions;
 
 /// Longest pause between two looks while nothing happens.
@@ -21,16 +23,23 @@ const IDLE_PAUSE: Duration = Duration::from_millis(25);
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// Longest pause between two such tries.
 const LAST_RETRY: Duration = Duration::from_secs(1);
-/// Events read at once.
-const PAGE_EVENTS: usize = 2048;
-/// Bytes of text read at once.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// What is read at once.
+const PAGE: Most = Most {
+    events: 2048,
+    bytes: 4 * 1024 * 1024,
+};
+/// A look whose transactions nobody needs.
+const NOTHING: Most = Most {
+    events: 0,
+    bytes: 0,
+};
 
 /// Follows the numbered transactions.
 #[derive(Debug)]
 pub(crate) struct Feed {
     pub(crate) connections: Connections,
     pub(crate) ring: Arc<Ring>,
+    pub(crate) arrivals: Arrivals,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) metrics: StreamMetrics,
     /// Pause between two looks while something happens.
@@ -72,21 +81,33 @@ impl Feed {
     async fn session(&self, outage: &mut bool) -> Result<Infallible, DatabaseError> {
         let session = self.connections.open_session().await?;
         let mut numberer = Numberer::new(self.metrics.clone());
-        let mut known = false;
+        // The first look may find millions, which are not for the ring.
+        let mut first = true;
         let mut pause = self.interval;
         loop {
-            let look = numberer.look(&session).await?;
-            let head = match look {
-                Some(look) if known => look.last,
-                // Another process numbers, or has done so meanwhile.
-                _ => Some(store::head(&session).await?),
+            let most = if first || self.subscriptions.none() {
+                NOTHING
+            } else {
+                PAGE
             };
-            known = true;
+            let (head, events) = match numberer.look(&session, most).await? {
+                Some(look) if !first => {
+                    self.arrivals.saw(look.snapshot);
+                    (look.last, look.events)
+                }
+                // Another process numbers, or has done so meanwhile.
+                _ => {
+                    let standing = store::standing(&session).await?;
+                    self.arrivals.saw(standing.snapshot);
+                    (Some(standing.head), Vec::new())
+                }
+            };
+            first = false;
             if std::mem::take(outage) {
                 tracing::info!("the database is back: going on where it was");
             }
             let moved = match head {
-                Some(head) => self.follow(&session, head).await?,
+                Some(head) => self.follow(&session, head, events).await?,
                 None => false,
             };
             pause = if moved {
@@ -98,8 +119,13 @@ impl Feed {
         }
     }
 
-    /// Publishes what follows, up to the number `head`; whether there was any.
-    async fn follow(&self, session: &Session, head: u64) -> Result<bool, DatabaseError> {
+    /// Publishes what follows, up to the number `head`; whether there was any. `events` are some of it, read already.
+    async fn follow(
+        &self,
+        session: &Session,
+        head: u64,
+        mut events: Vec<Event>,
+    ) -> Result<bool, DatabaseError> {
         let known = self.ring.head();
         if head < known {
             tracing::error!(
@@ -112,25 +138,47 @@ impl Feed {
         if head <= known {
             return Ok(head < known);
         }
-        let held = self.ring.capacity() as u64;
-        if self.subscriptions.none() {
-            self.ring.skip_to(head);
-        } else if head - known > held {
-            self.ring.skip_to(head - held);
+        let kept = if self.subscriptions.none() {
+            0
+        } else {
+            self.ring.capacity() as u64
+        };
+        let after = known.max(head.saturating_sub(kept));
+        if after > known {
+            if let Some(oldest) = self.arrivals.oldest() {
+                let runs = store::runs(session, known, after, &oldest).await?;
+                self.arrivals.pass(runs);
+            }
+            self.ring.skip_to(after);
+        }
+        events.retain(|event| event.sequence() > after);
+        if let (Some(first), Some(last)) = (events.first(), events.last())
+            && first.sequence() == after + 1
+        {
+            let reached = last.sequence();
+            self.publish(events, reached);
         }
         while self.ring.head() < head {
             let range = Range {
                 after: self.ring.head(),
                 until: head,
-                events: PAGE_EVENTS,
-                bytes: PAGE_BYTES,
+                most: PAGE,
             };
             let page = store::page(session, range, None).await?;
-            self.ring.publish(page.events, page.reached);
+            self.metrics.feed_pages.inc();
+            self.publish(page.events, page.reached);
         }
         self.metrics
             .head
             .set(i64::try_from(head).unwrap_or(i64::MAX));
         Ok(true)
+    }
+
+    /// Publishes events up to the number `reached`.
+    fn publish(&self, events: Vec<Event>, reached: u64) {
+        if self.arrivals.oldest().is_some() {
+            self.arrivals.pass(arrivals::runs(&events));
+        }
+        self.ring.publish(events, reached);
     }
 }

@@ -6,6 +6,7 @@
 //! - [`Service`]: built (schema applied, ports bound), then run until the stop
 //! - `numberer`: gives each transaction its number once it is visible; `snapshot`: how it knows (pure)
 //! - `feed`: the one reader that follows the numbered transactions into the ring, and lets the numberer look
+//! - `arrivals`: where live streams begin
 //! - `ring`: the latest events, shared; [`event`]: an event, encoded once for each face
 //! - [`Transactions`] ([`handle`]): the cheap `Clone` handle that both faces call
 //! - [`subscriber`]: one subscriber's way from the database to the ring; `pacer`: at its rate
@@ -14,6 +15,7 @@
 //! - [`metrics`]: counters; `subscriptions`: how many streams are open
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
+mod arrivals;
 mod clock;
 pub mod config;
 mod connections;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::connections::Session;
 use crate::metrics::StreamMetrics;
 use crate::snapshot::Snapshot;
-use crate::store::{self, Look};
+use crate::store::{self, Look, Most};
 
 /// From one try to become the numberer to the next.
 const TRY_EVERY: Duration = Duration::from_millis(500);
@@ -47,13 +47,18 @@ impl Numberer {
         }
     }
 
-    /// Numbers what has become visible since the last look; `None` where another process does so.
-    pub(crate) async fn look(&mut self, session: &Session) -> Result<Option<Look>, DatabaseError> {
+    /// Numbers what has become visible since the last look, and gives back the first `most` of it; `None` where another
+    /// process numbers.
+    pub(crate) async fn look(
+        &mut self,
+        session: &Session,
+        most: Most,
+    ) -> Result<Option<Look>, DatabaseError> {
         if !self.leading && !self.lead(session).await? {
             return Ok(None);
         }
         let begun = Instant::now();
-        let look = store::number(session, self.before.as_ref()).await?;
+        let look = store::number(session, self.before.as_ref(), most).await?;
         let took = begun.elapsed();
         self.metrics.looked(look.numbered, took);
         if look.numbered >= MANY {

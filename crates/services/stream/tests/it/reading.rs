@@ -7,7 +7,7 @@ use api::benchmark::StreamRequest;
 use crate::client::{Event, Frame, Sse};
 use crate::support::{
     EPOCH, Fixture, assert_dense, from_the_first, ids, insert, insert_at, insert_many, insert_row,
-    numbered, sequences,
+    metric, numbered, sequences,
 };
 
 #[tokio::test]
@@ -315,15 +315,8 @@ async fn who_reads_nothing_for_long_misses_nothing() {
     assert_dense(&grpc, 1);
     assert_eq!(ids(&sse), ids(&seen));
     assert_eq!(ids(&grpc), ids(&seen));
-    let pages = testkit::http::get(fixture.service.http(), "/metrics").await;
-    let pages = metric(pages.text(), "stream_replay_pages_total");
+    let pages = metric(&fixture.service, "stream_replay_pages_total").await;
     assert!(pages > 10.0, "they were behind the ring: {pages} pages");
-}
-
-fn metric(text: &str, name: &str) -> f64 {
-    let line = text.lines().find(|line| line.starts_with(name));
-    let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
-    value.unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
 fn now_us() -> i64 {
