@@ -216,7 +216,9 @@ mod tests {
         let budget = budget(10, 0, 0);
         budget.take_events(9).expect("within the second");
         budget.take_events(1).expect("the tenth");
-        let refused = budget.take_events(10).expect_err("the eleventh to twentieth");
+        let refused = budget
+            .take_events(10)
+            .expect_err("the eleventh to twentieth");
         assert!(
             matches!(
                 refused,

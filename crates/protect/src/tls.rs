@@ -12,7 +12,7 @@ mod client;
 pub mod pem;
 mod server;
 
-pub use client::{ClientTls, Roots, Verify};
+pub use client::{ClientTls, NamedFile, Roots, Verify};
 pub use server::{ClientAuth, ServerTls, ServerTlsFiles};
 
 /// What does the cryptography, everywhere in the process.

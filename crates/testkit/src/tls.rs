@@ -11,6 +11,12 @@ use time::{Duration, OffsetDateTime};
 #[allow(missing_debug_implementations, reason = "holds a key")]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Authority {
     /// A new one, whom nobody believes yet.
     pub fn new() -> Self {

@@ -128,7 +128,8 @@ impl<'t> Reader<'t> {
         self.known(table, "[[principal]]", &keys)?;
         let (name, at) = self.text_of(table, value, "name")?;
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
-            let problem = format!("name: must be 1 to {MAX_NAME_BYTES} bytes without control characters");
+            let problem =
+                format!("name: must be 1 to {MAX_NAME_BYTES} bytes without control characters");
             return Err(self.problem(at, problem));
         }
         if !taken.names.insert(name.clone()) {
@@ -267,20 +268,20 @@ impl<'t> Reader<'t> {
         key: &str,
     ) -> Result<(String, Range<usize>), Problem> {
         let value = table.get(key).ok_or_else(|| {
-            self.problem(whole.span(), format!("{key} is missing: add {key} = \"...\""))
+            self.problem(
+                whole.span(),
+                format!("{key} is missing: add {key} = \"...\""),
+            )
         })?;
-        let text = value.get_ref().as_str().ok_or_else(|| {
-            self.problem(value.span(), format!("{key}: must be text in quotes"))
-        })?;
+        let text = value
+            .get_ref()
+            .as_str()
+            .ok_or_else(|| self.problem(value.span(), format!("{key}: must be text in quotes")))?;
         Ok((text.to_owned(), value.span()))
     }
 
     /// A list of texts; empty where the key is absent.
-    fn texts(
-        &self,
-        table: &Table<'t>,
-        key: &str,
-    ) -> Result<Vec<(String, Range<usize>)>, Problem> {
+    fn texts(&self, table: &Table<'t>, key: &str) -> Result<Vec<(String, Range<usize>)>, Problem> {
         let Some(value) = table.get(key) else {
             return Ok(Vec::new());
         };

@@ -47,29 +47,101 @@ fn each_problem_names_its_line_its_key_and_the_remedy() {
     let acme = acme();
     let other = format!("[[principal]]\nname = \"b\"\ntoken_sha256 = [\"{HASH}\"]\n");
     for (text, line, parts) in [
-        (String::new(), 1, &["no [[principal]]", "name at least one"][..]),
+        (
+            String::new(),
+            1,
+            &["no [[principal]]", "name at least one"][..],
+        ),
         ("principal = []\n".into(), 1, &["empty"]),
         ("\nprincipal = 5\n".into(), 2, &["[[principal]]"]),
-        ("[[principal]]\n".into(), 1, &["name is missing", "add name"]),
-        (acme.replace("name =", "nmae ="), 3, &["unknown key 'nmae'", "name, token_sha256"]),
-        (acme.replace("\"acme\"", "7"), 3, &["name", "text in quotes"]),
-        (acme.replace("\"acme\"", "\"\""), 3, &["name", "1 to 128 bytes"]),
-        (acme.replace(HASH, "my-own-secret-token"), 4, &["token_sha256", "64 lower-case", "event-log token new"]),
+        (
+            "[[principal]]\n".into(),
+            1,
+            &["name is missing", "add name"],
+        ),
+        (
+            acme.replace("name =", "nmae ="),
+            3,
+            &["unknown key 'nmae'", "name, token_sha256"],
+        ),
+        (
+            acme.replace("\"acme\"", "7"),
+            3,
+            &["name", "text in quotes"],
+        ),
+        (
+            acme.replace("\"acme\"", "\"\""),
+            3,
+            &["name", "1 to 128 bytes"],
+        ),
+        (
+            acme.replace(HASH, "my-own-secret-token"),
+            4,
+            &["token_sha256", "64 lower-case", "event-log token new"],
+        ),
         (acme.replace(HASH, &HASH.to_uppercase()), 4, &["lower-case"]),
-        (acme.replace(&format!("[\"{HASH}\"]"), "\"my-own-secret-token\""), 4, &["token_sha256", "a list of texts"]),
-        (acme.replace("[\"acme.example\"]", "[\"\"]"), 5, &["certificate", "empty"]),
-        (acme.replace("ingest:write", "ingest:wrote"), 6, &["rights: unknown right 'ingest:wrote'", "one of"]),
-        (acme.replace("1000", "0"), 7, &["limits.events_per_second", "from 1 to 4294967295"]),
+        (
+            acme.replace(&format!("[\"{HASH}\"]"), "\"my-own-secret-token\""),
+            4,
+            &["token_sha256", "a list of texts"],
+        ),
+        (
+            acme.replace("[\"acme.example\"]", "[\"\"]"),
+            5,
+            &["certificate", "empty"],
+        ),
+        (
+            acme.replace("ingest:write", "ingest:wrote"),
+            6,
+            &["rights: unknown right 'ingest:wrote'", "one of"],
+        ),
+        (
+            acme.replace("1000", "0"),
+            7,
+            &["limits.events_per_second", "from 1 to 4294967295"],
+        ),
         (acme.replace("1000", "-1"), 7, &["limits.events_per_second"]),
-        (acme.replace("1000", "1.5"), 7, &["limits.events_per_second"]),
-        (acme.replace("streams", "streems"), 7, &["unknown key 'streems' in limits"]),
-        (acme.replace("issuer = \"https://issuer.example\"\n", ""), 8, &["issuer is missing"]),
-        (acme.replace("audience = \"weir\"", "audience = \"\""), 11, &["jwt.audience"]),
-        (acme.clone() + "leeway_seconds = 301\n", 12, &["jwt.leeway_seconds", "0 to 300"]),
+        (
+            acme.replace("1000", "1.5"),
+            7,
+            &["limits.events_per_second"],
+        ),
+        (
+            acme.replace("streams", "streems"),
+            7,
+            &["unknown key 'streems' in limits"],
+        ),
+        (
+            acme.replace("issuer = \"https://issuer.example\"\n", ""),
+            8,
+            &["issuer is missing"],
+        ),
+        (
+            acme.replace("audience = \"weir\"", "audience = \"\""),
+            11,
+            &["jwt.audience"],
+        ),
+        (
+            acme.clone() + "leeway_seconds = 301\n",
+            12,
+            &["jwt.leeway_seconds", "0 to 300"],
+        ),
         (other.clone() + &acme, 7, &["token_sha256: used twice"]),
-        ("[[principal]]\nname = \"acme\"\n".to_owned() + &acme, 5, &["name: 'acme' is used twice"]),
-        (acme.replace("name = \"acme\"", "name = \"acme"), 3, &["not TOML"]),
-        (acme.replace("\"acme\"", "my-own-secret-token"), 3, &["not TOML"]),
+        (
+            "[[principal]]\nname = \"acme\"\n".to_owned() + &acme,
+            5,
+            &["name: 'acme' is used twice"],
+        ),
+        (
+            acme.replace("name = \"acme\"", "name = \"acme"),
+            3,
+            &["not TOML"],
+        ),
+        (
+            acme.replace("\"acme\"", "my-own-secret-token"),
+            3,
+            &["not TOML"],
+        ),
     ] {
         let problem = parse(&text).expect_err(&text);
         assert_eq!(problem.line, line, "{problem}\n{text}");

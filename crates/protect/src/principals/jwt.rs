@@ -141,17 +141,21 @@ fn why(error: &jsonwebtoken::errors::Error) -> &'static str {
         ErrorKind::ImmatureSignature => "not valid yet",
         ErrorKind::InvalidIssuer => "another issuer",
         ErrorKind::InvalidAudience => "another audience",
-        ErrorKind::MissingRequiredClaim(_) => "a claim is missing: exp, iss, aud and sub are needed",
+        ErrorKind::MissingRequiredClaim(_) => {
+            "a claim is missing: exp, iss, aud and sub are needed"
+        }
         _ => "not a JSON Web Token of the expected form",
     }
 }
 
 fn validation(algorithms: Vec<Algorithm>, expected: &Expected) -> Validation {
-    let mut validation = Validation::default();
-    validation.algorithms = algorithms;
-    validation.leeway = expected.leeway_seconds;
-    validation.validate_exp = true;
-    validation.validate_nbf = true;
+    let mut validation = Validation {
+        algorithms,
+        leeway: expected.leeway_seconds,
+        validate_exp: true,
+        validate_nbf: true,
+        ..Validation::default()
+    };
     validation.set_issuer(&[&expected.issuer]);
     validation.set_audience(&[&expected.audience]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
@@ -177,11 +181,13 @@ fn algorithms(jwk: &Jwk) -> Result<Option<Vec<Algorithm>>, String> {
         },
         AlgorithmParameters::OctetKeyPair(_) => vec![Algorithm::EdDSA],
         AlgorithmParameters::OctetKey(_) => {
-            return Err("a symmetric key: use the issuer's public keys (RSA, EC or OKP)".to_owned());
+            return Err(
+                "a symmetric key: use the issuer's public keys (RSA, EC or OKP)".to_owned(),
+            );
         }
         _ => return Ok(None),
     };
-    let Some(named) = jwk.common.key_algorithm.clone() else {
+    let Some(named) = jwk.common.key_algorithm else {
         return Ok(Some(of_type));
     };
     let named = Algorithm::try_from(named)

@@ -105,10 +105,22 @@ fn what_is_wrong_is_refused_and_named() {
             known.token(Some("k"), &with("aud", "else".into())),
             "another audience",
         ),
-        (known.token(Some("k"), &without("aud")), "a claim is missing"),
-        (known.token(Some("k"), &without("iss")), "a claim is missing"),
-        (known.token(Some("k"), &without("exp")), "not a JSON Web Token"),
-        (known.token(Some("k"), &without("sub")), "not a JSON Web Token"),
+        (
+            known.token(Some("k"), &without("aud")),
+            "a claim is missing",
+        ),
+        (
+            known.token(Some("k"), &without("iss")),
+            "a claim is missing",
+        ),
+        (
+            known.token(Some("k"), &without("exp")),
+            "not a JSON Web Token",
+        ),
+        (
+            known.token(Some("k"), &without("sub")),
+            "not a JSON Web Token",
+        ),
         ("a.b.c".to_owned(), "not a JSON Web Token"),
         ("x".repeat(20_000), "longer than"),
     ] {
@@ -139,7 +151,11 @@ fn the_algorithm_is_the_keys_and_never_the_tokens() {
     );
     let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k"}"#);
     let claims = URL_SAFE_NO_PAD.encode(good().to_string());
-    assert!(verifier.verify(format!("{none}.{claims}.").as_bytes()).is_err());
+    assert!(
+        verifier
+            .verify(format!("{none}.{claims}.").as_bytes())
+            .is_err()
+    );
 }
 
 #[test]
@@ -152,7 +168,10 @@ fn a_wrong_key_set_is_named_with_its_remedy() {
         ("".to_owned(), "not a JSON Web Key Set (line 1, column 0)"),
         ("[]".to_owned(), "not a JSON Web Key Set"),
         (json!({"keys": []}).to_string(), "no key that signs"),
-        (json!({"keys": [secret]}).to_string(), "key 's': a symmetric key"),
+        (
+            json!({"keys": [secret]}).to_string(),
+            "key 's': a symmetric key",
+        ),
         (
             json!({"keys": [misfit]}).to_string(),
             "alg does not fit the key's type",

@@ -34,19 +34,34 @@ fn certificate(directory: &Directory, names: &[&str]) -> Result<Identified, Refu
 fn callers_are_known_by_token_or_certificate() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("principals.toml");
-    let text = principal("acme", "one", "certificate = [\"acme.example\"]\nrights = [\"metrics:read\"]")
-        + &principal("globex", "two", "");
+    let text = principal(
+        "acme",
+        "one",
+        "certificate = [\"acme.example\"]\nrights = [\"metrics:read\"]",
+    ) + &principal("globex", "two", "");
     write(&path, &text);
     let directory = Directory::open(&path).expect("valid");
     let acme = bearer(&directory, "one").expect("known").principal;
     assert_eq!(acme.name(), "acme");
     assert!(acme.rights().allow(Verb::MetricsRead, ""));
-    assert_eq!(bearer(&directory, "two").expect("known").principal.name(), "globex");
+    assert_eq!(
+        bearer(&directory, "two").expect("known").principal.name(),
+        "globex"
+    );
     let by_certificate = certificate(&directory, &["other", "acme.example"]).expect("known");
     assert_eq!(by_certificate.principal.name(), "acme");
-    assert_eq!(bearer(&directory, "three").err(), Some(Refusal::BadCredentials));
-    assert_eq!(certificate(&directory, &["other"]).err(), Some(Refusal::BadCredentials));
-    assert_eq!(certificate(&directory, &[]).err(), Some(Refusal::NoCredentials));
+    assert_eq!(
+        bearer(&directory, "three").err(),
+        Some(Refusal::BadCredentials)
+    );
+    assert_eq!(
+        certificate(&directory, &["other"]).err(),
+        Some(Refusal::BadCredentials)
+    );
+    assert_eq!(
+        certificate(&directory, &[]).err(),
+        Some(Refusal::NoCredentials)
+    );
     // A wrong token is not mended by a good certificate.
     let both = directory.identify(Credentials {
         authorization: Some(b"Bearer three"),
@@ -64,22 +79,45 @@ fn a_changed_file_is_in_force_at_the_next_look() {
     let directory = Directory::open(&path).expect("valid");
     let before = bearer(&directory, "one").expect("known").principal;
     let gone = bearer(&directory, "two").expect("known").principal;
-    before.budget().expect("limited").take_events(5).expect("full");
+    before
+        .budget()
+        .expect("limited")
+        .take_events(5)
+        .expect("full");
 
     write(&path, &acme);
     directory.refresh();
-    assert!(gone.revoked().is_cancelled(), "a deleted principal's streams end");
-    assert_eq!(bearer(&directory, "two").err(), Some(Refusal::BadCredentials));
+    assert!(
+        gone.revoked().is_cancelled(),
+        "a deleted principal's streams end"
+    );
+    assert_eq!(
+        bearer(&directory, "two").err(),
+        Some(Refusal::BadCredentials)
+    );
     let same = bearer(&directory, "one").expect("known").principal;
     assert!(Arc::ptr_eq(&before, &same), "nothing of it has changed");
 
-    write(&path, &principal("acme", "new", "limits = { events_per_second = 5 }\nrights = [\"ingest:write\"]"));
+    write(
+        &path,
+        &principal(
+            "acme",
+            "new",
+            "limits = { events_per_second = 5 }\nrights = [\"ingest:write\"]",
+        ),
+    );
     directory.refresh();
     assert!(before.revoked().is_cancelled());
-    assert_eq!(bearer(&directory, "one").err(), Some(Refusal::BadCredentials));
+    assert_eq!(
+        bearer(&directory, "one").err(),
+        Some(Refusal::BadCredentials)
+    );
     let changed = bearer(&directory, "new").expect("known").principal;
     let budget = changed.budget().expect("limited");
-    assert!(budget.take_events(5).is_err(), "what was used up stays used up");
+    assert!(
+        budget.take_events(5).is_err(),
+        "what was used up stays used up"
+    );
 }
 
 #[test]
@@ -99,7 +137,10 @@ fn a_wrong_file_keeps_the_one_before() {
     assert!(bearer(&directory, "one").is_ok());
     write(&path, &principal("acme", "two", ""));
     directory.refresh();
-    assert!(bearer(&directory, "two").is_ok(), "mended, it is in force again");
+    assert!(
+        bearer(&directory, "two").is_ok(),
+        "mended, it is in force again"
+    );
 }
 
 #[test]
@@ -110,7 +151,10 @@ fn a_key_set_that_appears_later_is_found() {
     write(&path, &(principal("acme", "one", "") + jwt));
     let error = Directory::open(&path).expect_err("no key set");
     let told = error.to_string();
-    assert!(told.contains("PRINCIPALS_FILE jwt.keys") && told.contains("jwks.json: no such file"), "{told}");
+    assert!(
+        told.contains("PRINCIPALS_FILE jwt.keys") && told.contains("jwks.json: no such file"),
+        "{told}"
+    );
 
     write(&path, &principal("acme", "one", ""));
     let directory = Directory::open(&path).expect("valid");
@@ -125,13 +169,18 @@ fn a_key_set_that_appears_later_is_found() {
     directory.refresh();
     assert!(bearer(&directory, "two").is_ok());
     // A verified token names its principal by `sub`; it is none of the file's tokens.
-    let claims = serde_json::json!({"iss": "i", "aud": "a", "sub": "acme", "exp": 4_000_000_000_u64});
+    let claims =
+        serde_json::json!({"iss": "i", "aud": "a", "sub": "acme", "exp": 4_000_000_000_u64});
     let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
     let token = jsonwebtoken::encode(&header, &claims, &key).expect("token");
     let identified = bearer(&directory, &token).expect("known");
     assert_eq!(identified.principal.name(), "acme");
     assert!(identified.expires.is_some());
-    let stranger = serde_json::json!({"iss": "i", "aud": "a", "sub": "nobody", "exp": 4_000_000_000_u64});
+    let stranger =
+        serde_json::json!({"iss": "i", "aud": "a", "sub": "nobody", "exp": 4_000_000_000_u64});
     let token = jsonwebtoken::encode(&header, &stranger, &key).expect("token");
-    assert_eq!(bearer(&directory, &token).err(), Some(Refusal::BadCredentials));
+    assert_eq!(
+        bearer(&directory, &token).err(),
+        Some(Refusal::BadCredentials)
+    );
 }

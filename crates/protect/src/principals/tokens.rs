@@ -131,7 +131,13 @@ mod tests {
 
     #[test]
     fn only_lower_case_hex_of_the_right_length_is_a_hash() {
-        for text in ["", "9f86", &"A".repeat(64), &"g".repeat(64), &"0".repeat(65)] {
+        for text in [
+            "",
+            "9f86",
+            &"A".repeat(64),
+            &"g".repeat(64),
+            &"0".repeat(65),
+        ] {
             assert_eq!(TokenHash::from_hex(text), None, "{text}");
         }
     }
@@ -140,7 +146,14 @@ mod tests {
     fn the_scheme_is_bearer_in_any_case() {
         assert_eq!(bearer(b"Bearer abc"), Some(&b"abc"[..]));
         assert_eq!(bearer(b"bearer  abc "), Some(&b"abc"[..]));
-        for wrong in [&b"Basic abc"[..], b"Bearer", b"Bearer ", b"", b"abc", b"BearerX abc"] {
+        for wrong in [
+            &b"Basic abc"[..],
+            b"Bearer",
+            b"Bearer ",
+            b"",
+            b"abc",
+            b"BearerX abc",
+        ] {
             assert_eq!(bearer(wrong), None, "{}", String::from_utf8_lossy(wrong));
         }
     }

@@ -35,6 +35,9 @@ pub enum Roots {
     Only(PathBuf),
 }
 
+/// A setting and the file that it names.
+pub type NamedFile<'s> = (&'s str, PathBuf);
+
 /// A client's settings. Names of settings are those that errors show.
 #[derive(Clone, Debug)]
 pub struct ClientTls<'s> {
@@ -43,7 +46,7 @@ pub struct ClientTls<'s> {
     /// How much is checked.
     pub verify: Verify,
     /// The setting and the file of its own certificate, then those of the key.
-    pub identity: Option<((&'s str, PathBuf), (&'s str, PathBuf))>,
+    pub identity: Option<(NamedFile<'s>, NamedFile<'s>)>,
 }
 
 impl ClientTls<'_> {
@@ -79,9 +82,10 @@ impl ClientTls<'_> {
                     Roots::File(path) => pem::authorities(setting, path)?,
                     _ => system().map_err(failed)?,
                 };
-                let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider())
-                    .build()
-                    .map_err(|error| failed(error.to_string()))?;
+                let inner =
+                    WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider())
+                        .build()
+                        .map_err(|error| failed(error.to_string()))?;
                 Verifier {
                     inner: Some(inner),
                     only: None,
@@ -142,13 +146,8 @@ impl ServerCertVerifier for Verifier {
         let Some(inner) = &self.inner else {
             return Ok(ServerCertVerified::assertion());
         };
-        let verified = inner.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
+        let verified =
+            inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
             // The chain is checked before the name.
             Err(Error::InvalidCertificate(

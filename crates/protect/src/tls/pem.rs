@@ -161,8 +161,18 @@ mod tests {
             (&cert, &cert, "TLS_KEY", "no private key inside"),
             (&cert, &encrypted, "TLS_KEY", "encrypted"),
             (&damaged, &key, "TLS_CERT", "damaged"),
-            (&cert, &other, "TLS_KEY", "does not belong to the certificate"),
-            (&folder.path().to_owned(), &key, "TLS_CERT", "not a regular file"),
+            (
+                &cert,
+                &other,
+                "TLS_KEY",
+                "does not belong to the certificate",
+            ),
+            (
+                &folder.path().to_owned(),
+                &key,
+                "TLS_CERT",
+                "not a regular file",
+            ),
         ] {
             let error = certified_key(("TLS_CERT", cert), ("TLS_KEY", key)).expect_err(part);
             assert_eq!(error.setting, setting, "{error}");

@@ -142,8 +142,8 @@ impl ServerTls {
     /// The provider lacks a TLS version.
     pub fn config(&self, protocols: &[&[u8]]) -> Result<ServerConfig, Error> {
         let shared = Arc::clone(&self.0);
-        let builder =
-            ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?;
         let asks = self.0.files.client_auth != ClientAuth::None;
         let builder = if asks {
             builder.with_client_cert_verifier(Arc::new(Clients(shared.clone())))

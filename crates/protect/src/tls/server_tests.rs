@@ -29,7 +29,11 @@ async fn serve(files: ServerTlsFiles) -> Server {
                 let names = names_of.client_names(chain).join(",");
                 let mut byte = [0];
                 while stream.read_exact(&mut byte).await.is_ok() {
-                    if stream.write_all(format!("{names}\n").as_bytes()).await.is_err() {
+                    if stream
+                        .write_all(format!("{names}\n").as_bytes())
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -81,7 +85,9 @@ impl Files {
     }
 
     fn server(&self, client_auth: ClientAuth) -> ServerTlsFiles {
-        let (cert, key) = self.authority.issue(self.folder.path(), "server", "localhost");
+        let (cert, key) = self
+            .authority
+            .issue(self.folder.path(), "server", "localhost");
         ServerTlsFiles {
             cert,
             key,
@@ -102,7 +108,10 @@ async fn a_client_checks_as_much_as_it_is_told() {
     let stranger = Authority::new().write(files.folder.path(), "stranger");
     let (cert, other) = (
         files.folder.path().join("server.pem"),
-        files.authority.issue(files.folder.path(), "other", "localhost").0,
+        files
+            .authority
+            .issue(files.folder.path(), "other", "localhost")
+            .0,
     );
     use Verify::{Chain, ChainAndName, Nothing};
     for (roots, verify, host, accepted) in [
@@ -110,14 +119,24 @@ async fn a_client_checks_as_much_as_it_is_told() {
         (Roots::File(files.ca()), ChainAndName, "example.org", false),
         (Roots::File(files.ca()), Chain, "example.org", true),
         (Roots::File(stranger.clone()), Chain, "localhost", false),
-        (Roots::File(stranger.clone()), ChainAndName, "localhost", false),
+        (
+            Roots::File(stranger.clone()),
+            ChainAndName,
+            "localhost",
+            false,
+        ),
         (Roots::File(stranger), Nothing, "example.org", true),
         (Roots::Only(cert), ChainAndName, "example.org", true),
         (Roots::Only(other), ChainAndName, "localhost", false),
     ] {
         let client = believing(roots, verify);
         let connected = connect(&server, &client, host).await;
-        assert_eq!(connected.is_ok(), accepted, "{client:?} {host} {:?}", connected.err());
+        assert_eq!(
+            connected.is_ok(),
+            accepted,
+            "{client:?} {host} {:?}",
+            connected.err()
+        );
         if let Ok(mut stream) = connected {
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
             assert_eq!(ask(&mut stream).await.expect("answer"), "");
@@ -138,7 +157,9 @@ async fn both_versions_are_spoken() {
             .with_no_client_auth();
         let stream = TcpStream::connect(server.address).await.expect("connected");
         let name = "localhost".try_into().expect("name");
-        let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+        let connected = TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await;
         let negotiated = connected.expect("handshake").get_ref().1.protocol_version();
         assert_eq!(negotiated, Some(version.version));
     }
@@ -161,12 +182,28 @@ async fn clients_are_asked_as_the_setting_says() {
     let bare = believing(Roots::File(files.ca()), Verify::ChainAndName);
     for (auth, client, names) in [
         (ClientAuth::None, with(&cert, &key), Some("")),
-        (ClientAuth::Optional, with(&cert, &key), Some("acme.example")),
+        (
+            ClientAuth::Optional,
+            with(&cert, &key),
+            Some("acme.example"),
+        ),
         (ClientAuth::Optional, bare.clone(), Some("")),
-        (ClientAuth::Optional, with(&strange_cert, &strange_key), None),
-        (ClientAuth::Required, with(&cert, &key), Some("acme.example")),
+        (
+            ClientAuth::Optional,
+            with(&strange_cert, &strange_key),
+            None,
+        ),
+        (
+            ClientAuth::Required,
+            with(&cert, &key),
+            Some("acme.example"),
+        ),
         (ClientAuth::Required, bare.clone(), None),
-        (ClientAuth::Required, with(&strange_cert, &strange_key), None),
+        (
+            ClientAuth::Required,
+            with(&strange_cert, &strange_key),
+            None,
+        ),
     ] {
         let own = files.server(auth);
         let health = with(&own.cert, &own.key);
@@ -177,8 +214,12 @@ async fn clients_are_asked_as_the_setting_says() {
             ask(&mut stream).await
         };
         assert_eq!(asked.await.ok().as_deref(), names, "{auth:?} {client:?}");
-        let mut stream = connect(&server, &health, "localhost").await.expect("its own");
-        let answer = ask(&mut stream).await.expect("the server's own certificate is taken");
+        let mut stream = connect(&server, &health, "localhost")
+            .await
+            .expect("its own");
+        let answer = ask(&mut stream)
+            .await
+            .expect("the server's own certificate is taken");
         assert_eq!(answer, "", "and names nobody");
     }
 }
@@ -188,7 +229,9 @@ async fn changed_files_are_in_force_for_the_next_handshake_and_open_connections_
     let files = Files::new();
     let server = serve(files.server(ClientAuth::None)).await;
     let before = believing(Roots::File(files.ca()), Verify::ChainAndName);
-    let mut open = connect(&server, &before, "localhost").await.expect("connected");
+    let mut open = connect(&server, &before, "localhost")
+        .await
+        .expect("connected");
 
     let other = Authority::new();
     other.issue(files.folder.path(), "server", "localhost");
@@ -196,14 +239,18 @@ async fn changed_files_are_in_force_for_the_next_handshake_and_open_connections_
     assert!(connect(&server, &before, "localhost").await.is_err());
     let ca = other.write(files.folder.path(), "other");
     let after = believing(Roots::File(ca), Verify::ChainAndName);
-    connect(&server, &after, "localhost").await.expect("the new certificate");
+    connect(&server, &after, "localhost")
+        .await
+        .expect("the new certificate");
     ask(&mut open).await.expect("still open");
 
     // Between the two writes of a replacement the key does not fit: the pair before stays.
     let key = files.folder.path().join("server.key");
     std::fs::write(&key, "nonsense").expect("written");
     server.tls.refresh();
-    connect(&server, &after, "localhost").await.expect("the pair before");
+    connect(&server, &after, "localhost")
+        .await
+        .expect("the pair before");
     ask(&mut open).await.expect("still open");
 }
 
