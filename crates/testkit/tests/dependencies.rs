@@ -28,6 +28,8 @@ const BINARIES: &[&str] = &[
 const IN_PROCESS: &[(&str, &str)] = &[("benchmark", "event-log"), ("ratios", "benchmark")];
 /// What starts programs of this machine.
 const STARTERS: &[&str] = &["ratios", "testkit", "weir"];
+/// What plans, drives or shows a measurement.
+const MODEL_READERS: &[&str] = &["benchmark", "lab-contract", "lab-report", "ratios", "weir"];
 /// The faces of `ingest`.
 const PRODUCERS: &[&str] = &["producer-grpc", "producer-rest"];
 /// What computes and neither reads nor writes.
@@ -134,9 +136,11 @@ fn violations(graph: &Graph) -> Vec<String> {
     for (layer, below) in [
         ("domain", &[][..]),
         ("api", &["domain"][..]),
-        ("runtime", &["domain"][..]),
+        ("protect", &["domain"][..]),
+        ("runtime", &["domain", "protect"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
+        ("lab-model", &[][..]),
         ("local-tools", &[][..]),
         ("lab-verdict", &[][..]),
         ("testkit", &["local-tools"][..]),
@@ -189,6 +193,11 @@ fn violations(graph: &Graph) -> Vec<String> {
     for from in graph.built_into("local-tools") {
         if !STARTERS.contains(&from) {
             found.push(format!("{from} must not depend on local-tools"));
+        }
+    }
+    for from in graph.built_into("lab-model") {
+        if !MODEL_READERS.contains(&from) {
+            found.push(format!("{from} must not depend on lab-model"));
         }
     }
     for from in graph.built_into("testkit") {
@@ -256,6 +265,16 @@ fn each_rule_is_able_to_fail() {
             "stream",
             "local-tools",
             "stream must not depend on local-tools",
+        ),
+        (
+            "lab-model",
+            "metrics-db",
+            "lab-model must not depend on metrics-db",
+        ),
+        (
+            "balance",
+            "lab-model",
+            "balance must not depend on lab-model",
         ),
         (
             "weir",

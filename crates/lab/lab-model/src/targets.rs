@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::Endpoint;
+use crate::error::FileError;
+use crate::files;
 use crate::scenario::Scenario;
-
-/// Where the file is below the repository root.
-pub const TARGETS_FILE: &str = "load-test/targets.toml";
 
 /// Wire protocol of a target.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -160,29 +159,35 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Reads and checks the file below `root`.
-    pub fn load(root: &Path) -> Result<Self> {
-        let path = root.join(TARGETS_FILE);
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("{}", path.display()))
+    /// Reads and checks the file of the repository at `root`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an entry of it is wrong.
+    pub fn load(root: &Path) -> Result<Self, FileError> {
+        Self::read(&root.join(files::TARGETS))
     }
 
-    fn parse(text: &str) -> Result<Self> {
-        let targets: Self = toml::from_str(text)?;
-        ensure!(!targets.target.is_empty(), "there is no [[target]]");
+    /// Reads and checks a list of targets, wherever it is.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an entry of it is wrong.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let text = std::fs::read_to_string(path).map_err(|error| FileError::at(path, error))?;
+        Self::parse(&text).map_err(|problem| FileError::at(path, problem))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let targets: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        require(!targets.target.is_empty(), "there is no [[target]]")?;
         for (index, target) in targets.target.iter().enumerate() {
-            ensure!(
-                !target.name.is_empty(),
-                "target {}: name must not be empty",
-                index + 1
-            );
-            target
-                .check()
-                .with_context(|| format!("target {}", target.name))?;
-            let earlier = targets.target[..index]
-                .iter()
-                .any(|t| t.name == target.name);
-            ensure!(!earlier, "target {}: name is used twice", target.name);
+            let name = &target.name;
+            if name.is_empty() {
+                return Err(format!("target {}: name must not be empty", index + 1));
+            }
+            let problem = |what: String| format!("target {name}: {what}");
+            target.check().map_err(problem)?;
+            let earlier = targets.target[..index].iter().any(|t| t.name == *name);
+            require(!earlier, "name is used twice").map_err(problem)?;
         }
         Ok(targets)
     }
@@ -199,77 +204,75 @@ impl Targets {
 }
 
 impl Target {
-    fn check(&self) -> Result<()> {
-        ensure!(
+    fn check(&self) -> Result<(), String> {
+        require(
             self.name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)),
-            "name may hold letters, digits, '-', '_' and '.' only: it names a directory"
-        );
+            "name may hold letters, digits, '-', '_' and '.' only: it names a directory",
+        )?;
         match self.protocol {
-            Protocol::Rest => ensure!(
+            Protocol::Rest => require(
                 self.rest.is_some(),
-                "protocol is rest, but [target.rest] is missing"
-            ),
-            Protocol::Grpc => ensure!(
+                "protocol is rest, but [target.rest] is missing",
+            )?,
+            Protocol::Grpc => require(
                 self.grpc.is_some(),
-                "protocol is grpc, but [target.grpc] is missing"
-            ),
+                "protocol is grpc, but [target.grpc] is missing",
+            )?,
         }
         if let Some(rest) = &self.rest {
-            ensure!(rest.path.starts_with('/'), "rest.path must begin with '/'");
-            ensure!(
+            require(rest.path.starts_with('/'), "rest.path must begin with '/'")?;
+            require(
                 rest.health.starts_with('/'),
-                "rest.health must begin with '/'"
-            );
+                "rest.health must begin with '/'",
+            )?;
         }
-        if self.url.is_some() {
-            self.address()?;
-        } else {
-            ensure!(self.port.is_some(), "port is missing");
-            ensure!(
-                self.compose.is_some() || self.native.is_some(),
-                "none of [target.compose], [target.native] and url says how it is reached"
-            );
+        if let Some(url) = &self.url {
+            Endpoint::parse(url).map_err(|error| error.to_string())?;
+            return Ok(());
         }
-        Ok(())
+        require(self.port.is_some(), "port is missing")?;
+        require(
+            self.compose.is_some() || self.native.is_some(),
+            "none of [target.compose], [target.native] and url says how it is reached",
+        )
     }
 
-    /// Host and port of a target that has a `url`.
-    pub fn address(&self) -> Result<Option<(String, u16)>> {
-        let Some(url) = &self.url else {
-            return Ok(None);
-        };
-        Ok(Some(parse_url(url)?))
+    /// Where a target with a `url` listens; none where the lab starts it.
+    #[must_use]
+    pub fn address(&self) -> Option<Endpoint> {
+        // It was read when the file was checked.
+        Endpoint::parse(self.url.as_ref()?).ok()
     }
 
     /// True where the lab neither starts nor stops it.
+    #[must_use]
     pub fn is_external(&self) -> bool {
         self.url.is_some()
     }
+
+    /// The path of its calls: `/api/v1/events`, `/package.Service/Method`.
+    #[must_use]
+    pub fn path(&self) -> Option<String> {
+        match self.protocol {
+            Protocol::Rest => Some(self.rest.as_ref()?.path.clone()),
+            Protocol::Grpc => {
+                let Grpc {
+                    service, method, ..
+                } = self.grpc.as_ref()?;
+                Some(format!("/{service}/{method}"))
+            }
+        }
+    }
 }
 
-/// Host and port of `http://host:port`, `grpc://host:port` or `host:port`.
-pub fn parse_url(url: &str) -> Result<(String, u16)> {
-    let rest = url.split_once("://").map_or(url, |(scheme, rest)| {
-        debug_assert!(!scheme.is_empty());
-        rest
-    });
-    if url.starts_with("https://") {
-        bail!("url {url}: TLS is not supported, use http:// or host:port");
+fn require(holds: bool, otherwise: &str) -> Result<(), String> {
+    if holds {
+        Ok(())
+    } else {
+        Err(otherwise.to_owned())
     }
-    let authority = rest.trim_end_matches('/');
-    let (host, port) = authority
-        .rsplit_once(':')
-        .with_context(|| format!("url {url}: must end with a port, e.g. http://127.0.0.1:8081"))?;
-    ensure!(
-        !host.is_empty() && !authority.contains('/'),
-        "url {url}: must be http://host:port"
-    );
-    let port = port
-        .parse()
-        .with_context(|| format!("url {url}: '{port}' is no port"))?;
-    Ok((host.to_owned(), port))
 }
 
 #[cfg(test)]
@@ -293,7 +296,7 @@ port_env = "SERVER_PORT"
 "#;
 
     fn error(text: &str) -> String {
-        format!("{:#}", Targets::parse(text).unwrap_err())
+        Targets::parse(text).unwrap_err()
     }
 
     #[test]
@@ -321,18 +324,19 @@ port_env = "SERVER_PORT"
     }
 
     #[test]
-    fn urls() {
-        assert_eq!(
-            parse_url("http://10.0.0.5:8081/").unwrap(),
-            ("10.0.0.5".into(), 8081)
+    fn a_target_elsewhere_is_known_by_its_url() {
+        let elsewhere =
+            |url: &str| REST.replace("port = 8081\n", &format!("port = 8081\nurl = \"{url}\"\n"));
+        let targets = Targets::parse(&elsewhere("http://[::1]:8081")).unwrap();
+        let target = targets.get("producer-rest").unwrap();
+        assert!(target.is_external());
+        assert_eq!(target.address().unwrap().to_string(), "[::1]:8081");
+        assert_eq!(target.path().as_deref(), Some("/api/v1/events"));
+        let wrong = error(&elsewhere("http://a"));
+        assert!(
+            wrong.contains("target producer-rest: url http://a:"),
+            "{wrong}"
         );
-        assert_eq!(
-            parse_url("localhost:9090").unwrap(),
-            ("localhost".into(), 9090)
-        );
-        for bad in ["https://a:1", "http://a", "http://a:b", "http://a:1/path"] {
-            assert!(parse_url(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

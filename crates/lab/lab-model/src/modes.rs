@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::error::{FileError, RequestError};
+use crate::files;
 use crate::scenario::Scenario;
-
-/// Where the file is below the repository root.
-pub const MODES_FILE: &str = "load-test/k6/lib/modes.json";
 
 /// The file, but for the `warmup` mode, which only k6 reads.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,9 +20,12 @@ pub struct Modes {
 }
 
 /// One load profile.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mode {
+    /// Pause of a virtual user after each answer, milliseconds.
+    #[serde(default)]
+    pub think_time_ms: f64,
     /// Trials of each cell where the caller does not say.
     #[serde(default = "one")]
     pub trials: u32,
@@ -35,8 +36,8 @@ pub struct Mode {
     pub phases: Vec<Phase>,
 }
 
-/// A stretch of constant load: so many seconds, or so many iterations in all.
-#[derive(Clone, Debug, Deserialize)]
+/// A stretch of constant load, bounded by seconds or by iterations.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Phase {
     /// As the reports show it, e.g. `baseline`.
@@ -57,37 +58,29 @@ fn one() -> u32 {
 }
 
 impl Modes {
-    /// Reads and checks the file below `root`.
-    pub fn load(root: &Path) -> Result<Self> {
-        let path = root.join(MODES_FILE);
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("{}", path.display()))
+    /// Reads and checks the file of the repository at `root`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an entry of it is wrong.
+    pub fn load(root: &Path) -> Result<Self, FileError> {
+        let path = root.join(files::MODES);
+        let text = std::fs::read_to_string(&path).map_err(|error| FileError::at(&path, error))?;
+        Self::parse(&text).map_err(|problem| FileError::at(&path, problem))
     }
 
-    fn parse(text: &str) -> Result<Self> {
-        let modes: Self = serde_json::from_str(text)?;
-        ensure!(!modes.payloads.is_empty(), "payloads: none is named");
+    fn parse(text: &str) -> Result<Self, String> {
+        let modes: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if modes.payloads.is_empty() {
+            return Err("payloads: none is named".into());
+        }
         for (name, mode) in &modes.modes {
-            ensure!(
-                !mode.phases.is_empty(),
-                "modes.{name}.phases: there is none"
-            );
+            if mode.phases.is_empty() {
+                return Err(format!("modes.{name}.phases: there is none"));
+            }
             for phase in &mode.phases {
-                let place = format!("modes.{name}.phases.{}", phase.name);
-                ensure!(phase.vus > 0, "{place}.vus must be at least 1");
-                ensure!(
-                    phase.rate.is_none_or(|rate| rate > 0.0)
-                        && (phase.rate.is_none() || phase.seconds.is_some()),
-                    "{place}.rate must be above 0, and the phase bounded by seconds"
-                );
-                ensure!(
-                    phase.seconds.is_some() != phase.iterations.is_some(),
-                    "{place}: one of seconds and iterations must be given"
-                );
-                ensure!(
-                    phase.seconds.is_none_or(|s| s > 0.0),
-                    "{place}.seconds must be above 0"
-                );
+                phase
+                    .check()
+                    .map_err(|problem| format!("modes.{name}.phases.{}{problem}", phase.name))?;
             }
         }
         Ok(modes)
@@ -110,6 +103,28 @@ impl Modes {
     }
 }
 
+impl Phase {
+    /// The error goes on from the phase's place in the file.
+    fn check(&self) -> Result<(), &'static str> {
+        if self.vus == 0 {
+            return Err(".vus must be at least 1");
+        }
+        if self
+            .rate
+            .is_some_and(|rate| rate <= 0.0 || self.seconds.is_none())
+        {
+            return Err(".rate must be above 0, and the phase bounded by seconds");
+        }
+        if self.seconds.is_some() == self.iterations.is_some() {
+            return Err(": one of seconds and iterations must be given");
+        }
+        if self.seconds.is_some_and(|s| s <= 0.0) {
+            return Err(".seconds must be above 0");
+        }
+        Ok(())
+    }
+}
+
 impl Mode {
     /// Arrivals a second of an open model; none in a closed one.
     pub fn rate(&self) -> Option<f64> {
@@ -117,7 +132,7 @@ impl Mode {
     }
 
     /// The mode with this rate; the error says what is wrong with it.
-    pub fn at_rate(&self, rate: Option<f64>) -> std::result::Result<Self, String> {
+    pub fn at_rate(&self, rate: Option<f64>) -> Result<Self, String> {
         let mut mode = self.clone();
         let Some(rate) = rate else { return Ok(mode) };
         if mode.rate().is_none() {
@@ -187,20 +202,19 @@ impl Mode {
     }
 }
 
-/// `PHASE_SCALE` from the environment: a number above 0, 1 where it is not set.
-pub fn phase_scale() -> Result<f64> {
-    let Ok(text) = std::env::var("PHASE_SCALE") else {
-        return Ok(1.0);
-    };
+/// The factor by which `PHASE_SCALE` shortens or stretches all phases: a number above 0; 1 where it is empty.
+///
+/// # Errors
+/// The text is something else.
+pub fn phase_scale(text: &str) -> Result<f64, RequestError> {
     if text.is_empty() {
         return Ok(1.0);
     }
     match text.parse::<f64>() {
         Ok(scale) if scale > 0.0 && scale.is_finite() => Ok(scale),
-        _ => Err(crate::usage::UsageError::plain(format!(
+        _ => Err(RequestError(format!(
             "PHASE_SCALE={text}: must be a number above 0, e.g. 0.05"
-        ))
-        .into()),
+        ))),
     }
 }
 
@@ -245,6 +259,19 @@ mod tests {
     }
 
     #[test]
+    fn the_phase_scale_is_a_number_above_zero() {
+        assert_eq!(phase_scale("").unwrap(), 1.0);
+        assert_eq!(phase_scale("0.05").unwrap(), 0.05);
+        for bad in ["0", "-1", "inf", "NaN", "a"] {
+            let error = phase_scale(bad).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("PHASE_SCALE={bad}: must be")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn boundaries_are_cumulative_and_scaled() {
         let modes = Modes::parse(FILE).unwrap();
         assert_eq!(
@@ -276,7 +303,7 @@ mod tests {
         ] {
             let file =
                 format!(r#"{{"modes":{{"m":{{"phases":[{bad}]}}}},"payloads":["default"]}}"#);
-            let error = Modes::parse(&file).unwrap_err().to_string();
+            let error = Modes::parse(&file).unwrap_err();
             assert!(error.contains("modes.m.phases.x"), "{error}");
         }
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::error::RequestError;
 use crate::modes::{Mode, Modes};
+use crate::random::SplitMix;
 use crate::scenario::Scenario;
 use crate::targets::{Target, Targets};
-use crate::usage::UsageError;
 
 /// What a cell takes beside its phases: start, verify, warm-up, audit, stop.
 pub const OVERHEAD: Duration = Duration::from_secs(12);
@@ -80,17 +80,19 @@ impl Plan {
     /// With one trial the targets come in the order of the file. With more, each round (one trial of one
     /// payload) runs its targets in an order of its own, drawn from the seed, so that drift of the machine
     /// does not favour one of them.
-    pub fn new(request: &Request, modes: &Modes, targets: &Targets) -> Result<Self> {
-        let usage = |problem: String| UsageError::for_run(&problem, modes, targets);
+    ///
+    /// # Errors
+    /// The request names something that does not exist, or a value outside its range.
+    pub fn new(request: &Request, modes: &Modes, targets: &Targets) -> Result<Self, RequestError> {
         let mode = modes
             .get(&request.mode)
-            .ok_or_else(|| usage(format!("'{}' is no mode", request.mode)))?;
-        let chosen = choose_targets(request, targets).map_err(usage)?;
+            .ok_or_else(|| RequestError(format!("unknown mode '{}'", request.mode)))?;
+        let chosen = choose_targets(request, targets).map_err(RequestError)?;
         let trials = request.trials.unwrap_or(mode.trials);
         if trials == 0 {
-            return Err(usage("--trials must be at least 1".into()).into());
+            return Err(RequestError("--trials must be at least 1".into()));
         }
-        let mode = mode.at_rate(request.rate).map_err(usage)?;
+        let mode = mode.at_rate(request.rate).map_err(RequestError)?;
 
         // A round compares targets of one scenario under one payload.
         let mut rounds = Vec::new();
@@ -101,13 +103,13 @@ impl Plan {
                 .filter(|target| target.scenario == scenario)
                 .collect();
             if !members.is_empty() {
-                for payload in choose_payloads(request, scenario, modes).map_err(usage)? {
+                for payload in choose_payloads(request, scenario, modes).map_err(RequestError)? {
                     rounds.push((payload, members.clone()));
                 }
             }
         }
         let mut cells = Vec::new();
-        let mut random = SplitMix(request.seed);
+        let mut random = SplitMix::new(request.seed);
         for trial in 1..=trials {
             for (payload, members) in &rounds {
                 let mut round = members.clone();
@@ -115,7 +117,7 @@ impl Plan {
                     random.shuffle(&mut round);
                 }
                 for target in round {
-                    let order = u32::try_from(cells.len() + 1)?;
+                    let order = u32::try_from(cells.len() + 1).unwrap_or(u32::MAX);
                     cells.push(Cell {
                         order,
                         trial,
@@ -178,7 +180,7 @@ fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a
     for name in &request.targets {
         let target = targets
             .get(name)
-            .ok_or_else(|| format!("'{name}' is no target"))?;
+            .ok_or_else(|| format!("unknown target '{name}'"))?;
         if let Some(wanted) = &wanted
             && !wanted.contains(&target.scenario)
         {
@@ -202,7 +204,7 @@ fn choose_scenarios(name: Option<&str>) -> Result<Option<Vec<Scenario>>, String>
         Some(ALL_SCENARIOS) => Ok(Some(Scenario::ALL.to_vec())),
         Some(name) => match Scenario::parse(name) {
             Some(scenario) => Ok(Some(vec![scenario])),
-            None => Err(format!("'{name}' is no scenario")),
+            None => Err(format!("unknown scenario '{name}'")),
         },
     }
 }
@@ -223,7 +225,7 @@ fn choose_payloads(
     let mut chosen: Vec<String> = Vec::new();
     for name in &request.payloads {
         if !modes.payloads.contains(name) {
-            return Err(format!("'{name}' is no payload"));
+            return Err(format!("unknown payload '{name}'"));
         }
         if !known.contains(name) {
             return Err(format!(
@@ -237,27 +239,6 @@ fn choose_payloads(
         chosen.push(name.clone());
     }
     Ok(chosen)
-}
-
-/// SplitMix64: ten lines that give the same order for the same seed in every release.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            let bound = last as u64 + 1;
-            let pick = usize::try_from(self.next() % bound).unwrap_or(0);
-            items.swap(last, pick);
-        }
-    }
 }
 
 #[cfg(test)]
