@@ -1,7 +1,7 @@
 //! The direction of dependencies, held over `cargo metadata`.
 //!
-//! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`,
-//! `ingest <- producers`. The rules are a function over a small graph, so that each is also shown
+//! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`, `ingest <- producers`,
+//! `group-commit <- hash-chain, topics <- event-log, benchmark`; nobody links a service. The rules are a function over a small graph, so that each is also shown
 //! to fail.
 
 use std::collections::BTreeSet;
@@ -22,8 +22,18 @@ const BINARIES: &[&str] = &[
     "stream",
     "weir",
 ];
-/// The one exception: the generator runs the log in its own process, to show what the network costs.
-const IN_PROCESS: (&str, &str) = ("benchmark", "event-log");
+/// The store's libraries, and who may be built from them: the generator runs them in its own process, to show what the
+/// network costs.
+const LOG: &[(&str, &[&str])] = &[
+    (
+        "group-commit",
+        &["benchmark", "event-log", "hash-chain", "topics"],
+    ),
+    ("hash-chain", &["benchmark", "event-log"]),
+    ("topics", &["benchmark", "event-log"]),
+];
+/// Crates of faces, command lines and metrics, which the store's libraries do without.
+const FACES: &[&str] = &["actix-web", "clap", "prometheus", "tonic"];
 /// What starts programs of this machine.
 const STARTERS: &[&str] = &["benchmark", "testkit", "weir"];
 /// The faces of `ingest`.
@@ -130,7 +140,11 @@ fn violations(graph: &Graph) -> Vec<String> {
     for (layer, below) in [
         ("domain", &[][..]),
         ("api", &["domain"][..]),
-        ("runtime", &["domain"][..]),
+        ("wakeups", &[][..]),
+        ("runtime", &["domain", "wakeups"][..]),
+        ("group-commit", &["wakeups"][..]),
+        ("hash-chain", &["domain", "group-commit"][..]),
+        ("topics", &["domain", "group-commit"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
         ("local-tools", &[][..]),
@@ -154,9 +168,6 @@ fn violations(graph: &Graph) -> Vec<String> {
     }
     for binary in BINARIES {
         for from in graph.built_into(binary) {
-            if (from, *binary) == IN_PROCESS {
-                continue;
-            }
             found.push(format!("{from} must not depend on the binary {binary}"));
         }
     }
@@ -176,6 +187,20 @@ fn violations(graph: &Graph) -> Vec<String> {
         for to in graph.built_from(producer) {
             if SQL.contains(&to) {
                 found.push(format!("{producer} is a face and must not depend on {to}"));
+            }
+        }
+    }
+    for (library, users) in LOG {
+        for from in graph.built_into(library) {
+            if !users.contains(&from) {
+                found.push(format!("{from} must not depend on {library}"));
+            }
+        }
+        for to in graph.built_from(library) {
+            if FACES.contains(&to) {
+                found.push(format!(
+                    "{library} is a library of the store and must not depend on {to}"
+                ));
             }
         }
     }
@@ -249,6 +274,27 @@ fn each_rule_is_able_to_fail() {
             "stream",
             "local-tools",
             "stream must not depend on local-tools",
+        ),
+        (
+            "benchmark",
+            "event-log",
+            "benchmark must not depend on the binary event-log",
+        ),
+        ("stream", "topics", "stream must not depend on topics"),
+        (
+            "topics",
+            "hash-chain",
+            "topics must not depend on hash-chain",
+        ),
+        (
+            "group-commit",
+            "runtime",
+            "group-commit must not depend on runtime",
+        ),
+        (
+            "hash-chain",
+            "tonic",
+            "hash-chain is a library of the store and must not depend on tonic",
         ),
         (
             "weir",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use event_log::Durability;
+use group_commit::Durability;
 
 use crate::protocol::Endpoint;
 use crate::usage::{Usage, require};

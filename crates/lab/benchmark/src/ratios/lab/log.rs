@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use event_log::Durability;
+use group_commit::Durability;
 
 use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
 use crate::progress::{Progress, ProgressMode, thousands};
