@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use group_commit::Durability;
+/// When an in-process append counts as done.
+pub use group_commit::Durability;
 
 use crate::protocol::Endpoint;
 use crate::usage::{Usage, require};
