@@ -136,7 +136,8 @@ fn violations(graph: &Graph) -> Vec<String> {
     for (layer, below) in [
         ("domain", &[][..]),
         ("api", &["domain"][..]),
-        ("runtime", &["domain"][..]),
+        ("protect", &["domain"][..]),
+        ("runtime", &["domain", "protect"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
         ("lab-model", &[][..]),
