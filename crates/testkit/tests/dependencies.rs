@@ -27,7 +27,7 @@ const BINARIES: &[&str] = &[
 /// loads with the generator.
 const IN_PROCESS: &[(&str, &str)] = &[("benchmark", "event-log"), ("ratios", "benchmark")];
 /// What starts programs of this machine.
-const STARTERS: &[&str] = &["ratios", "testkit", "weir"];
+const STARTERS: &[&str] = &["ratios", "stats-sidecar", "testkit", "weir"];
 /// What plans, drives or shows a measurement.
 const MODEL_READERS: &[&str] = &["benchmark", "lab-contract", "lab-report", "ratios", "weir"];
 /// The faces of `ingest`.
@@ -141,9 +141,9 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
         ("lab-model", &[][..]),
-        ("local-tools", &[][..]),
+        ("lab-host", &[][..]),
         ("lab-verdict", &[][..]),
-        ("testkit", &["local-tools"][..]),
+        ("testkit", &["lab-host"][..]),
     ] {
         for to in graph.built_from(layer) {
             if graph.members.contains(to) && !below.contains(&to) {
@@ -190,9 +190,9 @@ fn violations(graph: &Graph) -> Vec<String> {
             }
         }
     }
-    for from in graph.built_into("local-tools") {
+    for from in graph.built_into("lab-host") {
         if !STARTERS.contains(&from) {
-            found.push(format!("{from} must not depend on local-tools"));
+            found.push(format!("{from} must not depend on lab-host"));
         }
     }
     for from in graph.built_into("lab-model") {
@@ -261,11 +261,7 @@ fn each_rule_is_able_to_fail() {
             "producer-rest must not know metrics-db",
         ),
         ("weir", "ingest", "weir must not depend on ingest"),
-        (
-            "stream",
-            "local-tools",
-            "stream must not depend on local-tools",
-        ),
+        ("stream", "lab-host", "stream must not depend on lab-host"),
         (
             "lab-model",
             "metrics-db",

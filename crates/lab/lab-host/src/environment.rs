@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::process::output_of;
+use crate::child::output_of;
 
 const LIMIT: Duration = Duration::from_secs(10);
 

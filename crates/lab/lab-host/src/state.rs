@@ -9,9 +9,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use local_tools::{Account, open_to_all};
 use nix::unistd::{Uid, geteuid};
 use sha2::{Digest, Sha256};
+
+use crate::{Account, open_to_all};
 
 /// The state of one checkout on this machine.
 #[derive(Clone, Debug)]

@@ -5,10 +5,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use local_tools::named;
 use tokio::process::Command;
 
-use crate::process::{output_of, tail};
+use crate::child::{output_of, tail};
+use crate::named;
 
 /// The oldest k6 that runs the scripts, as in `scripts/native-tools.sh`.
 const OLDEST_K6: (u32, u32) = (1, 1);

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use local_tools::open_to_all;
-use local_tools::postgres::Programs;
 use tokio::process::Command;
 
 use super::{PASSWORD, Spec, USER};
-use crate::process::tail;
+use crate::child::tail;
+use crate::open_to_all;
+use crate::postgres::Programs;
 use crate::state::State;
 
 /// PostgreSQL's programs in `pg_bin`; a copy in the state directory where its account could not reach them.

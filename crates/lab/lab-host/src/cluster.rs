@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use local_tools::postgres::{Programs, is_ready};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Command;
 use tokio_postgres::NoTls;
 
-use crate::process::{Spawned, free_port, output_of, tail};
+use crate::child::{Spawned, output_of, tail};
+use crate::port::free_port;
+use crate::postgres::{Programs, is_ready};
 use crate::state::State;
 use install::{check_version, init, programs};
 
@@ -91,6 +92,19 @@ impl<'a> Spec<'a> {
     }
 }
 
+/// What a client needs to connect to a server on 127.0.0.1.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// TCP port.
+    pub port: u16,
+    /// Name of the database.
+    pub database: &'a str,
+    /// The superuser.
+    pub user: &'static str,
+    /// Its password.
+    pub password: &'static str,
+}
+
 /// A running server. Dropping it stops it in good order.
 #[derive(Debug)]
 pub struct Cluster {
@@ -160,15 +174,14 @@ impl Cluster {
         )
     }
 
-    /// The same for a metrics cluster.
-    pub fn metrics_config(&self) -> metrics_db::MetricsDbConfig {
-        metrics_db::MetricsDbConfig {
-            host: "127.0.0.1".into(),
+    /// How a client connects to its database.
+    #[must_use]
+    pub fn login(&self) -> Login<'_> {
+        Login {
             port: self.port,
-            name: self.database.clone(),
-            user: USER.into(),
-            password: PASSWORD.into(),
-            ..Default::default()
+            database: &self.database,
+            user: USER,
+            password: PASSWORD,
         }
     }
 

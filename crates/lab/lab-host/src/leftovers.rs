@@ -15,7 +15,7 @@ fn directory(state: &State) -> PathBuf {
 }
 
 /// Notes a started process.
-pub(crate) fn record(state: &State, name: &str, pid: u32) -> Result<()> {
+pub fn record(state: &State, name: &str, pid: u32) -> Result<()> {
     let directory = directory(state);
     fs::create_dir_all(&directory)?;
     let path = directory.join(pid.to_string());
@@ -24,7 +24,7 @@ pub(crate) fn record(state: &State, name: &str, pid: u32) -> Result<()> {
 }
 
 /// Forgets all, since they have been stopped.
-pub(crate) fn forget_all(state: &State) -> Result<()> {
+pub fn forget_all(state: &State) -> Result<()> {
     let directory = directory(state);
     if directory.exists() {
         fs::remove_dir_all(&directory)?;
@@ -33,7 +33,7 @@ pub(crate) fn forget_all(state: &State) -> Result<()> {
 }
 
 /// Stops what is noted and still alive. The caller holds the state's lock, so no session owns it.
-pub(crate) async fn stop_all(state: &State) -> Result<()> {
+pub async fn stop_all(state: &State) -> Result<()> {
     let Ok(entries) = fs::read_dir(directory(state)) else {
         return Ok(());
     };
@@ -86,7 +86,7 @@ fn start_time(pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::Spawned;
+    use crate::child::Spawned;
 
     #[tokio::test]
     async fn only_the_noted_process_is_stopped() {
