@@ -8,6 +8,7 @@
 //! - [`verify`], [`audit`], [`application_db`]: does a target keep the contract, and did it keep what it promised
 //! - [`summary`], [`import`], [`validity`], [`environment`]: from k6's figures to rows that can be trusted
 //! - [`metrics`], [`runs`], [`report`]: the metrics database and what is made of it
+//! - [`judge`]: the verdict over figures from any tool
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //! - [`state`], [`tools`], [`cluster`], [`process`], [`http`]: what the machine has to offer
 
@@ -19,6 +20,7 @@ pub mod environment;
 pub mod feed;
 pub mod http;
 pub mod import;
+pub mod judge;
 pub mod listing;
 pub mod metrics;
 pub mod modes;
