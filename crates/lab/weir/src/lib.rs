@@ -8,6 +8,7 @@
 //! - [`verify`], [`audit`], [`application_db`]: does a target keep the contract, and did it keep what it promised
 //! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
 //! - [`metrics`], [`runs`], [`report`]: the metrics database and what is made of it
+//! - [`judge`]: the verdict over figures from any tool
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //! - [`http`]: one request to a service; what the machine has to offer is the crate `lab-host`
 
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod feed;
 pub mod http;
 pub mod import;
+pub mod judge;
 pub mod listing;
 pub mod metrics;
 pub mod output;
