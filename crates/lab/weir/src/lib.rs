@@ -8,6 +8,7 @@
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
 //! - [`metrics`], [`runs`], [`report`]: the metrics database and what is made of it
+//! - [`judge`]: the verdict over figures from any tool
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //!
 //! What the machine gives (PostgreSQL, processes, compose, state) is the crate `lab-host`.
@@ -16,6 +17,7 @@ pub mod audit;
 pub mod cli;
 pub mod feed;
 pub mod import;
+pub mod judge;
 pub mod listing;
 pub mod metrics;
 pub mod output;
