@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::Account;
 use crate::named;
+use crate::variables;
 
 /// The oldest major version that will do.
 pub const OLDEST: u32 = 15;
@@ -115,12 +116,10 @@ impl Programs {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.path(program));
+        // The caller's PGOPTIONS, PGDATA and so on would make it another server.
+        variables::clean(&mut command, Path::new("/"));
         // A folder that the account may enter, whatever the caller's is.
-        command
-            .current_dir("/")
-            .env_remove("PGDATA")
-            .env_remove("PGPORT")
-            .stdin(Stdio::null());
+        command.current_dir("/").stdin(Stdio::null());
         if let Some(account) = self.account {
             account.run(&mut command);
         }
