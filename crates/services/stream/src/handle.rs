@@ -99,14 +99,7 @@ impl Transactions {
         subscription: Subscription,
         face: Face,
     ) -> Result<Subscriber, StreamError> {
-        let limit = self.shared.config.request_timeout;
-        let opening = tokio::time::timeout(limit, self.begin(&subscription));
-        let (after, not_before) = self
-            .shared
-            .in_flight
-            .run(opening)
-            .await?
-            .map_err(|_elapsed| StreamError::Timeout)??;
+        let (after, not_before) = self.begin_in_time(&subscription).await?;
         let Shared {
             config,
             connections,
@@ -134,6 +127,24 @@ impl Transactions {
             pages: metrics.pages.clone(),
             _open: subscriptions.open(metrics.subscribers(face)),
         })
+    }
+
+    /// Whether a stream could be opened now. Opens none.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub async fn could_subscribe(&self, subscription: &Subscription) -> Result<(), StreamError> {
+        self.begin_in_time(subscription).await.map(drop)
+    }
+
+    async fn begin_in_time(
+        &self,
+        subscription: &Subscription,
+    ) -> Result<(u64, Option<Snapshot>), StreamError> {
+        let limit = self.shared.config.request_timeout;
+        let opening = tokio::time::timeout(limit, self.begin(subscription));
+        let begun = self.shared.in_flight.run(opening).await?;
+        begun.map_err(|_elapsed| StreamError::Timeout)?
     }
 
     /// The number after which a stream begins, and what a live one leaves out besides. Asks the database in any case: a
