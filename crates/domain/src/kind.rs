@@ -30,4 +30,10 @@ pub enum Kind {
     DataLoss,
     /// A failure of the service itself.
     Internal,
+    /// Nothing valid says who is calling.
+    Unauthenticated,
+    /// The caller is known and lacks a right for this; also where what it named does not exist.
+    PermissionDenied,
+    /// The caller asks for more than its limit; trying again later can succeed.
+    RateLimited,
 }

@@ -96,6 +96,24 @@ pub fn row(kind: Kind) -> Row {
             "unavailable",
             true,
         ),
+        Kind::Unauthenticated => (
+            StatusCode::UNAUTHORIZED,
+            Code::Unauthenticated,
+            "unauthenticated",
+            false,
+        ),
+        Kind::PermissionDenied => (
+            StatusCode::FORBIDDEN,
+            Code::PermissionDenied,
+            "permission_denied",
+            false,
+        ),
+        Kind::RateLimited => (
+            StatusCode::TOO_MANY_REQUESTS,
+            Code::ResourceExhausted,
+            "resource_exhausted",
+            true,
+        ),
     };
     Row {
         http,
@@ -122,6 +140,9 @@ fn http_response_builder(kind: Kind) -> HttpResponseBuilder {
     }
     if kind == Kind::UnsupportedEncoding {
         response.insert_header((header::ACCEPT_ENCODING, ACCEPTED_ENCODINGS));
+    }
+    if kind == Kind::Unauthenticated {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
     response
 }
@@ -238,6 +259,44 @@ mod tests {
                 .get("retry-after")
                 .is_none()
         );
+    }
+
+    #[test]
+    fn the_table_holds_what_the_contract_says_of_protection() {
+        for (kind, http, grpc, name) in [
+            (
+                Kind::Unauthenticated,
+                401,
+                tonic::Code::Unauthenticated,
+                "unauthenticated",
+            ),
+            (
+                Kind::PermissionDenied,
+                403,
+                tonic::Code::PermissionDenied,
+                "permission_denied",
+            ),
+            (
+                Kind::RateLimited,
+                429,
+                tonic::Code::ResourceExhausted,
+                "resource_exhausted",
+            ),
+        ] {
+            let row = row(kind);
+            assert_eq!(
+                (row.http.as_u16(), row.grpc, row.name),
+                (http, grpc, name),
+                "{kind:?}"
+            );
+            let challenge = http_response(kind, "x");
+            let challenge = challenge.headers().get("www-authenticate");
+            let expected = (kind == Kind::Unauthenticated).then_some("Bearer");
+            assert_eq!(
+                challenge.map(|value| value.to_str().expect("text")),
+                expected
+            );
+        }
     }
 
     #[test]

@@ -33,12 +33,6 @@ mod schema {
 const ACCOUNTS_SQL: &str = include_str!("../../../../postgres/seed/accounts.sql");
 const TRANSACTIONS_SQL: &str = include_str!("../../../../postgres/seed/transactions.sql");
 
-/// How many accounts there are.
-pub(crate) const ACCOUNTS: i64 = 10_000;
-
-/// How many transactions there are.
-pub(crate) const TRANSACTIONS: i64 = 100_000;
-
 /// Longest wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use anyhow::Result;
+use lab_host::variables::Variables;
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::Value;
 
 use super::docker::Docker;
 use super::k6::{Generator, Job};
 use super::native::Native;
-use super::settings::Variables;
 use crate::audit::CountersAt;
-use crate::targets::Target;
 use crate::validity::Allowance;
-use crate::verify::Endpoint;
 
 /// A started target.
 #[derive(Clone, Debug)]

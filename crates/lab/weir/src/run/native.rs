@@ -2,16 +2,26 @@
 //!
 //! - this file: starting, stopping, describing
 //! - `build`: where the binaries are, and how they come to be there
-//! - `leftovers`: processes that a killed session left behind
 
 mod build;
-mod leftovers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab_host::child::Spawned;
+use lab_host::cluster::{Cluster, Spec};
+use lab_host::environment::{cores, file_sha256};
+use lab_host::leftovers;
+use lab_host::port::free_port;
+use lab_host::state::State;
+use lab_host::tools::Tools;
+use lab_host::variables::{self, Variables, inherited};
+use lab_model::endpoint::Endpoint;
+use lab_model::files;
+use lab_model::scenario::Data;
+use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -21,18 +31,10 @@ pub(crate) use build::Binaries;
 use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
-use super::settings::{self, Variables, inherited};
+use super::settings;
 use crate::audit::CountersAt;
-use crate::cluster::{Cluster, Spec};
-use crate::environment::{cores, file_sha256};
-use crate::metrics::is_chosen;
-use crate::process::{Spawned, free_port};
-use crate::scenario::Data;
-use crate::state::State;
-use crate::targets::Target;
-use crate::tools::Tools;
+use crate::metrics::{config_of, is_chosen};
 use crate::validity::Allowance;
-use crate::verify::Endpoint;
 
 /// A service drains what it has accepted within its own grace of ten seconds.
 const STOP_GRACE: Duration = Duration::from_secs(15);
@@ -82,7 +84,7 @@ impl Native {
             let cluster = Cluster::start(state, &tools.pg_bin, &Spec::metrics())
                 .await
                 .context("postgres-metrics")?;
-            let config = cluster.metrics_config();
+            let config = config_of(&cluster);
             (Some(cluster), config)
         };
         Ok(Self {
@@ -133,7 +135,7 @@ impl Native {
                 let build = json!({
                     "binary_sha256": file_sha256(&path),
                     "pool_size": target.pool_size,
-                    "env": settings::recorded(&settings::of_process(target, inherited)),
+                    "env": variables::recorded(&settings::of_process(target, inherited)),
                 });
                 Some((target.name.clone(), build))
             })
@@ -141,7 +143,7 @@ impl Native {
         json!({
             "k6": self.k6_version,
             "targets": builds,
-            "generator_env": settings::recorded(&settings::of_generator(inherited)),
+            "generator_env": variables::recorded(&settings::of_generator(inherited)),
             "profile": self.binaries.profile(),
         })
     }
@@ -160,7 +162,7 @@ impl Native {
             .env("DB_NAME", &self.metrics.name)
             .env("DB_USER", &self.metrics.user)
             .env("DB_PASSWORD", &self.metrics.password)
-            .env("STATS_CSV_DIR", self.root.join(super::RESULTS_DIR))
+            .env("STATS_CSV_DIR", self.root.join(files::SUMMARIES))
             .env("LOG_FORMAT", "text");
         self.sidecar =
             Some(self.spawn("stats-sidecar", command, &self.state.log("stats-sidecar"))?);
@@ -249,10 +251,10 @@ impl Native {
         let api_port = free_port(None)?;
         let mut command = Command::new(&self.tools.k6);
         command.args(super::k6::arguments(job, &format!("127.0.0.1:{api_port}")));
-        command.arg(self.root.join("load-test/k6").join(&job.script));
+        command.arg(self.root.join(files::SCRIPTS).join(&job.script));
         command.current_dir(&self.state.dir);
         command
-            .env("PROTO_DIR", self.root.join("proto"))
+            .env("PROTO_DIR", self.root.join(files::PROTOS))
             .env("K6_NO_USAGE_REPORT", "true");
         command.envs(job.env.iter().map(|(name, value)| (name, value)));
         match &job.summary {
