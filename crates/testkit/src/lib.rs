@@ -4,6 +4,7 @@
 //! - [`process`]: a service of the workspace as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
+//! - [`tls`]: an authority that signs certificates
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
 //! of a pipe. Failures panic: there is nothing a test could do about them.
@@ -14,6 +15,7 @@ pub mod http;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod tls;
 mod watchdog;
 
 pub use postgres::Database;

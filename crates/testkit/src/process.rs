@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use local_tools::environment;
+use lab_host::child_environment;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -55,7 +55,7 @@ impl Service {
         let binary = binary.as_ref();
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(binary);
-        let mut process = environment::clean(&mut command)
+        let mut process = child_environment::clean(&mut command)
             .args(arguments)
             .env("HOST", "127.0.0.1")
             .env("SERVER_PORT", "0")

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use local_tools::environment;
+use lab_host::child_environment;
 
 use benchmark::cpu;
 use benchmark::events::template::{keyed_attribute_text, slot_name};
@@ -83,7 +83,7 @@ impl Pgbench<'_> {
 
     fn command(&self, script: &Path, seconds: u32) -> Command {
         let mut command = Command::new(self.program);
-        environment::clean(&mut command)
+        child_environment::clean(&mut command)
             .args([
                 "--no-vacuum",
                 "--protocol=prepared",

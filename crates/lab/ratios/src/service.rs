@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use local_tools::environment;
+use lab_host::child_environment;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
@@ -91,7 +91,7 @@ impl Service {
         let log = spec.folder.join(format!("{name}.log"));
         let file = fs::File::create(&log)?;
         let mut command = Command::new(binary(spec.bin_dir, name)?);
-        environment::clean(&mut command);
+        child_environment::clean(&mut command);
         match spec.program {
             Program::Producer(_, mode) => {
                 command.args(["--write-mode", mode.value()]);

@@ -6,6 +6,7 @@ use clap::{Args, Parser};
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
+use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
 /// The stream of transactions in the order of their commits, over server-sent events and gRPC.
@@ -38,6 +39,9 @@ pub struct Config {
     /// How transactions are streamed.
     #[command(flatten)]
     pub stream: StreamConfig,
+    /// Connections of clients.
+    #[command(flatten)]
+    pub connections: GrpcConnectionConfig,
     /// Worker threads.
     #[command(flatten)]
     pub threads: ThreadsConfig,
@@ -64,6 +68,10 @@ pub struct StreamConfig {
     #[arg(long, env = "HEARTBEAT_INTERVAL", default_value = "10s", value_name = "DURATION", value_parser = heartbeat_interval)]
     pub heartbeat_interval: Duration,
 
+    /// How long a connection may take nothing of what waits for it (Linux); then it is closed, 1s to 1h
+    #[arg(long, env = "STALL_TIMEOUT", default_value = "5m", value_name = "DURATION", value_parser = stall_timeout)]
+    pub stall_timeout: Duration,
+
     /// How long the database may take until a stream begins; after that 503 / UNAVAILABLE
     #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::duration)]
     pub request_timeout: Duration,
@@ -84,6 +92,15 @@ fn heartbeat_interval(text: &str) -> Result<Duration, String> {
         Duration::from_millis(100),
         Duration::from_secs(15),
         "100ms to 15s",
+    )
+}
+
+fn stall_timeout(text: &str) -> Result<Duration, String> {
+    within(
+        text,
+        Duration::from_secs(1),
+        Duration::from_secs(60 * 60),
+        "1s to 1h",
     )
 }
 

@@ -14,6 +14,9 @@ pub enum StreamError {
     /// The database cannot be reached.
     #[error("the database cannot be reached: retry later")]
     DatabaseUnavailable,
+    /// Transactions cannot be followed or numbered; the log says why.
+    #[error("new transactions cannot be streamed: retry later")]
+    Interrupted,
     /// `REQUEST_TIMEOUT` passed.
     #[error("no answer from the database in time: retry later")]
     Timeout,
@@ -31,7 +34,9 @@ impl StreamError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(invalid) => invalid.kind(),
-            Self::DatabaseUnavailable | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::DatabaseUnavailable | Self::Interrupted | Self::Timeout | Self::ShuttingDown => {
+                Kind::Unavailable
+            }
             Self::Internal => Kind::Internal,
         }
     }

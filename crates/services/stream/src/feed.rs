@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use runtime::postgres::DatabaseError;
@@ -44,30 +45,40 @@ pub(crate) struct Feed {
     pub(crate) metrics: StreamMetrics,
     /// Pause between two looks while something happens.
     pub(crate) interval: Duration,
+    /// Set from an error until a session works again: new transactions reach nobody meanwhile.
+    pub(crate) interrupted: Arc<AtomicBool>,
 }
 
 impl Feed {
-    /// Runs until the stop. A database that goes away is waited for; then it goes on where it was.
+    /// Runs until the stop. After an error it goes on where it was, on another session.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut outage = false;
         let mut pause = FIRST_RETRY;
+        let mut told = String::new();
         loop {
             let error = tokio::select! {
-                ended = self.session(&mut outage) => match ended {
+                ended = self.session() => match ended {
                     Ok(never) => match never {},
-                    Err(error) => error,
+                    Err(error) => error.chain(),
                 },
                 () = stop.cancelled() => break,
             };
             self.connections.close_session();
             self.metrics.leading.set(0);
-            if outage {
-                tracing::debug!(error = %error.chain(), "the database is still gone");
-                pause = (pause * 2).min(LAST_RETRY);
+            pause = if self.interrupted.swap(true, Ordering::Relaxed) {
+                (pause * 2).min(LAST_RETRY)
             } else {
-                tracing::warn!(error = %error.chain(), "the database is gone: subscribers wait");
-                outage = true;
-                pause = FIRST_RETRY;
+                told.clear();
+                FIRST_RETRY
+            };
+            // Each cause once.
+            if error == told {
+                tracing::debug!(error, "new transactions still cannot be streamed");
+            } else {
+                tracing::warn!(
+                    error,
+                    "new transactions cannot be streamed: subscribers wait, and the service tries on"
+                );
+                told = error;
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -77,8 +88,8 @@ impl Feed {
         self.connections.close_session();
     }
 
-    /// One session, until it breaks. Ends an `outage` once it works.
-    async fn session(&self, outage: &mut bool) -> Result<Infallible, DatabaseError> {
+    /// One session, until it breaks.
+    async fn session(&self) -> Result<Infallible, DatabaseError> {
         let session = self.connections.open_session().await?;
         let mut numberer = Numberer::new(self.metrics.clone());
         // The first look may find millions, which are not for the ring.
@@ -103,13 +114,13 @@ impl Feed {
                 }
             };
             first = false;
-            if std::mem::take(outage) {
-                tracing::info!("the database is back: going on where it was");
-            }
             let moved = match head {
                 Some(head) => self.follow(&session, head, events).await?,
                 None => false,
             };
+            if self.interrupted.swap(false, Ordering::Relaxed) {
+                tracing::info!("new transactions are streamed again: nothing was left out");
+            }
             pause = if moved {
                 self.interval
             } else {

@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::{Start, Subscription};
 use runtime::metrics::Metrics;
-use runtime::postgres::Database;
+use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
 use runtime::shutdown::InFlight;
 use tokio::task::JoinHandle;
 
 use crate::arrivals::{Arrival, Arrivals};
 use crate::config::StreamConfig;
-use crate::connections::{Connections, Lease};
+use crate::connections::Connections;
 use crate::error::StreamError;
 use crate::feed::Feed;
 use crate::metrics::{Face, StreamMetrics};
@@ -40,6 +41,8 @@ struct Shared {
     subscriptions: Subscriptions,
     metrics: StreamMetrics,
     in_flight: InFlight,
+    /// Whether the feed has met an error and has not got over it yet.
+    interrupted: Arc<AtomicBool>,
 }
 
 /// Where a stream begins.
@@ -78,6 +81,7 @@ impl Transactions {
         let arrivals = Arrivals::new(standing.snapshot);
         let connections = Connections::new(database, pool_size);
         let subscriptions = Subscriptions::default();
+        let interrupted = Arc::default();
         let feed = Feed {
             connections: connections.clone(),
             ring: Arc::clone(&ring),
@@ -85,6 +89,7 @@ impl Transactions {
             subscriptions: subscriptions.clone(),
             metrics: metrics.clone(),
             interval: config.look_interval,
+            interrupted: Arc::clone(&interrupted),
         };
         let following = tokio::spawn(feed.run(in_flight.drained().clone()));
         let shared = Shared {
@@ -95,6 +100,7 @@ impl Transactions {
             subscriptions,
             metrics,
             in_flight,
+            interrupted,
         };
         Ok((
             Self {
@@ -113,14 +119,7 @@ impl Transactions {
         subscription: Subscription,
         face: Face,
     ) -> Result<Subscriber, StreamError> {
-        let limit = self.shared.config.request_timeout;
-        let opening = tokio::time::timeout(limit, self.begin(&subscription));
-        let beginning = self
-            .shared
-            .in_flight
-            .run(opening)
-            .await?
-            .map_err(|_elapsed| StreamError::Timeout)??;
+        let beginning = self.begin_in_time(&subscription).await?;
         let Shared {
             config,
             connections,
@@ -152,13 +151,27 @@ impl Transactions {
         })
     }
 
+    /// Whether a stream could be opened now. Opens none.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub async fn could_subscribe(&self, subscription: &Subscription) -> Result<(), StreamError> {
+        self.begin_in_time(subscription).await.map(drop)
+    }
+
+    async fn begin_in_time(&self, subscription: &Subscription) -> Result<Beginning, StreamError> {
+        let limit = self.shared.config.request_timeout;
+        let opening = tokio::time::timeout(limit, self.begin(subscription));
+        let begun = self.shared.in_flight.run(opening).await?;
+        begun.map_err(|_elapsed| StreamError::Timeout)?
+    }
+
     /// Where a stream begins. Asks the database in any case: a stream that cannot go on now is not begun.
     async fn begin(&self, subscription: &Subscription) -> Result<Beginning, StreamError> {
         let arrival =
             matches!(subscription.start(), Start::Live).then(|| self.shared.arrivals.enter());
-        let connection = Guarded(Some(self.shared.connections.get().await?));
-        let client = connection.lease();
-        let standing = store::standing(client).await?;
+        let connection = self.shared.connections.get().await?;
+        let standing = store::standing(&connection).await?;
         let mut beginning = Beginning {
             after: 0,
             arrival: None,
@@ -172,7 +185,7 @@ impl Transactions {
                 beginning.arrival = arrival;
             }
             Start::After(sequence) => beginning.after = sequence,
-            Start::Since(since) => match store::first_since(client, since).await? {
+            Start::Since(since) => match store::first_since(&connection, since).await? {
                 Some(first) => beginning.after = first.saturating_sub(1),
                 // It comes after those that there are.
                 None => {
@@ -185,12 +198,26 @@ impl Transactions {
         Ok(beginning)
     }
 
-    /// Whether the database answers now.
+    /// Whether transactions can be read, and are followed and numbered, if that falls to this process.
     ///
     /// # Errors
-    /// It does not.
+    /// The database does not answer, or what the service does there fails.
     pub async fn ping(&self) -> Result<(), StreamError> {
-        Ok(self.shared.connections.ping(PING_TIMEOUT).await?)
+        self.check().await.map_err(|cause| match cause {
+            Some(error) if error.kind() == DatabaseErrorKind::Unavailable => {
+                StreamError::DatabaseUnavailable
+            }
+            _ => StreamError::Interrupted,
+        })
+    }
+
+    /// [`Self::ping`] with the cause; none where the feed has told it.
+    pub(crate) async fn check(&self) -> Result<(), Option<DatabaseError>> {
+        self.shared.connections.ping(PING_TIMEOUT).await?;
+        if self.shared.interrupted.load(Ordering::Relaxed) {
+            return Err(None);
+        }
+        Ok(())
     }
 
     /// Waits until no stream is open.
@@ -204,28 +231,6 @@ impl Following {
     pub async fn finish(self) {
         if let Err(error) = self.0.await {
             tracing::error!(%error, "the feed ended abnormally");
-        }
-    }
-}
-
-/// A connection that is closed unless it is given back: whoever gives up waiting for an answer leaves one behind that may
-/// never come.
-struct Guarded(Option<Lease>);
-
-impl Guarded {
-    fn lease(&self) -> &Lease {
-        self.0.as_ref().expect("present until it is given back")
-    }
-
-    fn give_back(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        if let Some(lease) = self.0.take() {
-            lease.close();
         }
     }
 }

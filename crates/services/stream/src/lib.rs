@@ -38,10 +38,10 @@ mod subscriptions;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::App;
-use actix_web::web::{self, Data};
+use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
 use api::benchmark::health_server::HealthServer;
+use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::http;
 use runtime::metrics::Metrics;
@@ -68,6 +68,7 @@ pub struct Service {
     metrics: Metrics,
     http: TcpListener,
     grpc: TcpListener,
+    connections: Connections,
     threads: usize,
     grace: Duration,
     in_flight: InFlight,
@@ -80,8 +81,9 @@ impl Service {
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
         let database = Database::connect(&config.database, &stop).await?;
-        let http = listen(&config.listen.host, config.server_port)?;
-        let grpc = listen(&config.listen.host, config.grpc_server_port)?;
+        let stall_timeout = config.stream.stall_timeout;
+        let http = listen(&config.listen.host, config.server_port, stall_timeout)?;
+        let grpc = listen(&config.listen.host, config.grpc_server_port, stall_timeout)?;
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let (transactions, following) = Transactions::start(
@@ -98,6 +100,7 @@ impl Service {
             metrics,
             http,
             grpc,
+            connections: Connections::new(config.connections.policy()),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -133,16 +136,16 @@ impl Service {
         let streaming = grpc::TransactionServer::new(server.clone());
         let routes = standard.routes.add_service(HealthServer::new(server));
         let transactions = Data::new(self.transactions.clone());
-        let metrics = Data::new(self.metrics.clone());
-        let app = move || {
-            App::new()
-                .wrap(http::Observe::new(metrics.get_ref().clone()))
-                .app_data(transactions.clone())
-                .app_data(metrics.clone())
-                .configure(http::with_cors(sse::routes))
-                .default_service(web::to(http::not_found))
+        let face = move |config: &mut ServiceConfig| {
+            config.app_data(transactions.clone()).configure(sse::routes);
         };
-        let sse = http::server(app, self.http, self.threads)?;
+        let sse = http::server(
+            face,
+            self.http,
+            self.threads,
+            &self.metrics,
+            &self.connections,
+        )?;
         let health = Health::new();
         let streams = self.in_flight.enter()?;
         tracing::info!(
@@ -155,7 +158,14 @@ impl Service {
         let (ending, sse_served, grpc_served, (), (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             sse.serve(&self.in_flight),
-            runtime::grpc::serve(self.grpc, streaming, routes, &self.metrics, &self.in_flight),
+            runtime::grpc::serve(
+                self.grpc,
+                streaming,
+                routes,
+                &self.metrics,
+                &self.connections,
+                &self.in_flight
+            ),
             end_streams(streams, &self.transactions, stop),
             probe(&health, &self.transactions, stop),
             standard.health.follow(health.subscribe(), &self.in_flight),
@@ -167,14 +177,22 @@ impl Service {
     }
 }
 
-/// A socket whose connections hold no more than [`SEND_BUFFER_BYTES`] that their clients have not taken: the kernel's own
-/// limit is megabytes for each client that does not read, counted against the container's memory.
-fn listen(host: &str, port: u16) -> anyhow::Result<TcpListener> {
+/// A socket whose connections hold no more than [`SEND_BUFFER_BYTES`] that their clients have not taken, the kernel's own
+/// limit being megabytes for each, counted against the container's memory; and end when their clients have taken nothing
+/// for `stall_timeout`.
+fn listen(host: &str, port: u16, stall_timeout: Duration) -> anyhow::Result<TcpListener> {
     let listener = http::listen(host, port)?;
-    // Accepted connections inherit it.
-    SockRef::from(&listener)
+    // Accepted connections inherit both.
+    let socket = SockRef::from(&listener);
+    socket
         .set_send_buffer_size(SEND_BUFFER_BYTES)
         .context("the send buffer cannot be set")?;
+    #[cfg(target_os = "linux")]
+    socket
+        .set_tcp_user_timeout(Some(stall_timeout))
+        .context("STALL_TIMEOUT cannot be set on the socket")?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = stall_timeout;
     Ok(listener)
 }
 
@@ -188,17 +206,18 @@ async fn end_streams(streams: Guard, transactions: &Transactions, stop: &Cancell
     drop(streams);
 }
 
-/// Notes in `health` every 500 ms whether the database answers, until the stop: then not serving.
+/// Notes in `health` every 500 ms whether transactions can be streamed, until the stop: then not serving.
 async fn probe(health: &Health, transactions: &Transactions, stop: &CancellationToken) {
     loop {
         let answer = tokio::select! {
-            answer = transactions.ping() => answer,
+            answer = transactions.check() => answer,
             () = stop.cancelled() => break,
         };
         if answer.is_ok() != health.is_serving() {
             match &answer {
-                Ok(()) => tracing::info!("the database answers: serving"),
-                Err(error) => tracing::warn!(%error, "not serving"),
+                Ok(()) => tracing::info!("transactions can be streamed: serving"),
+                Err(Some(error)) => tracing::warn!(error = %error.chain(), "not serving"),
+                Err(None) => tracing::warn!("new transactions cannot be streamed: not serving"),
             }
             health.set(answer.is_ok());
         }

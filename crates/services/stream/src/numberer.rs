@@ -25,6 +25,8 @@ const MANY: u64 = 10_000;
 pub(crate) struct Numberer {
     metrics: StreamMetrics,
     leading: bool,
+    /// Whether a look has succeeded since then.
+    told: bool,
     try_at: Instant,
     /// The snapshot of the last look of this session: while a session lives, its cluster has not crashed, and ids of
     /// transactions are not given again.
@@ -40,6 +42,7 @@ impl Numberer {
         Self {
             metrics,
             leading: false,
+            told: false,
             try_at: now,
             before: None,
             unsaved: false,
@@ -60,6 +63,14 @@ impl Numberer {
         let begun = Instant::now();
         let look = store::number(session, self.before.as_ref(), most).await?;
         let took = begun.elapsed();
+        if !std::mem::replace(&mut self.told, true) {
+            match &self.before {
+                Some(before) => {
+                    tracing::info!(since = %before, "this process numbers transactions")
+                }
+                None => tracing::info!("this process numbers transactions, from the first"),
+            }
+        }
         self.metrics.looked(look.numbered, took);
         if look.numbered >= MANY {
             tracing::info!(
@@ -89,12 +100,6 @@ impl Numberer {
             self.metrics.leading.set(1);
             self.before = store::saved_look(session).await?;
             self.unsaved = true;
-            match &self.before {
-                Some(before) => {
-                    tracing::info!(since = %before, "this process numbers transactions")
-                }
-                None => tracing::info!("this process numbers transactions, from the first"),
-            }
         }
         Ok(self.leading)
     }

@@ -296,14 +296,6 @@ pub(crate) async fn page(
     Ok(Page { events, reached })
 }
 
-const PING: &str = "/* stream::store::ping */ SELECT 1";
-
-/// Asks for an answer.
-pub(crate) async fn ping(client: &ClientWrapper) -> Result<(), DatabaseError> {
-    client.simple_query(PING).await?;
-    Ok(())
-}
-
 /// Columns that [`event`] reads.
 const EVENT_COLUMNS: usize = 8;
 

@@ -203,7 +203,9 @@ impl Subscriber {
                 range.after = first.map_or(head, |first| range.after.max(first - 1));
                 range.until = head.min(range.after.saturating_add(PAGE_SPAN));
             }
-            store::page(&connection, range, Some(&subscription)).await
+            let page = store::page(&connection, range, Some(&subscription)).await?;
+            connection.give_back();
+            Ok(page)
         }))
     }
 }

@@ -6,11 +6,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use lab_host::child::tail;
+use lab_host::state::State;
 use lab_model::targets::{Native, Target};
 use tokio::process::Command;
-
-use crate::process::tail;
-use crate::state::State;
 
 /// A release build from nothing on a small machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
