@@ -149,7 +149,7 @@ impl Service {
                 &self.connections,
                 &self.in_flight
             ),
-            health.probe_with(async || probed.check().await, self.in_flight.stop()),
+            health.probe_with(|| probed.check(), self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),
         );
         self.readers.finish().await;
