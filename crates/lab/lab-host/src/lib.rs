@@ -8,10 +8,12 @@
 //! - [`signals`]: signals that the caller has this process ignore
 //! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own; [`readers`]: who reads it
 //! - [`compose`]: `docker compose` and the file that it reads
+//! - [`child_environment`]: what of the caller's environment a child sees
 //! - [`variables`], [`dotenv`], [`environment`]: variables that processes are given, and the fingerprint of the machine
 
 mod account;
 pub mod child;
+pub mod child_environment;
 pub mod cluster;
 pub mod compose;
 pub mod dotenv;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Account;
-use crate::named;
-use crate::variables;
+use crate::{child_environment, named};
 
 /// The oldest major version that will do.
 pub const OLDEST: u32 = 15;
@@ -116,10 +115,11 @@ impl Programs {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.path(program));
-        // The caller's PGOPTIONS, PGDATA and so on would make it another server.
-        variables::clean(&mut command, Path::new("/"));
-        // A folder that the account may enter, whatever the caller's is.
-        command.current_dir("/").stdin(Stdio::null());
+        // The caller's PGOPTIONS, PGDATA and so on would make it another server. A folder that the account may enter,
+        // whatever the caller's is.
+        child_environment::clean(&mut command)
+            .current_dir("/")
+            .stdin(Stdio::null());
         if let Some(account) = self.account {
             account.run(&mut command);
         }

@@ -1,8 +1,6 @@
 //! Environment variables: what processes are given, and how that is recorded and repeated.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -11,25 +9,6 @@ const HIDDEN: &str = "***";
 
 /// Variables by name.
 pub type Variables = BTreeMap<String, String>;
-
-/// What a child process sees of the caller's environment: where programs are, where temporary files go, and
-/// the language. Everything else it is given by name. Proxies are not among them: a load must reach its target directly; nor library
-/// paths, which `cargo run` changes: a target that needs one has it in its `env`.
-pub const LET_THROUGH: [&str; 6] = ["LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "TZ"];
-
-/// What is set of [`LET_THROUGH`], for the fingerprint of a session.
-#[must_use]
-pub fn let_through() -> Variables {
-    let set = LET_THROUGH.into_iter();
-    set.filter_map(|name| Some((name.to_owned(), inherited(name)?)))
-        .collect()
-}
-
-/// Gives `command` a cleaned environment: what is set of [`LET_THROUGH`], and `home` as HOME, so that no settings file of
-/// the caller's is found. Variables that the command is to be given are set after this.
-pub fn clean(command: &mut Command, home: &Path) {
-    command.env_clear().envs(let_through()).env("HOME", home);
-}
 
 /// A variable of this process.
 #[must_use]
@@ -99,33 +78,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_child_sees_nothing_of_the_caller_but_what_is_let_through() {
-        let mut command = Command::new("env");
-        // As if the caller had set them.
-        command.envs([
-            ("K6_NO_CONNECTION_REUSE", "true"),
-            ("K6_ITERATIONS", "1"),
-            ("TOPICS_SYNC_INTERVAL", "0s"),
-            ("PGOPTIONS", "-c fsync=off"),
-        ]);
-        clean(&mut command, Path::new("/home-of-the-lab"));
-        command.env("GIVEN", "1");
-        let output = command.output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let mut seen: Vec<&str> = text
-            .lines()
-            .filter_map(|l| Some(l.split_once('=')?.0))
-            .collect();
-        assert!(
-            text.contains("HOME=/home-of-the-lab\n") && seen.contains(&"GIVEN"),
-            "{text}"
-        );
-        seen.retain(|name| !LET_THROUGH.contains(name) && !["HOME", "GIVEN"].contains(name));
-        assert!(seen.is_empty(), "{seen:?}");
-        assert!(let_through().contains_key("PATH"));
-    }
 
     fn variables(pairs: &[(&str, &str)]) -> Variables {
         let owned = pairs

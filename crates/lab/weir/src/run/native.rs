@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lab_contract::audit::CountersAt;
 use lab_host::child::Spawned;
+use lab_host::child_environment;
 use lab_host::cluster::{APPLICATION as APPLICATION_CLUSTER, Cluster, Spec};
 use lab_host::environment::{cores, file_sha256};
 use lab_host::leftovers;
@@ -73,7 +74,7 @@ impl Native {
         let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
         let k6_version = tools.k6_version().await?;
         progress.step("building the services (the first time: several minutes)");
-        let binaries = Binaries::build(root, state, targets).await?;
+        let binaries = Binaries::build(root, state, targets, progress).await?;
         progress.step("starting the databases");
         leftovers::stop_all(state).await?;
         let application = Cluster::start(state, &tools.pg_bin, &Spec::application(root))
@@ -148,7 +149,7 @@ impl Native {
             "k6": self.k6_version,
             "targets": builds,
             "generator_env": variables::recorded(&settings::of_generator(inherited)),
-            "let_through": variables::recorded(&variables::let_through()),
+            "let_through": variables::recorded(&child_environment::passed()),
             "profile": self.binaries.profile(),
         })
     }
@@ -323,7 +324,8 @@ impl Native {
     /// A command that sees nothing of the caller's environment but what is let through.
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        variables::clean(command.as_std_mut(), &self.state.dir);
+        // A home of the lab's own: no settings file of the caller's is found there.
+        child_environment::clean(command.as_std_mut()).env("HOME", &self.state.dir);
         command
     }
 

@@ -264,7 +264,9 @@ async fn prepare(
         environment,
     };
     store.create_session(&session).await?;
-    let recorded = serde_json::to_value(&plan.request)?;
+    let mut recorded = serde_json::to_value(&plan.request)?;
+    // The report reads the mode from here, whatever the file says by then.
+    recorded["load"] = serde_json::to_value(&plan.mode)?;
     store.set_session_plan(&session.id, &recorded).await?;
     Ok((store, session.id))
 }

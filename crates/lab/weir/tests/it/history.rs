@@ -369,5 +369,8 @@ async fn a_session_that_cannot_be_gone_on_with_does_not_end_the_search() {
         .unwrap();
     let text = crate::checkout::text(&output);
     assert_eq!(output.status.code(), Some(64), "{text}");
-    assert!(text.contains("1-unfinished") && text.contains("its mode is smoke, not full"), "{text}");
+    assert!(
+        text.contains("1-unfinished") && text.contains("its mode is smoke, not full"),
+        "{text}"
+    );
 }

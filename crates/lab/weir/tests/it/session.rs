@@ -312,7 +312,14 @@ fn a_hangup_that_the_caller_ignores_ends_nothing() {
     let Some(checkout) = Checkout::new() else {
         return;
     };
-    let weir = checkout.weir(&["run", "smoke", "producer-rest", "default", "--runtime", "native"]);
+    let weir = checkout.weir(&[
+        "run",
+        "smoke",
+        "producer-rest",
+        "default",
+        "--runtime",
+        "native",
+    ]);
     // As `nohup` starts it.
     let mut command = std::process::Command::new("sh");
     command

@@ -127,13 +127,19 @@ fn the_shell_script_hands_over_from_any_directory() {
     for arguments in [&["smoke", "--trials", "x"][..], &["smoke", "--bogus"]] {
         let (status, text) = run(arguments);
         assert_eq!(status, Some(64), "{arguments:?}: {text}");
-        assert!(text.contains(arguments[1]) && text.contains("--resume [SESSION]"), "{text}");
+        assert!(
+            text.contains(arguments[1]) && text.contains("--resume [SESSION]"),
+            "{text}"
+        );
         assert!(!text.contains("Usage: weir"), "{text}");
     }
     for help in [&["smoke", "--help"][..], &["-h"]] {
         let (status, text) = run(help);
         assert_eq!(status, Some(0), "{text}");
-        assert!(text.starts_with("Usage: run-sequential-throughput-tests.sh MODE"), "{text}");
+        assert!(
+            text.starts_with("Usage: run-sequential-throughput-tests.sh MODE"),
+            "{text}"
+        );
         assert!(text.contains("PHASE_SCALE=0.05"), "{text}");
     }
 }

@@ -1,10 +1,10 @@
 //! The binaries of a native run: built anew where sources have changed, and found where cargo says that it put them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use lab_host::child::tail;
@@ -12,6 +12,8 @@ use lab_host::state::State;
 use lab_model::targets::{Native, Target};
 use serde::Deserialize;
 use tokio::process::Command;
+
+use crate::run::progress::Progress;
 
 /// A release build from nothing on a small machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
@@ -24,7 +26,7 @@ const SAMPLER: &str = "stats-sidecar";
 pub(crate) struct Binaries {
     /// Beside weir, or as `WEIR_BIN_DIR` says.
     dir: PathBuf,
-    /// Those that cargo has built for this session, by name.
+    /// Those that cargo has built for this session, by name: they are where cargo says that it put them.
     built: BTreeMap<String, PathBuf>,
 }
 
@@ -33,13 +35,8 @@ pub(crate) struct Binaries {
 struct Message {
     #[serde(default)]
     executable: Option<PathBuf>,
+    #[serde(default)]
     target: Option<Named>,
-}
-
-/// What `cargo metadata` answers, as far as it matters here.
-#[derive(Deserialize)]
-struct Workspace {
-    packages: Vec<Named>,
 }
 
 #[derive(Deserialize)]
@@ -48,20 +45,34 @@ struct Named {
 }
 
 impl Binaries {
-    /// Uses `WEIR_BIN_DIR` as it is where that is set. Else, where cargo has built weir, lets cargo build the rest.
-    pub(crate) async fn build(root: &Path, state: &State, targets: &[&Target]) -> Result<Self> {
-        let named = std::env::var_os("WEIR_BIN_DIR").filter(|dir| !dir.is_empty());
+    /// Uses `WEIR_BIN_DIR` as it is where that is set, else builds into the directory of weir itself.
+    pub(crate) async fn build(
+        root: &Path,
+        state: &State,
+        targets: &[&Target],
+        progress: &Progress,
+    ) -> Result<Self> {
+        if let Some(dir) = std::env::var_os("WEIR_BIN_DIR").filter(|dir| !dir.is_empty()) {
+            let dir = std::path::absolute(dir)?;
+            let binaries = Self {
+                dir,
+                built: BTreeMap::new(),
+            };
+            binaries.require(root, targets)?;
+            return Ok(binaries);
+        }
+        let weir = std::env::current_exe().context("weir does not know where it is")?;
         let mut binaries = Self {
-            dir: match &named {
-                Some(dir) => std::path::absolute(dir)?,
-                None => beside_weir()?,
-            },
+            dir: weir.parent().unwrap_or(Path::new("/")).to_path_buf(),
             built: BTreeMap::new(),
         };
-        if named.is_none() && binaries.belongs_to_cargo() {
-            let packages = packages(root, targets).await?;
-            if !packages.is_empty() {
-                binaries.built = binaries.cargo_build(root, state, &packages).await?;
+        if binaries.belongs_to_cargo() {
+            let programs = binaries.own(targets);
+            binaries.built = binaries.cargo_build(root, state, &programs).await?;
+        }
+        for native in targets.iter().filter_map(|target| target.native.as_ref()) {
+            if !native.build.is_empty() {
+                contender(root, state, native, progress).await?;
             }
         }
         binaries.require(root, targets)?;
@@ -75,10 +86,10 @@ impl Binaries {
 
     /// Path of a target's binary.
     pub(crate) fn path(&self, root: &Path, native: &Native) -> PathBuf {
-        if Path::new(&native.binary).components().count() > 1 {
-            root.join(&native.binary)
-        } else {
+        if is_own(native) {
             self.named(&native.binary)
+        } else {
+            root.join(&native.binary)
         }
     }
 
@@ -101,56 +112,54 @@ impl Binaries {
         self.dir.ends_with("release") || self.dir.ends_with("debug")
     }
 
+    /// Names of this workspace's programs among the targets' binaries, and the sampler.
+    fn own(&self, targets: &[&Target]) -> Vec<String> {
+        let mut all: Vec<String> = targets
+            .iter()
+            .filter_map(|target| target.native.as_ref())
+            .filter(|native| is_own(native))
+            .map(|native| native.binary.clone())
+            .chain([SAMPLER.to_owned()])
+            .collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Builds programs of the workspace. `--workspace` gives the dependencies the same features whichever of the
+    /// programs are built, so that nothing is compiled twice.
     async fn cargo_build(
         &self,
         root: &Path,
         state: &State,
-        packages: &[String],
+        programs: &[String],
     ) -> Result<BTreeMap<String, PathBuf>> {
-        let log = state.log("cargo-build");
-        if let Some(directory) = log.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        let mut command = cargo(root);
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args([
             "build",
             "--locked",
+            "--workspace",
             "--message-format=json-render-diagnostics",
         ]);
         if !self.is_debug() {
             command.arg("--release");
         }
-        for package in packages {
-            command.args(["--package", package]);
+        for program in programs {
+            command.args(["--bin", program]);
         }
-        command.stderr(File::create(&log)?);
-        let finished = tokio::time::timeout(BUILD_LIMIT, command.output());
-        let output = match finished
-            .await
-            .context("the build took more than 90 minutes")?
-        {
-            Ok(output) => output,
-            // Binaries that were built elsewhere are as good; `require` looks for them.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(BTreeMap::new());
-            }
-            Err(error) => bail!("cannot start cargo: {error}"),
-        };
-        ensure!(
-            output.status.success(),
-            "the build failed ({}); its log {} says:\n{}",
-            output.status,
-            log.display(),
-            tail(&log, 10)
-        );
-        Ok(executables(&String::from_utf8_lossy(&output.stdout)))
+        // Without cargo, binaries that were built elsewhere are as good; `require` looks for them.
+        let messages = built(command.current_dir(root), &state.log("cargo-build")).await?;
+        Ok(executables(&messages.unwrap_or_default()))
     }
 
     fn require(&self, root: &Path, targets: &[&Target]) -> Result<()> {
         let mut needed: Vec<PathBuf> = targets
             .iter()
             .filter(|target| !target.is_external())
-            .filter_map(|target| Some(self.path(root, target.native.as_ref()?)))
+            .filter_map(|target| target.native.as_ref())
+            // What a toolchain of its own builds may be missing: the others are measured all the same.
+            .filter(|native| native.build.is_empty())
+            .map(|native| self.path(root, native))
             .collect();
         needed.push(self.sampler());
         for path in needed {
@@ -164,89 +173,78 @@ impl Binaries {
     }
 }
 
-fn beside_weir() -> Result<PathBuf> {
-    let weir = std::env::current_exe().context("weir does not know where it is")?;
-    Ok(weir.parent().unwrap_or(Path::new("/")).to_path_buf())
+/// A name alone is a program of this workspace; everything else is a path.
+fn is_own(native: &Native) -> bool {
+    Path::new(&native.binary).components().count() == 1
 }
 
-fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    command
-}
-
-/// The packages of this workspace among the targets' binaries, and the sampler.
-async fn packages(root: &Path, targets: &[&Target]) -> Result<Vec<String>> {
-    let mut command = cargo(root);
-    command.args(["metadata", "--no-deps", "--format-version", "1"]);
-    let Ok(output) = command.output().await else {
-        // No cargo: `require` looks for what is there.
-        return Ok(Vec::new());
+/// Builds a program of another stack by its own command, and says how long that took. Where the toolchain is missing it says
+/// so, and the target is left out.
+async fn contender(root: &Path, state: &State, native: &Native, progress: &Progress) -> Result<()> {
+    let [program, arguments @ ..] = &native.build[..] else {
+        return Ok(());
     };
-    ensure!(
-        output.status.success(),
-        "cargo metadata failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let workspace: Workspace = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    Ok(members(&workspace, targets))
+    let name = Path::new(&native.binary)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let began = Instant::now();
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root);
+    let log = state.log(&format!("build-{name}"));
+    if built(&mut command, &log).await?.is_some() {
+        let seconds = began.elapsed().as_secs_f64();
+        progress.say(&format!("{name}: built by {program} in {seconds:.0} s"));
+    } else {
+        progress.say(&format!("{name} is left out: '{program}' is not installed"));
+    }
+    Ok(())
 }
 
-fn members(workspace: &Workspace, targets: &[&Target]) -> Vec<String> {
-    let native = targets.iter().filter_map(|target| target.native.as_ref());
-    let wanted: BTreeSet<&str> = native
-        .map(|native| native.binary.as_str())
-        .chain([SAMPLER])
-        .collect();
-    let names = workspace.packages.iter().map(|package| &package.name);
-    names
-        .filter(|name| wanted.contains(name.as_str()))
-        .cloned()
-        .collect()
-}
-
-/// The executables that a build names, by the names of their targets.
+/// The executables that a build names, by the names of their programs.
 fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
-    let messages = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    let lines = messages.lines();
+    let messages = lines.filter_map(|line| serde_json::from_str::<Message>(line).ok());
     messages
         .filter_map(|message| Some((message.target?.name, message.executable?)))
         .collect()
 }
 
+/// Runs a build to its end, its standard error in a log; answers its standard output, none where its program is not
+/// installed.
+async fn built(command: &mut Command, log: &Path) -> Result<Option<String>> {
+    if let Some(directory) = log.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let out = File::create(log)?;
+    command.stdin(Stdio::null()).stderr(out).kill_on_drop(true);
+    let program = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
+    let finished = tokio::time::timeout(BUILD_LIMIT, command.output());
+    let output = match finished
+        .await
+        .context("the build took more than 90 minutes")?
+    {
+        Ok(output) => output,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => bail!("cannot start {program}: {error}"),
+    };
+    ensure!(
+        output.status.success(),
+        "the build by {program} failed ({}); its log {} says:\n{}",
+        output.status,
+        log.display(),
+        tail(log, 10)
+    );
+    Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
 #[cfg(test)]
 mod tests {
-    use lab_model::targets::Targets;
-
     use super::*;
-
-    fn root() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
-    }
-
-    #[tokio::test]
-    async fn every_service_of_the_workspace_is_built() {
-        let targets = Targets::load(&root()).unwrap();
-        let all: Vec<&Target> = targets.iter().collect();
-        let packages = packages(&root(), &all).await.unwrap();
-        for name in [
-            "balance",
-            "event-log",
-            "producer-grpc",
-            "producer-rest",
-            "stats-sidecar",
-            "stream",
-        ] {
-            assert!(
-                packages.iter().any(|package| package == name),
-                "{name}: {packages:?}"
-            );
-        }
-    }
 
     #[test]
     fn a_binary_is_where_cargo_says_that_it_is() {
