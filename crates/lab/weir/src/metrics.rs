@@ -60,7 +60,7 @@ enum Started {
     Native,
     /// A command that reads, in Docker.
     Docker {
-        compose: Compose,
+        compose: Box<Compose>,
         service: &'static str,
     },
 }
@@ -215,7 +215,7 @@ async fn start_for_readers(root: &Path, state: &State, spec: &Spec<'_>) -> Resul
 fn docker_started(compose: Option<Compose>) -> Started {
     let service = METRICS_SERVICE;
     compose.map_or(Started::Elsewhere, |compose| Started::Docker {
-        compose,
+        compose: Box::new(compose),
         service,
     })
 }
