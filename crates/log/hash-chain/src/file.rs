@@ -51,7 +51,11 @@ pub(super) fn owner(file: &File, stem_found: &str) -> io::Result<Owner> {
         None if length < HEAD_BYTES && first.is_none() => {
             // A block that did not come to the disk before the machine failed reads as zeros.
             let is_torn = bytes.starts_with(FIRST_HEAD) || bytes.iter().all(|byte| *byte == 0);
-            return Ok(if is_torn { Owner::Torn } else { Owner::Stranger });
+            return Ok(if is_torn {
+                Owner::Torn
+            } else {
+                Owner::Stranger
+            });
         }
         None => {}
     }

@@ -1,5 +1,6 @@
 //! What is done to the files of a folder before anything is appended: crashes are tidied up, and nothing else is touched.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -15,25 +16,34 @@ use super::partition::cut_torn_line;
 /// # Errors
 /// The folder cannot be read.
 pub(crate) fn recover(folder: &Path, is_open: impl Fn(&Path) -> bool) -> io::Result<usize> {
-    let mut chains = 0;
+    let (mut chains, mut journals) = (HashSet::new(), Vec::new());
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = entry.path();
-        if journal::is_named_as_one(&path) && !name::of_journal(&path).exists() {
-            stranger(&path, "is a journal without a chain");
+        if journal::is_named_as_one(&path) {
+            journals.push(path);
+            continue;
         }
         let Some(stem) = name::stem_of(&path) else {
             continue;
         };
         if is_open(&path) {
-            chains += 1;
+            chains.insert(path);
         } else if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
             stranger(&path, "is no regular file");
         } else if recover_one(&path, stem) {
-            chains += 1;
+            chains.insert(path);
         }
     }
-    Ok(chains)
+    for journal in journals {
+        if !chains.contains(&name::of_journal(&journal)) {
+            stranger(
+                &journal,
+                "is named as a journal, and there is no chain of its name",
+            );
+        }
+    }
+    Ok(chains.len())
 }
 
 /// Whether the file is a chain, as far as can be seen.
@@ -49,7 +59,10 @@ fn recover_one(path: &Path, stem: &str) -> bool {
         Owner::Nobody => stranger(path, "is empty"),
         Owner::Stranger => stranger(path, "is not a chain"),
         // Named here, and left as it is.
-        Owner::Damaged => drop(ChainError::damaged(path, "the first line is no entry of it")),
+        Owner::Damaged => drop(ChainError::damaged(
+            path,
+            "the first line is no entry of it",
+        )),
         Owner::Name(_) | Owner::Torn => {
             // Damage was logged where it was found.
             if let Err(ChainError::Io(error)) = tidy_up(path) {

@@ -5,8 +5,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::records::{self, Kept};
 use super::place::{JOURNAL_BYTES, path_of};
+use super::records::{self, Kept};
 use crate::error::ChainError;
 use crate::file;
 
@@ -45,7 +45,8 @@ fn is_ours(bytes: &[u8], kept: &Kept) -> bool {
     let is_allocated = bytes.len() as u64 == JOURNAL_BYTES;
     !kept.lines.is_empty()
         || (!bytes.is_empty() && has_zeros(bytes))
-        || (is_allocated && (has_zeros(&bytes[bytes.len() / 2..]) || records::reach_beyond(bytes, 0)))
+        || (is_allocated
+            && (has_zeros(&bytes[bytes.len() / 2..]) || records::reach_beyond(bytes, 0)))
 }
 
 /// Bytes in the partition's journal that are not in its file: lines that the next opening for writing brings back. Anybody

@@ -10,7 +10,9 @@ use super::*;
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let entries = fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    paths.map(|path| (path.clone(), fs::read(path).ok())).collect()
+    paths
+        .map(|path| (path.clone(), fs::read(path).ok()))
+        .collect()
 }
 
 #[test]
@@ -75,7 +77,10 @@ fn a_chain_with_a_damaged_first_line_is_listed_and_left_as_it_is() {
             let log = open(folder.path());
             assert_eq!(log.recover().expect("the folder"), 1, "{at}");
             assert_eq!(log.list_blocking().expect("the folder").len(), 1, "{at}");
-            assert_eq!(fs::read(folder.path().join("p.jsonl")).expect("a file"), bytes);
+            assert_eq!(
+                fs::read(folder.path().join("p.jsonl")).expect("a file"),
+                bytes
+            );
         }
     }
 }
