@@ -39,7 +39,7 @@ fn what_is_no_chain_is_left_alone_at_the_start_and_by_appends() {
     fs::create_dir(at("folder.jsonl")).expect("a folder");
     symlink(&outside, at("link.jsonl")).expect("a link");
     fs::write(at("secret.jsonl"), "{\"half\":").expect("a file");
-    fs::set_permissions(at("secret.jsonl"), fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(at("secret.jsonl"), fs::Permissions::from_mode(0o000)).expect("a mode");
     {
         let log = open(folder.path());
         log.append_blocking("p", b"1").expect("an append");

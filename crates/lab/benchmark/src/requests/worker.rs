@@ -1,0 +1,212 @@
+//! One thread's share of the load: its connections, its workers, their loop.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bytes::BytesMut;
+
+use super::plan::Plan;
+use crate::clock::{Clock, Part};
+use crate::events::ledger::Ledger;
+use crate::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS};
+use crate::protocol::http1::HttpCaller;
+use crate::protocol::{Caller, Protocol};
+use crate::schedule::Schedule;
+use crate::stop::Stop;
+use crate::tally::{Fate, Lane};
+use crate::work::{Requests, Source};
+
+/// What a thread waits for when it has connected.
+#[derive(Clone)]
+pub(super) struct Start {
+    pub(super) clock: Arc<Clock>,
+    /// None: closed loop.
+    pub(super) schedule: Option<Arc<Schedule>>,
+}
+
+/// What one thread does.
+pub(super) struct Share {
+    pub(super) plan: Plan,
+    pub(super) number: usize,
+    pub(super) requests: Arc<Requests>,
+    pub(super) lane: Arc<Lane>,
+    pub(super) stop: Stop,
+}
+
+impl Share {
+    /// Connects, says so on `ready`, waits for the clock on `go`, and works until the clock says that the
+    /// load is over and every answer has come or been given up.
+    pub(super) fn run(
+        self,
+        ready: &Sender<anyhow::Result<()>>,
+        go: &Receiver<Start>,
+    ) -> Vec<Ledger> {
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                ready.send(Err(error.into())).ok();
+                return Vec::new();
+            }
+        };
+        match self.plan.protocol {
+            Protocol::Rest => self.work(&runtime, self.http_callers(), ready, go),
+            Protocol::Grpc => self.work(&runtime, self.grpc_callers(), ready, go),
+        }
+    }
+
+    fn work<C: Caller>(
+        &self,
+        runtime: &tokio::runtime::Runtime,
+        callers: impl Future<Output = anyhow::Result<Vec<(usize, C)>>>,
+        ready: &Sender<anyhow::Result<()>>,
+        go: &Receiver<Start>,
+    ) -> Vec<Ledger> {
+        let callers = self.stop.unless_asked(callers);
+        let callers = match runtime
+            .block_on(callers)
+            .unwrap_or_else(|error| Err(error.into()))
+        {
+            Ok(callers) => callers,
+            Err(error) => {
+                ready.send(Err(error)).ok();
+                return Vec::new();
+            }
+        };
+        ready.send(Ok(())).ok();
+        // The other end is dropped when another thread could not connect.
+        let Ok(start) = go.recv() else {
+            return Vec::new();
+        };
+        runtime.block_on(async {
+            let mut workers = tokio::task::JoinSet::new();
+            for (worker, caller) in callers {
+                let worker = Worker {
+                    clock: Arc::clone(&start.clock),
+                    lane: Arc::clone(&self.lane),
+                    caller,
+                    source: Source::new(&self.requests, worker),
+                    request: BytesMut::new(),
+                };
+                match &start.schedule {
+                    None => workers.spawn(worker.closed_loop()),
+                    Some(schedule) => {
+                        let patience = self.plan.timeout;
+                        workers.spawn(worker.open_loop(Arc::clone(schedule), patience))
+                    }
+                };
+            }
+            workers
+                .join_all()
+                .await
+                .into_iter()
+                .filter_map(Source::into_ledger)
+                .collect()
+        })
+    }
+
+    /// The workers of this thread: every `threads`-th.
+    fn workers(&self) -> impl Iterator<Item = usize> {
+        (self.number..self.plan.concurrency).step_by(self.plan.threads)
+    }
+
+    async fn http_callers(&self) -> anyhow::Result<Vec<(usize, HttpCaller)>> {
+        let mut callers = Vec::new();
+        for worker in self.workers() {
+            let wire = Arc::clone(&self.lane.wire);
+            let caller = HttpCaller::connect(
+                self.plan.endpoint.clone(),
+                wire,
+                self.plan.timeout,
+                self.stop.halted(),
+            )
+            .await?;
+            callers.push((worker, caller));
+        }
+        Ok(callers)
+    }
+
+    async fn grpc_callers(&self) -> anyhow::Result<Vec<(usize, GrpcCaller)>> {
+        let mut connections = Vec::new();
+        for _ in (self.number..self.plan.connections).step_by(self.plan.threads) {
+            let wire = Arc::clone(&self.lane.wire);
+            connections.push(
+                GrpcConnection::connect(
+                    self.plan.endpoint.clone(),
+                    wire,
+                    self.plan.timeout,
+                    WINDOWS,
+                    self.stop.halted(),
+                )
+                .await?,
+            );
+        }
+        let mut callers = Vec::new();
+        for (place, worker) in self.workers().enumerate() {
+            let connection = connections.get(place % connections.len().max(1));
+            let connection = Arc::clone(connection.context("a thread without a connection")?);
+            callers.push((worker, GrpcCaller::new(connection, &self.plan.path).await?));
+        }
+        Ok(callers)
+    }
+}
+
+/// One of the requests in flight, over and over.
+struct Worker<C> {
+    clock: Arc<Clock>,
+    lane: Arc<Lane>,
+    caller: C,
+    source: Source,
+    request: BytesMut,
+}
+
+impl<C: Caller> Worker<C> {
+    /// Sends the next request as soon as the one before is answered. A request belongs to the part of the run in
+    /// which its answer came.
+    async fn closed_loop(mut self) -> Source {
+        let mut started = Instant::now();
+        while self.clock.part(started) != Part::Over {
+            let fate = self.exchange().await;
+            let ended = Instant::now();
+            self.lane
+                .tally()
+                .settle(self.clock.part(ended), &fate, ended - started, None);
+            started = ended;
+        }
+        self.source
+    }
+
+    /// Sends a request at each time of the schedule that falls to this worker, late ones at once; what is late by
+    /// more than `patience` is not sent any more. A request belongs to the part of the run in which it was due.
+    async fn open_loop(mut self, schedule: Arc<Schedule>, patience: Duration) -> Source {
+        while let Some((_, due)) = schedule.next().await {
+            let started = Instant::now();
+            if started.saturating_duration_since(due) > patience {
+                continue;
+            }
+            let fate = self.exchange().await;
+            let ended = Instant::now();
+            let since_due = ended.saturating_duration_since(due);
+            self.lane.tally().settle(
+                self.clock.part(due),
+                &fate,
+                ended - started,
+                Some(since_due),
+            );
+        }
+        self.source
+    }
+
+    async fn exchange(&mut self) -> Fate {
+        self.source.next(&mut self.request);
+        let source = &self.source;
+        let check = |answer: &[u8]| source.check(answer);
+        let fate = self.caller.call(&mut self.request, check).await;
+        self.source.settle(&fate);
+        fate
+    }
+}
