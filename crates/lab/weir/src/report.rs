@@ -1,51 +1,14 @@
-//! The comparison report of a session: one HTML page, its Markdown twin, and exports of the same data.
-//!
-//! - [`input`]: the rows that a report is built from
-//! - [`build`]: rows to [`model::Report`], a pure function over the modules below
-//!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
-//!   - [`generator`] was the generator the limit, [`stats`] the statistics, [`series`] samples over time
-//!   - [`verdict`] the first sentence, [`badges`] why to believe it, [`limits`] what is not shown,
-//!     [`environment`] settings side by side
-//! - [`html`], [`markdown`], [`export`]: the model as files; [`render`] the template engine, [`words`] figures in words
-
-pub mod badges;
-pub mod build;
-pub mod cell;
-pub mod compare;
-pub mod environment;
-pub mod export;
-pub mod generator;
-pub mod html;
-pub mod input;
-pub mod limits;
-pub mod markdown;
-pub mod model;
-pub mod render;
-mod scenarios;
-pub mod series;
-pub mod stats;
-pub mod trial;
-pub mod verdict;
-pub mod words;
-
-#[cfg(test)]
-mod fairness_tests;
-#[cfg(test)]
-#[path = "../tests/it/invented.rs"]
-mod invented;
-#[cfg(test)]
-mod scenario_tests;
-#[cfg(test)]
-mod tests;
+//! `weir report`: reads the rows of sessions and has `lab-report` write them as files.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use lab_report::input::{RunRows, SessionRows};
+use lab_report::model::Report;
+use lab_report::{export, html, markdown};
 use metrics_db::{MetricsDbConfig, RunFilter, Store};
 
-use self::input::{RunRows, SessionRows};
-use self::model::Report;
 use crate::output;
 
 /// `weir report`: write the report of a session anew.
@@ -107,10 +70,10 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
     let out_dir = args
         .out
         .unwrap_or_else(|| root.join("load-test/results").join(sessions.join("+")));
-    let report = build::build(&rows, POINTS);
+    let report = lab_report::build(&rows);
     let mut paths = Vec::new();
     for format in &args.format {
-        paths.push(save(&out_dir, *format, &text(&rows, &report, *format)?)?);
+        paths.push(save(&out_dir, *format, &text(&report, *format)?)?);
     }
     announce(&report, &args.format, &paths, json)
 }
@@ -121,19 +84,12 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
 /// No such session, the metrics database cannot be read, or a file cannot be written.
 pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<ReportPaths> {
     let rows = read(store, &[session.to_owned()]).await?;
-    let report = build::build(&rows, POINTS);
+    let report = lab_report::build(&rows);
     Ok(ReportPaths {
-        html: save(out_dir, Format::Html, &text(&rows, &report, Format::Html)?)?,
-        markdown: save(
-            out_dir,
-            Format::Markdown,
-            &text(&rows, &report, Format::Markdown)?,
-        )?,
+        html: save(out_dir, Format::Html, &text(&report, Format::Html)?)?,
+        markdown: save(out_dir, Format::Markdown, &text(&report, Format::Markdown)?)?,
     })
 }
-
-/// Points of a time series to begin with; fewer where the page would grow past its limit.
-const POINTS: usize = 300;
 
 /// Reads all rows of the sessions.
 async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
@@ -163,9 +119,9 @@ async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
     Ok(sessions)
 }
 
-fn text(rows: &[SessionRows], report: &Report, format: Format) -> Result<String> {
+fn text(report: &Report, format: Format) -> Result<String> {
     match format {
-        Format::Html => html::page(rows),
+        Format::Html => html::page(report),
         Format::Markdown => markdown::text(report),
         Format::Json => export::json(report),
         Format::Csv => export::csv(report),

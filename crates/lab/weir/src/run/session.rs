@@ -253,7 +253,9 @@ async fn prepare(
         environment,
     };
     store.create_session(&session).await?;
-    let recorded = serde_json::to_value(&plan.request)?;
+    let mut recorded = serde_json::to_value(&plan.request)?;
+    // The report tells the load as it was, whatever the modes' file says by then.
+    recorded["load"] = serde_json::to_value(&plan.mode)?;
     store.set_session_plan(&session.id, &recorded).await?;
     Ok((store, session.id))
 }

@@ -6,6 +6,7 @@ mod browser;
 mod checkout;
 mod feed;
 mod history;
+#[path = "../../../lab-report/src/invented.rs"]
 mod invented;
 mod judge;
 mod report_page;

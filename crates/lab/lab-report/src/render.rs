@@ -72,10 +72,10 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("cell", |text: &str| {
         text.replace('|', "\\|").replace(['\n', '\r'], " ")
     });
-    environment.add_template(PAGE, include_str!("../../templates/report.html"))?;
+    environment.add_template(PAGE, include_str!("../templates/report.html"))?;
 
-    environment.add_template(TWIN, include_str!("../../templates/report.md"))?;
-    environment.add_template(JUNIT, include_str!("../../templates/report.junit.xml"))?;
+    environment.add_template(TWIN, include_str!("../templates/report.md"))?;
+    environment.add_template(JUNIT, include_str!("../templates/report.junit.xml"))?;
     Ok(environment)
 }
 

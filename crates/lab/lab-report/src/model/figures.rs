@@ -4,7 +4,7 @@ use metrics_db::Latency;
 use serde::Serialize;
 
 use super::{Level, PhaseInfo};
-use crate::report::stats::Interval;
+use crate::stats::Interval;
 
 /// Rates of a target under one payload.
 #[derive(Clone, Debug, Serialize)]

@@ -7,12 +7,12 @@ mod compared;
 mod notes;
 mod open;
 
-pub(in crate::report) use compared::limited_phases;
+pub(crate) use compared::limited_phases;
 
 use super::model::{Level, Report, RunInfo, Span, Standing, Verdict, VerdictKind};
 use super::scenarios::terms;
 use super::words::{count, list, plural};
-use crate::scenario::Terms;
+use lab_model::scenario::Terms;
 
 /// Judges a report of one scenario that is complete but for its verdict.
 pub fn judge(report: &Report) -> Verdict {

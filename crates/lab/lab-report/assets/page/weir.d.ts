@@ -1,4 +1,4 @@
-// The shape of the page's data (crates/lab/weir/src/report/model.rs) and the two vendored libraries as globals.
+// The shape of the page's data (crates/lab/lab-report/src/model.rs) and the two vendored libraries as globals.
 
 declare const Plot: typeof import("@observablehq/plot");
 declare const d3: typeof import("d3");

@@ -1,10 +1,10 @@
 //! The sentence of an open model: the rate is given and reached, so what differs is what it costs and how long it takes.
 
 use super::{Sentence, compared};
-use crate::report::model::{Comparison, Level, Metric, Report, Verdict, VerdictKind};
-use crate::report::stats::{MIN_TRIALS, trials_needed};
-use crate::report::words::{figure, p_value, ratio};
-use crate::scenario::Terms;
+use crate::model::{Comparison, Level, Metric, Report, Verdict, VerdictKind};
+use crate::stats::{MIN_TRIALS, trials_needed};
+use crate::words::{figure, p_value, ratio};
+use lab_model::scenario::Terms;
 
 pub(super) fn sentence(report: &Report, rate: f64, dead: &[usize], terms: &Terms) -> Verdict {
     let Some(payload) = compared::payload(report) else {

@@ -23,8 +23,8 @@ pub fn text(report: &Report) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::invented::{Plan, invent};
-    use crate::report::{build, tests::rows};
+    use crate::invented::{Plan, invent};
+    use crate::{build, tests::rows};
 
     #[test]
     fn of_several_sessions_each_trial_names_its_own() {

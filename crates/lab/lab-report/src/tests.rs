@@ -293,7 +293,7 @@ fn an_empty_session_and_one_target_have_a_sentence_too() {
     let mut invented = smoke();
     invented.runs.clear();
     assert_eq!(report(&invented).verdict.text(), "No run was made.");
-    html::page(&rows(&invented)).unwrap();
+    html::page(&report(&invented)).unwrap();
     let one = report(&invent(&Plan {
         targets: &[REST],
         trials: 4,
@@ -350,7 +350,7 @@ fn the_page_stays_small_with_many_runs() {
         trials: 4,
         ..Plan::default()
     });
-    let page = html::page(&rows(&invented)).unwrap();
+    let page = html::page(&report(&invented)).unwrap();
     assert!(page.len() < html::MAX_BYTES, "{}", page.len());
     for reference in [" src=\"", "@import", "rel=\"stylesheet", "url(http"] {
         assert!(!page.contains(reference), "{reference}");
@@ -362,7 +362,7 @@ fn names_are_escaped_in_the_page_and_in_its_data() {
     let mut invented = smoke();
     invented.runs[0].run.status = RunStatus::Failed;
     invented.runs[0].run.error_message = Some("</script><img src=x onerror=alert(1)>".to_owned());
-    let page = html::page(&rows(&invented)).unwrap();
+    let page = html::page(&report(&invented)).unwrap();
     assert!(!page.contains("<img src=x"));
     assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;"));
 }

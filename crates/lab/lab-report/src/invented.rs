@@ -1,6 +1,6 @@
 //! Invented sessions for tests of the report: plausible rows, nothing measured. Never shown outside tests.
 //!
-//! Used by the unit tests of `report` (in memory) and by the integration tests (through a real metrics database).
+//! Used by the unit tests of this crate (in memory) and by the integration tests of `weir` (through a real metrics database).
 
 use metrics_db::{
     Audit, Check, Latency, Performance, Phase, ResourceSample, Role, Run, RunStatus, Session,
@@ -186,7 +186,9 @@ pub(crate) fn invent(plan: &Plan<'_>) -> Invented {
         fingerprint: "9c4177e0c2b14d0fa5b3d9c1e9f0a1b2c3d4e5f60718293a4b5c6d7e8f901234".to_owned(),
         started_at: start(),
         completed_at: Some(start() + Duration::minutes(40)),
-        plan: None,
+        plan: Some(
+            json!({"mode": plan.mode, "load": {"thinkTimeMs": if plan.mode == "full" { 100 } else { 0 }}}),
+        ),
     };
     Invented { session, runs }
 }

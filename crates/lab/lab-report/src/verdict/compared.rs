@@ -1,12 +1,10 @@
 //! The sentence of a run that measures: seen, limited, different or not.
 
 use super::Sentence;
-use crate::report::model::{
-    Comparison, Level, Report, Standing, ThroughputRow, Verdict, VerdictKind,
-};
-use crate::report::stats::{MIN_TRIALS, trials_needed};
-use crate::report::words::{figure, p_value, plural, ratio};
-use crate::scenario::Terms;
+use crate::model::{Comparison, Level, Report, Standing, ThroughputRow, Verdict, VerdictKind};
+use crate::stats::{MIN_TRIALS, trials_needed};
+use crate::words::{figure, p_value, plural, ratio};
+use lab_model::scenario::Terms;
 
 pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdict {
     let Some(payload) = payload(report) else {
@@ -166,7 +164,7 @@ pub(super) fn limited(report: &Report, rows: &[&ThroughputRow], terms: &Terms) -
 }
 
 /// Phases, counted once per payload, in which the generator was the limit for any target; and all of them.
-pub(in crate::report) fn limited_phases(report: &Report) -> (usize, usize) {
+pub(crate) fn limited_phases(report: &Report) -> (usize, usize) {
     let mut seen: Vec<(&str, i32, bool)> = Vec::new();
     for row in &report.phase_rows {
         match seen

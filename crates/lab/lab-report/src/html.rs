@@ -1,43 +1,31 @@
 //! The page: template, style, script, chart libraries and data in one file that needs no network.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::input::SessionRows;
-use super::{build, render};
+use super::detail::{LeftOut, STEPS};
+use super::model::Report;
+use super::render;
 
 /// The page stays under this.
 pub const MAX_BYTES: usize = 1_000_000;
-/// Detail of the embedded data, most first, tried until the page is small enough: points of a time series, and
-/// whether each trial carries its own phases (the medians over trials are always there).
-const DETAIL: [(usize, bool); 8] = [
-    (300, true),
-    (150, true),
-    (80, true),
-    (40, true),
-    (80, false),
-    (40, false),
-    (20, false),
-    (0, false),
-];
-
-const STYLE: &str = include_str!("../../assets/report.css");
+const STYLE: &str = include_str!("../assets/report.css");
 /// Observable Plot needs d3 before it.
 const LIBRARIES: [&str; 2] = [
-    include_str!("../../assets/vendor/d3-7.9.0.min.js"),
-    include_str!("../../assets/vendor/plot-0.6.17.umd.min.js"),
+    include_str!("../assets/vendor/d3-7.9.0.min.js"),
+    include_str!("../assets/vendor/plot-0.6.17.umd.min.js"),
 ];
 /// The page's own script, in the order in which it is read.
 const SCRIPT: [&str; 8] = [
-    include_str!("../../assets/page/data.js"),
-    include_str!("../../assets/page/frame.js"),
-    include_str!("../../assets/page/throughput.js"),
-    include_str!("../../assets/page/latency.js"),
-    include_str!("../../assets/page/cost.js"),
-    include_str!("../../assets/page/time.js"),
-    include_str!("../../assets/page/table.js"),
-    include_str!("../../assets/page/start.js"),
+    include_str!("../assets/page/data.js"),
+    include_str!("../assets/page/frame.js"),
+    include_str!("../assets/page/throughput.js"),
+    include_str!("../assets/page/latency.js"),
+    include_str!("../assets/page/cost.js"),
+    include_str!("../assets/page/time.js"),
+    include_str!("../assets/page/table.js"),
+    include_str!("../assets/page/start.js"),
 ];
 
 /// What the page's template needs besides the report.
@@ -49,35 +37,35 @@ struct Parts {
     data: String,
 }
 
-/// The text of report.html.
+/// The text of report.html. With very many trials it has less detail and says what it leaves out: there is always a page,
+/// under [`MAX_BYTES`] unless even its tables by target and payload are larger.
 ///
 /// # Errors
-/// The page is over [`MAX_BYTES`] even with the least detail.
-pub fn page(rows: &[SessionRows]) -> Result<String> {
-    let mut size = 0;
-    for (points, trial_phases) in DETAIL {
-        let mut report = build::build(rows, points);
-        if !trial_phases {
-            report.runs.iter_mut().for_each(|run| run.phases.clear());
-        }
-        let data = embedded(&rounded(serde_json::to_value(&report)?).to_string());
-        let parts = Parts {
-            style: STYLE,
-            libraries: LIBRARIES,
-            script: SCRIPT,
-            data,
-        };
-        let page = render::render(render::PAGE, &report, parts)?;
+/// A template names something that the report does not have.
+pub fn page(report: &Report) -> Result<String> {
+    let mut page = write(report)?;
+    let mut smaller = report.clone();
+    let mut left_out = LeftOut::default();
+    for step in STEPS {
         if page.len() < MAX_BYTES {
-            return Ok(page);
+            break;
         }
-        size = page.len();
+        left_out.add(step, step.take(&mut smaller));
+        smaller.limits.clone_from(&report.limits);
+        smaller.limits.splice(0..0, left_out.paragraph());
+        page = write(&smaller)?;
     }
-    ensure!(
-        size < MAX_BYTES,
-        "the page would be {size} bytes: report fewer sessions at a time"
-    );
-    unreachable!("a page within its limit has been returned")
+    Ok(page)
+}
+
+fn write(report: &Report) -> Result<String> {
+    let parts = Parts {
+        style: STYLE,
+        libraries: LIBRARIES,
+        script: SCRIPT,
+        data: embedded(&rounded(serde_json::to_value(report)?).to_string()),
+    };
+    render::render(render::PAGE, report, parts)
 }
 
 /// Fractions to seven significant digits: what more they have is noise, and half of the page.
@@ -132,7 +120,7 @@ mod tests {
 
     #[test]
     fn vendored_libraries_are_what_was_pinned() {
-        let sums = include_str!("../../assets/vendor/SHA256SUMS");
+        let sums = include_str!("../assets/vendor/SHA256SUMS");
         let found: Vec<String> = LIBRARIES
             .iter()
             .map(|text| {

@@ -80,7 +80,7 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
             .collect(),
         measures,
         phase_scale: scale,
-        think_time_ms: think_time(&mode),
+        think_time_ms: think_time(&sessions, &mode),
         intended_rate,
         rate_is: rate_is(&mode).to_owned(),
         words: scenarios::words(&scenarios),
@@ -259,12 +259,13 @@ fn phases(runs: &[RunInfo]) -> Vec<PhaseInfo> {
         .unwrap_or_default()
 }
 
-/// The pause between two requests as `load-test/k6/lib/modes.json` has it.
-fn think_time(mode: &str) -> Option<f64> {
-    let modes: Value =
-        serde_json::from_str(include_str!("../../../../../load-test/k6/lib/modes.json")).ok()?;
-    modes
-        .pointer(&format!("/modes/{mode}/thinkTimeMs"))?
+/// The pause between two requests of a VU, as the mode was when the session was planned.
+fn think_time(sessions: &[&Session], mode: &str) -> Option<f64> {
+    sessions
+        .iter()
+        .filter_map(|session| session.plan.as_ref())
+        .find(|plan| plan.get("mode").and_then(Value::as_str) == Some(mode))?
+        .pointer("/load/thinkTimeMs")?
         .as_f64()
 }
 

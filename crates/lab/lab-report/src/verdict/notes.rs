@@ -1,9 +1,9 @@
 //! The smaller sentences under the verdict: other payloads, latency, cost, and what qualifies them.
 
 use super::compared;
-use crate::report::model::{Comparison, Report, Standing, VerdictKind};
-use crate::report::words::{count, figure, list, p_value, percent, plural, ratio};
-use crate::scenario::Terms;
+use crate::model::{Comparison, Report, Standing, VerdictKind};
+use crate::words::{count, figure, list, p_value, percent, plural, ratio};
+use lab_model::scenario::Terms;
 
 pub(super) fn of(report: &Report, kind: VerdictKind, terms: &Terms) -> Vec<String> {
     let mut notes = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::input::{RunRows, SessionRows};
 use super::model::{RunInfo, ScenarioInfo, Target, Words};
-use crate::scenario::{Scenario, Terms};
+use lab_model::scenario::{Scenario, Terms};
 
 /// Payload names, smallest first; names that are not known come after, as met.
 const PAYLOADS: [&str; 5] = ["default", "4k", "8k", "32k", "64k"];

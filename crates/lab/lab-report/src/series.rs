@@ -47,6 +47,32 @@ fn end(samples: &[ResourceSample]) -> f64 {
     }
 }
 
+/// The same series with at most `points` points: neighbours are merged as above.
+pub fn thinner(series: &Series, points: usize) -> Series {
+    let each = series.t.len().div_ceil(points.max(1)).max(1);
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let merged = |values: &[Option<f64>], merge: &dyn Fn(&[f64]) -> f64| {
+        let groups = values.chunks(each).map(|group| {
+            let known: Vec<f64> = group.iter().flatten().copied().collect();
+            (!known.is_empty()).then(|| merge(&known))
+        });
+        groups.collect()
+    };
+    Series {
+        run: series.run,
+        role: series.role.clone(),
+        t: series
+            .t
+            .chunks(each)
+            .map(|group| round(mean(group), 1))
+            .collect(),
+        cpu: merged(&series.cpu, &|known| round(mean(known), 3)),
+        memory: merged(&series.memory, &|known| {
+            known.iter().copied().fold(f64::MIN, f64::max)
+        }),
+    }
+}
+
 fn thin(run: i64, role: Role, samples: &[&ResourceSample], points: usize) -> Series {
     let each = samples.len().div_ceil(points);
     let mut series = Series {
