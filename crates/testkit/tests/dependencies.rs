@@ -155,6 +155,7 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("topics", &["domain", "group-commit"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
+        ("lab-contract", &["api", "lab-model"][..]),
         ("lab-model", &[][..]),
         ("lab-host", &[][..]),
         (
@@ -295,6 +296,11 @@ fn each_rule_is_able_to_fail() {
         ),
         ("weir", "ingest", "weir must not depend on ingest"),
         ("stream", "lab-host", "stream must not depend on lab-host"),
+        (
+            "lab-contract",
+            "metrics-db",
+            "lab-contract must not depend on metrics-db",
+        ),
         (
             "lab-model",
             "metrics-db",

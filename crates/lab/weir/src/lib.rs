@@ -5,18 +5,17 @@
 //! - [`cli`], [`usage`], [`output`]: arguments in, words out
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
-//! - [`verify`], [`audit`], [`application_db`]: does a target keep the contract, and did it keep what it promised
+//! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
 //! - [`metrics`], [`runs`], [`report`]: the metrics database and what is made of it
 //! - [`judge`]: the verdict over figures from any tool
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
-//! - [`http`]: one request to a service; what the machine has to offer is the crate `lab-host`
+//!
+//! What the machine gives (PostgreSQL, processes, compose, state) is the crate `lab-host`.
 
-pub mod application_db;
 pub mod audit;
 pub mod cli;
 pub mod feed;
-pub mod http;
 pub mod import;
 pub mod judge;
 pub mod listing;

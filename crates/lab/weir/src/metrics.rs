@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use lab_contract::application_db::ApplicationDb;
 use lab_host::cluster::{Cluster, Spec};
 use lab_host::compose::Compose;
 use lab_host::state::State;
@@ -13,7 +14,6 @@ use lab_host::tools::Tools;
 use lab_model::targets::Targets;
 use metrics_db::{MetricsDbConfig, Store};
 
-use crate::application_db::ApplicationDb;
 use crate::run::profiles;
 
 const UP_LIMIT: Duration = Duration::from_secs(120);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use lab_contract::audit::CountersAt;
 use lab_host::variables::Variables;
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
@@ -12,7 +13,6 @@ use serde_json::Value;
 use super::docker::Docker;
 use super::k6::{Generator, Job};
 use super::native::Native;
-use crate::audit::CountersAt;
 use crate::validity::Allowance;
 
 /// A started target.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab_contract::audit::CountersAt;
 use lab_host::child::{Spawned, output_of};
 use lab_host::compose::Compose;
 use lab_host::environment::cores;
@@ -30,7 +31,6 @@ use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
 use super::settings;
-use crate::audit::CountersAt;
 use crate::metrics::application_url;
 use crate::validity::Allowance;
 

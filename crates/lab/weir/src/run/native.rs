@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab_contract::audit::CountersAt;
 use lab_host::child::Spawned;
 use lab_host::cluster::{Cluster, Spec};
 use lab_host::environment::{cores, file_sha256};
@@ -32,7 +33,6 @@ use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
 use super::settings;
-use crate::audit::CountersAt;
 use crate::metrics::{config_of, is_chosen};
 use crate::validity::Allowance;
 

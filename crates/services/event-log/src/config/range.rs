@@ -24,11 +24,6 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     within(text, Duration::from_millis(1)..=DAY)
 }
 
-/// What a connection is asked or may do.
-pub(super) fn connection(text: &str) -> Result<Duration, String> {
-    within(text, Duration::from_millis(100)..=28 * DAY)
-}
-
 /// Durability by its name.
 pub(crate) fn durability() -> impl TypedValueParser<Value = Durability> {
     let values = Durability::ALL.map(|one| PossibleValue::new(one.name()).help(one.promise()));
@@ -45,9 +40,5 @@ mod tests {
         assert_eq!(timeout("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(timeout("0s"), Err("must be from 1ms to 1day".to_owned()));
         assert_eq!(timeout("2days"), Err("must be from 1ms to 1day".to_owned()));
-        assert_eq!(
-            connection("99ms"),
-            Err("must be from 100ms to 28days".to_owned())
-        );
     }
 }

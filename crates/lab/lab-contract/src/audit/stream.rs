@@ -2,20 +2,13 @@
 
 use anyhow::{Context, Result};
 use lab_model::targets::Protocol;
-use metrics_db::Audit;
 use serde_json::json;
 
-use super::{Audited, Baseline, Subject};
-use crate::summary::Summary;
+use super::{Audited, Baseline, Claims, Comparison, Subject};
 use crate::verify::event_bytes;
 
-/// Counters of the k6 scripts.
-const RECEIVED: &str = "stream_events_received";
-const FAULTS: [(&str, &str); 3] = [
-    ("stream_events_missed", "missed"),
-    ("stream_events_repeated", "repeated"),
-    ("stream_events_out_of_order", "out_of_order"),
-];
+/// How the report names the faults, in the order of [`Seen::faults`].
+const FAULTS: [&str; 3] = ["missed", "repeated", "out_of_order"];
 
 /// What the generator saw.
 #[derive(Clone, Copy, Debug)]
@@ -33,16 +26,17 @@ struct Seen {
 pub(super) async fn audit(
     subject: Subject<'_>,
     baseline: &Baseline,
-    summary: &Summary,
+    claims: &Claims,
 ) -> Result<Audited> {
-    let counts = summary.counts();
-    let per_stream = summary.weir.events_per_iteration;
+    let streams = claims
+        .streams
+        .context("the generator does not say how many events a stream has")?;
     let seen = Seen {
-        streams: counts.sent,
-        complete: counts.acknowledged,
-        limit: per_stream.context("the summary does not say how many events a stream has")?,
-        received: summary.counter(RECEIVED),
-        faults: FAULTS.map(|(metric, _)| summary.counter(metric)),
+        streams: claims.counts.sent,
+        complete: claims.counts.acknowledged,
+        limit: streams.per_stream,
+        received: streams.received,
+        faults: [streams.missed, streams.repeated, streams.out_of_order],
     };
     let sent = match (&baseline.0, subject.counters) {
         (Some(before), Some(at)) => {
@@ -66,11 +60,11 @@ pub(super) async fn audit(
 fn judge(seen: Seen, sent: Option<i64>) -> Audited {
     // Streams that broke off or were cut off at the end of a phase may have been sent whole.
     let in_doubt = (seen.streams * seen.limit - seen.received).max(0);
-    let counts = sent.map(|sent| Audit::judge(seen.received, in_doubt, sent));
+    let counts = sent.map(|sent| Comparison::of(seen.received, in_doubt, sent));
     let mut stats = json!({
         "events_per_request": seen.limit, "events_received": seen.received, "events_sent_by_service": sent,
     });
-    for ((_, name), count) in FAULTS.iter().zip(seen.faults) {
+    for (name, count) in FAULTS.iter().zip(seen.faults) {
         stats[*name] = count.into();
     }
     let [missed, repeated, out_of_order] = seen.faults;

@@ -4,12 +4,10 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use metrics_db::Audit;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Audited, Subject};
-use crate::summary::{Counts, Summary};
+use super::{Audited, Claims, Comparison, Counts, Subject};
 use crate::verify::LogClient;
 
 /// Partitions of a run's topic, as the k6 script makes them.
@@ -57,7 +55,7 @@ impl Found {
     }
 }
 
-pub(super) async fn audit(subject: Subject<'_>, summary: &Summary) -> Result<Audited> {
+pub(super) async fn audit(subject: Subject<'_>, claims: &Claims) -> Result<Audited> {
     let run = subject.run_label;
     let mut found = Found::default();
     let mut chain = None;
@@ -90,12 +88,12 @@ pub(super) async fn audit(subject: Subject<'_>, summary: &Summary) -> Result<Aud
             });
         }
     }
-    Ok(judge(&summary.counts(), &found, chain))
+    Ok(judge(&claims.counts, &found, chain))
 }
 
 fn judge(sent: &Counts, found: &Found, chain: Option<std::result::Result<u64, String>>) -> Audited {
-    let counts = Audit::judge(sent.acknowledged, sent.in_doubt(), found.records);
-    let Audit {
+    let counts = Comparison::of(sent.acknowledged, sent.in_doubt(), found.records);
+    let Comparison {
         acknowledged,
         in_doubt,
         stored,

@@ -3,11 +3,9 @@
 
 use anyhow::{Context, Result};
 use lab_model::seeded;
-use metrics_db::Audit;
 use serde_json::json;
 
-use super::{Audited, Baseline, Subject};
-use crate::summary::Summary;
+use super::{Audited, Baseline, Claims, Comparison, Subject};
 use crate::verify::BalanceClient;
 
 /// Requests that a read of the database answered.
@@ -21,9 +19,9 @@ const SAMPLE_STEP: usize = 50;
 pub(super) async fn audit(
     subject: Subject<'_>,
     baseline: &Baseline,
-    summary: &Summary,
+    claims: &Claims,
 ) -> Result<Audited> {
-    let sent = summary.counts();
+    let sent = claims.counts;
     // Before the sample is asked for, which the service counts too.
     let (counted, reads) = match (&baseline.0, subject.counters) {
         (Some(before), Some(at)) => {
@@ -40,7 +38,7 @@ pub(super) async fn audit(
         differing,
         bytes,
     } = sample(subject).await?;
-    let counts = counted.map(|n| Audit::judge(sent.acknowledged, sent.in_doubt(), n));
+    let counts = counted.map(|n| Comparison::of(sent.acknowledged, sent.in_doubt(), n));
     let stats = json!({
         "counted_by_service": counted, "database_reads": reads, "sampled": sampled, "differing": differing.len(),
         "payload_bytes": bytes,
@@ -90,7 +88,7 @@ async fn sample(subject: Subject<'_>) -> Result<Sample> {
 fn judge(
     answered: i64,
     in_doubt: i64,
-    counts: Option<Audit>,
+    counts: Option<Comparison>,
     (sampled, differing): (usize, &[String]),
     stats: serde_json::Value,
 ) -> Audited {
@@ -142,7 +140,7 @@ mod tests {
     use super::*;
 
     fn judged(answered: i64, in_doubt: i64, counted: i64, differing: &[String]) -> Audited {
-        let counts = Some(Audit::judge(answered, in_doubt, counted));
+        let counts = Some(Comparison::of(answered, in_doubt, counted));
         judge(answered, in_doubt, counts, (200, differing), json!({}))
     }
 
