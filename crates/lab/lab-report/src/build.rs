@@ -13,11 +13,12 @@ use super::model::{
     FORMAT, Level, Metric, PhaseInfo, PhaseRow, Report, RunInfo, SessionInfo, Standing, Target,
     Verdict, VerdictKind,
 };
+use super::options::Options;
 use super::words::{figure, list, plural};
 use super::{badges, compare, environment, limits, scenarios, series, trial, verdict};
 
 /// Builds the report of these sessions. `points`: the most points a time series may have.
-pub fn build(rows: &[SessionRows], points: usize) -> Report {
+pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
     let sessions: Vec<&Session> = rows.iter().map(|rows| &rows.session).collect();
     let all: Vec<(&SessionRows, &RunRows)> = rows
         .iter()
@@ -42,9 +43,6 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
     let mut runs = runs(&all, &targets, &like, by_peak);
     scenarios::label(&mut runs, &scenarios);
     let phases = phases(&runs);
-    let seed = sessions
-        .first()
-        .map_or(0, |session| session.seed.unsigned_abs());
     let fingerprints = environment::fingerprints(&sessions);
 
     let cells = cell::cells(&runs, &payloads, targets.len(), by_peak);
@@ -61,12 +59,12 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
             let own = cells
                 .iter()
                 .filter(|cell| scenario.targets.contains(&cell.target));
-            compare::comparisons(&own.collect::<Vec<_>>(), metrics, seed)
+            compare::comparisons(&own.collect::<Vec<_>>(), metrics, &targets, &runs, options)
         })
         .collect::<Vec<_>>();
     let mut throughput: Vec<_> = cells
         .iter()
-        .map(|cell| cell.throughput(best(&cells, cell.payload), seed))
+        .map(|cell| cell.throughput(best(&cells, cell.payload)))
         .collect();
     compare::rank(&mut throughput, &comparisons);
 
@@ -81,6 +79,7 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
         measures,
         phase_scale: scale,
         think_time_ms: think_time(&sessions, &mode),
+        margin: options.margin,
         intended_rate,
         rate_is: rate_is(&mode).to_owned(),
         words: scenarios::words(&scenarios),
@@ -123,7 +122,7 @@ pub fn build(rows: &[SessionRows], points: usize) -> Report {
                 .iter()
                 .map(|scenario| {
                     let own = scenarios::only(rows, &scenario.name);
-                    (scenario.name.clone(), build(&own, 0))
+                    (scenario.name.clone(), build(&own, 0, options))
                 })
                 .collect(),
         ),

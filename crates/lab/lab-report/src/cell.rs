@@ -4,7 +4,7 @@ use super::model::{
     CostRow, CpuPerRequest, Latency, Metric, PhaseRow, RunInfo, Standing, Target, ThroughputRow,
     TrialRate, WireRow,
 };
-use super::stats::{bootstrap_median, median};
+use super::stats::{median, median_interval};
 
 /// The trials that a figure is made of: those that count, or else all that were finished, which are shown and never
 /// ranked. Where fewer than two targets have trials that count under a payload, all of them show all that were finished:
@@ -103,12 +103,7 @@ impl Cell<'_> {
 
     /// A figure of each trial.
     pub fn values(&self, metric: Metric) -> Vec<f64> {
-        let of = |run: &&RunInfo| match metric {
-            Metric::Rate => run.rate,
-            Metric::Cpu => run.cpu_us.target,
-            Metric::P99 => run.latency.p99,
-        };
-        self.runs.iter().filter_map(of).collect()
+        self.runs.iter().filter_map(|run| metric.of(run)).collect()
     }
 
     /// Bytes of what comes back: none where the scenario's payload is chosen by whoever measures.
@@ -132,13 +127,13 @@ impl Cell<'_> {
     }
 
     /// The row of the throughput figure; `best` is the highest median under the payload.
-    pub fn throughput(&self, best: f64, seed: u64) -> ThroughputRow {
+    pub fn throughput(&self, best: f64) -> ThroughputRow {
         let rate = self.rate();
         ThroughputRow {
             payload: self.payload.to_owned(),
             target: self.target,
             median: rate,
-            interval: bootstrap_median(&self.rates(), seed),
+            interval: median_interval(&self.rates()),
             relative: if best > 0.0 { rate / best } else { 0.0 },
             rank: None,
             trials: self

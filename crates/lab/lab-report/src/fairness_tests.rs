@@ -4,14 +4,14 @@ use metrics_db::{Check, CheckStatus};
 
 use super::build;
 use super::invented::{GRPC, Invented, InventedRun, Plan, RECONNECT, REST, invent};
-use super::model::{Level, Metric, Standing, VerdictKind};
+use super::model::{Level, Metric, Outcome, Standing, VerdictKind};
 use super::tests::{badge, report, rows};
 
 fn compare(targets: &'static [super::invented::Ability]) -> Invented {
     invent(&Plan {
         mode: "compare",
         targets,
-        trials: 6,
+        trials: 8,
         cores: 16.0,
         ..Plan::default()
     })
@@ -51,29 +51,29 @@ fn quiet_trials_are_not_set_against_disturbed_ones() {
         .iter()
         .map(|row| row.trials.len())
         .collect();
-    assert_eq!(trials, [6, 6], "like with like");
+    assert_eq!(trials, [8, 8], "like with like");
     assert!(report.throughput.iter().all(|row| !row.ranked));
     assert!(
         report
             .comparisons
             .iter()
-            .all(|pair| pair.trials == 6 && pair.differs.is_none())
+            .all(|pair| pair.trials == 8 && pair.outcome.is_none())
     );
     assert_eq!(report.verdict.kind, VerdictKind::NoVerdict);
     let text = report.verdict.text();
     assert!(
         text.starts_with(
-            "No verdict: producer-rest: 5 of 6 trials do not count, the first because in phase 1 the hypervisor took"
+            "No verdict: producer-rest: 7 of 8 trials do not count, the first because in phase 1 the hypervisor took"
         ),
         "{text}"
     );
     assert_eq!(
         badge(&report, "steal").text,
-        "Steal: 16 % at worst, in 11 of 12 trials"
+        "Steal: 20 % at worst, in 15 of 16 trials"
     );
     assert_eq!(
         badge(&report, "left_out").text,
-        "11 of 12 trials not ranked (steal)"
+        "15 of 16 trials not ranked (steal)"
     );
 }
 
@@ -87,7 +87,7 @@ fn the_sentence_names_the_target_that_was_disturbed() {
     let report = report(&invented);
     assert!(report.throughput.iter().all(|row| !row.ranked));
     let text = report.verdict.text();
-    let expected = "No verdict: producer-grpc: 6 of 6 trials do not count, the first because in phase 1 the hypervisor took 9 %";
+    let expected = "No verdict: producer-grpc: 8 of 8 trials do not count, the first because in phase 1 the hypervisor took 9 %";
     assert!(text.starts_with(expected), "{text}");
 }
 
@@ -139,12 +139,14 @@ fn of_several_targets_the_sentence_tells_a_difference_where_there_is_one() {
         });
         found.expect("a pair").clone()
     };
-    assert_eq!(cpu(REST.name, GRPC.name).differs, Some(true));
-    assert_eq!(cpu(REST.name, RECONNECT.name).differs, Some(false));
+    assert_eq!(cpu(REST.name, GRPC.name).outcome, Some(Outcome::Different));
+    assert_eq!(cpu(REST.name, RECONNECT.name).outcome, Some(Outcome::Open));
     let text = report.verdict.text();
     assert_eq!(report.verdict.kind, VerdictKind::Difference);
     assert!(
-        text.starts_with("At 1,000 arrivals a second, of 3 targets producer-grpc took 1."),
+        text.starts_with(
+            "At 1,000 arrivals a second, of 3 targets the two furthest apart: producer-grpc took 1."
+        ),
         "{text}"
     );
 }
@@ -157,7 +159,11 @@ fn runs_of_another_rate_or_mode_give_no_rate() {
         let performance = run.performance.as_mut().expect("figures");
         performance.intended_per_sec = Some(2000.0);
     }
-    let both = build::build(&[rows(&first), rows(&second)].concat(), 60);
+    let both = build::build(
+        &[rows(&first), rows(&second)].concat(),
+        60,
+        &Default::default(),
+    );
     let left_out = both
         .runs
         .iter()
@@ -171,7 +177,11 @@ fn runs_of_another_rate_or_mode_give_no_rate() {
     );
     // A closed model keeps its sentence beside an open one that is left out.
     let full = invent(&Plan::default());
-    let both = build::build(&[rows(&full), rows(&first)].concat(), 60);
+    let both = build::build(
+        &[rows(&full), rows(&first)].concat(),
+        60,
+        &Default::default(),
+    );
     assert_eq!(both.intended_rate, None);
     assert!(
         !both.verdict.text().contains("arrivals"),
@@ -185,7 +195,11 @@ fn a_verdict_over_two_environments_says_so_itself() {
     let first = compare(&[REST, GRPC]);
     let mut second = first.clone();
     second.session.fingerprint = "ffff".to_owned();
-    let report = build::build(&[rows(&first), rows(&second)].concat(), 60);
+    let report = build::build(
+        &[rows(&first), rows(&second)].concat(),
+        60,
+        &Default::default(),
+    );
     assert_eq!(report.verdict.level, Level::Warn);
     let text = report.verdict.text();
     assert!(
@@ -201,7 +215,7 @@ fn failures_of_one_trial_are_not_lost_in_a_median() {
         .runs
         .iter_mut()
         .filter(|run| run.run.api_name == REST.name);
-    of_rest.next().expect("a trial").phases[0].error_rate = 0.12;
+    of_rest.next().expect("a trial").phases[0].error_rate = 0.16;
     let report = report(&invented);
     let row = report
         .phase_rows
@@ -242,7 +256,7 @@ fn a_generator_at_its_limit_shows_even_where_its_trial_does_not() {
     let report = report(&invented);
     let text = &badge(&report, "generator").text;
     assert!(
-        text.starts_with("generator the limit in 1 of 12 trials, up to "),
+        text.starts_with("generator the limit in 1 of 16 trials, up to "),
         "{text}"
     );
 }

@@ -2,10 +2,10 @@
 //!
 //! A pure function of stored rows: it connects to nothing and reads no file of today's checkout.
 //!
-//! - [`input`]: the rows that a report is built from
+//! - [`input`], [`options`]: the rows that a report is built from, and what was named beforehand
 //! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
 //!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
-//!   - [`generator`] was the generator the limit, [`stats`] the statistics, [`series`] samples over time
+//!   - [`generator`] was the generator the limit, [`stats`] order statistics, [`series`] samples over time
 //!   - [`verdict`] the first sentence, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
 //! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine, [`words`] figures in words
@@ -23,6 +23,7 @@ pub mod input;
 pub mod limits;
 pub mod markdown;
 pub mod model;
+pub mod options;
 pub mod render;
 mod scenarios;
 pub mod series;
@@ -41,14 +42,17 @@ mod scenario_tests;
 mod size_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verdict_tests;
 
 use self::input::SessionRows;
 use self::model::Report;
+pub use self::options::Options;
 
 /// Points of a time series; the page has fewer where it would grow past its limit.
 pub const POINTS: usize = 300;
 
 /// Builds the report of these sessions.
-pub fn build(rows: &[SessionRows]) -> Report {
-    build::build(rows, POINTS)
+pub fn build(rows: &[SessionRows], options: &Options) -> Report {
+    build::build(rows, POINTS, options)
 }

@@ -40,9 +40,13 @@ mod tests {
             let mut second = first.clone();
             second.session.id = "20261122T090000Z-0001".to_owned();
             second.session.seed = 5;
-            let alone = super::text(&build::build(&rows(&first), 60)).unwrap();
+            let alone = super::text(&build::build(&rows(&first), 60, &Default::default())).unwrap();
             assert!(!alone.contains("| session |"), "{alone}");
-            let both = build::build(&[rows(&first), rows(&second)].concat(), 60);
+            let both = build::build(
+                &[rows(&first), rows(&second)].concat(),
+                60,
+                &Default::default(),
+            );
             let text = super::text(&both).unwrap();
             for session in [&first.session.id, &second.session.id] {
                 let line = line.replace("{session}", session);

@@ -9,12 +9,12 @@ pub use metrics_db::Latency;
 use serde::Serialize;
 
 pub use figures::{
-    CheckInfo, Comparison, CostRow, CpuPerRequest, Metric, PhaseRow, RunInfo, Series, Standing,
-    ThroughputRow, TrialRate, WireRow,
+    CheckInfo, Comparison, CostRow, CpuPerRequest, Interval, Metric, Outcome, PhaseRow, RunInfo,
+    Series, Standing, ThroughputRow, TrialRate, WireRow,
 };
 
 /// Version of the shape below; raised when a field changes its meaning or goes.
-pub const FORMAT: &str = "weir-report/1";
+pub const FORMAT: &str = "weir-report/2";
 
 /// Everything that a report says.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +35,8 @@ pub struct Report {
     pub phase_scale: f64,
     /// Pause of a VU between two requests in milliseconds; `None` where the environment does not say.
     pub think_time_ms: Option<f64>,
+    /// Ratios within `1 / (1 + margin) ..= 1 + margin` count as equal.
+    pub margin: f64,
     /// Arrivals a second of an open model; `None` in a closed one.
     pub intended_rate: Option<f64>,
     /// What `rate` means in this mode, in words: it heads the throughput figure.
@@ -181,10 +183,12 @@ pub enum VerdictKind {
     GeneratorLimited,
     /// No verdict for another reason that the validity checks name.
     NoVerdict,
-    /// A difference that holds.
+    /// A difference that is certain.
     Difference,
-    /// No detectable difference.
-    NoDifference,
+    /// Certainly within the margin.
+    Equal,
+    /// Not decided: the interval allows for a difference and for none.
+    Open,
 }
 
 /// The first card.

@@ -65,9 +65,16 @@ fn environment() -> Result<Environment<'static>, Error> {
         number(&value, |n| words::count(n.round() as i64))
     });
     environment.add_filter("fig", |value: Value| number(&value, words::figure));
-    environment.add_filter("ratio", |value: Value| number(&value, words::ratio));
+    environment.add_filter("ratio", |value: Value| {
+        number(&value, lab_verdict::words::ratio)
+    });
     environment.add_filter("percent", |value: Value| number(&value, words::percent));
-    environment.add_filter("p", |value: Value| number(&value, words::p_value));
+    environment.add_filter("p", |value: Value| {
+        number(&value, |p| lab_verdict::words::p_value(p).replace("p ", ""))
+    });
+    environment.add_filter("level", |value: Value| {
+        number(&value, |level| lab_verdict::words::level(1.0 - level))
+    });
     // A table cell of Markdown ends at a bar or a line's end.
     environment.add_filter("cell", |text: &str| {
         text.replace('|', "\\|").replace(['\n', '\r'], " ")

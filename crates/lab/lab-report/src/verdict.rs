@@ -6,6 +6,7 @@
 mod compared;
 mod notes;
 mod open;
+pub(crate) mod phrase;
 
 pub(crate) use compared::limited_phases;
 
@@ -21,7 +22,7 @@ pub fn judge(report: &Report) -> Verdict {
     let mut verdict = sentence(report, &terms);
     let compares = matches!(
         verdict.kind,
-        VerdictKind::Difference | VerdictKind::NoDifference
+        VerdictKind::Difference | VerdictKind::Equal | VerdictKind::Open
     );
     let environments = report.fingerprints.len();
     if compares && environments > 1 {
@@ -107,7 +108,7 @@ fn once(notes: Vec<(String, String)>) -> Vec<String> {
         .collect()
 }
 
-fn capital(word: &str) -> String {
+pub(super) fn capital(word: &str) -> String {
     let mut letters = word.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()

@@ -35,16 +35,6 @@ pub fn figure(value: f64) -> String {
     }
 }
 
-/// A ratio with two decimals, one from 10 on, none from 100 on.
-pub fn ratio(value: f64) -> String {
-    match value.abs() {
-        size if !size.is_finite() => "–".to_owned(),
-        size if size >= 99.95 => count(value.round() as i64),
-        size if size >= 9.995 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
-}
-
 /// A share (0 to 1) in percent, two digits under ten: `61 %`, `2.4 %`, `0.02 %`.
 pub fn percent(share: f64) -> String {
     match share.abs() * 100.0 {
@@ -53,15 +43,6 @@ pub fn percent(share: f64) -> String {
         size if size >= 0.95 => format!("{:.1} %", share * 100.0),
         size if size >= 0.005 => format!("{:.2} %", share * 100.0),
         _ => "under 0.01 %".to_owned(),
-    }
-}
-
-/// `p = 0.34`, `p < 0.001`.
-pub fn p_value(p: f64) -> String {
-    match p {
-        p if p < 0.001 => "p < 0.001".to_owned(),
-        p if p < 0.1 => format!("p = {p:.3}"),
-        p => format!("p = {p:.2}"),
     }
 }
 
@@ -113,19 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn counts_ratios_percents_and_p_values() {
+    fn counts_percents_and_lists() {
         assert_eq!(count(8_421_332), "8,421,332");
         assert_eq!(count(-100), "-100");
-        assert_eq!(ratio(1.5849), "1.58");
-        assert_eq!(ratio(26.44), "26.4");
-        assert_eq!(ratio(f64::INFINITY), "–");
         assert_eq!(percent(0.612), "61 %");
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(percent(0.024), "2.4 %");
         assert_eq!(percent(0.0002), "0.02 %");
-        assert_eq!(p_value(0.000_01), "p < 0.001");
-        assert_eq!(p_value(0.0286), "p = 0.029");
-        assert_eq!(p_value(0.341), "p = 0.34");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
         assert_eq!(plural(1, "run"), "1 run");
         assert_eq!(plural(1200, "run"), "1,200 runs");

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use lab_report::input::{RunRows, SessionRows};
-use lab_report::model::Report;
-use lab_report::{export, html, markdown};
+use lab_report::model::{Metric, Report};
+use lab_report::{Options, export, html, markdown};
 use metrics_db::{MetricsDbConfig, RunFilter, Store};
 
 use crate::output;
+use crate::usage::UsageError;
 
 /// `weir report`: write the report of a session anew.
 #[derive(Args, Debug)]
@@ -23,8 +24,38 @@ pub(crate) struct ReportArgs {
     /// What to write
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["html", "markdown"])]
     format: Vec<Format>,
+    /// Ratios within this margin of 1 count as equal
+    #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = crate::judge::share)]
+    margin: f64,
+    /// Compare the other targets with this one only; name it before you look at the figures
+    #[arg(long, value_name = "TARGET")]
+    reference: Option<String>,
+    /// The figure that decides, named before you look; the others describe
+    #[arg(long, value_enum, value_name = "FIGURE")]
+    primary: Option<Primary>,
     #[command(flatten)]
     metrics: MetricsDbConfig,
+}
+
+/// A figure that targets are compared in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Primary {
+    /// Successes a second (full, saturation)
+    Rate,
+    /// CPU of the service for each success (compare)
+    Cpu,
+    /// 99th percentile of the latency (compare)
+    P99,
+}
+
+impl Primary {
+    fn metric(self) -> Metric {
+        match self {
+            Self::Rate => Metric::Rate,
+            Self::Cpu => Metric::Cpu,
+            Self::P99 => Metric::P99,
+        }
+    }
 }
 
 /// A form that the report can take.
@@ -70,12 +101,48 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
     let out_dir = args
         .out
         .unwrap_or_else(|| root.join("load-test/results").join(sessions.join("+")));
-    let report = lab_report::build(&rows);
+    let options = Options {
+        margin: args.margin,
+        reference: args.reference,
+        primary: args.primary.map(Primary::metric),
+    };
+    check(&options, &rows)?;
+    let report = lab_report::build(&rows, &options);
     let mut paths = Vec::new();
     for format in &args.format {
         paths.push(save(&out_dir, *format, &text(&report, *format)?)?);
     }
     announce(&report, &args.format, &paths, json)
+}
+
+/// What is named must be there.
+fn check(options: &Options, rows: &[SessionRows]) -> Result<()> {
+    let runs = || rows.iter().flat_map(|session| &session.runs);
+    if let Some(name) = &options.reference
+        && runs().all(|rows| rows.run.api_name != *name)
+    {
+        let mut known: Vec<&str> = runs().map(|rows| rows.run.api_name.as_str()).collect();
+        known.sort_unstable();
+        known.dedup();
+        return Err(UsageError::plain(format!(
+            "--reference: these sessions have no target {name:?}; they have {}",
+            known.join(", ")
+        ))
+        .into());
+    }
+    let open_model = runs().any(|rows| {
+        let performance = rows.performance.as_ref();
+        performance.is_some_and(|p| p.intended_per_sec.is_some())
+    });
+    let fits = |metric: Metric| (metric == Metric::Rate) != open_model;
+    if options.primary.is_some_and(|metric| !fits(metric)) {
+        let figures = if open_model { "cpu and p99" } else { "rate" };
+        return Err(UsageError::plain(format!(
+            "--primary: these sessions are compared in {figures}"
+        ))
+        .into());
+    }
+    Ok(())
 }
 
 /// Writes both files of `session` into `out_dir`.
@@ -84,7 +151,7 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
 /// No such session, the metrics database cannot be read, or a file cannot be written.
 pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<ReportPaths> {
     let rows = read(store, &[session.to_owned()]).await?;
-    let report = lab_report::build(&rows);
+    let report = lab_report::build(&rows, &Options::default());
     Ok(ReportPaths {
         html: save(out_dir, Format::Html, &text(&report, Format::Html)?)?,
         markdown: save(out_dir, Format::Markdown, &text(&report, Format::Markdown)?)?,

@@ -4,7 +4,7 @@ use metrics_db::Latency;
 use serde::Serialize;
 
 use super::{Level, PhaseInfo};
-use crate::stats::Interval;
+pub use lab_verdict::{Interval, Outcome};
 
 /// Rates of a target under one payload.
 #[derive(Clone, Debug, Serialize)]
@@ -15,11 +15,11 @@ pub struct ThroughputRow {
     pub target: usize,
     /// Median of the trials, requests/s.
     pub median: f64,
-    /// Bootstrap interval of the median, from four trials on.
+    /// Exact interval of the median at 95 % or a little more, from six trials on.
     pub interval: Option<Interval>,
     /// To the best median of the payload: 1 is the best.
     pub relative: f64,
-    /// Place within the payload, equal where no difference is detectable; `None` where nothing is ranked.
+    /// Place within the payload, equal where no difference is certain; `None` where nothing is ranked.
     pub rank: Option<usize>,
     /// The trials: run id and rate.
     pub trials: Vec<TrialRate>,
@@ -54,27 +54,52 @@ pub enum Metric {
     P99,
 }
 
-/// Two targets under one payload.
+impl Metric {
+    /// This figure of a run; `None` where it was not measured.
+    pub fn of(self, run: &RunInfo) -> Option<f64> {
+        match self {
+            Self::Rate => run.rate,
+            Self::Cpu => run.cpu_us.target,
+            Self::P99 => run.latency.p99,
+        }
+    }
+}
+
+/// Two targets under one payload, judged over the rounds that they have in common.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
     /// In what.
     pub metric: Metric,
     /// Payload.
     pub payload: String,
-    /// Index of the one with the higher median.
+    /// Index of the one with more.
     pub higher: usize,
     /// Index of the other.
     pub lower: usize,
-    /// Ratio of the medians, at least 1.
+    /// `higher` to `lower`, at least 1: the Hodges-Lehmann estimate over rounds, or the ratio of the medians where no test is made.
     pub ratio: f64,
-    /// Bootstrap interval of the ratio, from four trials each on.
+    /// Its confidence interval.
     pub interval: Option<Interval>,
-    /// Mann-Whitney, two-sided, exact; from four trials each on.
+    /// Confidence level of the interval (0 to 1): that at which the correction tested it.
+    pub level: Option<f64>,
+    /// The interval by which equality is judged, at `1 - 2 (1 - level)`.
+    pub equality_interval: Option<Interval>,
+    /// Exact signed rank test over rounds, two-sided.
     pub p: Option<f64>,
-    /// The same after Holm's correction over all pairs of the report.
+    /// The same after Holm's correction over the comparisons of its family.
     pub p_corrected: Option<f64>,
-    /// Significant after correction and interval beside 1; `None` where no verdict is possible.
-    pub differs: Option<bool>,
+    /// What may be said; `None` where no verdict is possible.
+    pub outcome: Option<Outcome>,
+    /// Why not, where it is not for want of rounds.
+    pub no_verdict: Option<String>,
+    /// What would decide an open comparison.
+    pub next: Option<String>,
+    /// False where another figure was named as the primary one: it describes.
+    pub decides: bool,
+    /// Rounds in which both trials count.
+    pub rounds: usize,
+    /// Fewest rounds at which a difference could be found.
+    pub rounds_needed: usize,
     /// Fewest trials of the two.
     pub trials: usize,
 }

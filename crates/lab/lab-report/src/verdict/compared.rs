@@ -1,9 +1,10 @@
 //! The sentence of a run that measures: seen, limited, different or not.
 
-use super::Sentence;
-use crate::model::{Comparison, Level, Report, Standing, ThroughputRow, Verdict, VerdictKind};
-use crate::stats::{MIN_TRIALS, trials_needed};
-use crate::words::{figure, p_value, plural, ratio};
+use super::{Sentence, phrase};
+use crate::model::{
+    Comparison, Level, Outcome, Report, Standing, ThroughputRow, Verdict, VerdictKind,
+};
+use crate::words::{figure, plural};
 use lab_model::scenario::Terms;
 
 pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdict {
@@ -37,12 +38,10 @@ pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdic
             .say("Nothing was compared.")
             .end(VerdictKind::NoVerdict, Level::Warn);
     };
-    match top.differs {
-        None => seen(report, top, order.len(), &under, terms),
-        Some(true) => difference(report, top, order.len(), &under, terms),
-        Some(false) if order.len() == 2 => no_difference(report, top, &under, terms),
-        Some(false) => shared_lead(report, &order, &under, terms),
+    if order.len() > 2 && matches!(top.outcome, Some(Outcome::Equal | Outcome::Open)) {
+        return shared_lead(report, &order, &under, terms);
     }
+    top_pair(report, top, order.len(), &under, terms)
 }
 
 /// The payload that the sentence is about: the first of those in which most targets can be ranked.
@@ -178,102 +177,66 @@ pub(crate) fn limited_phases(report: &Report) -> (usize, usize) {
     (seen.iter().filter(|phase| phase.2).count(), seen.len())
 }
 
-fn seen(report: &Report, top: &Comparison, targets: usize, under: &str, terms: &Terms) -> Verdict {
-    let pairs = report.comparisons.len();
-    let needed = trials_needed(pairs);
-    let why = match top.trials {
-        1 => "one trial each: no interval, so no verdict".to_owned(),
-        trials if trials < MIN_TRIALS => {
-            format!("{trials} trials each, {needed} are needed: no interval, so no verdict")
-        }
-        trials => format!(
-            "{trials} trials each are too few for {pairs} comparisons, {needed} are needed: no verdict"
-        ),
-    };
-    ratio_of(report, top, targets, under, terms)
-        .say(&format!("; {why}."))
-        .end(VerdictKind::Seen, Level::Ok)
-}
-
-fn difference(
+/// The sentence of the pair at the top.
+fn top_pair(
     report: &Report,
     top: &Comparison,
     targets: usize,
     under: &str,
     terms: &Terms,
 ) -> Verdict {
-    let interval = top.interval.map_or(String::new(), |interval| {
-        format!(
-            " (95 % interval {} to {})",
-            ratio(interval.low),
-            ratio(interval.high)
-        )
-    });
-    ratio_of(report, top, targets, under, terms)
-        .say(&format!("{interval}."))
-        .end(VerdictKind::Difference, Level::Ok)
+    let say = if targets == 2 {
+        phrase::clause(Sentence::new(), report, top, terms, under)
+    } else {
+        most_of_all(report, top, targets, under, terms)
+    };
+    let (say, kind) = match top.outcome {
+        None => {
+            let why = phrase::why_not(top, report.comparisons.len());
+            (say.say(&format!("; {why}")), VerdictKind::Seen)
+        }
+        Some(outcome) => (say, kind_of(outcome)),
+    };
+    let mut verdict = say.say(".").end(kind, Level::Ok);
+    if let Some(first) = verdict
+        .sentence
+        .first_mut()
+        .filter(|span| span.target.is_none())
+    {
+        first.text = super::capital(&first.text);
+    }
+    verdict
 }
 
-/// "a stored 1.58 times as many events a second as b", with the field named where there are more than two.
-fn ratio_of(
+fn most_of_all(
     report: &Report,
     top: &Comparison,
     targets: usize,
     under: &str,
     terms: &Terms,
 ) -> Sentence {
-    let say = Sentence::new().name(report, top.higher);
-    // A ratio that reads 1.00 is no ratio to state.
-    if top.ratio < 1.005 {
-        let say = say.say(" and ").name(report, top.lower);
-        return say.say(&format!(
-            " {} equally many {}s a second (within 1 %){under}",
-            terms.did, terms.unit
-        ));
-    }
-    if targets == 2 {
-        say.say(&format!(
-            " {} {} times as many {}s a second as ",
-            terms.did,
-            ratio(top.ratio),
-            terms.unit
-        ))
-        .name(report, top.lower)
-        .say(under)
-    } else {
-        say.say(&format!(
+    let certainty = match top.outcome {
+        Some(_) => format!(" ({})", phrase::certainty(top)),
+        None => String::new(),
+    };
+    Sentence::new()
+        .name(report, top.higher)
+        .say(&format!(
             " {} the most {}s a second of {targets} targets{under}, {} times as many as the next, ",
             terms.did,
             terms.unit,
-            ratio(top.ratio)
+            phrase::ratio_beside_interval(top)
         ))
         .name(report, top.lower)
-    }
+        .say(&certainty)
 }
 
-fn no_difference(report: &Report, top: &Comparison, under: &str, terms: &Terms) -> Verdict {
-    let p = top
-        .p_corrected
-        .map_or(String::new(), |p| format!("{}, ", p_value(p)));
-    let interval = top.interval.map_or(String::new(), |interval| {
-        format!(
-            ", 95 % interval {} to {}",
-            ratio(interval.low),
-            ratio(interval.high)
-        )
-    });
-    Sentence::new()
-        .say("No detectable difference between ")
-        .name(report, top.higher)
-        .say(" and ")
-        .name(report, top.lower)
-        .say(&format!(
-            " in {}s {} a second{under} ({p}ratio {}{interval}).",
-            terms.unit,
-            terms.did,
-            ratio(top.ratio)
-        ))
-        .end(VerdictKind::NoDifference, Level::Ok)
+pub(super) fn kind_of(outcome: Outcome) -> VerdictKind {
+    match outcome {
+        Outcome::Different => VerdictKind::Difference,
+        Outcome::Equal => VerdictKind::Equal,
+        Outcome::Open => VerdictKind::Open,
+    }
 }
 
 /// Several targets share the first place.
@@ -283,19 +246,17 @@ fn shared_lead(report: &Report, order: &[&ThroughputRow], under: &str, terms: &T
         .filter(|row| row.rank == Some(1))
         .map(|row| row.target)
         .collect();
-    let say = Sentence::new()
-        .say("No detectable difference between ")
-        .names(report, &lead);
     let unit = terms.unit;
-    if lead.len() == order.len() {
-        return say
-            .say(&format!(" in {unit}s {} a second{under}.", terms.did))
-            .end(VerdictKind::NoDifference, Level::Ok);
-    }
-    say.say(&format!(
-        ", which {} the most {unit}s a second of {} targets{under}.",
-        terms.did,
-        order.len()
-    ))
-    .end(VerdictKind::Difference, Level::Ok)
+    let among = if lead.len() == order.len() {
+        String::new()
+    } else {
+        format!(" of {} targets", order.len())
+    };
+    Sentence::new()
+        .names(report, &lead)
+        .say(&format!(
+            " {} the most {unit}s a second{among}{under}; between them it is not decided.",
+            terms.did
+        ))
+        .end(VerdictKind::Open, Level::Ok)
 }

@@ -1,8 +1,8 @@
 //! The smaller sentences under the verdict: other payloads, latency, cost, and what qualifies them.
 
-use super::compared;
-use crate::model::{Comparison, Report, Standing, VerdictKind};
-use crate::words::{count, figure, list, p_value, percent, plural, ratio};
+use super::{compared, phrase};
+use crate::model::{Comparison, Outcome, Report, Standing, VerdictKind};
+use crate::words::{count, figure, list, percent, plural};
 use lab_model::scenario::Terms;
 
 pub(super) fn of(report: &Report, kind: VerdictKind, terms: &Terms) -> Vec<String> {
@@ -57,21 +57,20 @@ fn other_payloads(report: &Report, kind: VerdictKind) -> Option<String> {
 
 fn pair_in_words(report: &Report, pair: &Comparison) -> String {
     let (payload, higher) = (&pair.payload, &report.targets[pair.higher].name);
-    let interval = pair.interval.map_or(String::new(), |i| {
-        format!(" ({} to {})", ratio(i.low), ratio(i.high))
-    });
-    match pair.differs {
-        Some(false) => {
-            let p = pair
-                .p_corrected
-                .map_or(String::new(), |p| format!(" ({})", p_value(p)));
-            format!("{payload} no detectable difference{p}")
-        }
-        _ if pair.ratio < 1.005 => format!("{payload} equally many (within 1 %)"),
-        _ => format!(
-            "{payload} {higher} {} times as many{interval}",
-            ratio(pair.ratio)
+    let times = phrase::ratio_beside_interval(pair);
+    match pair.outcome {
+        Some(Outcome::Equal) => format!(
+            "{payload} equal within {}",
+            lab_verdict::words::percent(report.margin)
         ),
+        Some(Outcome::Open) => format!("{payload} not decided ({})", phrase::certainty(pair)),
+        Some(Outcome::Different) => {
+            format!(
+                "{payload} {higher} {times} times as many ({})",
+                phrase::certainty(pair)
+            )
+        }
+        None => format!("{payload} {higher} {times} times as many"),
     }
 }
 
