@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::words::{count, figure, percent, standing, time};
 use crate::output::{self, Table};
-use crate::report::words;
+use lab_report::words;
 
 /// How much to say.
 #[derive(Args, Debug)]
