@@ -3,16 +3,19 @@
 //! - [`pem`]: certificates and keys out of files, with errors that say what is wrong with which
 //! - [`ServerTls`]: a server's side, replaced when its files change
 //! - [`ClientTls`]: a client's side
+//! - [`DatabaseTls`]: what a PostgreSQL connection string says
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 
 mod client;
+mod database;
 pub mod pem;
 mod server;
 
 pub use client::{ClientTls, NamedFile, Roots, Verify};
+pub use database::{DatabaseTls, SslMode};
 pub use server::{ClientAuth, ServerTls, ServerTlsFiles};
 
 /// What does the cryptography, everywhere in the process.
