@@ -10,11 +10,13 @@
 //! - [`access`]: what a call needs before its body is read (pure)
 //! - [`protection`]: decides about every call, in one place
 //! - [`config`]: the settings
+//! - [`client`]: how our own clients come to a protected service
 //! - [`tls`]: what servers show and ask for, what clients believe
 //! - [`files`]: files that settings name, and their changes
 
 pub mod access;
 pub mod caller;
+pub mod client;
 pub mod config;
 pub mod files;
 pub mod limits;
@@ -25,6 +27,7 @@ pub mod rights;
 pub mod tls;
 
 pub use caller::Caller;
+pub use client::ClientArgs;
 pub use config::ProtectionConfig;
 pub use protection::{Admitted, Protection, ProtectionError};
 pub use refusal::Refusal;
