@@ -14,6 +14,10 @@ pub enum Kind {
     TooLarge,
     /// The content type is none that is taken.
     UnsupportedMediaType,
+    /// The content is encoded in a way that is not taken.
+    UnsupportedEncoding,
+    /// The caller took too long to send its request.
+    RequestTimeout,
     /// The request contradicts the present state.
     Conflict,
     /// A position beyond what exists.

@@ -6,6 +6,7 @@ use clap::{Args, Parser};
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
+use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
 /// Account balances over REST and gRPC, each answer from a database read begun after its request.
@@ -38,6 +39,9 @@ pub struct Config {
     /// How balances are read.
     #[command(flatten)]
     pub reads: ReadsConfig,
+    /// Connections of clients.
+    #[command(flatten)]
+    pub connections: GrpcConnectionConfig,
     /// Worker threads of each face.
     #[command(flatten)]
     pub threads: ThreadsConfig,

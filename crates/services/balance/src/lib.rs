@@ -29,10 +29,10 @@ mod uri;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::App;
-use actix_web::web::{self, Data};
+use actix_web::web::{Data, ServiceConfig};
 use api::benchmark::balance_service_server::BalanceServiceServer;
 use api::benchmark::health_server::HealthServer;
+use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
@@ -52,6 +52,7 @@ pub struct Service {
     metrics: Metrics,
     http: TcpListener,
     grpc: TcpListener,
+    connections: Connections,
     threads: usize,
     grace: Duration,
     in_flight: InFlight,
@@ -81,6 +82,7 @@ impl Service {
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
+            connections: Connections::new(config.connections.policy()),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -116,18 +118,18 @@ impl Service {
         let balance_service = BalanceServiceServer::new(face.clone());
         let routes = standard.routes.add_service(HealthServer::new(face));
         let balances = Data::new(self.balances);
-        let metrics = Data::new(self.metrics.clone());
-        let app = move || {
+        let face = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
-            App::new()
-                .wrap(http::Observe::new(metrics.get_ref().clone()))
-                .app_data(balances.clone())
-                .app_data(metrics.clone())
-                .configure(http::with_cors(rest::routes))
-                .default_service(web::to(http::not_found))
+            config.app_data(balances.clone()).configure(rest::routes);
         };
-        let rest = http::server(app, self.http, self.threads)?;
+        let rest = http::server(
+            face,
+            self.http,
+            self.threads,
+            &self.metrics,
+            &self.connections,
+        )?;
         let health = Health::new();
         tracing::info!(
             http.address = %http_address,
@@ -143,6 +145,7 @@ impl Service {
                 balance_service,
                 routes,
                 &self.metrics,
+                &self.connections,
                 &self.in_flight
             ),
             health.probe(&self.database, self.in_flight.stop()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use runtime::config::{ListenConfig, ShutdownConfig, TelemetryConfig};
-use runtime::grpc::ConnectionLimits;
+use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
 use crate::durability::Durability;
@@ -33,9 +33,9 @@ pub struct Config {
     /// The files.
     #[command(flatten)]
     pub store: StoreConfig,
-    /// Connections of gRPC clients.
+    /// Connections of clients.
     #[command(flatten)]
-    pub connections: ConnectionConfig,
+    pub connections: GrpcConnectionConfig,
     /// Topics and consumer groups.
     #[command(flatten)]
     pub topics: TopicsConfig,
@@ -85,45 +85,4 @@ pub struct StoreConfig {
     /// How long an append may take; after that 503 / UNAVAILABLE, and it may be stored all the same
     #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::duration)]
     pub request_timeout: Duration,
-}
-
-/// How long connections of gRPC clients live, and how it is found out that one is dead.
-#[derive(Args, Clone, Debug)]
-pub struct ConnectionConfig {
-    /// From one ping to the next on a silent gRPC connection
-    #[arg(long, env = "GRPC_KEEPALIVE_INTERVAL", default_value = "30s", value_name = "DURATION", value_parser = interval)]
-    pub grpc_keepalive_interval: Duration,
-
-    /// How long a ping may go unanswered before the connection is closed
-    #[arg(long, env = "GRPC_KEEPALIVE_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = interval)]
-    pub grpc_keepalive_timeout: Duration,
-
-    /// Age at which a gRPC connection takes no more calls, so that clients spread anew [default: none]
-    #[arg(long, env = "GRPC_MAX_CONNECTION_AGE", value_name = "DURATION", value_parser = interval)]
-    pub grpc_max_connection_age: Option<Duration>,
-
-    /// How long the calls of such a connection may go on, streams too [default: without a limit]
-    #[arg(long, env = "GRPC_MAX_CONNECTION_AGE_GRACE", value_name = "DURATION", value_parser = interval)]
-    pub grpc_max_connection_age_grace: Option<Duration>,
-}
-
-impl ConnectionConfig {
-    /// As the server takes them.
-    #[must_use]
-    pub fn limits(&self) -> ConnectionLimits {
-        ConnectionLimits {
-            keepalive_interval: self.grpc_keepalive_interval,
-            keepalive_timeout: self.grpc_keepalive_timeout,
-            max_age: self.grpc_max_connection_age,
-            max_age_grace: self.grpc_max_connection_age_grace,
-        }
-    }
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    let interval = runtime::config::duration(text)?;
-    if interval < Duration::from_millis(100) {
-        return Err("must be at least 100ms".to_owned());
-    }
-    Ok(interval)
 }

@@ -4,10 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
-use runtime::grpc::ConnectionLimits;
+use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
@@ -33,7 +33,7 @@ pub struct Service {
     metrics: Metrics,
     http: TcpListener,
     grpc: TcpListener,
-    connections: ConnectionLimits,
+    connections: Connections,
     threads: usize,
     grace: Duration,
     in_flight: InFlight,
@@ -85,7 +85,7 @@ impl Service {
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-            connections: config.connections.limits(),
+            connections: Connections::new(config.connections.policy()),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -126,19 +126,21 @@ impl Service {
         let routes = standard.routes.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
-        let metrics = Data::new(self.metrics.clone());
-        let app = move || {
+        let face = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
-            App::new()
-                .wrap(http::Observe::new(metrics.get_ref().clone()))
+            config
                 .app_data(chains.clone())
                 .app_data(topics_data.clone())
-                .app_data(metrics.clone())
-                .configure(http::with_cors(rest_routes))
-                .default_service(web::to(http::not_found))
+                .configure(rest_routes);
         };
-        let rest = http::server(app, self.http, self.threads)?;
+        let rest = http::server(
+            face,
+            self.http,
+            self.threads,
+            &self.metrics,
+            &self.connections,
+        )?;
         let health = Health::new();
         health.set(true);
         tracing::info!(
@@ -150,12 +152,12 @@ impl Service {
         let (ending, rest_served, grpc_served, ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             rest.serve(&self.in_flight),
-            runtime::grpc::serve_with(
-                self.connections,
+            runtime::grpc::serve(
                 self.grpc,
                 chain_service,
                 routes,
                 &self.metrics,
+                &self.connections,
                 &self.in_flight
             ),
             standard.health.follow(health.subscribe(), &self.in_flight),
@@ -176,12 +178,11 @@ impl Service {
 
 /// All routes of REST.
 fn rest_routes(config: &mut ServiceConfig) {
-    let get = |path| web::resource(path).default_service(http::method_not_allowed("GET"));
     config
         .configure(chain::rest::routes)
         .configure(topics::rest::routes)
-        .service(get("/health").route(web::get().to(healthy)))
-        .service(get("/metrics").route(web::get().to(http::metrics_page)));
+        .service(http::resource("/health").get(healthy))
+        .service(http::resource("/metrics").get(http::metrics_page));
 }
 
 #[derive(Serialize)]

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use api::event::event_service_server::EventServiceServer;
 use ingest::{Ingest, Writers};
+use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
@@ -34,6 +35,7 @@ pub struct Service {
     metrics: Metrics,
     grpc: TcpListener,
     admin: TcpListener,
+    connections: Connections,
     grace: Duration,
     in_flight: InFlight,
 }
@@ -57,6 +59,7 @@ impl Service {
             metrics,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
             admin: http::listen(&config.listen.host, config.admin_port)?,
+            connections: Connections::new(config.connections.policy()),
             grace: config.shutdown.shutdown_grace,
             in_flight,
         })
@@ -95,7 +98,7 @@ impl Service {
         )
         .await?;
         let events = EventServiceServer::new(events).max_decoding_message_size(message_limit);
-        let admin = admin::server(self.admin, &self.ingest, &self.metrics)?;
+        let admin = admin::server(self.admin, &self.ingest, &self.metrics, &self.connections)?;
         let health = Health::new();
         tracing::info!(
             grpc.address = %address,
@@ -111,6 +114,7 @@ impl Service {
                 events,
                 standard.routes,
                 &self.metrics,
+                &self.connections,
                 &self.in_flight
             ),
             admin.serve(&self.in_flight),

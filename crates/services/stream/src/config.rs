@@ -6,6 +6,7 @@ use clap::{Args, Parser};
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
+use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
 /// The stream of transactions in the order of their commits, over server-sent events and gRPC.
@@ -38,6 +39,9 @@ pub struct Config {
     /// How transactions are streamed.
     #[command(flatten)]
     pub stream: StreamConfig,
+    /// Connections of clients.
+    #[command(flatten)]
+    pub connections: GrpcConnectionConfig,
     /// Worker threads.
     #[command(flatten)]
     pub threads: ThreadsConfig,

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::{BufMut, Bytes, BytesMut};
 use domain::Kind;
 use futures_util::{Stream, stream};
-use runtime::http::{self, method_not_allowed};
+use runtime::http::{self, resource};
 use runtime::status::Failure;
 use serde::Serialize;
 
@@ -26,20 +26,17 @@ const PARTITION_SEGMENT: usize = 4;
 
 /// The routes. The app's data must hold `Data` of [`Served`].
 pub fn routes(config: &mut ServiceConfig) {
-    let resource = |path, methods| web::resource(path).default_service(method_not_allowed(methods));
     config
-        .service(resource("/api/v1/logs", "GET").route(web::get().to(list)))
+        .service(resource("/api/v1/logs").get(list))
         // An empty name takes this way too, so that it is told what is wrong with it.
         .service(
-            resource("/api/v1/logs/{partition:[^/]*}", "GET, POST")
-                .route(web::get().to(read))
-                .route(web::post().to(append)),
+            resource("/api/v1/logs/{partition:[^/]*}")
+                .get(read)
+                .post(append),
         )
-        .service(resource("/api/v1/logs/{partition:[^/]*}/last", "GET").route(web::get().to(last)))
-        .service(
-            resource("/api/v1/logs/{partition:[^/]*}/verify", "GET").route(web::get().to(verify)),
-        )
-        .service(resource("/api/v1/logs/{partition:[^/]*}/tail", "GET").route(web::get().to(tail)));
+        .service(resource("/api/v1/logs/{partition:[^/]*}/last").get(last))
+        .service(resource("/api/v1/logs/{partition:[^/]*}/verify").get(verify))
+        .service(resource("/api/v1/logs/{partition:[^/]*}/tail").get(tail));
 }
 
 /// Where an append went, on both the network and the command line.

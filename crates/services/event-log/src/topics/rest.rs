@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use runtime::http::{self, method_not_allowed};
+use runtime::http::{self, resource};
 use runtime::shutdown::InFlight;
 use runtime::status::Failure;
 use serde::de::DeserializeOwned;
@@ -49,33 +49,22 @@ impl TopicsData {
 
 /// The routes of topics and groups. The app's data must hold `Data` of [`TopicsData`].
 pub fn routes(config: &mut ServiceConfig) {
-    let resource = |path, allowed| web::resource(path).default_service(method_not_allowed(allowed));
     config
+        .service(resource("/api/v1/topics").get(list).post(create))
         .service(
-            resource("/api/v1/topics", "GET, POST")
-                .route(web::get().to(list))
-                .route(web::post().to(create)),
+            resource("/api/v1/topics/{topic}")
+                .get(describe)
+                .delete(delete),
         )
+        .service(resource("/api/v1/topics/{topic}/records").post(produce))
+        .service(resource("/api/v1/topics/{topic}/partitions/{partition}/records").get(consume))
+        .service(resource("/api/v1/groups").get(groups))
         .service(
-            resource("/api/v1/topics/{topic}", "GET, DELETE")
-                .route(web::get().to(describe))
-                .route(web::delete().to(delete)),
+            resource("/api/v1/groups/{group}")
+                .get(group)
+                .delete(delete_group),
         )
-        .service(resource("/api/v1/topics/{topic}/records", "POST").route(web::post().to(produce)))
-        .service(
-            resource(
-                "/api/v1/topics/{topic}/partitions/{partition}/records",
-                "GET",
-            )
-            .route(web::get().to(consume)),
-        )
-        .service(resource("/api/v1/groups", "GET").route(web::get().to(groups)))
-        .service(
-            resource("/api/v1/groups/{group}", "GET, DELETE")
-                .route(web::get().to(group))
-                .route(web::delete().to(delete_group)),
-        )
-        .service(resource("/api/v1/groups/{group}/offsets", "PUT").route(web::put().to(commit)));
+        .service(resource("/api/v1/groups/{group}/offsets").put(commit));
 }
 
 async fn list(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {

@@ -1,14 +1,11 @@
-//! Request bodies, and the answers that every REST face gives: errors as JSON, metrics, CORS.
+//! Bodies of requests.
 
-use actix_cors::Cors;
 use actix_web::http::header;
-use actix_web::web::ServiceConfig;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, guard, web};
+use actix_web::{HttpMessage, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use crate::metrics::Metrics;
-use crate::status::{Failure, Kind, http_response};
+use crate::status::{Failure, Kind};
 
 /// The whole body, at most `limit` bytes. A body that arrived in one piece is not copied.
 ///
@@ -85,57 +82,7 @@ pub fn require_json(request: &HttpRequest) -> Result<(), Failure> {
 /// Longest body that is read for nothing, so that the connection stays usable after an error.
 const DISCARDED: usize = 64 * 1024;
 
-/// For `App::default_service`: 404.
-pub async fn not_found(request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    drop(body(&request, payload, DISCARDED).await);
-    http_response(Kind::NotFound, &format!("no such path: {}", request.path()))
-}
-
-/// For `Resource::default_service`: 405 with `Allow`. The argument lists the methods, for example `"POST"`.
-pub fn method_not_allowed(allow: &'static str) -> actix_web::Route {
-    web::to(
-        move |request: HttpRequest, payload: web::Payload| async move {
-            drop(body(&request, payload, DISCARDED).await);
-            let message = format!("{} is not allowed here, only {allow}", request.method());
-            let mut response = http_response(Kind::MethodNotAllowed, &message);
-            response
-                .headers_mut()
-                .insert(header::ALLOW, header::HeaderValue::from_static(allow));
-            response
-        },
-    )
-}
-
-/// For `GET /metrics`; the app's data must hold a `web::Data<Metrics>`.
-pub async fn metrics_page(metrics: web::Data<Metrics>) -> HttpResponse {
-    match metrics.render() {
-        Ok(text) => HttpResponse::Ok()
-            .content_type("text/plain; version=0.0.4; charset=utf-8")
-            .body(text),
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "metrics cannot be shown");
-            http_response(Kind::Internal, "the metrics cannot be shown")
-        }
-    }
-}
-
-/// `routes`, with CORS for browsers: any origin, GET and POST, header content-type. Only browsers send an origin; all other
-/// clients are spared the work.
-pub fn with_cors(routes: fn(&mut ServiceConfig)) -> impl FnOnce(&mut ServiceConfig) {
-    move |config| {
-        let cors = Cors::default()
-            .allow_any_origin()
-            .send_wildcard()
-            .allowed_methods(["GET", "POST"])
-            .allowed_header(header::CONTENT_TYPE)
-            .max_age(3600);
-        let for_browsers = web::scope("")
-            .guard(guard::fn_guard(|request| {
-                request.head().headers().contains_key(header::ORIGIN)
-            }))
-            .wrap(cors)
-            .configure(routes)
-            .default_service(web::to(not_found));
-        config.service(for_browsers).configure(routes);
-    }
+/// Reads a body for nothing.
+pub(super) async fn discard_body(request: &HttpRequest, payload: web::Payload) {
+    drop(body(request, payload, DISCARDED).await);
 }
