@@ -74,6 +74,20 @@ impl Budget {
         }
     }
 
+    /// Waits until `count` bytes are left, or as many as ever are, and takes them: for streams, whose sender can be held back.
+    pub async fn bytes(&self, count: u64) {
+        if let Some(bucket) = &self.bytes {
+            bucket
+                .wait_for(u32::try_from(count).unwrap_or(u32::MAX))
+                .await;
+        }
+    }
+
+    /// Whether bytes are limited.
+    pub fn counts_bytes(&self) -> bool {
+        self.bytes.is_some()
+    }
+
     /// Counts one more stream until the place is dropped; `None`: streams are not limited.
     ///
     /// # Errors

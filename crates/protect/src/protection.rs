@@ -128,6 +128,13 @@ impl Protection {
         })
     }
 
+    /// Whether the service names such a call, so that its path may stand in a metric.
+    pub fn names(&self, call: Call<'_>) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|parts| parts.demand(call) != Demand::OTHER)
+    }
+
     /// Looks for changed files until `stop`. Run it beside the faces.
     pub async fn keep_fresh(&self, stop: &CancellationToken) {
         let Some(parts) = self.0.clone() else {

@@ -6,7 +6,9 @@
 //! - [`Seat`] (`seat`): what is known of one connection; [`Busy`]: a request that it has in flight
 //! - [`Connection`] (`stream`): an accepted connection as servers read and write it; `upgrade`: offers that it leaves out
 //! - [`Transport`] (`transport`): what carries its bytes
+//! - [`Door`] (`door`): TLS, and who the client is
 
+mod door;
 mod seat;
 mod settings;
 mod stream;
@@ -14,6 +16,7 @@ mod table;
 mod transport;
 mod upgrade;
 
+pub use door::{Door, Peer};
 pub use seat::{Busy, Seat};
 pub use settings::{ConnectionConfig, ConnectionPolicy, GrpcConnectionConfig};
 pub use stream::Connection;

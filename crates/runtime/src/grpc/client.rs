@@ -56,9 +56,10 @@ pub async fn connect(addr: &str, client: &ClientArgs) -> anyhow::Result<ClientCh
     Ok(InterceptedService::new(channel, token))
 }
 
-/// [`connect`] with settings of TLS of another kind.
-pub(crate) async fn connect_as(addr: &str, tls: &ClientTls<'_>) -> anyhow::Result<Channel> {
-    channel(addr, Some(tls.config(&[H2])?)).await
+/// [`connect`] with settings of TLS of another kind; `None`: without TLS.
+pub(crate) async fn connect_as(addr: &str, tls: Option<&ClientTls<'_>>) -> anyhow::Result<Channel> {
+    let tls = tls.map(|tls| tls.config(&[H2])).transpose()?;
+    channel(addr, tls).await
 }
 
 async fn channel(addr: &str, tls: Option<ClientConfig>) -> anyhow::Result<Channel> {
@@ -75,7 +76,10 @@ async fn channel(addr: &str, tls: Option<ClientConfig>) -> anyhow::Result<Channe
                 .with_context(|| format!("{addr} is no address"))?;
             let connector = TlsConnector::from(Arc::new(config));
             let connect = tower::service_fn(move |uri: Uri| over_tls(uri, connector.clone()));
-            endpoint.origin(origin).connect_with_connector(connect).await
+            endpoint
+                .origin(origin)
+                .connect_with_connector(connect)
+                .await
         }
     };
     channel.with_context(|| format!("no connection to {addr}"))

@@ -10,6 +10,7 @@ use anyhow::Context;
 use http::{Request, Response};
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use protect::Protection;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tonic::body::Body;
@@ -18,9 +19,10 @@ use tonic::service::Routes;
 use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
 
+use super::admission::Admission;
 use super::call::Calls;
 use super::first::First;
-use crate::connection::{Connection, Connections, Port, PortKind, Seated, Transport};
+use crate::connection::{Connection, Connections, Door, Port, PortKind, Seated};
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
 
@@ -85,6 +87,8 @@ where
         calls: First::new(first, routes.prepare()),
         metrics: metrics.clone(),
         port: connections.port(PortKind::Grpc),
+        door: Door::new(connections, &[b"h2"]).context("TLS of the gRPC port")?,
+        protection: connections.protection().clone(),
     };
     let port = server.port.clone();
     tokio::select! {
@@ -114,6 +118,8 @@ struct Server<M> {
     calls: First<M, Routes>,
     metrics: Metrics,
     port: Port,
+    door: Door,
+    protection: Protection,
 }
 
 impl<M> Server<M>
@@ -171,20 +177,28 @@ where
         stream: TcpStream,
         seated: Seated,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let peer = TcpConnectInfo {
+        let info = TcpConnectInfo {
             local_addr: stream.local_addr().ok(),
             remote_addr: stream.peer_addr().ok(),
         };
-        let seat = seated.seat().clone();
-        let calls = Calls::new(
-            self.calls.clone(),
-            self.metrics.clone(),
-            seated.requests(),
-            peer,
-        );
-        let connection = Connection::http2(Transport::Plain(stream), seated);
-        let serving = self.http2.serve_connection(TokioIo::new(connection), calls);
+        let (door, http2) = (self.door.clone(), self.http2.clone());
+        let (calls, metrics) = (self.calls.clone(), self.metrics.clone());
+        let protection = self.protection.clone();
         async move {
+            let (transport, peer) = match door.enter(stream).await {
+                Ok(entered) => entered,
+                Err(error) => {
+                    let address = info.remote_addr;
+                    tracing::debug!(?address, %error, "a connection was not let in");
+                    return;
+                }
+            };
+            let seat = seated.seat().clone();
+            let requests = seated.requests();
+            let connection = Connection::http2(transport, peer, seated);
+            let admission = Admission::new(&protection, connection.peer());
+            let calls = Calls::new(calls, metrics, requests, info, admission);
+            let serving = http2.serve_connection(TokioIo::new(connection), calls);
             let mut serving = std::pin::pin!(serving);
             let mut retired = false;
             let ended = poll_fn(|cx| {

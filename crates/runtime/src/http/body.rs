@@ -5,6 +5,7 @@ use actix_web::{HttpMessage, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
+use crate::protection::http_caller;
 use crate::status::{Failure, Kind};
 
 /// The whole body, at most `limit` bytes. A body that arrived in one piece is not copied.
@@ -29,6 +30,15 @@ pub async fn body(
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
+    let caller = http_caller(request);
+    if let Some(length) = announced {
+        caller.take_bytes(length)?;
+    }
+    // Where no length is announced, bytes are counted as they come.
+    let count = |piece: &Bytes| match announced {
+        Some(_) => Ok(()),
+        None => caller.take_bytes(piece.len() as u64),
+    };
     let broken = |error| {
         Failure::new(
             Kind::InvalidArgument,
@@ -41,10 +51,12 @@ pub async fn body(
     if first.len() > limit {
         return Err(too_large());
     }
+    count(&first)?;
     // The end of the body shows only when the next piece is asked for.
     let Some(second) = payload.next().await.transpose().map_err(broken)? else {
         return Ok(first);
     };
+    count(&second)?;
     let expected = announced.map_or(first.len() + second.len(), |length| length as usize);
     let mut whole = BytesMut::with_capacity(expected.min(limit));
     whole.extend_from_slice(&first);
@@ -54,6 +66,7 @@ pub async fn body(
             return Err(too_large());
         }
         whole.extend_from_slice(&piece);
+        count(&piece)?;
         next = payload.next().await.transpose().map_err(broken)?;
     }
     Ok(whole.freeze())

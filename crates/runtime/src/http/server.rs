@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
@@ -15,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::observe::Observe;
 use super::routes;
-use crate::connection::{Connection, Connections, Port, PortKind, Transport};
+use crate::connection::{Connection, Connections, Door, Port, PortKind};
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
 
@@ -48,6 +49,8 @@ pub fn server(
 ) -> io::Result<Running> {
     let workers = workers.clamp(1, MOST_WORKERS);
     let port = connections.port(PortKind::Http);
+    let door = Door::new(connections, &[b"h2", b"http/1.1"])?;
+    let protection = connections.protection().clone();
     let builder = Server::build()
         .workers(workers)
         // Signals are the business of `shutdown::on_signals`.
@@ -60,7 +63,7 @@ pub fn server(
     let (metrics, accepting) = (metrics.clone(), port.clone());
     let service = move || {
         let app = App::new()
-            .wrap(Observe::new(metrics.clone()))
+            .wrap(Observe::new(metrics.clone(), &protection))
             .app_data(Data::new(metrics.clone()))
             .configure(configure.clone())
             .default_service(web::to(routes::not_found))
@@ -78,10 +81,11 @@ pub fn server(
             .client_disconnect_timeout(LINGER_AFTER_REFUSAL)
             .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.seated().requests());
+                data.insert(Arc::clone(connection.peer()));
             })
             .finish(map_config(app, |()| AppConfig::default()));
-        let port = accepting.clone();
-        fn_service(move |stream| accept(stream, port.clone())).and_then(http)
+        let (port, door) = (accepting.clone(), door.clone());
+        fn_service(move |stream| accept(stream, port.clone(), door.clone())).and_then(http)
     };
     let server = builder.listen("http", listener, service)?.run();
     Ok(Running { server, port })
@@ -91,18 +95,22 @@ pub fn server(
 async fn accept(
     stream: TcpStream,
     port: Port,
+    door: Door,
 ) -> Result<(Connection, Protocol, Option<SocketAddr>), DispatchError> {
     stream.set_nodelay(true)?;
-    let peer = stream.peer_addr().ok();
+    let address = stream.peer_addr().ok();
     let seated = port.enter(&stream).await;
     let seated = seated.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
-    let connection = Connection::http(Transport::Plain(stream), seated).await?;
+    let (transport, peer) = door.enter(stream).await.inspect_err(|error| {
+        tracing::debug!(?address, %error, "a connection was not let in");
+    })?;
+    let connection = Connection::http(transport, peer, seated).await?;
     let protocol = if connection.is_http2() {
         Protocol::Http2
     } else {
         Protocol::Http1
     };
-    Ok((connection, protocol, peer))
+    Ok((connection, protocol, address))
 }
 
 impl Running {
