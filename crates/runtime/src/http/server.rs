@@ -12,6 +12,7 @@ use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_confi
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use actix_web::web::{self, Data, ServiceConfig};
+use protect::Protection;
 use tokio::net::TcpStream;
 
 use super::observe::Observe;
@@ -31,6 +32,7 @@ const MOST_WORKERS: usize = 512;
 pub struct Running {
     server: Server,
     port: Port,
+    protection: Protection,
 }
 
 /// Starts an actix-web server on `listener` with what all services share: `workers` threads, HTTP/1.1 and HTTP/2 (prior
@@ -88,7 +90,12 @@ pub fn server(
         fn_service(move |stream| accept(stream, port.clone(), door.clone())).and_then(http)
     };
     let server = builder.listen("http", listener, service)?.run();
-    Ok(Running { server, port })
+    let protection = connections.protection().clone();
+    Ok(Running {
+        server,
+        port,
+        protection,
+    })
 }
 
 /// Makes an accepted stream a connection, once it is known what it speaks.
@@ -120,10 +127,20 @@ impl Running {
     /// # Errors
     /// The server ended by itself; the stop is set off then, so that the other parts of the process end too.
     pub async fn serve(self, in_flight: &InFlight) -> io::Result<()> {
-        let Self { server, port } = self;
+        let Self {
+            server,
+            port,
+            protection,
+        } = self;
+        // Once for the process: each has one HTTP server.
+        let fresh = async {
+            protection.keep_fresh(in_flight.stop()).await;
+            std::future::pending::<std::convert::Infallible>().await
+        };
         tokio::select! {
             ended = serve_until_drained(server, &port, in_flight) => ended,
             never = port.watch() => match never {},
+            never = fresh => match never {},
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use protect::ProtectionConfig;
 use runtime::config::{ListenConfig, ShutdownConfig, TelemetryConfig};
 use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
@@ -33,6 +34,9 @@ pub struct Config {
     /// The files.
     #[command(flatten)]
     pub store: StoreConfig,
+    /// TLS, principals, limits.
+    #[command(flatten)]
+    pub protection: ProtectionConfig,
     /// Connections of clients.
     #[command(flatten)]
     pub connections: GrpcConnectionConfig,

@@ -22,6 +22,7 @@ fn run() -> anyhow::Result<ExitCode> {
             &config.listen.host,
             config.server_port,
             "/health",
+            &config.protection,
         )),
         Command::Chain(command) => chain(command),
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
+use protect::Protection;
 use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
@@ -45,6 +46,7 @@ impl Service {
     /// # Errors
     /// Another process holds the directory; a file cannot be used; a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let protection = Protection::open(&config.protection, access::demand)?;
         let store = &config.store;
         let directory = Directory::lock(&store.event_log_dir).context("EVENT_LOG_DIR")?;
         let budget = Budget::new(usize::try_from(store.queue_bytes).unwrap_or(usize::MAX));
@@ -85,7 +87,7 @@ impl Service {
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-            connections: Connections::new(config.connections.policy()),
+            connections: Connections::protected(config.connections.policy(), protection),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -143,6 +145,9 @@ impl Service {
         )?;
         let health = Health::new();
         health.set(true);
+        self.connections
+            .protection()
+            .warn_of_strangers(&[http_address, grpc_address]);
         tracing::info!(
             http.address = %http_address,
             grpc.address = %grpc_address,
