@@ -4,6 +4,7 @@
 //! - [`process`]: a service of the workspace as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
+//! - [`eventually()`]: waits for what happens elsewhere
 //! - [`tls`]: an authority that signs certificates
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
@@ -11,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 #![allow(clippy::print_stderr, reason = "a test's output")]
 
+mod eventually;
 pub mod http;
 pub mod postgres;
 pub mod process;
@@ -18,5 +20,6 @@ pub mod proxy;
 pub mod tls;
 mod watchdog;
 
+pub use eventually::eventually;
 pub use postgres::Database;
 pub use process::Service;

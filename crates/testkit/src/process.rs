@@ -19,7 +19,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(40);
 const EXIT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Settings that a developer's shell may have and a test must not see.
-const FOREIGN: [&str; 24] = [
+const FOREIGN: [&str; 34] = [
     "DATABASE_URL",
     "DATABASE_POOL_SIZE",
     "DATABASE_ACQUIRE_TIMEOUT",
@@ -44,6 +44,16 @@ const FOREIGN: [&str; 24] = [
     "GRPC_MAX_CONNECTION_IDLE",
     "GRPC_MAX_CONNECTION_AGE",
     "GRPC_MAX_CONNECTION_AGE_GRACE",
+    "TLS_CERT",
+    "TLS_KEY",
+    "TLS_CLIENT_CA",
+    "TLS_CLIENT_AUTH",
+    "PRINCIPALS_FILE",
+    "PROTECTION_RELOAD_INTERVAL",
+    "PEER_EVENTS_PER_SECOND",
+    "PEER_BYTES_PER_SECOND",
+    "PEER_STREAMS",
+    "PEER_CONNECTIONS",
 ];
 
 /// A running process. Dropped, it is killed; it dies with the test process.

@@ -5,5 +5,6 @@ mod bulk;
 mod durability;
 mod events;
 mod overload;
+mod protection;
 mod stopping;
 mod support;
