@@ -34,6 +34,6 @@ pub mod shutdown;
 pub mod status;
 pub mod telemetry;
 pub mod threads;
-pub mod wakeups;
 
 pub use exit::{Stopped, exit};
+pub use wakeups;

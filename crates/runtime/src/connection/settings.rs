@@ -12,15 +12,15 @@ pub struct ConnectionConfig {
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: Option<u32>,
 
-    /// How long a client may take for the head of a request, the first one counted from the accept (100ms to 1h)
+    /// How long a client may take for the head of a request, the first one counted from the accept (100ms to 1day)
     #[arg(long, env = "HEAD_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = interval)]
     pub head_timeout: Duration,
 
-    /// How long an HTTP connection without a request stays open (100ms to 1h)
+    /// How long an HTTP connection without a request stays open (100ms to 1day)
     #[arg(long, env = "IDLE_TIMEOUT", default_value = "75s", value_name = "DURATION", value_parser = interval)]
     pub idle_timeout: Duration,
 
-    /// How long a body may be slower than BODY_MIN_RATE before it is refused with 408 / DEADLINE_EXCEEDED (100ms to 1h)
+    /// How long a body may be slower than BODY_MIN_RATE before it is refused with 408 / DEADLINE_EXCEEDED (100ms to 1day)
     #[arg(long, env = "BODY_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = interval)]
     pub body_timeout: Duration,
 
@@ -44,12 +44,12 @@ pub struct GrpcConnectionConfig {
     #[command(flatten)]
     pub both: ConnectionConfig,
 
-    /// From one ping to the next on a silent gRPC connection (100ms to 1h)
-    #[arg(long, env = "GRPC_KEEPALIVE_INTERVAL", default_value = "30s", value_name = "DURATION", value_parser = interval)]
+    /// From one ping to the next on a silent gRPC connection (100ms to 28days, as the following)
+    #[arg(long, env = "GRPC_KEEPALIVE_INTERVAL", default_value = "30s", value_name = "DURATION", value_parser = age)]
     pub grpc_keepalive_interval: Duration,
 
-    /// How long a ping may go unanswered before the connection is closed (100ms to 1h)
-    #[arg(long, env = "GRPC_KEEPALIVE_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = interval)]
+    /// How long a ping may go unanswered before the connection is closed
+    #[arg(long, env = "GRPC_KEEPALIVE_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = age)]
     pub grpc_keepalive_timeout: Duration,
 
     /// Idle time after which a gRPC connection is closed, once its client is told to go away [default: none]
@@ -147,22 +147,24 @@ impl GrpcConnectionConfig {
 }
 
 const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a client may take for something.
 fn interval(text: &str) -> Result<Duration, String> {
-    let interval = age(text)?;
-    if interval > LONGEST {
-        return Err("must be at most 1h".to_owned());
-    }
-    Ok(interval)
+    within(text, DAY, "1day")
 }
 
+/// How long a connection may live.
 fn age(text: &str) -> Result<Duration, String> {
-    let age = crate::config::duration(text)?;
-    if age < SHORTEST {
-        return Err("must be at least 100ms".to_owned());
+    within(text, 28 * DAY, "28days")
+}
+
+fn within(text: &str, longest: Duration, its_name: &str) -> Result<Duration, String> {
+    let duration = crate::config::duration(text)?;
+    if !(SHORTEST..=longest).contains(&duration) {
+        return Err(format!("must be from 100ms to {its_name}"));
     }
-    Ok(age)
+    Ok(duration)
 }
 
 #[cfg(test)]
@@ -187,7 +189,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         for wrong in [
             "--head-timeout=0s",
-            "--idle-timeout=2h",
+            "--idle-timeout=2days",
             "--body-timeout=99ms",
             "--body-min-rate=0",
             "--max-connections=0",

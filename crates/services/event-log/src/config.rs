@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use clap::Args;
 use protect::ProtectionConfig;
+use group_commit::Durability;
 use runtime::config::{ListenConfig, ShutdownConfig, TelemetryConfig};
 use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
-use crate::durability::Durability;
-use crate::topics::TopicsConfig;
+mod range;
+mod topics;
+
+pub(crate) use range::durability;
+pub use topics::TopicsConfig;
 
 /// What `event-log serve` and `event-log health` read.
 #[derive(Args, Clone, Debug)]
@@ -72,7 +76,7 @@ pub struct StoreConfig {
         long,
         visible_alias = "durability",
         env = "EVENT_LOG_DURABILITY",
-        value_enum,
+        value_parser = durability(),
         default_value = "synced",
         value_name = "DURABILITY"
     )]
@@ -86,7 +90,7 @@ pub struct StoreConfig {
     #[arg(long, env = "QUEUE_BYTES", default_value = "268435456", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     pub queue_bytes: u64,
 
-    /// How long an append may take; after that 503 / UNAVAILABLE, and it may be stored all the same
-    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::duration)]
+    /// How long an append may take, from 1ms; after that 503 / UNAVAILABLE, and it may be stored all the same
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = range::timeout)]
     pub request_timeout: Duration,
 }

@@ -8,6 +8,8 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
 use protect::Protection;
+use group_commit::{Budget, Directory, Faults, Terms};
+use hash_chain::{Counters, Log, WriteOptions};
 use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
@@ -15,21 +17,20 @@ use runtime::shutdown::{Ending, InFlight};
 use runtime::{http, wakeups};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use topics::Topics;
 
-use crate::chain::{self, ChainMetrics, Log, WriteOptions};
+use crate::chain_service;
 use crate::config::Config;
-use crate::directory::Directory;
-use crate::group_commit::Budget;
-use crate::topics::rest::TopicsData;
-use crate::topics::{self, Topics, TopicsConfig};
+use crate::topic_service;
+use crate::topic_service::rest::TopicsData;
 
 /// The services that this process offers beside the standard ones, by full name.
-pub const SERVICES: [&str; 2] = [chain::grpc::SERVICE, topics::grpc::SERVICE];
+pub const SERVICES: [&str; 2] = [chain_service::grpc::SERVICE, topic_service::grpc::SERVICE];
 
 /// A service that holds its directory and whose ports are bound.
 pub struct Service {
     log: Log,
-    chains: chain::Served,
+    chains: chain_service::Served,
     topics: TopicsData,
     metrics: Metrics,
     http: TcpListener,
@@ -49,35 +50,40 @@ impl Service {
         let protection = Protection::open(&config.protection, access::demand)?;
         let store = &config.store;
         let directory = Directory::lock(&store.event_log_dir).context("EVENT_LOG_DIR")?;
-        let budget = Budget::new(usize::try_from(store.queue_bytes).unwrap_or(usize::MAX));
+        let terms = Terms {
+            capacity: store.queue_capacity as usize,
+            budget: Budget::new(usize::try_from(store.queue_bytes).unwrap_or(usize::MAX)),
+            faults: Faults::default(),
+        };
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let options = WriteOptions {
             durability: store.event_log_durability,
-            queue_capacity: store.queue_capacity as usize,
-            budget: budget.clone(),
-            metrics: ChainMetrics::register(&metrics)?,
+            terms: terms.clone(),
+            counters: Counters::default(),
             ..WriteOptions::default()
         };
+        chain_service::metrics::register(&metrics, options.counters.clone())?;
         let log = Log::open(Arc::clone(&directory), options);
         let recovering = log.clone();
         let partitions = tokio::task::spawn_blocking(move || recovering.recover())
             .await?
             .context("the ends of the partitions' files")?;
         tracing::info!(partitions, "hash-chained partitions");
-        let topics_config = TopicsConfig {
-            queue_capacity: store.queue_capacity,
-            ..config.topics.clone()
-        };
+        let topics_options = config.topics.options(terms.clone());
         let topics_stop = in_flight.stop().clone();
-        let opening = move || Topics::open(directory, &topics_config, budget, topics_stop);
+        let opening = move || Topics::open(directory, &topics_options, topics_stop);
         let topics = tokio::task::spawn_blocking(opening)
             .await?
             .context("the files of topics")?;
         tracing::info!(topics = topics.names().len(), "topics");
-        topics::metrics::register(&metrics, &topics)?;
+        topic_service::metrics::register(&metrics, &topics)?;
         Ok(Self {
-            chains: chain::Served::new(log.clone(), in_flight.clone(), store.request_timeout),
+            chains: chain_service::Served::new(
+                log.clone(),
+                in_flight.clone(),
+                store.request_timeout,
+            ),
             log,
             topics: TopicsData {
                 topics,
@@ -118,13 +124,13 @@ impl Service {
         let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
         let standard =
             runtime::grpc::health_and_reflection(&SERVICES, &[api::FILE_DESCRIPTOR_SET]).await?;
-        let chain_service = chain::grpc::service(self.chains.clone());
+        let chain_service = chain_service::grpc::service(self.chains.clone());
         let TopicsData {
             topics,
             in_flight,
             timeout,
         } = self.topics.clone();
-        let topics_service = topics::grpc::service(topics.clone(), in_flight, timeout);
+        let topics_service = topic_service::grpc::service(topics.clone(), in_flight, timeout);
         let routes = standard.routes.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
@@ -184,8 +190,8 @@ impl Service {
 /// All routes of REST.
 fn rest_routes(config: &mut ServiceConfig) {
     config
-        .configure(chain::rest::routes)
-        .configure(topics::rest::routes)
+        .configure(chain_service::rest::routes)
+        .configure(topic_service::rest::routes)
         .service(http::resource("/health").get(healthy))
         .service(http::resource("/metrics").get(http::metrics_page));
 }
