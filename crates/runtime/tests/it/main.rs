@@ -4,3 +4,4 @@
 mod database;
 mod grpc;
 mod http;
+mod protection;

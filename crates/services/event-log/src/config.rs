@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use protect::ProtectionConfig;
 use group_commit::Durability;
+use protect::ProtectionConfig;
 use runtime::config::{ListenConfig, ShutdownConfig, TelemetryConfig};
 use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;

@@ -7,8 +7,10 @@
 //! - [`Service`] ([`service`]): built (directory locked, ports bound), then run until the stop
 //! - [`chain_service`]: hash-chained partitions, and their faces
 //! - [`topic_service`]: topics with consumer groups, and their faces
+//! - `access`: what calls need, and what of the store a caller may see
 //! - `uri`: paths and queries of the REST faces
 
+mod access;
 pub mod chain_service;
 pub mod cli;
 pub mod config;

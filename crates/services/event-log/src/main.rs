@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use event_log::cli::{self, ChainCommand, Cli, Command};
+use event_log::cli::{self, ChainCommand, Cli, Command, TokenCommand};
 use event_log::{Config, Service};
 use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::{health, open_files, shutdown, telemetry, threads};
@@ -25,6 +25,7 @@ fn run() -> anyhow::Result<ExitCode> {
             &config.protection,
         )),
         Command::Chain(command) => chain(command),
+        Command::Token(TokenCommand::New) => cli::new_token(),
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
-use protect::Protection;
 use group_commit::{Budget, Directory, Faults, Terms};
 use hash_chain::{Counters, Log, WriteOptions};
+use protect::Protection;
 use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
@@ -19,6 +19,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use topics::Topics;
 
+use crate::access;
 use crate::chain_service;
 use crate::config::Config;
 use crate::topic_service;

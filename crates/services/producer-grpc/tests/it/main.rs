@@ -3,6 +3,7 @@
 
 mod calls;
 mod parity;
+mod protection;
 mod stopping;
 mod streaming;
 mod support;

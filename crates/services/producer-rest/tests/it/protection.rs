@@ -256,8 +256,8 @@ async fn addresses_have_limits_where_there_are_no_principals() {
     drop(second);
     testkit::eventually("more than three a second are refused", async || {
         let mut connection = fixture.connect().await;
-        let headers = [("content-type", "application/json")];
-        let answer = connection.try_request("POST", EVENTS, &headers, car("1").as_bytes());
+        let (headers, body) = ([("content-type", "application/json")], car("1"));
+        let answer = connection.try_request("POST", EVENTS, &headers, body.as_bytes());
         answer.await.is_ok_and(|answer| answer.status == 429)
     })
     .await;
