@@ -5,6 +5,7 @@ mod calls;
 mod database;
 mod overload;
 mod parity;
+mod protection;
 mod reads;
 mod stopping;
 mod support;

@@ -111,7 +111,7 @@ fn produce(topic: &str) -> ProduceMessageRequest {
     ProduceMessageRequest {
         topic: topic.to_owned(),
         record: Some(Record {
-            value: b"v".to_vec(),
+            value: b"v".to_vec().into(),
             ..Record::default()
         }),
         required_acks: 1,

@@ -128,8 +128,9 @@ async fn each_call_is_decided_by_who_makes_it() {
 
     // Health is open, reflection is for principals.
     let channel = service.channel("").await;
-    let healthy = EventServiceClient::new(channel.clone()).health_check(HealthRequest::default());
-    assert!(healthy.await.unwrap().into_inner().healthy);
+    let mut events = EventServiceClient::new(channel.clone());
+    let healthy = events.health_check(HealthRequest::default()).await;
+    assert!(healthy.unwrap().into_inner().healthy);
     HealthClient::new(channel.clone())
         .check(HealthCheckRequest::default())
         .await

@@ -9,6 +9,7 @@ mod database;
 mod faces;
 mod memory;
 mod numbering;
+mod protection;
 mod reading;
 mod stopping;
 mod support;
