@@ -59,10 +59,19 @@ impl Health {
 
     /// Probes `database` every 500 ms until `stop`, then says not serving. Run it beside the faces.
     pub async fn probe(&self, database: &Database, stop: &CancellationToken) {
+        self.probe_with(async || database.ping().await, stop).await;
+    }
+
+    /// As [`Health::probe`], with a probe of the caller's.
+    pub async fn probe_with(
+        &self,
+        mut probe: impl AsyncFnMut() -> Result<(), DatabaseError>,
+        stop: &CancellationToken,
+    ) {
         let mut busy = 0;
         loop {
             tokio::select! {
-                answer = database.ping() => self.note(answer, &mut busy),
+                answer = probe() => self.note(answer, &mut busy),
                 () = stop.cancelled() => break,
             }
             tokio::select! {
@@ -97,7 +106,7 @@ impl Health {
             }
         }
         if self.is_serving() {
-            tracing::warn!(error = %error.chain(), "the database does not answer: not serving");
+            tracing::warn!(error = %error.chain(), "not serving: {}", error.cause());
         }
         self.set(false);
     }

@@ -58,9 +58,7 @@ impl Balances {
         in_flight: InFlight,
     ) -> anyhow::Result<(Self, Readers)> {
         let metrics = BalanceMetrics::register(metrics)?;
-        database
-            .migrate(store::migrations(), store::MIGRATION_LOCK)
-            .await?;
+        database.migrate(store::schema()).await?;
         let queue = Arc::new(Queue::new(config.queue_capacity as usize, metrics.clone()));
         let refuse = CancellationToken::new();
         let away = Arc::default();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::Client;
 use domain::{AccountId, Balance};
 use runtime::postgres::{Connection, Database, DatabaseError, DatabaseErrorKind};
 use runtime::wakeups;
@@ -54,8 +53,8 @@ impl Reader {
 
     /// Takes a connection first and the requests then, so that the read holds all that came meanwhile.
     async fn read_waiting(&self, batch: &mut Vec<Waiting>) {
-        let client = match self.database.get().await {
-            Ok(client) => client,
+        let connection = match self.database.connection().await {
+            Ok(connection) => connection,
             // Other readers have all connections. They will be back; requests have a deadline of their own.
             Err(DatabaseError::AcquireTimeout {
                 pool_exhausted: true,
@@ -72,9 +71,10 @@ impl Reader {
         self.queue.take(batch, self.max_accounts);
         if batch.is_empty() {
             // Another reader was faster.
+            connection.give_back();
             return;
         }
-        match self.read(client, batch).await {
+        match self.read(connection, batch).await {
             Ok(balances) => {
                 let mut balances = balances.into_iter();
                 wakeups::gather(|| {
@@ -94,7 +94,7 @@ impl Reader {
     /// The balances of all ids in the batch, one after the other.
     async fn read(
         &self,
-        client: Client,
+        connection: Connection,
         batch: &[Waiting],
     ) -> Result<Vec<Option<Balance>>, BalanceError> {
         let ids: Vec<&str> = batch
@@ -105,14 +105,13 @@ impl Reader {
         let distinct = batch::distinct(&ids);
         let began = Instant::now();
         // Given up, by the time limit or by the stop, it is cancelled and its connection closed.
-        let connection = Connection::new(client);
         let Ok(read) = timeout(self.statement_timeout, store::read(&connection, &distinct)).await
         else {
             tracing::warn!("a read took longer than REQUEST_TIMEOUT");
             return Err(BalanceError::Timeout);
         };
         // Before anyone is answered.
-        connection.give_back();
+        connection.give_back_after(&read);
         let found = read.map_err(|error| self.report(&error))?;
         self.metrics.read(batch.len(), ids.len(), began.elapsed());
         if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {

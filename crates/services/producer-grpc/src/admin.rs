@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse};
-use ingest::Ingest;
+use ingest::{Ingest, IngestError};
 use runtime::http::{self, Running, method_not_allowed};
 use runtime::metrics::Metrics;
 use runtime::status::Failure;
@@ -31,9 +31,7 @@ pub(crate) fn server(
 }
 
 async fn health(ingest: Data<Ingest>) -> Result<HttpResponse, Failure> {
-    ingest
-        .ping()
-        .await
-        .map_err(|error| Failure::new(error.kind(), error.to_string()))?;
+    let pinged = ingest.ping().await.map_err(IngestError::from);
+    pinged.map_err(|error| Failure::new(error.kind(), error.to_string()))?;
     Ok(HttpResponse::Ok().json(serde_json::json!({"status": "healthy"})))
 }

@@ -163,7 +163,8 @@ async fn store_bulk(
 }
 
 async fn health(ingest: Data<Ingest>) -> Result<HttpResponse, Failure> {
-    ingest.ping().await.map_err(failure)?;
+    let pinged = ingest.ping().await.map_err(IngestError::from);
+    pinged.map_err(failure)?;
     Ok(HttpResponse::Ok().json(Success {
         success: true,
         message: ingest::HEALTHY,
