@@ -5,29 +5,24 @@
 ARG RUST_IMAGE=rust:1.95-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
-# --- skeleton: the manifests and empty sources ------------------------------------------------
-# A layer is reused when what it copies is unchanged. Only manifests leave this stage, so an edit
-# of the code does not rebuild the dependencies, and a new crate needs no line here.
-FROM ${RUST_IMAGE} AS skeleton
+# --- recipe: which dependencies there are --------------------------------------------------------
+# cargo-chef keeps the dependencies in a layer of their own, which an edit of the code leaves valid.
+FROM ${RUST_IMAGE} AS chef
+RUN cargo install --locked cargo-chef@0.1.78
 WORKDIR /src
+
+FROM chef AS recipe
 COPY . .
-RUN find crates -type f ! -name Cargo.toml \
-        ! -path 'crates/*/src/lib.rs' ! -path 'crates/*/src/main.rs' ! -path 'crates/*/build.rs' -delete \
-    && for source in $(find crates -name '*.rs'); do echo 'fn main() {}' > "$source"; done \
-    && find . -mindepth 1 -maxdepth 1 ! -name 'Cargo.*' ! -name crates -exec rm -rf {} + \
-    && find . -type d -empty -delete
+RUN cargo chef prepare --recipe-path recipe.json
 
 # --- build ------------------------------------------------------------------------------------
-FROM ${RUST_IMAGE} AS build
-WORKDIR /src
+FROM chef AS build
 ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stream -p event-log -p stats-sidecar -p weir"
-COPY --from=skeleton /src ./
-RUN cargo build --release --locked ${PACKAGES}
+COPY --from=recipe /src/recipe.json ./
+RUN cargo chef cook --release --locked ${PACKAGES} --recipe-path recipe.json
 
 COPY . .
-# The copied files may be older than the skeleton's build: cargo goes by modification times.
-RUN find crates -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked ${PACKAGES} \
+RUN cargo build --release --locked ${PACKAGES} \
     && mkdir -p /out /volumes/event-log && find target/release -maxdepth 1 -type f -perm -u+x -exec cp {} /out/ \;
 
 # --- run time: the binary and nothing else, not as root ----------------------------------------

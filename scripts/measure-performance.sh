@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures what the services reach, and whether that meets the bounds: docs/guides/performance.md says how. Builds
-# release binaries, finds or fetches PostgreSQL, and runs `benchmark ratios` on an otherwise idle machine.
+# release binaries, finds or fetches PostgreSQL, and runs `ratios` on an otherwise idle machine.
 # Leaves target/, .tools/ and load-test/results/ratios-<time>/ behind; ratios.md there can be pasted into the guide.
-# Usage: scripts/measure-performance.sh [ingest|balance|stream|log|all] [options of `benchmark ratios`]
+# Usage: scripts/measure-performance.sh [ingest|balance|stream|log|all] [options of `ratios`]
 #        e.g. balance --pairs 7, or --only rest-pgbench
 # Exit 0 when every figure meets its bound and nothing was lost, 1 otherwise, 64 on wrong usage.
 set -euo pipefail
@@ -10,12 +10,12 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage() {
-    echo "usage: scripts/measure-performance.sh [ingest|balance|stream|log|all] [options of 'benchmark ratios']" >&2
+    echo "usage: scripts/measure-performance.sh [ingest|balance|stream|log|all] [options of 'ratios']" >&2
     exit 64
 }
 
 main() {
-    local what=all packages=(benchmark)
+    local what=all packages=(ratios)
     case "${1:-}" in
     ingest | balance | stream | log | all)
         what=$1
@@ -37,7 +37,7 @@ main() {
     fi
     cargo build --release "${packages[@]/#/--package=}"
     local folder=${CARGO_TARGET_DIR:-target}/release status=0
-    "$folder/benchmark" ratios "$what" --root "$root" "$@" || status=$?
+    "$folder/ratios" "$what" --root "$root" "$@" || status=$?
     # clap's status for wrong usage is 2, this repository's scripts use sysexits' 64
     if ((status == 2)); then
         status=64

@@ -59,15 +59,14 @@ impl Health {
 
     /// Probes `database` every 500 ms until `stop`, then says not serving. Run it beside the faces.
     pub async fn probe(&self, database: &Database, stop: &CancellationToken) {
-        self.probe_with(async || database.ping().await, stop).await;
+        self.probe_with(|| database.ping(), stop).await;
     }
 
     /// As [`Health::probe`], with a probe of the caller's.
-    pub async fn probe_with(
-        &self,
-        mut probe: impl AsyncFnMut() -> Result<(), DatabaseError>,
-        stop: &CancellationToken,
-    ) {
+    pub async fn probe_with<F>(&self, mut probe: impl FnMut() -> F, stop: &CancellationToken)
+    where
+        F: Future<Output = Result<(), DatabaseError>>,
+    {
         let mut busy = 0;
         loop {
             tokio::select! {

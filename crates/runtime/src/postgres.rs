@@ -15,7 +15,7 @@ mod pooler;
 mod schema;
 mod start;
 
-pub use connection::Connection;
+pub use connection::{Connection, Parameter};
 pub use database::Database;
 pub use error::{Cause, DatabaseError, DatabaseErrorKind};
 pub use pooler::Pooling;

@@ -3,6 +3,7 @@
 //! - [`postgres`]: a PostgreSQL for the test process, a fresh database for each test, servers of a test's own
 //! - [`process`]: a service of the workspace as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
+//! - [`pooler`]: a connection pooler in session or transaction mode
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
@@ -11,6 +12,7 @@
 #![allow(clippy::print_stderr, reason = "a test's output")]
 
 pub mod http;
+pub mod pooler;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

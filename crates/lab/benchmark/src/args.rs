@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use crate::events::attributes::Payload;
 use crate::log::plan::LogScenario;
 use crate::progress::ProgressMode;
 use crate::protocol::{Protocol, host_and_port};
-use crate::ratios::args::RatioArgs;
 use crate::usage::{Usage, require};
 
 pub mod log;
@@ -47,11 +47,17 @@ pub struct Cli {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    #[command(
-        about = "Measure the services against pgbench, against other designs, and against their bounds"
-    )]
-    #[expect(missing_docs, reason = "described by its options")]
-    Ratios(RatioArgs),
+    /// Run the program `ratios`: the services against pgbench, other designs, and their bounds
+    #[command(disable_help_flag = true)]
+    Ratios {
+        /// Options of `ratios`
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "OPTIONS"
+        )]
+        options: Vec<OsString>,
+    },
 }
 
 /// What is asked of the target.

@@ -13,21 +13,11 @@ mod stream;
 
 use crate::aim::Aim;
 use crate::args::{LoadArgs, Scenario};
+use crate::ending::Ending;
 use crate::load::{self, Load, Outcome, Plan};
 use crate::progress::{Progress, ProgressMode};
 use crate::record::{Figures, Recording};
 use crate::stop::Stop;
-
-/// How the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The run took its time and some requests succeeded.
-    Complete,
-    /// The run was interrupted; what was measured has been given.
-    Interrupted,
-    /// A criterion was missed, an event was lost, or not one request succeeded.
-    NoSuccess,
-}
 
 /// Makes the load that `args` ask for and writes its result.
 ///

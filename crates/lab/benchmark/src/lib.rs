@@ -9,7 +9,7 @@
 //! - [`command`]: the life of one `benchmark` run, with its [`progress`], [`stop`], [`summary`],
 //!   [`criteria`], [`result`] and [`record`]
 //! - [`stream`]: subscribers; [`log`]: the event log, in-process or over gRPC; both in place of [`load`]
-//! - [`ratios`]: `benchmark ratios`, what the services reach beside pgbench and other designs
+//! - [`ending`]: exit statuses; [`handover`]: `benchmark ratios`, which is a program of its own now
 
 pub mod accounts;
 pub mod aim;
@@ -18,13 +18,14 @@ pub mod clock;
 pub mod command;
 pub mod cpu;
 pub mod criteria;
+pub mod ending;
 pub mod events;
+pub mod handover;
 pub mod load;
 pub mod log;
 pub mod progress;
 pub mod protocol;
 pub mod random;
-pub mod ratios;
 pub mod record;
 pub mod result;
 pub mod stop;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab_model::seeded;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio_postgres::{Client, Config, NoTls};
@@ -206,8 +207,9 @@ impl ApplicationDb {
         );
         let row = self.client.query_one(&sql, &[]).await?;
         let found: (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
-        let seeded = found.0 == crate::seed::ACCOUNTS && found.1 == crate::seed::TRANSACTIONS;
-        if seeded && (found.2 == 0 || found.2 == crate::seed::TRANSACTIONS) {
+        let transactions = i64::from(seeded::TRANSACTIONS);
+        let seeded = found.0 == i64::from(seeded::ACCOUNTS) && found.1 == transactions;
+        if seeded && (found.2 == 0 || found.2 == transactions) {
             return Ok(false);
         }
         let mut tables = "accounts, transactions".to_owned();

@@ -11,14 +11,14 @@ mod log;
 mod stream;
 
 use anyhow::{Context, Result};
+use lab_model::endpoint::Endpoint;
+use lab_model::scenario::Scenario;
+use lab_model::targets::Target;
 use metrics_db::{Audit, Check};
 use serde_json::Value;
 
 use crate::application_db::ApplicationDb;
-use crate::scenario::Scenario;
 use crate::summary::{Counts, Summary};
-use crate::targets::Target;
-use crate::verify::Endpoint;
 
 pub use command::{AuditArgs, run};
 pub use counters::CountersAt;

@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use lab_model::modes::Modes;
+use lab_model::root;
+use lab_model::targets::Targets;
 use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::telemetry;
 
@@ -12,19 +15,17 @@ use crate::audit::AuditArgs;
 use crate::feed::FeedArgs;
 use crate::import::ImportArgs;
 use crate::listing::{PlanCommand, TargetsArgs};
-use crate::modes::Modes;
 use crate::report::ReportArgs;
 use crate::run::RunArgs;
 use crate::runs::RunsCommand;
 use crate::seed::SeedArgs;
-use crate::targets::Targets;
 use crate::usage::{EXIT_USAGE, UsageError, run_usage};
 use crate::verify::VerifyArgs;
-use crate::{audit, feed, import, listing, output, report, root, run, runs, seed, verify};
+use crate::{audit, feed, import, listing, output, report, run, runs, seed, verify};
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
 #[derive(Parser, Debug)]
-#[command(name = "weir", version, disable_help_subcommand = true)]
+#[command(name = "weir", version = env!("WEIR_VERSION"), disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -83,7 +84,7 @@ pub async fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let json = cli.json;
-    let root = root::find();
+    let root = root::find().map_err(anyhow::Error::from);
     match cli.command {
         // Needs no repository: the image that seeds has none.
         Command::Seed(args) => seed::run(args, json).await,

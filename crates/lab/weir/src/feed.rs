@@ -9,6 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use hdrhistogram::Histogram;
+use lab_model::random;
+use lab_model::seeded::LiveTransaction;
 use runtime::config::{DatabaseUrl, duration};
 use runtime::shutdown;
 use serde::Serialize;
@@ -23,10 +25,6 @@ const INSERT: &str = "\
 /* weir::feed */
 INSERT INTO transactions (tx_id, from_account, to_account, amount_tinybar, tx_type, timestamp)
 VALUES ($1, $2, $3, $4, $5, clock_timestamp())";
-
-/// Accounts as `weir seed` makes them: 0.0.100000 and so many.
-const FIRST_ACCOUNT: u64 = 100_000;
-const ACCOUNTS: u64 = 10_000;
 
 /// Insert live transactions at a steady rate, each in a database transaction of its own
 ///
@@ -202,13 +200,14 @@ impl Writer {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep_until(due) => {}
             }
-            let Transaction {
-                id,
+            let id = uuid::Uuid::now_v7();
+            let LiveTransaction {
                 from,
                 to,
                 amount,
                 kind,
-            } = Transaction::new(number);
+            } = LiveTransaction::new(number, random::mix(id.as_u64_pair().1 ^ number));
+            let id = id.to_string();
             self.client
                 .execute(&self.insert, &[&id, &from, &to, &amount, &kind])
                 .await
@@ -218,42 +217,4 @@ impl Writer {
         }
         Ok(latencies)
     }
-}
-
-struct Transaction {
-    id: String,
-    from: String,
-    to: String,
-    amount: i64,
-    kind: &'static str,
-}
-
-impl Transaction {
-    /// Between accounts of `weir seed`, of the types and in the shares that it has.
-    fn new(number: u64) -> Self {
-        let id = uuid::Uuid::now_v7();
-        let random = scramble(id.as_u64_pair().1 ^ number);
-        let from = random % ACCOUNTS;
-        // Never the same account.
-        let to = (from + 1 + (random >> 16) % (ACCOUNTS - 1)) % ACCOUNTS;
-        let account = |place: u64| format!("0.0.{}", FIRST_ACCOUNT + place);
-        Self {
-            id: id.to_string(),
-            from: account(from),
-            to: account(to),
-            amount: i64::try_from(1 + (random >> 32) % 1_000_000_000).unwrap_or(1),
-            kind: match number % 10 {
-                0..6 => "transfer",
-                6..9 => "vesting_release",
-                _ => "contract_call",
-            },
-        }
-    }
-}
-
-/// The finalizer of splitmix64.
-fn scramble(seed: u64) -> u64 {
-    let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -7,56 +7,53 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
+use lab_model::endpoint::Endpoint;
 use tokio::net::TcpStream;
 
 /// Sends a GET request with further headers on a connection of its own.
 pub async fn get(
-    host: &str,
-    port: u16,
+    at: &Endpoint,
     path: &str,
     headers: &[(&str, &str)],
     limit: Duration,
 ) -> Result<(StatusCode, Bytes)> {
-    send(host, port, Method::GET, path, headers, None, limit).await
+    send(at, Method::GET, path, headers, None, limit).await
 }
 
 /// Sends one request on a connection of its own; `body` goes as application/json.
 pub async fn request(
-    host: &str,
-    port: u16,
+    at: &Endpoint,
     method: Method,
     path: &str,
     body: Option<Bytes>,
     limit: Duration,
 ) -> Result<(StatusCode, Bytes)> {
-    send(host, port, method, path, &[], body, limit).await
+    send(at, method, path, &[], body, limit).await
 }
 
 async fn send(
-    host: &str,
-    port: u16,
+    at: &Endpoint,
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
     body: Option<Bytes>,
     limit: Duration,
 ) -> Result<(StatusCode, Bytes)> {
-    let place = format!("{method} http://{host}:{port}{path}");
-    tokio::time::timeout(limit, exchange(host, port, method, path, headers, body))
+    let place = format!("{method} http://{at}{path}");
+    tokio::time::timeout(limit, exchange(at, method, path, headers, body))
         .await
         .with_context(|| format!("{place}: no answer within {} s", limit.as_secs_f64()))?
         .with_context(|| place.clone())
 }
 
 async fn exchange(
-    host: &str,
-    port: u16,
+    at: &Endpoint,
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
     body: Option<Bytes>,
 ) -> Result<(StatusCode, Bytes)> {
-    let stream = TcpStream::connect((host, port)).await?;
+    let stream = TcpStream::connect((at.host.as_str(), at.port)).await?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -64,7 +61,7 @@ async fn exchange(
     let mut request = Request::builder()
         .method(method)
         .uri(path)
-        .header(http::header::HOST, format!("{host}:{port}"))
+        .header(http::header::HOST, at.to_string())
         .header(http::header::CONNECTION, "close");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -79,4 +76,35 @@ async fn exchange(
     let bytes = response.into_body().collect().await?.to_bytes();
     connection.abort();
     Ok((status, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_on_an_ipv6_address_is_reached_by_its_url() {
+        let listener = TcpListener::bind("[::1]:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            stream.write_all(answer).await.unwrap();
+            String::from_utf8(head).unwrap()
+        });
+        let at = Endpoint::parse(&format!("http://[::1]:{port}")).unwrap();
+        let (status, body) = get(&at, "/health", &[], Duration::from_secs(10))
+            .await
+            .unwrap();
+        assert_eq!((status, &body[..]), (StatusCode::OK, &b"ok"[..]));
+        let head = answering.await.unwrap().to_ascii_lowercase();
+        assert!(head.contains(&format!("host: [::1]:{port}\r\n")), "{head}");
+    }
 }

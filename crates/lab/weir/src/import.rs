@@ -5,10 +5,10 @@ mod command;
 use std::time::Duration;
 
 use anyhow::Result;
+use lab_model::scenario::Scenario;
 use metrics_db::{Check, Performance, Store, phase_usage};
 
 use crate::audit::Audited;
-use crate::scenario::Scenario;
 use crate::summary::Summary;
 use crate::validity::{self, Allowance, Evidence};
 use crate::verify::Finding;

@@ -2,8 +2,8 @@
 //!
 //! In reading order:
 //!
-//! - [`cli`], [`usage`], [`output`], [`root`]: arguments in, words out
-//! - [`scenario`], [`targets`], [`modes`], [`plan`], [`listing`]: what is measured, in which order
+//! - [`cli`], [`usage`], [`output`]: arguments in, words out
+//! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`], [`application_db`]: does a target keep the contract, and did it keep what it promised
 //! - [`summary`], [`import`], [`validity`], [`environment`]: from k6's figures to rows that can be trusted
@@ -21,20 +21,17 @@ pub mod http;
 pub mod import;
 pub mod listing;
 pub mod metrics;
-pub mod modes;
 pub mod output;
-pub mod plan;
 pub mod process;
 pub mod report;
-pub mod root;
 pub mod run;
 pub mod runs;
-pub mod scenario;
 pub mod seed;
 pub mod state;
 pub mod summary;
-pub mod targets;
 pub mod tools;
 pub mod usage;
 pub mod validity;
 pub mod verify;
+
+pub use lab_model::{modes, plan, scenario, targets};

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use lab_model::modes::Modes;
+use lab_model::targets::Targets;
 use serde_json::json;
 
-use crate::modes::Modes;
 use crate::output::{self, Table, counted, duration};
 use crate::run::PlanArgs;
-use crate::targets::Targets;
 
 /// List the targets of load-test/targets.toml
 #[derive(Args, Debug)]

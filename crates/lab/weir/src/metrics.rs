@@ -6,13 +6,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use lab_model::targets::Targets;
 use metrics_db::{MetricsDbConfig, Store};
 
 use crate::application_db::ApplicationDb;
 use crate::cluster::{Cluster, Spec};
 use crate::run::Compose;
 use crate::state::State;
-use crate::targets::Targets;
 use crate::tools::Tools;
 
 const UP_LIMIT: Duration = Duration::from_secs(120);

@@ -31,17 +31,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use lab_model::modes;
+use lab_model::modes::Modes;
+use lab_model::plan::{Plan, Request};
+use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 
 pub(crate) use docker::Compose;
 pub(crate) use session::session_id;
 
 use crate::metrics;
-use crate::modes::{Modes, phase_scale};
 use crate::output::{self, counted, duration};
-use crate::plan::{Plan, Request};
 use crate::state::State;
-use crate::targets::Targets;
 use crate::usage::UsageError;
 use backend::Backend;
 use docker::Docker;
@@ -50,9 +51,6 @@ use progress::Progress;
 use resume::Resumed;
 use settings::Variables;
 use stop::Stop;
-
-/// Where k6's summaries and the sampler's CSV files go, below the repository root.
-pub const RESULTS_DIR: &str = "load-test/results/throughput-sequential";
 
 /// Exit status after Ctrl-C, as shells give it.
 const EXIT_INTERRUPTED: u8 = 130;
@@ -126,10 +124,10 @@ impl PlanArgs {
             trials: self.trials,
             rate: self.rate,
             seed: self.seed.unwrap_or_else(drawn_seed),
-            phase_scale: phase_scale()?,
+            phase_scale: phase_scale()?.unwrap_or(1.0),
             cells: None,
         };
-        Plan::new(&request, modes, targets)
+        plan_of(&request, modes, targets)
     }
 
     /// The arguments that repeat this plan with `seed`, for a shell.
@@ -158,6 +156,20 @@ impl PlanArgs {
         }
         words.push(format!("--seed {seed}"));
         words.join(" ")
+    }
+}
+
+/// The plan of a request; what does not exist is a usage error that lists what does.
+fn plan_of(request: &Request, modes: &Modes, targets: &Targets) -> Result<Plan> {
+    Plan::new(request, modes, targets)
+        .map_err(|error| UsageError::for_run(&error.to_string(), modes, targets).into())
+}
+
+/// `PHASE_SCALE` of the caller; none where it is not set or empty.
+fn phase_scale() -> Result<Option<f64>, UsageError> {
+    match std::env::var("PHASE_SCALE") {
+        Ok(text) if !text.is_empty() => Ok(Some(modes::phase_scale(&text)?)),
+        _ => Ok(None),
     }
 }
 

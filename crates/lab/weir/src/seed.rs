@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use runtime::config::{DatabaseConfig, DatabaseUrl};
-use runtime::postgres::Database;
+use runtime::postgres::{Database, Schema};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -32,12 +32,6 @@ mod schema {
 
 const ACCOUNTS_SQL: &str = include_str!("../../../../postgres/seed/accounts.sql");
 const TRANSACTIONS_SQL: &str = include_str!("../../../../postgres/seed/transactions.sql");
-
-/// How many accounts there are.
-pub(crate) const ACCOUNTS: i64 = 10_000;
-
-/// How many transactions there are.
-pub(crate) const TRANSACTIONS: i64 = 100_000;
 
 /// Longest wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -91,7 +85,7 @@ pub(crate) async fn seed(url: DatabaseUrl) -> Result<Added> {
         database_acquire_timeout: ACQUIRE_TIMEOUT,
     };
     let database = Database::connect(&config, &CancellationToken::new()).await?;
-    for (mut runner, history, lock) in [
+    for (migrations, history, lock) in [
         (
             schema::balance::migrations::runner(),
             schema::balance::HISTORY,
@@ -103,8 +97,14 @@ pub(crate) async fn seed(url: DatabaseUrl) -> Result<Added> {
             schema::stream::LOCK,
         ),
     ] {
-        runner.set_migration_table_name(history);
-        database.migrate(runner, lock).await?;
+        database
+            .migrate(Schema {
+                history,
+                migrations,
+                lock,
+                needs: &[],
+            })
+            .await?;
     }
     let mut client = database.get().await?;
     // All or nothing: an interrupted run leaves no half of it.

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use lab_model::targets::Protocol;
 use metrics_db::{Latency, Performance, Phase};
 use serde::Deserialize;
 use time::OffsetDateTime;
-
-use crate::targets::Protocol;
 
 /// The file, as far as the lab reads it.
 #[derive(Clone, Debug, Deserialize)]

@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use crate::modes::Modes;
-use crate::plan::ALL_SCENARIOS;
-use crate::scenario::Scenario;
-use crate::targets::Targets;
+use lab_model::error::RequestError;
+use lab_model::modes::Modes;
+use lab_model::plan::ALL_SCENARIOS;
+use lab_model::scenario::Scenario;
+use lab_model::targets::Targets;
 
 /// Exit status of wrong arguments (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
 
-/// An argument that names nothing that exists. Its text is all that the user sees.
+/// A wrong argument or setting. The user sees its text alone.
 #[derive(Debug)]
 pub struct UsageError(String);
 
@@ -33,6 +34,12 @@ impl fmt::Display for UsageError {
 }
 
 impl std::error::Error for UsageError {}
+
+impl From<RequestError> for UsageError {
+    fn from(error: RequestError) -> Self {
+        Self(error.to_string())
+    }
+}
 
 /// The usage text of `weir run` with the valid values of its arguments.
 pub fn run_usage(modes: &Modes, targets: &Targets) -> String {

@@ -1,33 +1,9 @@
 //! Whether a run may be believed: each check with its figure, and the verdict over all.
 
+use lab_model::bounds;
 use metrics_db::{Check, CheckStatus, Performance, Phase, PhaseUsage, RoleUsage};
 
 use crate::report::words::plural;
-
-/// Bounds, in the units of the figures.
-mod bound {
-    /// Share of its allowance that the generator may use in any phase.
-    pub(super) const GENERATOR: f64 = 0.80;
-    /// Share of its allowance that the database may use in any phase.
-    pub(super) const DATABASE: f64 = 0.95;
-    /// Share of the machine that may be busy in any phase: beyond, all that runs on it wait for each other.
-    pub(super) const HOST: f64 = 0.95;
-    /// Share of the machine's time that the hypervisor may take in any phase.
-    pub(super) const STEAL: f64 = 0.02;
-    /// Share of a phase in which the generator may be held back by its quota.
-    pub(super) const THROTTLED: f64 = 0.05;
-    /// Share of requests that may fail.
-    pub(super) const ERRORS: f64 = 0.01;
-    /// Share of iterations that may be dropped.
-    pub(super) const DROPPED: f64 = 0.001;
-    /// Share of the intended rate that must be reached.
-    pub(super) const REACHED: f64 = 0.99;
-    /// Share of their time that the VUs may have spent in requests: no more than all of it, but for rounding.
-    pub(super) const IN_REQUESTS: f64 = 1.02;
-    /// Milliseconds by which 99 % of the iterations of an open model may begin late. The generator's clock has whole
-    /// milliseconds.
-    pub(super) const LATE_MS: f64 = 5.0;
-}
 
 /// CPUs that each part may use: its quota, or the machine's cores.
 #[derive(Clone, Copy, Debug)]
@@ -96,12 +72,12 @@ fn errors(performance: &Performance) -> Check {
         "{} of {} requests failed; the bound is {}.",
         performance.failed_requests,
         performance.total_requests,
-        percent(bound::ERRORS)
+        percent(bounds::ERRORS)
     );
     if performance.successful_requests == 0 {
         return Check::bad("errors", "Errors", figure, "No request succeeded.");
     }
-    let make = if rate > bound::ERRORS {
+    let make = if rate > bounds::ERRORS {
         Check::bad
     } else if performance.failed_requests > 0 {
         Check::warn
@@ -121,9 +97,9 @@ fn dropped(performance: &Performance) -> Check {
     };
     let detail = format!(
         "The generator dropped {dropped} of {started} iterations; the bound is {}.",
-        percent(bound::DROPPED)
+        percent(bounds::DROPPED)
     );
-    let make = if share > bound::DROPPED {
+    let make = if share > bounds::DROPPED {
         Check::bad
     } else {
         Check::ok
@@ -139,9 +115,9 @@ fn reached(performance: &Performance) -> Option<Check> {
     let detail = format!(
         "The rate reached was {} of the {intended}/s intended; the bound is {}.",
         percent(share),
-        percent(bound::REACHED)
+        percent(bounds::RATE_REACHED)
     );
-    let make = if share < bound::REACHED {
+    let make = if share < bounds::RATE_REACHED {
         Check::bad
     } else {
         Check::ok
@@ -161,7 +137,7 @@ fn begun_late(p99_ms: f64, performance: &Performance) -> Check {
     let mut detail = format!(
         "99 % of the iterations began within {late_ms:.1} ms of the moment at which they were due, and latencies count \
          from the moment of sending; the bound is {} ms.",
-        bound::LATE_MS
+        bounds::BEGUN_LATE_MS
     );
     if dropped > 0 {
         detail += &format!(
@@ -169,7 +145,7 @@ fn begun_late(p99_ms: f64, performance: &Performance) -> Check {
              count them."
         );
     }
-    let make = if late_ms > bound::LATE_MS {
+    let make = if late_ms > bounds::BEGUN_LATE_MS {
         Check::warn
     } else {
         Check::ok
@@ -198,7 +174,7 @@ fn littles_law(phases: &[Phase]) -> Option<Check> {
          all of it would contradict itself.",
         percent(share)
     );
-    let make = if share > bound::IN_REQUESTS {
+    let make = if share > bounds::TIME_IN_REQUESTS {
         Check::bad
     } else {
         Check::ok
@@ -250,7 +226,7 @@ fn resources(evidence: &Evidence<'_>) -> Vec<Check> {
             usage,
             |p| &p.generator,
             allowance.generator,
-            bound::GENERATOR,
+            bounds::GENERATOR_CPU,
         ),
         cpu(
             "database_cpu",
@@ -259,7 +235,7 @@ fn resources(evidence: &Evidence<'_>) -> Vec<Check> {
             usage,
             |p| &p.database,
             allowance.database,
-            bound::DATABASE,
+            bounds::DATABASE_CPU,
         ),
         cpu(
             "host_cpu",
@@ -268,7 +244,7 @@ fn resources(evidence: &Evidence<'_>) -> Vec<Check> {
             usage,
             |p| &p.host,
             allowance.host,
-            bound::HOST,
+            bounds::HOST_CPU,
         ),
         share_of_time(
             "steal",
@@ -276,7 +252,7 @@ fn resources(evidence: &Evidence<'_>) -> Vec<Check> {
             usage,
             |p| p.host.steal_seconds,
             allowance.host,
-            bound::STEAL,
+            bounds::STEAL,
             "the hypervisor took",
         ),
         share_of_time(
@@ -285,7 +261,7 @@ fn resources(evidence: &Evidence<'_>) -> Vec<Check> {
             usage,
             |p| p.generator.throttled_seconds,
             1.0,
-            bound::THROTTLED,
+            bounds::THROTTLED,
             "its CPU quota held back the generator for",
         ),
     ];

@@ -15,17 +15,17 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use lab_model::endpoint::Endpoint;
+use lab_model::scenario::Scenario;
+use lab_model::targets::Target;
 use serde::Serialize;
 
 use crate::application_db::ApplicationDb;
-use crate::scenario::Scenario;
-use crate::targets::Target;
 
 pub(crate) use balance::BalanceClient;
 pub use command::{VerifyArgs, run};
 pub(crate) use log::LogClient;
 pub(crate) use stream::event_bytes;
-pub use wire::Endpoint;
 
 /// One case and how it ended.
 #[derive(Clone, Debug, Serialize)]

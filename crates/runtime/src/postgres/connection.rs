@@ -1,11 +1,14 @@
 //! A pooled connection that goes back to the pool only when its statement ended and its session is sound.
 
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Object};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, SimpleQueryMessage};
+use tokio_postgres::{Error, Row, SimpleQueryMessage};
 
 use super::connect::Connector;
 use super::error::DatabaseError;
@@ -22,12 +25,13 @@ pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub struct Connection {
     client: Option<Client>,
     connector: Connector,
-    pooled: bool,
+    /// Whether sessions are shared, so that a prepared statement may meet another client.
+    pooled: Arc<AtomicBool>,
 }
 
 impl Connection {
     /// Guards what the pool gave.
-    pub(super) fn new(client: Client, connector: Connector, pooled: bool) -> Self {
+    pub(super) fn new(client: Client, connector: Connector, pooled: Arc<AtomicBool>) -> Self {
         Self {
             client: Some(client),
             connector,
@@ -40,12 +44,16 @@ impl Connection {
         drop(self.client.take());
     }
 
+    /// Closes the connection, under whose statements none is under way.
+    pub fn close(mut self) {
+        drop(self.client.take().map(Object::take));
+    }
+
     /// Gives the connection back after a statement, unless its session may be the reason why the statement failed: then
     /// it is closed, so that a session's state does not outlive its cause.
-    pub fn give_back_after<T>(mut self, done: &Result<T, DatabaseError>) {
+    pub fn give_back_after<T>(self, done: &Result<T, DatabaseError>) {
         if done.as_ref().is_err_and(DatabaseError::spoils_session) {
-            // Nothing is under way that would have to be cancelled.
-            drop(self.client.take().map(Object::take));
+            self.close();
         } else {
             self.give_back();
         }
@@ -60,13 +68,13 @@ impl Connection {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<u64, DatabaseError> {
-        if self.pooled {
-            return Ok(self.execute_typed(statement, parameters).await?);
+        if !self.is_pooled() {
+            match self.execute_prepared(statement, parameters).await {
+                Err(error) if self.shows_a_pooler(&error) => {}
+                done => return Ok(done?),
+            }
         }
-        let (values, types) = split(parameters);
-        let statement = self.prepare_typed_cached(statement, &types).await?;
-        let client: &Client = self;
-        Ok(client.execute(&statement, &values).await?)
+        Ok(self.execute_typed(statement, parameters).await?)
     }
 
     /// Runs a statement and returns its rows.
@@ -78,13 +86,51 @@ impl Connection {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DatabaseError> {
-        if self.pooled {
-            return Ok(self.query_typed(statement, parameters).await?);
+        if !self.is_pooled() {
+            match self.query_prepared(statement, parameters).await {
+                Err(error) if self.shows_a_pooler(&error) => {}
+                done => return Ok(done?),
+            }
         }
+        Ok(self.query_typed(statement, parameters).await?)
+    }
+
+    async fn execute_prepared(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<u64, Error> {
         let (values, types) = split(parameters);
         let statement = self.prepare_typed_cached(statement, &types).await?;
         let client: &Client = self;
-        Ok(client.query(&statement, &values).await?)
+        client.execute(&statement, &values).await
+    }
+
+    async fn query_prepared(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Error> {
+        let (values, types) = split(parameters);
+        let statement = self.prepare_typed_cached(statement, &types).await?;
+        let client: &Client = self;
+        client.query(&statement, &values).await
+    }
+
+    fn is_pooled(&self) -> bool {
+        self.pooled.load(Ordering::Relaxed)
+    }
+
+    /// Whether the session lacks a statement that was prepared, or knows one that was not: it is another one than before.
+    /// Nothing was executed then.
+    fn shows_a_pooler(&self, error: &Error) -> bool {
+        let code = error.code();
+        let shows = code == Some(&SqlState::INVALID_SQL_STATEMENT_NAME)
+            || code == Some(&SqlState::DUPLICATE_PSTATEMENT);
+        if shows && !self.pooled.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "a connection pooler stands before PostgreSQL: no more prepared statements");
+        }
+        shows
     }
 
     /// Whether the session takes writes: a standby's does not, and one that was set read-only.

@@ -90,7 +90,7 @@ impl Database {
     }
 
     fn guard(&self, client: Object) -> Connection {
-        Connection::new(client, self.connector, self.is_pooled())
+        Connection::new(client, self.connector, Arc::clone(&self.pooled))
     }
 
     async fn get_within(&self, limit: Duration) -> Result<Object, DatabaseError> {
@@ -137,7 +137,7 @@ impl Database {
                 connection.give_back();
                 return Ok(());
             }
-            drop(connection);
+            connection.close();
             if is_fresh {
                 return Err(DatabaseError::ReadOnly);
             }

@@ -69,7 +69,9 @@ impl DatabaseError {
     /// Whether the connection is gone, so that it is not known what became of the statement.
     pub fn is_connection_lost(&self) -> bool {
         match self {
-            Self::AcquireTimeout { .. } | Self::Pool(_) | Self::ReadOnly | Self::NoWrites(_) => false,
+            Self::AcquireTimeout { .. } | Self::Pool(_) | Self::ReadOnly | Self::NoWrites(_) => {
+                false
+            }
             Self::NoAnswer { .. } => true,
             Self::Postgres(error) => match error.code() {
                 Some(code) => code.code().starts_with("57P") || code.code().starts_with("08"),

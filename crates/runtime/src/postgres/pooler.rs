@@ -53,8 +53,10 @@ pub(super) async fn is_between(database: &Database) -> Result<bool, DatabaseErro
 }
 
 async fn look_with_new_connection(database: &Database) -> Result<Option<Seen>, DatabaseError> {
-    let client = database.fresh().await?;
-    look(&client).await
+    let connection = database.fresh().await?;
+    let seen = look(&connection).await?;
+    connection.close();
+    Ok(seen)
 }
 
 impl Database {

@@ -71,7 +71,10 @@ impl Database {
         let mut client = self.get().await.context("no connection for the schema")?;
         let transaction = client.transaction().await.map_err(DatabaseError::from)?;
         let applied = apply::all(&transaction, schema).await?;
-        transaction.commit().await.context("the schema cannot be committed")?;
+        transaction
+            .commit()
+            .await
+            .context("the schema cannot be committed")?;
         tracing::info!(migrations.applied = applied, "the schema is up to date");
         Ok(())
     }
@@ -93,7 +96,10 @@ async fn look(connection: &Connection, schema: &Schema) -> Result<Found, Databas
     );
     let applied = rows(connection, &query).await?;
     let is_applied = |migration: &Migration| {
-        let (version, checksum) = (migration.version().to_string(), migration.checksum().to_string());
+        let (version, checksum) = (
+            migration.version().to_string(),
+            migration.checksum().to_string(),
+        );
         applied.iter().any(|row| {
             row.first() == Some(&Some(version.clone()))
                 && row.get(1).map(Option::as_deref) == Some(Some(migration.name()))
@@ -102,7 +108,11 @@ async fn look(connection: &Connection, schema: &Schema) -> Result<Found, Databas
     };
     let wanted = schema.migrations.get_migrations();
     let current = applied.len() == wanted.len() && wanted.iter().all(is_applied);
-    Ok(if current { Found::Current } else { Found::Behind })
+    Ok(if current {
+        Found::Current
+    } else {
+        Found::Behind
+    })
 }
 
 /// Why this role cannot apply migrations here.

@@ -76,7 +76,9 @@ async fn first_contact(database: &Database) -> Result<(), DatabaseError> {
     database.ping().await?;
     let pooled = pooler::is_between(database).await?;
     if pooled {
-        tracing::info!("a connection pooler stands before PostgreSQL: no prepared statements, no session's state");
+        tracing::info!(
+            "a connection pooler stands before PostgreSQL: no prepared statements, no session's state"
+        );
     }
     database.set_pooled(pooled);
     Ok(())

@@ -132,10 +132,10 @@ impl Balances {
     /// Whether the database answers now.
     ///
     /// # Errors
-    /// [`BalanceError::DatabaseUnavailable`].
+    /// [`BalanceError::Database`].
     pub async fn ping(&self) -> Result<(), BalanceError> {
         let pinged = self.shared.database.ping().await;
-        pinged.map_err(|_| BalanceError::DatabaseUnavailable)
+        pinged.map_err(|error| BalanceError::Database(error.cause()))
     }
 
     /// Waits for a read that begins after this call.

@@ -124,10 +124,11 @@ impl Reader {
     fn report(&self, error: &DatabaseError) -> BalanceError {
         match error.kind() {
             DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
+                let cause = error.cause();
                 if self.away.swap(true, Ordering::Relaxed) {
-                    tracing::debug!(error = %error.chain(), "the database cannot be reached");
+                    tracing::debug!(error = %error.chain(), "no reads: {cause}");
                 } else {
-                    tracing::warn!(error = %error.chain(), "the database cannot be reached; no further line until reads succeed");
+                    tracing::warn!(error = %error.chain(), "no reads: {cause}; no further line until reads succeed");
                 }
             }
             DatabaseErrorKind::Data | DatabaseErrorKind::Other => {

@@ -17,10 +17,7 @@ pub(crate) fn schema() -> Schema {
         migrations: embedded::migrations::runner(),
         // "balance" in ASCII
         lock: 0x62_616c_616e_6365,
-        needs: &[(
-            "accounts",
-            &["account_id", "balance_tinybar", "updated_at"],
-        )],
+        needs: &[("accounts", &["account_id", "balance_tinybar", "updated_at"])],
     }
 }
 

@@ -28,15 +28,15 @@ pub struct IngestConfig {
     pub write_mode: WriteMode,
 
     /// Writers of group commit; each owns a shard of the key space and uses one pooled connection while it writes
-    #[arg(long, env = "WRITERS", default_value = "2", value_parser = count(1..=64))]
+    #[arg(long, env = "WRITERS", default_value = "2", value_parser = count(1..=64_u16))]
     pub writers: u16,
 
     /// Events that one upsert may hold
-    #[arg(long, env = "MAX_BATCH_EVENTS", default_value = "256", value_parser = count(1..=10_000))]
+    #[arg(long, env = "MAX_BATCH_EVENTS", default_value = "256", value_parser = count(1..=10_000_u32))]
     pub max_batch_events: u32,
 
     /// Events that may wait for a writer; one more is refused with 503 / RESOURCE_EXHAUSTED
-    #[arg(long, env = "QUEUE_CAPACITY", default_value = "8192", value_parser = count(1..=10_000_000))]
+    #[arg(long, env = "QUEUE_CAPACITY", default_value = "8192", value_parser = count(1..=10_000_000_u32))]
     pub queue_capacity: u32,
 
     /// Time from an event's arrival to its answer; after that 503 / UNAVAILABLE

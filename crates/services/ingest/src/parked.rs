@@ -23,7 +23,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The parked events of one writer, in the order of arrival.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Parked {
     events: BTreeMap<u64, Entry>,
     next: u64,
@@ -32,8 +32,8 @@ pub(crate) struct Parked {
     named: HashMap<u64, usize>,
     /// Those of the named keys whose rows are known to be locked.
     locked: HashSet<u64>,
-    /// What callers whose deadline passes are told.
-    reason: IngestError,
+    /// Why the last look for freed rows failed.
+    look_failed: Option<Cause>,
     hasher: FixedState,
 }
 
@@ -43,6 +43,8 @@ struct Entry {
     waiting: Waiting,
     /// Its room in the queue, where there was some.
     place: Option<Place>,
+    /// Why it waits: what its caller is told at its deadline.
+    cause: Cause,
     /// None of its rows is known to be locked, and still it failed: it is tried by itself, after this pause, from this
     /// moment on.
     alone: Option<(Duration, Instant)>,
@@ -56,19 +58,6 @@ pub(crate) struct Turn {
     pause: Duration,
 }
 
-impl Default for Parked {
-    fn default() -> Self {
-        Self {
-            events: BTreeMap::new(),
-            next: 0,
-            named: HashMap::new(),
-            locked: HashSet::new(),
-            reason: IngestError::Database(Cause::Locked),
-            hasher: FixedState::default(),
-        }
-    }
-}
-
 impl Parked {
     pub(crate) fn is_empty(&self) -> bool {
         self.events.is_empty()
@@ -77,24 +66,25 @@ impl Parked {
     /// Whether an event has to wait here too: one of its rows is known to be locked, or an event before it on its lane
     /// waits and shares a row with it, so that it must not overtake.
     pub(crate) fn holds(&self, waiting: &Waiting) -> bool {
-        if self.is_empty() {
+        if self.named.is_empty() && self.locked.is_empty() {
             return false;
         }
         let keys = self.keys_of(&waiting.event);
-        let mut named = keys.iter().filter(|key| self.named.contains_key(key)).peekable();
-        if named.peek().is_none() {
-            return false;
+        if keys.iter().any(|key| self.locked.contains(key)) {
+            return true;
         }
-        named.any(|key| self.locked.contains(key))
-            || self.events.values().any(|entry| {
+        // The look at all that waits is only for events of a lane, and only where one names the same row.
+        waiting.caller.is_on_lane()
+            && keys.iter().any(|key| self.named.contains_key(key))
+            && self.events.values().any(|entry| {
                 entry.waiting.caller.shares_lane(&waiting.caller)
                     && shares_key(&entry.waiting.event, &waiting.event)
             })
     }
 
-    /// Notes rows that are locked.
+    /// Notes rows that are locked; the events that name them are to be parked.
     pub(crate) fn lock<'a>(&mut self, keys: impl IntoIterator<Item = (&'a str, &'a str)>) {
-        let hasher = self.hasher;
+        let hasher = self.hasher.clone();
         self.locked
             .extend(keys.into_iter().map(|key| hasher.hash_one(key)));
     }
@@ -104,16 +94,24 @@ impl Parked {
         self.add(Entry {
             waiting,
             place,
+            cause: Cause::Locked,
             alone: None,
         });
     }
 
     /// Parks an event that failed although none of its rows is known to be locked: another transaction is inserting
     /// the row, or the event met a conflict.
-    pub(crate) fn park_alone(&mut self, waiting: Waiting, place: Option<Place>, now: Instant) {
+    pub(crate) fn park_alone(
+        &mut self,
+        waiting: Waiting,
+        place: Option<Place>,
+        cause: Cause,
+        now: Instant,
+    ) {
         self.add(Entry {
             waiting,
             place,
+            cause,
             alone: Some((FIRST_PAUSE, now + FIRST_PAUSE)),
         });
     }
@@ -125,11 +123,18 @@ impl Parked {
     }
 
     /// Puts back what [`Self::next_alone`] gave, for a later try.
-    pub(crate) fn failed_again(&mut self, waiting: Waiting, turn: Turn, now: Instant) {
+    pub(crate) fn failed_again(
+        &mut self,
+        waiting: Waiting,
+        turn: Turn,
+        cause: Cause,
+        now: Instant,
+    ) {
         let pause = (turn.pause * 2).min(LONGEST_PAUSE);
         let entry = Entry {
             waiting,
             place: turn.place,
+            cause,
             alone: Some((pause, now + pause)),
         };
         self.put_back(turn.number, entry);
@@ -156,18 +161,19 @@ impl Parked {
         Some(entry)
     }
 
-    /// What callers whose deadline passes from now on are told.
-    pub(crate) fn because(&mut self, cause: Cause) {
-        self.reason = IngestError::Database(cause);
+    /// Notes whether the last look for freed rows failed, and why: callers whose deadline passes are told that.
+    pub(crate) fn look_failed(&mut self, cause: Option<Cause>) {
+        self.look_failed = cause;
     }
 
     /// Answers those whose deadline has passed, and forgets those who are gone.
     pub(crate) fn expire(&mut self, now: Instant) {
-        let reason = self.reason.clone();
+        let look_failed = self.look_failed;
         let ended: Vec<u64> = self
             .events
             .iter_mut()
             .filter_map(|(number, entry)| {
+                let reason = IngestError::Database(look_failed.unwrap_or(entry.cause));
                 (!entry.waiting.caller.expire(now, &reason)).then_some(*number)
             })
             .collect();
@@ -242,6 +248,7 @@ impl Parked {
             waiting,
             place,
             alone,
+            ..
         } = self.remove(number)?;
         let turn = Turn {
             number,
@@ -295,9 +302,12 @@ impl<'a> Staying<'a> {
 
 /// Whether two events name the same entity.
 pub(crate) fn shares_key(one: &Event, other: &Event) -> bool {
-    one.entities()
-        .iter()
-        .any(|entity| other.entities().iter().any(|other| key(entity) == key(other)))
+    one.entities().iter().any(|entity| {
+        other
+            .entities()
+            .iter()
+            .any(|other| key(entity) == key(other))
+    })
 }
 
 pub(crate) fn key(entity: &EntityUpdate) -> (&str, &str) {

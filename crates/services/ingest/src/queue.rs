@@ -166,7 +166,9 @@ impl Shard {
         self.backlog
             .retain_mut(|queued| queued.waiting.caller.expire(now, &IngestError::Timeout));
         let deadlines = self.backlog.iter();
-        self.earliest = deadlines.map(|queued| queued.waiting.caller.deadline()).min();
+        self.earliest = deadlines
+            .map(|queued| queued.waiting.caller.deadline())
+            .min();
     }
 
     /// Closes the queue and gives what still waits in it.
@@ -197,7 +199,9 @@ impl Room {
     /// Room for an event, if there is any.
     pub(crate) fn place(&self, event: &Event) -> Option<Place> {
         let events = Arc::clone(&self.events).try_acquire_owned().ok()?;
-        let kib = Arc::clone(&self.kib).try_acquire_many_owned(kib(event)).ok()?;
+        let kib = Arc::clone(&self.kib)
+            .try_acquire_many_owned(kib(event))
+            .ok()?;
         Some(self.taken(events, kib))
     }
 
@@ -205,7 +209,10 @@ impl Room {
     async fn place_when_free(&self, event: &Event) -> Option<Place> {
         // Always in this order, so that two callers cannot hold one each and wait for the other.
         let events = Arc::clone(&self.events).acquire_owned().await.ok()?;
-        let kib = Arc::clone(&self.kib).acquire_many_owned(kib(event)).await.ok()?;
+        let kib = Arc::clone(&self.kib)
+            .acquire_many_owned(kib(event))
+            .await
+            .ok()?;
         Some(self.taken(events, kib))
     }
 

@@ -151,7 +151,10 @@ UPDATE car_entities SET data = $3::text::jsonb, updated_at = now() WHERE entity_
 /// The flow of earlier systems, for comparison: reads each entity, merges in the service, writes it back, each
 /// step a statement of its own (in one transaction where there are several). What another request writes in
 /// between is lost.
-pub(crate) async fn read_then_write(client: &Connection, rows: &Rows<'_>) -> Result<(), DatabaseError> {
+pub(crate) async fn read_then_write(
+    client: &Connection,
+    rows: &Rows<'_>,
+) -> Result<(), DatabaseError> {
     if rows.entity_ids.len() == 1 {
         return read_then_write_each(client, rows).await;
     }

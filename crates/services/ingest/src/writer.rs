@@ -194,11 +194,7 @@ impl Writer {
     }
 }
 
-async fn upsert(
-    database: &Database,
-    rows: &Rows<'_>,
-    lock_wait: Duration,
-) -> Result<(), Failure> {
+async fn upsert(database: &Database, rows: &Rows<'_>, lock_wait: Duration) -> Result<(), Failure> {
     let failed = |error, sent| Failure::Database { error, sent };
     let connection = database.connection().await;
     let connection = connection.map_err(|error| failed(error, false))?;

@@ -47,8 +47,7 @@ impl Service {
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let refuse = in_flight.refused().child_token();
-        let (ingest, writers) =
-            Ingest::start(&config.ingest, database, &metrics, refuse).await?;
+        let (ingest, writers) = Ingest::start(&config.ingest, database, &metrics, refuse).await?;
         Ok(Self {
             ingest,
             writers,
@@ -112,7 +111,7 @@ impl Service {
                 &self.in_flight
             ),
             admin.serve(&self.in_flight),
-            health.probe_with(async || self.ingest.ping().await, self.in_flight.stop()),
+            health.probe_with(|| self.ingest.ping(), self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),
         );
         self.writers.finish().await;

@@ -58,12 +58,16 @@ pub struct StreamConfig {
     pub look_interval: Duration,
 
     /// Latest events kept in memory for all subscribers, 32 MiB at most; who falls behind them reads from the database
-    #[arg(long, env = "RING_EVENTS", default_value = "8192", value_name = "N", value_parser = count(1..=1_000_000))]
+    #[arg(long, env = "RING_EVENTS", default_value = "8192", value_name = "N", value_parser = count(1..=1_000_000_u32))]
     pub ring_events: u32,
 
     /// Silence after which a subscriber over server-sent events is sent a comment
     #[arg(long, env = "HEARTBEAT_INTERVAL", default_value = "10s", value_name = "DURATION", value_parser = duration_within(Duration::from_millis(100)..=Duration::from_secs(15)))]
     pub heartbeat_interval: Duration,
+
+    /// How long a connection may take nothing of what waits for it (Linux); then it is closed
+    #[arg(long, env = "STALL_TIMEOUT", default_value = "5m", value_name = "DURATION", value_parser = duration_within(Duration::from_secs(1)..=Duration::from_secs(60 * 60)))]
+    pub stall_timeout: Duration,
 
     /// How long the database may take until a stream begins; after that 503 / UNAVAILABLE
     #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = time_limit())]
@@ -79,6 +83,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Config::command().debug_assert();
+        runtime::config::parse_from::<Config, _, _>(["stream"]).expect("defaults");
     }
 
     #[test]

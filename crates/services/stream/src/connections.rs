@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use deadpool_postgres::{ClientWrapper, Object};
-use runtime::postgres::{Database, DatabaseError};
+use runtime::postgres::{Connection, Database, DatabaseError};
 
 use crate::store;
 
@@ -49,7 +49,8 @@ impl Connections {
     /// A connection for a statement or two.
     pub(crate) async fn get(&self) -> Result<Lease, DatabaseError> {
         let Some(shared) = &self.shared else {
-            return Ok(Lease::Pooled(self.database.get().await?));
+            let connection = self.database.connection().await?;
+            return Ok(Lease::Pooled(connection));
         };
         let session = shared
             .read()
@@ -59,13 +60,15 @@ impl Connections {
         session.map(Lease::Shared).ok_or_else(none)
     }
 
-    /// Whether the database answers, within `limit`.
+    /// Whether what subscribers read can be read, within `limit`.
     pub(crate) async fn ping(&self, limit: Duration) -> Result<(), DatabaseError> {
-        if self.shared.is_none() {
-            return self.database.ping().await;
-        }
-        let session = self.get().await?;
-        let answer = tokio::time::timeout(limit, store::ping(&session)).await;
+        let read = async {
+            let lease = self.get().await?;
+            store::standing(&lease).await?;
+            lease.give_back();
+            Ok(())
+        };
+        let answer = tokio::time::timeout(limit, read).await;
         answer.map_err(|_| DatabaseError::NoAnswer { limit })?
     }
 }
@@ -91,22 +94,23 @@ impl Drop for Session {
     }
 }
 
-/// A connection on loan.
+/// A connection on loan. Dropped before [`Lease::give_back`], it cancels its statement and is closed, unless it is the
+/// session: after an error, or when nobody waits for the answer any more, the next borrower shall not get it.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "not worth an allocation a statement"
 )]
 pub(crate) enum Lease {
-    Pooled(Object),
+    Pooled(Connection),
     Shared(Arc<Session>),
 }
 
 impl Lease {
-    /// Closes a connection that does not answer; the next borrower shall not get it.
-    pub(crate) fn close(self) {
-        if let Self::Pooled(object) = self {
-            drop(Object::take(object));
+    /// Its statements have ended well.
+    pub(crate) fn give_back(self) {
+        if let Self::Pooled(connection) = self {
+            connection.give_back();
         }
     }
 }
@@ -116,7 +120,7 @@ impl Deref for Lease {
 
     fn deref(&self) -> &ClientWrapper {
         match self {
-            Self::Pooled(object) => object,
+            Self::Pooled(connection) => connection,
             Self::Shared(session) => session,
         }
     }

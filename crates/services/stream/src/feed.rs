@@ -3,16 +3,19 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use runtime::postgres::DatabaseError;
 use tokio_util::sync::CancellationToken;
 
+use crate::arrivals::{self, Arrivals};
 use crate::connections::{Connections, Session};
+use crate::event::Event;
 use crate::metrics::StreamMetrics;
 use crate::numberer::Numberer;
 use crate::ring::Ring;
-use crate::store::{self, Range};
+use crate::store::{self, Most, Range};
 use crate::subscriptions::Subscriptions;
 
 /// Longest pause between two looks while nothing happens.
@@ -21,44 +24,61 @@ const IDLE_PAUSE: Duration = Duration::from_millis(25);
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// Longest pause between two such tries.
 const LAST_RETRY: Duration = Duration::from_secs(1);
-/// Events read at once.
-const PAGE_EVENTS: usize = 2048;
-/// Bytes of text read at once.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// What is read at once.
+const PAGE: Most = Most {
+    events: 2048,
+    bytes: 4 * 1024 * 1024,
+};
+/// A look whose transactions nobody needs.
+const NOTHING: Most = Most {
+    events: 0,
+    bytes: 0,
+};
 
 /// Follows the numbered transactions.
 #[derive(Debug)]
 pub(crate) struct Feed {
     pub(crate) connections: Connections,
     pub(crate) ring: Arc<Ring>,
+    pub(crate) arrivals: Arrivals,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) metrics: StreamMetrics,
     /// Pause between two looks while something happens.
     pub(crate) interval: Duration,
+    /// Set from an error until a session works again: new transactions reach nobody meanwhile.
+    pub(crate) interrupted: Arc<AtomicBool>,
 }
 
 impl Feed {
-    /// Runs until the stop. A database that goes away is waited for; then it goes on where it was.
+    /// Runs until the stop. After an error it goes on where it was, on another session.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut outage = false;
         let mut pause = FIRST_RETRY;
+        let mut told = String::new();
         loop {
             let error = tokio::select! {
-                ended = self.session(&mut outage) => match ended {
+                ended = self.session() => match ended {
                     Ok(never) => match never {},
-                    Err(error) => error,
+                    Err(error) => error.chain(),
                 },
                 () = stop.cancelled() => break,
             };
             self.connections.close_session();
             self.metrics.leading.set(0);
-            if outage {
-                tracing::debug!(error = %error.chain(), "the database is still gone");
-                pause = (pause * 2).min(LAST_RETRY);
+            pause = if self.interrupted.swap(true, Ordering::Relaxed) {
+                (pause * 2).min(LAST_RETRY)
             } else {
-                tracing::warn!(error = %error.chain(), "the database is gone: subscribers wait");
-                outage = true;
-                pause = FIRST_RETRY;
+                told.clear();
+                FIRST_RETRY
+            };
+            // Each cause once.
+            if error == told {
+                tracing::debug!(error, "new transactions still cannot be streamed");
+            } else {
+                tracing::warn!(
+                    error,
+                    "new transactions cannot be streamed: subscribers wait, and the service tries on"
+                );
+                told = error;
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -68,27 +88,39 @@ impl Feed {
         self.connections.close_session();
     }
 
-    /// One session, until it breaks. Ends an `outage` once it works.
-    async fn session(&self, outage: &mut bool) -> Result<Infallible, DatabaseError> {
+    /// One session, until it breaks.
+    async fn session(&self) -> Result<Infallible, DatabaseError> {
         let session = self.connections.open_session().await?;
         let mut numberer = Numberer::new(self.metrics.clone());
-        let mut known = false;
+        // The first look may find millions, which are not for the ring.
+        let mut first = true;
         let mut pause = self.interval;
         loop {
-            let look = numberer.look(&session).await?;
-            let head = match look {
-                Some(look) if known => look.last,
-                // Another process numbers, or has done so meanwhile.
-                _ => Some(store::head(&session).await?),
+            let most = if first || self.subscriptions.none() {
+                NOTHING
+            } else {
+                PAGE
             };
-            known = true;
-            if std::mem::take(outage) {
-                tracing::info!("the database is back: going on where it was");
-            }
+            let (head, events) = match numberer.look(&session, most).await? {
+                Some(look) if !first => {
+                    self.arrivals.saw(look.snapshot);
+                    (look.last, look.events)
+                }
+                // Another process numbers, or has done so meanwhile.
+                _ => {
+                    let standing = store::standing(&session).await?;
+                    self.arrivals.saw(standing.snapshot);
+                    (Some(standing.head), Vec::new())
+                }
+            };
+            first = false;
             let moved = match head {
-                Some(head) => self.follow(&session, head).await?,
+                Some(head) => self.follow(&session, head, events).await?,
                 None => false,
             };
+            if self.interrupted.swap(false, Ordering::Relaxed) {
+                tracing::info!("new transactions are streamed again: nothing was left out");
+            }
             pause = if moved {
                 self.interval
             } else {
@@ -98,8 +130,13 @@ impl Feed {
         }
     }
 
-    /// Publishes what follows, up to the number `head`; whether there was any.
-    async fn follow(&self, session: &Session, head: u64) -> Result<bool, DatabaseError> {
+    /// Publishes what follows, up to the number `head`; whether there was any. `events` are some of it, read already.
+    async fn follow(
+        &self,
+        session: &Session,
+        head: u64,
+        mut events: Vec<Event>,
+    ) -> Result<bool, DatabaseError> {
         let known = self.ring.head();
         if head < known {
             tracing::error!(
@@ -112,25 +149,47 @@ impl Feed {
         if head <= known {
             return Ok(head < known);
         }
-        let held = self.ring.capacity() as u64;
-        if self.subscriptions.none() {
-            self.ring.skip_to(head);
-        } else if head - known > held {
-            self.ring.skip_to(head - held);
+        let kept = if self.subscriptions.none() {
+            0
+        } else {
+            self.ring.capacity() as u64
+        };
+        let after = known.max(head.saturating_sub(kept));
+        if after > known {
+            if let Some(oldest) = self.arrivals.oldest() {
+                let runs = store::runs(session, known, after, &oldest).await?;
+                self.arrivals.pass(runs);
+            }
+            self.ring.skip_to(after);
+        }
+        events.retain(|event| event.sequence() > after);
+        if let (Some(first), Some(last)) = (events.first(), events.last())
+            && first.sequence() == after + 1
+        {
+            let reached = last.sequence();
+            self.publish(events, reached);
         }
         while self.ring.head() < head {
             let range = Range {
                 after: self.ring.head(),
                 until: head,
-                events: PAGE_EVENTS,
-                bytes: PAGE_BYTES,
+                most: PAGE,
             };
             let page = store::page(session, range, None).await?;
-            self.ring.publish(page.events, page.reached);
+            self.metrics.feed_pages.inc();
+            self.publish(page.events, page.reached);
         }
         self.metrics
             .head
             .set(i64::try_from(head).unwrap_or(i64::MAX));
         Ok(true)
+    }
+
+    /// Publishes events up to the number `reached`.
+    fn publish(&self, events: Vec<Event>, reached: u64) {
+        if self.arrivals.oldest().is_some() {
+            self.arrivals.pass(arrivals::runs(&events));
+        }
+        self.ring.publish(events, reached);
     }
 }

@@ -2,22 +2,24 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::ensure;
 use domain::{Start, Subscription};
 use runtime::metrics::Metrics;
-use runtime::postgres::Database;
+use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind, Pooling};
 use runtime::shutdown::InFlight;
 use tokio::task::JoinHandle;
 
+use crate::arrivals::{Arrival, Arrivals};
 use crate::config::StreamConfig;
-use crate::connections::{Connections, Lease};
+use crate::connections::Connections;
 use crate::error::StreamError;
 use crate::feed::Feed;
 use crate::metrics::{Face, StreamMetrics};
 use crate::pacer::Pacer;
 use crate::ring::Ring;
-use crate::snapshot::Snapshot;
 use crate::store;
 use crate::subscriber::Subscriber;
 use crate::subscriptions::Subscriptions;
@@ -36,9 +38,22 @@ struct Shared {
     config: StreamConfig,
     connections: Connections,
     ring: Arc<Ring>,
+    arrivals: Arrivals,
     subscriptions: Subscriptions,
     metrics: StreamMetrics,
     in_flight: InFlight,
+    /// Whether the feed has met an error and has not got over it yet.
+    interrupted: Arc<AtomicBool>,
+}
+
+/// Where a stream begins.
+struct Beginning {
+    /// With the event after this number,
+    after: u64,
+    /// or with the first that comes here,
+    arrival: Option<Arrival>,
+    /// or with the first later event that is not before a time.
+    seeking: bool,
 }
 
 /// What runs behind the handle; whoever started it awaits it after the stop.
@@ -59,28 +74,39 @@ impl Transactions {
         in_flight: InFlight,
     ) -> anyhow::Result<(Self, Following)> {
         let metrics = StreamMetrics::register(metrics)?;
-        database
-            .migrate(store::migrations(), store::MIGRATION_LOCK)
-            .await?;
-        let head = store::head(&*database.get().await?).await?;
-        let ring = Arc::new(Ring::new(config.ring_events as usize, head));
+        ensure!(
+            database.pooling().await? == Pooling::Session,
+            "DATABASE_URL {}: a connection pooler in transaction mode stands before PostgreSQL, and who numbers needs a \
+             session to itself (an advisory lock); connect to PostgreSQL itself or to a pool in session mode, with a \
+             DATABASE_POOL_SIZE of 2 or more",
+            database.url()
+        );
+        database.migrate(store::schema()).await?;
+        let standing = store::standing(&*database.get().await?).await?;
+        let ring = Arc::new(Ring::new(config.ring_events as usize, standing.head));
+        let arrivals = Arrivals::new(standing.snapshot);
         let connections = Connections::new(database, pool_size);
         let subscriptions = Subscriptions::default();
+        let interrupted = Arc::default();
         let feed = Feed {
             connections: connections.clone(),
             ring: Arc::clone(&ring),
+            arrivals: arrivals.clone(),
             subscriptions: subscriptions.clone(),
             metrics: metrics.clone(),
             interval: config.look_interval,
+            interrupted: Arc::clone(&interrupted),
         };
         let following = tokio::spawn(feed.run(in_flight.drained().clone()));
         let shared = Shared {
             config: config.clone(),
             connections,
             ring,
+            arrivals,
             subscriptions,
             metrics,
             in_flight,
+            interrupted,
         };
         Ok((
             Self {
@@ -101,7 +127,7 @@ impl Transactions {
     ) -> Result<Subscriber, StreamError> {
         let limit = self.shared.config.request_timeout;
         let opening = tokio::time::timeout(limit, self.begin(&subscription));
-        let (after, not_before) = self
+        let beginning = self
             .shared
             .in_flight
             .run(opening)
@@ -114,13 +140,15 @@ impl Transactions {
             subscriptions,
             metrics,
             in_flight,
+            ..
         } = &*self.shared;
         Ok(Subscriber {
             ring: Arc::clone(ring),
             head: ring.watch(),
             connections: connections.clone(),
-            after,
-            not_before,
+            after: beginning.after,
+            arrival: beginning.arrival,
+            seeking: beginning.seeking,
             remaining: subscription.limit().map_or(u64::MAX, |limit| limit.get()),
             pacer: Pacer::new(subscription.rate()),
             subscription: Arc::new(subscription),
@@ -128,7 +156,7 @@ impl Transactions {
             // A child of its own: subscribers then wait on no common lock.
             stop: in_flight.stop().child_token(),
             waiting: VecDeque::new(),
-            reached: after,
+            reached: beginning.after,
             page: None,
             sent: metrics.sent(face),
             pages: metrics.pages.clone(),
@@ -136,37 +164,58 @@ impl Transactions {
         })
     }
 
-    /// The number after which a stream begins, and what a live one leaves out besides. Asks the database in any case: a
-    /// stream that cannot go on now is not begun.
-    async fn begin(
-        &self,
-        subscription: &Subscription,
-    ) -> Result<(u64, Option<Snapshot>), StreamError> {
-        let connection = Guarded(Some(self.shared.connections.get().await?));
-        let client = connection.lease();
-        let opening = store::open(client).await?;
-        let begun = match subscription.start() {
-            Start::Live => (opening.head, Some(opening.snapshot)),
-            Start::After(sequence) => (sequence, None),
-            Start::Since(since) => {
-                let first = store::first_since(client, since).await?;
-                // Where there is none yet, it comes after those that there are.
-                (
-                    first.map_or(opening.head, |first| first.saturating_sub(1)),
-                    None,
-                )
-            }
+    /// Where a stream begins. Asks the database in any case: a stream that cannot go on now is not begun.
+    async fn begin(&self, subscription: &Subscription) -> Result<Beginning, StreamError> {
+        let arrival =
+            matches!(subscription.start(), Start::Live).then(|| self.shared.arrivals.enter());
+        let connection = self.shared.connections.get().await?;
+        let standing = store::standing(&connection).await?;
+        let mut beginning = Beginning {
+            after: 0,
+            arrival: None,
+            seeking: false,
         };
+        match subscription.start() {
+            Start::Live => {
+                if let Some(arrival) = &arrival {
+                    arrival.arrived(standing.snapshot);
+                }
+                beginning.arrival = arrival;
+            }
+            Start::After(sequence) => beginning.after = sequence,
+            Start::Since(since) => match store::first_since(&connection, since).await? {
+                Some(first) => beginning.after = first.saturating_sub(1),
+                // It comes after those that there are.
+                None => {
+                    beginning.after = standing.head;
+                    beginning.seeking = true;
+                }
+            },
+        }
         connection.give_back();
-        Ok(begun)
+        Ok(beginning)
     }
 
-    /// Whether the database answers now.
+    /// Whether transactions can be read, and are followed and numbered, if that falls to this process.
     ///
     /// # Errors
-    /// It does not.
+    /// The database does not answer, or what the service does there fails.
     pub async fn ping(&self) -> Result<(), StreamError> {
-        Ok(self.shared.connections.ping(PING_TIMEOUT).await?)
+        self.check().await.map_err(|cause| match cause {
+            Some(error) if error.kind() == DatabaseErrorKind::Unavailable => {
+                StreamError::Database(error.cause())
+            }
+            _ => StreamError::Interrupted,
+        })
+    }
+
+    /// [`Self::ping`] with the cause; none where the feed has told it.
+    pub(crate) async fn check(&self) -> Result<(), Option<DatabaseError>> {
+        self.shared.connections.ping(PING_TIMEOUT).await?;
+        if self.shared.interrupted.load(Ordering::Relaxed) {
+            return Err(None);
+        }
+        Ok(())
     }
 
     /// Waits until no stream is open.
@@ -180,28 +229,6 @@ impl Following {
     pub async fn finish(self) {
         if let Err(error) = self.0.await {
             tracing::error!(%error, "the feed ended abnormally");
-        }
-    }
-}
-
-/// A connection that is closed unless it is given back: whoever gives up waiting for an answer leaves one behind that may
-/// never come.
-struct Guarded(Option<Lease>);
-
-impl Guarded {
-    fn lease(&self) -> &Lease {
-        self.0.as_ref().expect("present until it is given back")
-    }
-
-    fn give_back(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        if let Some(lease) = self.0.take() {
-            lease.close();
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - [`Service`]: built (schema applied, ports bound), then run until the stop
 //! - `numberer`: gives each transaction its number once it is visible; `snapshot`: how it knows (pure)
 //! - `feed`: the one reader that follows the numbered transactions into the ring, and lets the numberer look
+//! - `arrivals`: where live streams begin
 //! - `ring`: the latest events, shared; [`event`]: an event, encoded once for each face
 //! - [`Transactions`] ([`handle`]): the cheap `Clone` handle that both faces call
 //! - [`subscriber`]: one subscriber's way from the database to the ring; `pacer`: at its rate
@@ -14,6 +15,7 @@
 //! - [`metrics`]: counters; `subscriptions`: how many streams are open
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
+mod arrivals;
 mod clock;
 pub mod config;
 mod connections;
@@ -78,8 +80,9 @@ impl Service {
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
         let database = Database::connect(&config.database, &stop).await?;
-        let http = listen(&config.listen.host, config.server_port)?;
-        let grpc = listen(&config.listen.host, config.grpc_server_port)?;
+        let stall_timeout = config.stream.stall_timeout;
+        let http = listen(&config.listen.host, config.server_port, stall_timeout)?;
+        let grpc = listen(&config.listen.host, config.grpc_server_port, stall_timeout)?;
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let (transactions, following) = Transactions::start(
@@ -165,14 +168,22 @@ impl Service {
     }
 }
 
-/// A socket whose connections hold no more than [`SEND_BUFFER_BYTES`] that their clients have not taken: the kernel's own
-/// limit is megabytes for each client that does not read, counted against the container's memory.
-fn listen(host: &str, port: u16) -> anyhow::Result<TcpListener> {
+/// A socket whose connections hold no more than [`SEND_BUFFER_BYTES`] that their clients have not taken, the kernel's own
+/// limit being megabytes for each, counted against the container's memory; and end when their clients have taken nothing
+/// for `stall_timeout`.
+fn listen(host: &str, port: u16, stall_timeout: Duration) -> anyhow::Result<TcpListener> {
     let listener = http::listen(host, port)?;
-    // Accepted connections inherit it.
-    SockRef::from(&listener)
+    // Accepted connections inherit both.
+    let socket = SockRef::from(&listener);
+    socket
         .set_send_buffer_size(SEND_BUFFER_BYTES)
         .context("the send buffer cannot be set")?;
+    #[cfg(target_os = "linux")]
+    socket
+        .set_tcp_user_timeout(Some(stall_timeout))
+        .context("STALL_TIMEOUT cannot be set on the socket")?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = stall_timeout;
     Ok(listener)
 }
 
@@ -186,17 +197,18 @@ async fn end_streams(streams: Guard, transactions: &Transactions, stop: &Cancell
     drop(streams);
 }
 
-/// Notes in `health` every 500 ms whether the database answers, until the stop: then not serving.
+/// Notes in `health` every 500 ms whether transactions can be streamed, until the stop: then not serving.
 async fn probe(health: &Health, transactions: &Transactions, stop: &CancellationToken) {
     loop {
         let answer = tokio::select! {
-            answer = transactions.ping() => answer,
+            answer = transactions.check() => answer,
             () = stop.cancelled() => break,
         };
         if answer.is_ok() != health.is_serving() {
             match &answer {
-                Ok(()) => tracing::info!("the database answers: serving"),
-                Err(error) => tracing::warn!(%error, "not serving"),
+                Ok(()) => tracing::info!("transactions can be streamed: serving"),
+                Err(Some(error)) => tracing::warn!(error = %error.chain(), "not serving"),
+                Err(None) => tracing::warn!("new transactions cannot be streamed: not serving"),
             }
             health.set(answer.is_ok());
         }

@@ -33,6 +33,8 @@ pub struct StreamMetrics {
     sent: IntCounterVec,
     /// Pages that subscribers read from the database.
     pub(crate) pages: IntCounter,
+    /// Pages that the feed read from the database.
+    pub(crate) feed_pages: IntCounter,
     numbered: IntCounter,
     looks: IntCounter,
     look_seconds: Counter,
@@ -64,6 +66,10 @@ impl StreamMetrics {
                 "stream_replay_pages_total",
                 "Pages that subscribers read from the database: replay, or behind the ring",
             )?,
+            feed_pages: IntCounter::new(
+                "stream_feed_pages_total",
+                "Pages that the feed read from the database: what another process numbered, or more than one look gives back",
+            )?,
             numbered: IntCounter::new(
                 "stream_numbered_total",
                 "Transactions to which this process gave a number",
@@ -89,6 +95,7 @@ impl StreamMetrics {
         registry.register(metrics.subscribers.clone())?;
         registry.register(metrics.sent.clone())?;
         registry.register(metrics.pages.clone())?;
+        registry.register(metrics.feed_pages.clone())?;
         registry.register(metrics.numbered.clone())?;
         registry.register(metrics.looks.clone())?;
         registry.register(metrics.look_seconds.clone())?;

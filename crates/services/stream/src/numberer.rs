@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::connections::Session;
 use crate::metrics::StreamMetrics;
 use crate::snapshot::Snapshot;
-use crate::store::{self, Look};
+use crate::store::{self, Look, Most};
 
 /// From one try to become the numberer to the next.
 const TRY_EVERY: Duration = Duration::from_millis(500);
@@ -25,6 +25,8 @@ const MANY: u64 = 10_000;
 pub(crate) struct Numberer {
     metrics: StreamMetrics,
     leading: bool,
+    /// Whether a look has succeeded since then.
+    told: bool,
     try_at: Instant,
     /// The snapshot of the last look of this session: while a session lives, its cluster has not crashed, and ids of
     /// transactions are not given again.
@@ -40,6 +42,7 @@ impl Numberer {
         Self {
             metrics,
             leading: false,
+            told: false,
             try_at: now,
             before: None,
             unsaved: false,
@@ -47,14 +50,27 @@ impl Numberer {
         }
     }
 
-    /// Numbers what has become visible since the last look; `None` where another process does so.
-    pub(crate) async fn look(&mut self, session: &Session) -> Result<Option<Look>, DatabaseError> {
+    /// Numbers what has become visible since the last look, and gives back the first `most` of it; `None` where another
+    /// process numbers.
+    pub(crate) async fn look(
+        &mut self,
+        session: &Session,
+        most: Most,
+    ) -> Result<Option<Look>, DatabaseError> {
         if !self.leading && !self.lead(session).await? {
             return Ok(None);
         }
         let begun = Instant::now();
-        let look = store::number(session, self.before.as_ref()).await?;
+        let look = store::number(session, self.before.as_ref(), most).await?;
         let took = begun.elapsed();
+        if !std::mem::replace(&mut self.told, true) {
+            match &self.before {
+                Some(before) => {
+                    tracing::info!(since = %before, "this process numbers transactions")
+                }
+                None => tracing::info!("this process numbers transactions, from the first"),
+            }
+        }
         self.metrics.looked(look.numbered, took);
         if look.numbered >= MANY {
             tracing::info!(
@@ -84,12 +100,6 @@ impl Numberer {
             self.metrics.leading.set(1);
             self.before = store::saved_look(session).await?;
             self.unsaved = true;
-            match &self.before {
-                Some(before) => {
-                    tracing::info!(since = %before, "this process numbers transactions")
-                }
-                None => tracing::info!("this process numbers transactions, from the first"),
-            }
         }
         Ok(self.leading)
     }

@@ -5,10 +5,11 @@ use std::pin::pin;
 use deadpool_postgres::ClientWrapper;
 use domain::{Subscription, Timestamp, Transaction};
 use futures_util::TryStreamExt;
-use runtime::postgres::DatabaseError;
+use runtime::postgres::{DatabaseError, Schema};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use crate::arrivals::Run;
 use crate::event::Event;
 use crate::snapshot::Snapshot;
 
@@ -21,15 +22,22 @@ mod embedded {
 }
 
 /// The schema, for [`runtime::postgres::Database::migrate`].
-pub(crate) fn migrations() -> refinery::Runner {
-    let mut runner = embedded::migrations::runner();
-    // The database is shared with other services, each of which has a history of its own.
-    runner.set_migration_table_name("stream_schema_history");
-    runner
+pub(crate) fn schema() -> Schema {
+    Schema {
+        // The database is shared with other services, each of which has a history of its own. `weir seed` applies the
+        // same schema under the same history and lock.
+        history: "stream_schema_history",
+        migrations: embedded::migrations::runner(),
+        // "stream" in ASCII
+        lock: 0x7374_7265_616d,
+        needs: &[
+            ("transactions", &["tx_id", "timestamp", "written_in"]),
+            ("transaction_log", &["sequence", "tx_id", "latest"]),
+            ("transaction_commits", &["written_in", "commit_order"]),
+            ("transaction_numbering", &["snapshot", "cluster"]),
+        ],
+    }
 }
-
-/// Key of the advisory lock under which the schema is applied: "stream" in ASCII.
-pub(crate) const MIGRATION_LOCK: i64 = 0x7374_7265_616d;
 
 /// Key of the advisory lock whose holder numbers: "number" in ASCII.
 const NUMBERING_LOCK: i64 = 0x6e75_6d62_6572;
@@ -63,7 +71,7 @@ pub(crate) async fn try_lead(client: &ClientWrapper) -> Result<bool, DatabaseErr
 }
 
 /// What a look found.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Look {
     /// All that it sees is numbered.
     pub(crate) snapshot: Snapshot,
@@ -71,24 +79,51 @@ pub(crate) struct Look {
     pub(crate) numbered: u64,
     /// The last number that was given.
     pub(crate) last: Option<u64>,
+    /// The first of those that were numbered, as many as were asked for.
+    pub(crate) events: Vec<Event>,
 }
 
 /// Numbers what has become visible since the snapshot `before`, or all that has no number: one statement, one
-/// transaction, durable when it returns.
+/// transaction, durable when it returns. Gives back the first `most` of them, or fewer where they are large.
 pub(crate) async fn number(
     client: &ClientWrapper,
     before: Option<&Snapshot>,
+    most: Most,
 ) -> Result<Look, DatabaseError> {
     let statement = client
         .prepare_cached(include_str!("store/number.sql"))
         .await?;
     let before = before.map(Snapshot::to_string);
-    let row = client.query_one(&statement, &[&before]).await?;
-    Ok(Look {
-        snapshot: snapshot(&row, 0)?,
-        numbered: unsigned(row.try_get(1)?),
-        last: row.try_get::<_, Option<i64>>(2)?.map(unsigned),
-    })
+    let limit = i64::try_from(most.events).unwrap_or(i64::MAX);
+    let parameters: [&(dyn ToSql + Sync); 2] = [&before, &limit];
+    let mut rows = pin!(client.query_raw(&statement, parameters).await?);
+    let none = || DatabaseError::Pool("a look gave no row".into());
+    let mut row = rows.try_next().await?.ok_or_else(none)?;
+    let mut look = Look {
+        snapshot: snapshot(&row, EVENT_COLUMNS)?,
+        numbered: unsigned(row.try_get(EVENT_COLUMNS + 1)?),
+        last: row
+            .try_get::<_, Option<i64>>(EVENT_COLUMNS + 2)?
+            .map(unsigned),
+        events: Vec::new(),
+    };
+    if look.numbered == 0 || most.events == 0 {
+        return Ok(look);
+    }
+    let mut bytes = 0;
+    loop {
+        let event = event(&row)?;
+        bytes += event.transaction().text_bytes();
+        look.events.push(event);
+        if bytes >= most.bytes {
+            break;
+        }
+        row = match rows.try_next().await? {
+            Some(row) => row,
+            None => break,
+        };
+    }
+    Ok(look)
 }
 
 const SAVED_LOOK: &str = "\
@@ -129,37 +164,57 @@ pub(crate) async fn save_look(
     Ok(())
 }
 
-const HEAD: &str =
-    "/* stream::store::head */ SELECT coalesce(max(sequence), 0) FROM transaction_log";
-
-/// The last number given, 0 where there is none.
-pub(crate) async fn head(client: &ClientWrapper) -> Result<u64, DatabaseError> {
-    let statement = client.prepare_cached(HEAD).await?;
-    let row = client.query_one(&statement, &[]).await?;
-    Ok(unsigned(row.try_get(0)?))
-}
-
-/// The state of things when a subscriber came.
+/// How things stand.
 #[derive(Clone, Debug)]
-pub(crate) struct Opening {
-    /// The last number given.
+pub(crate) struct Standing {
+    /// The last number given, 0 where there is none.
     pub(crate) head: u64,
     /// What was visible, numbered or not.
     pub(crate) snapshot: Snapshot,
 }
 
-const OPEN: &str = "\
-/* stream::store::open */
+const STANDING: &str = "\
+/* stream::store::standing */
 SELECT coalesce(max(sequence), 0), pg_current_snapshot()::text FROM transaction_log";
 
 /// Where the stream stands; also tells that the database answers.
-pub(crate) async fn open(client: &ClientWrapper) -> Result<Opening, DatabaseError> {
-    let statement = client.prepare_cached(OPEN).await?;
+pub(crate) async fn standing(client: &ClientWrapper) -> Result<Standing, DatabaseError> {
+    let statement = client.prepare_cached(STANDING).await?;
     let row = client.query_one(&statement, &[]).await?;
-    Ok(Opening {
+    Ok(Standing {
         head: unsigned(row.try_get(0)?),
         snapshot: snapshot(&row, 1)?,
     })
+}
+
+const RUNS: &str = "\
+/* stream::store::runs */
+SELECT written_in, min(sequence)
+  FROM transaction_log
+ WHERE sequence > $1 AND sequence <= $2
+   AND NOT pg_visible_in_snapshot(written_in, $3::text::pg_snapshot)
+ GROUP BY written_in
+ ORDER BY min(sequence)";
+
+/// The first numbers of the database transactions that `unseen` did not see, of those after the number `after`, up to
+/// `until`.
+pub(crate) async fn runs(
+    client: &ClientWrapper,
+    after: u64,
+    until: u64,
+    unseen: &Snapshot,
+) -> Result<Vec<Run>, DatabaseError> {
+    let statement = client.prepare_cached(RUNS).await?;
+    let unseen = unseen.to_string();
+    let rows = client
+        .query(&statement, &[&signed(after), &signed(until), &unseen])
+        .await?;
+    let run = |row: Row| {
+        let TransactionId(written_in) = row.try_get(0)?;
+        let first = unsigned(row.try_get(1)?);
+        Ok(Run { written_in, first })
+    };
+    rows.into_iter().map(run).collect()
 }
 
 const FIRST_SINCE: &str = "\
@@ -185,9 +240,16 @@ pub(crate) struct Range {
     pub(crate) after: u64,
     /// Up to this one.
     pub(crate) until: u64,
-    /// So many at most.
+    /// How many of them.
+    pub(crate) most: Most,
+}
+
+/// How many transactions are read at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    /// Greatest number of them.
     pub(crate) events: usize,
-    /// About so many bytes of text at most, but one transaction whatever its size.
+    /// Bytes of text, about; one transaction always fits.
     pub(crate) bytes: usize,
 }
 
@@ -219,7 +281,7 @@ pub(crate) async fn page(
     let statement = client.prepare_cached(PAGE).await?;
     let account = wanted.and_then(|wanted| Some(wanted.account()?.as_str()));
     let since = wanted.and_then(|wanted| Some(Microseconds::from(wanted.since()?)));
-    let limit = i64::try_from(range.events).unwrap_or(i64::MAX);
+    let limit = i64::try_from(range.most.events).unwrap_or(i64::MAX);
     let (after, until) = (signed(range.after), signed(range.until));
     let parameters: [&(dyn ToSql + Sync); 5] = [&after, &until, &account, &since, &limit];
     let mut rows = pin!(client.query_raw(&statement, parameters).await?);
@@ -229,11 +291,11 @@ pub(crate) async fn page(
         let event = event(&row)?;
         bytes += event.transaction().text_bytes();
         events.push(event);
-        if bytes >= range.bytes {
+        if bytes >= range.most.bytes {
             break;
         }
     }
-    let stopped_early = events.len() == range.events || bytes >= range.bytes;
+    let stopped_early = events.len() == range.most.events || bytes >= range.most.bytes;
     let reached = match events.last() {
         Some(last) if stopped_early => last.sequence(),
         _ => range.until,
@@ -241,13 +303,8 @@ pub(crate) async fn page(
     Ok(Page { events, reached })
 }
 
-const PING: &str = "/* stream::store::ping */ SELECT 1";
-
-/// Asks for an answer.
-pub(crate) async fn ping(client: &ClientWrapper) -> Result<(), DatabaseError> {
-    client.simple_query(PING).await?;
-    Ok(())
-}
+/// Columns that [`event`] reads.
+const EVENT_COLUMNS: usize = 8;
 
 fn event(row: &Row) -> Result<Event, DatabaseError> {
     let timestamp: Microseconds = row.try_get(6)?;

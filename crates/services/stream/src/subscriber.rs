@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::arrivals::Arrival;
 use crate::connections::Connections;
 use crate::event::Event;
 use crate::pacer::Pacer;
 use crate::ring::{Read, Ring};
-use crate::snapshot::Snapshot;
-use crate::store::{self, Page, Range};
+use crate::store::{self, Most, Page, Range};
 use crate::subscriptions::Open;
 
 /// Events that are handed out at once, and that a page from the database holds at most. What a subscriber costs in
@@ -53,9 +53,10 @@ pub struct Subscriber {
     pub(crate) subscription: Arc<Subscription>,
     /// The number of the event that it had last, or could have had.
     pub(crate) after: u64,
-    /// What was visible when a live stream began, though it got its number later: not part of it. Until the first event
-    /// that is.
-    pub(crate) not_before: Option<Snapshot>,
+    /// Present while a live stream waits for its first event.
+    pub(crate) arrival: Option<Arrival>,
+    /// Whether nothing since the time that was asked for has been found yet.
+    pub(crate) seeking: bool,
     /// Events that it may still have.
     pub(crate) remaining: u64,
     pub(crate) pacer: Pacer,
@@ -119,7 +120,7 @@ impl Subscriber {
             && let Some(event) = self.waiting.pop_front()
         {
             self.after = event.sequence();
-            if self.is_wanted(&event) {
+            if self.subscription.wants(event.transaction()) {
                 events.push(event);
             }
         }
@@ -129,19 +130,17 @@ impl Subscriber {
         events
     }
 
-    fn is_wanted(&mut self, event: &Event) -> bool {
-        if let Some(snapshot) = &self.not_before {
-            if snapshot.had_ended(event.written_in()) {
-                return false;
-            }
-            // All that follows became visible later, as it was given its number later.
-            self.not_before = None;
-        }
-        self.subscription.wants(event.transaction())
-    }
-
     /// Waits for events after the last one.
     async fn refill(&mut self) {
+        if let Some(arrival) = &self.arrival {
+            let Some(first) = arrival.first() else {
+                // The ring, which knows the head, lives as long as this.
+                drop(self.head.changed().await);
+                return;
+            };
+            self.after = first - 1;
+            self.arrival = None;
+        }
         if self.page.is_none() {
             let mut events = Vec::new();
             match self
@@ -150,7 +149,6 @@ impl Subscriber {
             {
                 Read::Events => return self.waiting.extend(events),
                 Read::UpToDate => {
-                    // The ring, which knows the head, lives as long as this.
                     drop(self.head.changed().await);
                     return;
                 }
@@ -171,6 +169,7 @@ impl Subscriber {
         match read {
             Ok(page) => {
                 self.pages.inc();
+                self.seeking &= page.events.is_empty();
                 self.waiting.extend(page.events.into_iter().map(Arc::new));
                 self.reached = page.reached;
             }
@@ -187,14 +186,26 @@ impl Subscriber {
         let range = Range {
             after: self.after,
             until: head.min(self.after.saturating_add(PAGE_SPAN)),
-            events: BATCH_EVENTS.min(limit).min(self.pacer.worthwhile()),
-            bytes: BATCH_BYTES,
+            most: Most {
+                events: BATCH_EVENTS.min(limit).min(self.pacer.worthwhile()),
+                bytes: BATCH_BYTES,
+            },
         };
+        let sought = self.subscription.since().filter(|_| self.seeking);
         let connections = self.connections.clone();
         let subscription = Arc::clone(&self.subscription);
         AbortOnDropHandle::new(tokio::spawn(async move {
             let connection = connections.get().await?;
-            store::page(&connection, range, Some(&subscription)).await
+            let mut range = range;
+            if let Some(since) = sought {
+                // By one look-up, rather than page by page through all that is older.
+                let first = store::first_since(&connection, since).await?;
+                range.after = first.map_or(head, |first| range.after.max(first - 1));
+                range.until = head.min(range.after.saturating_add(PAGE_SPAN));
+            }
+            let page = store::page(&connection, range, Some(&subscription)).await?;
+            connection.give_back();
+            Ok(page)
         }))
     }
 }

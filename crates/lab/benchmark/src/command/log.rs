@@ -6,10 +6,11 @@ use anyhow::Context;
 use metrics_db::Performance;
 use serde_json::json;
 
-use super::{Ending, complete, write_result};
+use super::{complete, write_result};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
 use crate::criteria;
+use crate::ending::Ending;
 use crate::load::outcome::per;
 use crate::log;
 use crate::log::outcome::{LogOutcome, LogResult};

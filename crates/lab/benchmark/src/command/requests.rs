@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Ending, complete, make_load, write_result};
+use super::{complete, make_load, write_result};
 use crate::accounts::AccountPlan;
 use crate::aim::Aim;
 use crate::args::workload::Workload;
 use crate::args::{LoadArgs, Scenario};
 use crate::criteria::{self, Criterion};
+use crate::ending::Ending;
 use crate::events::EventPlan;
 use crate::load::{Outcome, Plan};
 use crate::protocol::Protocol;

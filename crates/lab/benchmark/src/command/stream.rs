@@ -5,11 +5,12 @@ use std::time::Duration;
 use metrics_db::Performance;
 use serde_json::json;
 
-use super::{Ending, complete, write_result};
+use super::{complete, write_result};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
 use crate::args::stream::SEEDED_SINCE;
 use crate::criteria::{self, Criterion};
+use crate::ending::Ending;
 use crate::load::outcome::per;
 use crate::progress::Progress;
 use crate::protocol::Protocol;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use event_log::Durability;
+/// When an in-process append counts as done.
+pub use event_log::Durability;
 
 use crate::protocol::Endpoint;
 use crate::usage::{Usage, require};

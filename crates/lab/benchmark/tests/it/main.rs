@@ -10,7 +10,6 @@ mod load;
 mod log;
 mod open_loop;
 mod process;
-mod ratios;
 mod record;
 mod seen;
 mod services;

@@ -181,10 +181,6 @@ async fn wrong_usage_has_a_status_of_its_own() {
         ("--workload high --clients 1", "--clients"),
         ("--workload high --limit 1", "--limit"),
         ("--workload high --live --feed-rate 1", "--feed-rate"),
-        ("ratios --concurrency 0", "--concurrency"),
-        ("ratios --grpc-connections 0", "--grpc-connections"),
-        ("ratios --grpc-connections 201", "--grpc-connections"),
-        ("ratios --keys 1000 --concurrency 1001", "--keys"),
     ] {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         let errors = errors(&arguments, 2).await;

@@ -2,6 +2,7 @@
 //! the table has them.
 
 use anyhow::{Context, Result};
+use lab_model::seeded;
 use metrics_db::Audit;
 use serde_json::json;
 
@@ -14,7 +15,7 @@ const COUNTED: &str = "balance_requests_total";
 /// Those reads.
 const READS: &str = "balance_reads_total";
 
-/// Every so many of the 10,000 seeded accounts are asked for after the run.
+/// Every Nth of the seeded accounts is asked for after the run.
 const SAMPLE_STEP: usize = 50;
 
 pub(super) async fn audit(
@@ -67,10 +68,8 @@ async fn sample(subject: Subject<'_>) -> Result<Sample> {
     let database = subject
         .database
         .context("there is no application database")?;
-    let ids: Vec<String> = (0..10_000)
-        .step_by(SAMPLE_STEP)
-        .map(|n| format!("0.0.{}", 100_000 + n))
-        .collect();
+    let places = (0..seeded::ACCOUNTS).step_by(SAMPLE_STEP);
+    let ids: Vec<String> = places.map(seeded::account_id).collect();
     let rows = database.accounts(&ids).await?;
     let client = BalanceClient::connect(subject.target, subject.at).await?;
     let mut differing = Vec::new();

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use lab_model::scenario::Scenario;
 use metrics_db::{Audit, CheckStatus, MetricsDbConfig, Run};
 use serde_json::json;
 
 use super::sentence;
 use crate::metrics;
 use crate::output;
-use crate::scenario::Scenario;
 use crate::usage::UsageError;
 
 /// Compare what a run acknowledged with what is in the application database

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use http::StatusCode;
+use lab_model::endpoint::Endpoint;
 
 use crate::http::get;
-use crate::verify::Endpoint;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -25,8 +25,7 @@ pub(super) struct Counters(String);
 
 impl CountersAt {
     pub(super) async fn read(&self) -> Result<Counters> {
-        let Endpoint { host, port } = &self.endpoint;
-        let (status, body) = get(host, *port, &self.path, &[], LIMIT)
+        let (status, body) = get(&self.endpoint, &self.path, &[], LIMIT)
             .await
             .context("the service's counters")?;
         ensure!(

@@ -1,12 +1,12 @@
 //! The audit of streams: no event was missed, repeated or out of order, and as many as were received were sent.
 
 use anyhow::{Context, Result};
+use lab_model::targets::Protocol;
 use metrics_db::Audit;
 use serde_json::json;
 
 use super::{Audited, Baseline, Subject};
 use crate::summary::Summary;
-use crate::targets::Protocol;
 use crate::verify::event_bytes;
 
 /// Counters of the k6 scripts.

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use lab_model::scenario::Scenario;
+use lab_model::targets::Targets;
 use metrics_db::{MetricsDbConfig, NewRun, NewSession, RunStatus, Store};
 use serde::Serialize;
 use serde_json::json;
@@ -12,9 +14,7 @@ use serde_json::json;
 use super::{Facts, import};
 use crate::environment::{cores, fingerprint};
 use crate::output::{self, Table};
-use crate::scenario::Scenario;
 use crate::summary::Summary;
-use crate::targets::Targets;
 use crate::validity::Allowance;
 use crate::{environment, metrics};
 

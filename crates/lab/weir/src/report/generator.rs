@@ -7,10 +7,7 @@
 use metrics_db::Phase;
 use serde_json::Value;
 
-/// From this share of its allowance on the generator counts as the limit; `validity` has the same bound.
-pub const ALLOWANCE_BOUND: f64 = 0.80;
-/// From this share of the machine's cores on the machine counts as busy.
-pub const MACHINE_BOUND: f64 = 0.90;
+pub use lab_model::bounds::{BUSY_HOST_CPU as MACHINE_BOUND, GENERATOR_CPU as ALLOWANCE_BOUND};
 
 /// The cores that the generator may use, and those of the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

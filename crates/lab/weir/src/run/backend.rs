@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::Value;
 
@@ -11,9 +13,7 @@ use super::k6::{Generator, Job};
 use super::native::Native;
 use super::settings::Variables;
 use crate::audit::CountersAt;
-use crate::targets::Target;
 use crate::validity::Allowance;
-use crate::verify::Endpoint;
 
 /// A started target.
 #[derive(Clone, Debug)]

@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use lab_model::endpoint::Endpoint;
+use lab_model::files;
+use lab_model::plan::Cell;
+use lab_model::targets::Target;
 use metrics_db::{NewRun, RunStatus};
 
-use super::RESULTS_DIR;
 use super::backend::Started;
 use super::data::{fresh, settle};
 use super::k6::{Generator, Job};
@@ -17,9 +20,7 @@ use super::outcome::{Figures, Outcome};
 use super::script::{environment, set};
 use super::session::{Session, timestamp};
 use crate::audit::{Baseline, CountersAt};
-use crate::plan::Cell;
 use crate::summary::Summary;
-use crate::targets::Target;
 use crate::{audit, import, verify};
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
@@ -133,7 +134,7 @@ async fn begin<'a>(session: &Session, cell: &'a Cell) -> Result<Running<'a>> {
         seed: i64::try_from(session.plan.seed)?,
         phase_scale: session.plan.phase_scale,
     };
-    let directory = session.root.join(RESULTS_DIR).join(&target.name);
+    let directory = session.root.join(files::SUMMARIES).join(&target.name);
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     let file = format!(
@@ -287,10 +288,9 @@ async fn steps(
 }
 
 async fn start(session: &mut Session, target: &Target) -> Result<Started> {
-    if let Some((host, port)) = target.address()? {
-        let endpoint = verify::Endpoint { host, port };
+    if let Some(endpoint) = target.address() {
         let counters = target.counters.as_ref().map(|at| CountersAt {
-            endpoint: verify::Endpoint {
+            endpoint: Endpoint {
                 port: at.port.unwrap_or(endpoint.port),
                 ..endpoint.clone()
             },

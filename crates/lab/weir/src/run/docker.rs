@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab_model::endpoint::Endpoint;
+use lab_model::files;
+use lab_model::scenario::Data;
+use lab_model::targets::{Target, Targets};
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -28,11 +32,8 @@ use crate::audit::CountersAt;
 use crate::environment::cores;
 use crate::metrics::application_url;
 use crate::process::{Spawned, free_port, output_of};
-use crate::scenario::Data;
 use crate::state::State;
-use crate::targets::{Target, Targets};
 use crate::validity::Allowance;
-use crate::verify::Endpoint;
 
 const APPLICATION: &str = "postgres-large";
 const METRICS: &str = "postgres-metrics";
@@ -74,7 +75,7 @@ impl Docker {
         Ok(Self {
             compose,
             state: state.clone(),
-            results: root.join("load-test/results"),
+            results: root.join(files::RESULTS),
             services: compose_services(targets)?,
             target_services: compose_services(&all.iter().collect::<Vec<_>>()).unwrap_or_default(),
             started: Vec::new(),

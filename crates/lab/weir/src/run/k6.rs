@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http::Method;
+use lab_model::endpoint::Endpoint;
+use lab_model::modes::Mode;
+use lab_model::targets::Protocol;
 use serde_json::Value;
 
 use super::progress::Load;
 use crate::http::request;
-use crate::modes::Mode;
 use crate::process::{Spawned, tail};
 use crate::summary::latency_metric;
-use crate::targets::Protocol;
 
 /// k6's exit status where a threshold was crossed: the run itself went well.
 const THRESHOLDS_CROSSED: i32 = 99;
@@ -117,8 +118,7 @@ impl Generator {
         let body = r#"{"data":{"type":"status","id":"default","attributes":{"paused":false}}}"#;
         let body = Some(Bytes::from_static(body.as_bytes()));
         let (status, answer) = request(
-            "127.0.0.1",
-            self.api_port,
+            &Endpoint::local(self.api_port),
             Method::PATCH,
             "/v1/status",
             body,
@@ -157,8 +157,7 @@ impl Generator {
 
     async fn get(&self, path: &str) -> Result<Value> {
         let (status, body) = request(
-            "127.0.0.1",
-            self.api_port,
+            &Endpoint::local(self.api_port),
             Method::GET,
             path,
             None,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab_model::plan::Plan;
+use lab_model::scenario::Data;
 use metrics_db::{Role, Sampling, Store};
 use time::OffsetDateTime;
 
@@ -13,8 +15,6 @@ use super::cell::Running;
 use super::k6::{Generator, Job, Watch};
 use super::script::environment;
 use super::session::Session;
-use crate::plan::Plan;
-use crate::scenario::Data;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
 const PREPARE_LIMIT: Duration = Duration::from_secs(300);

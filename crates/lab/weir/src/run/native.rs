@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab_model::endpoint::Endpoint;
+use lab_model::files;
+use lab_model::scenario::Data;
+use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -27,12 +31,9 @@ use crate::cluster::{Cluster, Spec};
 use crate::environment::{cores, file_sha256};
 use crate::metrics::is_chosen;
 use crate::process::{Spawned, free_port};
-use crate::scenario::Data;
 use crate::state::State;
-use crate::targets::Target;
 use crate::tools::Tools;
 use crate::validity::Allowance;
-use crate::verify::Endpoint;
 
 /// A service drains what it has accepted within its own grace of ten seconds.
 const STOP_GRACE: Duration = Duration::from_secs(15);
@@ -160,7 +161,7 @@ impl Native {
             .env("DB_NAME", &self.metrics.name)
             .env("DB_USER", &self.metrics.user)
             .env("DB_PASSWORD", &self.metrics.password)
-            .env("STATS_CSV_DIR", self.root.join(super::RESULTS_DIR))
+            .env("STATS_CSV_DIR", self.root.join(files::SUMMARIES))
             .env("LOG_FORMAT", "text");
         self.sidecar =
             Some(self.spawn("stats-sidecar", command, &self.state.log("stats-sidecar"))?);
@@ -249,10 +250,10 @@ impl Native {
         let api_port = free_port(None)?;
         let mut command = Command::new(&self.tools.k6);
         command.args(super::k6::arguments(job, &format!("127.0.0.1:{api_port}")));
-        command.arg(self.root.join("load-test/k6").join(&job.script));
+        command.arg(self.root.join(files::SCRIPTS).join(&job.script));
         command.current_dir(&self.state.dir);
         command
-            .env("PROTO_DIR", self.root.join("proto"))
+            .env("PROTO_DIR", self.root.join(files::PROTOS))
             .env("K6_NO_USAGE_REPORT", "true");
         command.envs(job.env.iter().map(|(name, value)| (name, value)));
         match &job.summary {

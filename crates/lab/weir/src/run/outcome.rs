@@ -1,10 +1,10 @@
 //! How a cell ended, as a row for `--json` and as a line for the user.
 
+use lab_model::scenario::Scenario;
 use metrics_db::{Audit, RunStatus};
 use serde::Serialize;
 
 use crate::output::thousands;
-use crate::scenario::Scenario;
 
 /// How a cell ended.
 #[derive(Clone, Debug, Serialize)]

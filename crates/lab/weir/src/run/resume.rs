@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use lab_model::modes::Modes;
+use lab_model::plan::{Cell, Plan, Request};
+use lab_model::targets::Targets;
 use metrics_db::{Run, RunFilter, RunStatus, Session, Store};
 use serde_json::Value;
 
-use super::{PlanArgs, RunArgs, RuntimeArg, list};
+use super::{PlanArgs, RunArgs, RuntimeArg, list, phase_scale, plan_of};
 use crate::metrics;
-use crate::modes::{Modes, phase_scale};
-use crate::plan::{Cell, Plan, Request};
-use crate::targets::Targets;
 use crate::usage::UsageError;
 
 /// How far back an unfinished session is looked for.
@@ -84,7 +84,7 @@ impl Resumed {
 
     /// The session's plan, as the files of today lay it out.
     pub(super) fn plan(&self, modes: &Modes, targets: &Targets) -> Result<Plan> {
-        let plan = Plan::new(&self.request, modes, targets)?;
+        let plan = plan_of(&self.request, modes, targets)?;
         for run in &self.runs {
             let cell = plan
                 .cells
@@ -184,13 +184,11 @@ impl Resumed {
         );
         check("rate", rate.map(|n| n.to_string()), optional(was.rate));
         check("seed", seed.map(|n| n.to_string()), was.seed.to_string());
-        if std::env::var_os("PHASE_SCALE").is_some_and(|scale| !scale.is_empty()) {
-            check(
-                "PHASE_SCALE",
-                Some(phase_scale()?.to_string()),
-                was.phase_scale.to_string(),
-            );
-        }
+        check(
+            "PHASE_SCALE",
+            phase_scale()?.map(|scale| scale.to_string()),
+            was.phase_scale.to_string(),
+        );
         let runtime = match args.runtime {
             RuntimeArg::Auto => None,
             RuntimeArg::Docker => Some("docker".to_owned()),

@@ -1,9 +1,10 @@
 //! What the k6 script of a cell is told.
 
+use lab_model::targets::{Grpc, Rest};
+
 use super::backend::Started;
 use super::cell::Running;
 use super::session::Session;
-use crate::targets::{Grpc, Rest};
 
 /// The environment of the k6 script for this cell.
 pub(crate) fn environment(
@@ -15,7 +16,8 @@ pub(crate) fn environment(
     let mut env = Vec::new();
     set(&mut env, "TEST_MODE", &session.plan.mode_name);
     set(&mut env, "TARGET", &target.name);
-    set(&mut env, "HOST", &started.from_generator.host);
+    // The scripts put it before `:PORT`.
+    set(&mut env, "HOST", &started.from_generator.url_host());
     set(&mut env, "PORT", &started.from_generator.port.to_string());
     set(&mut env, "PAYLOAD_SIZE", &context.cell.payload);
     set(&mut env, "SEED", &session.plan.seed.to_string());

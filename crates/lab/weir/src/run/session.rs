@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use lab_model::files;
+use lab_model::plan::{Cell, Plan};
 use metrics_db::{NewSession, RunStatus, Store};
 use serde::Serialize;
 use serde_json::json;
@@ -19,7 +21,6 @@ use super::stop::Stop;
 use crate::application_db::ApplicationDb;
 use crate::environment;
 use crate::output::counted;
-use crate::plan::{Cell, Plan};
 use crate::report::{self, ReportPaths};
 
 /// A session that has begun.
@@ -189,7 +190,7 @@ impl Session {
     /// Closes the session's row and writes its report.
     async fn report(&self) -> Result<ReportPaths> {
         self.store.finish_session(&self.id).await?;
-        let out_dir = self.root.join("load-test/results").join(&self.id);
+        let out_dir = self.root.join(files::RESULTS).join(&self.id);
         report::write(&self.store, &self.id, &out_dir).await
     }
 
@@ -202,7 +203,7 @@ impl Session {
         let cells = u32::try_from(cells).unwrap_or(u32::MAX);
         let overhead = match u32::try_from(overheads.len()) {
             Ok(done) if done > 0 => overheads.iter().sum::<Duration>() / done,
-            _ => crate::plan::OVERHEAD,
+            _ => lab_model::plan::OVERHEAD,
         };
         (self.expected_phases() + overhead) * cells
     }

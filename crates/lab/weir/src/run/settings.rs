@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use lab_model::targets::Target;
 use serde_json::Value;
-
-use crate::targets::Target;
 
 /// What the services take from the caller: natively they inherit it, in Docker the file passes it on. The list is that of
 /// docker-compose.yml's `x-environment-*`, which a test holds it to.
@@ -181,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::environment::fingerprint;
-    use crate::targets::Targets;
+    use lab_model::targets::Targets;
 
     fn given(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<String> {
         |name| {

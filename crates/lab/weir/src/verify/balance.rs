@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, bail, ensure};
 use api::benchmark::{BalanceRequest, BalanceResponse, BatchBalanceRequest, BatchBalanceResponse};
 use http::StatusCode;
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::{Protocol, Target};
 use prost::Message;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -11,10 +13,9 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use super::Finding;
-use super::wire::{Endpoint, LIMIT, connect, health, unary_on};
+use super::wire::{LIMIT, connect, health, unary_on};
 use crate::application_db::{Account, ApplicationDb};
 use crate::http::get;
-use crate::targets::{Protocol, Target};
 
 /// The first and the last of the accounts that `weir seed` makes, and one between.
 const KNOWN: [&str; 3] = ["0.0.100000", "0.0.104711", "0.0.109999"];
@@ -99,7 +100,7 @@ impl BalanceClient {
         match self {
             Self::Rest { at, path } => {
                 let path = format!("{}{id}{}", path.0, path.1);
-                let (status, body) = get(&at.host, at.port, &path, &[], LIMIT).await?;
+                let (status, body) = get(at, &path, &[], LIMIT).await?;
                 let bytes = body.len();
                 let body: Value = serde_json::from_slice(&body).unwrap_or_default();
                 let answer = match status {
@@ -132,7 +133,7 @@ impl BalanceClient {
         match self {
             Self::Rest { at, .. } => {
                 let path = format!("{BATCH_PATH}?ids={}", ids.join(","));
-                let (status, body) = get(&at.host, at.port, &path, &[], LIMIT).await?;
+                let (status, body) = get(at, &path, &[], LIMIT).await?;
                 let body: Value = serde_json::from_slice(&body).unwrap_or_default();
                 if status != StatusCode::OK {
                     return Ok(refusal(status, &body));

@@ -7,12 +7,13 @@ use api::event::{
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::{Grpc, Protocol, Rest, Target};
 use serde_json::{Value, json};
 use tonic::Code;
 
-use super::wire::{Endpoint, LIMIT, unary as call};
+use super::wire::{LIMIT, unary as call};
 use crate::http::request;
-use crate::targets::{Grpc, Protocol, Rest, Target};
 
 /// An event to send.
 #[derive(Clone, Debug)]
@@ -67,8 +68,7 @@ impl Client {
     pub(super) async fn health(&self) -> Result<()> {
         match self {
             Self::Rest(at, rest) => {
-                let (status, _) =
-                    request(&at.host, at.port, Method::GET, &rest.health, None, LIMIT).await?;
+                let (status, _) = request(at, Method::GET, &rest.health, None, LIMIT).await?;
                 ensure!(
                     status == StatusCode::OK,
                     "GET {} answered {status}",
@@ -123,8 +123,7 @@ async fn send_rest(at: &Endpoint, rest: &Rest, event: &Event) -> Result<Answer> 
         "eventBody": { "entities": entities },
     });
     let body = Some(Bytes::from(body.to_string()));
-    let (status, answer) =
-        request(&at.host, at.port, Method::POST, &rest.path, body, LIMIT).await?;
+    let (status, answer) = request(at, Method::POST, &rest.path, body, LIMIT).await?;
     let text = String::from_utf8_lossy(&answer).into_owned();
     Ok(match status {
         StatusCode::OK => {

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::Targets;
 
-use super::{Endpoint, verify};
+use super::verify;
 use crate::application_db::ApplicationDb;
 use crate::output::{self, Table};
-use crate::targets::{Targets, parse_url};
 use crate::usage::UsageError;
 
 /// Check that a running target keeps the contract
@@ -31,16 +32,13 @@ pub async fn run(args: VerifyArgs, root: &Path, json: bool) -> Result<ExitCode> 
     let target = targets.get(&args.target).ok_or_else(|| {
         let names: Vec<&str> = targets.iter().map(|t| t.name.as_str()).collect();
         UsageError::plain(format!(
-            "'{}' is no target; there are: {}",
+            "unknown target '{}'; there are: {}",
             args.target,
             names.join(", ")
         ))
     })?;
     let endpoint = match args.url.as_ref().or(target.url.as_ref()) {
-        Some(url) => {
-            let (host, port) = parse_url(url).map_err(|e| UsageError::plain(e.to_string()))?;
-            Endpoint { host, port }
-        }
+        Some(url) => Endpoint::parse(url).map_err(UsageError::from)?,
         None => Endpoint::local(target.port.context("the target has no port: give --url")?),
     };
     let database = match &args.database_url {

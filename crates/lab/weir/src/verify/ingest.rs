@@ -1,12 +1,13 @@
 //! The cases of ingestion: events are stored and merged, bad ones refused.
 
 use anyhow::{Result, bail};
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::Target;
 use serde_json::{Value, json};
 
+use super::Finding;
 use super::client::{Answer, Client, Entity, Event};
-use super::{Endpoint, Finding};
 use crate::application_db::ApplicationDb;
-use crate::targets::Target;
 
 /// Runs every case. Without `database` what is stored is not looked at.
 pub(super) async fn cases(

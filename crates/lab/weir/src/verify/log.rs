@@ -6,12 +6,13 @@
 mod client;
 
 use anyhow::{Context, Result, bail, ensure};
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::Target;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Finding;
-use super::wire::{Endpoint, health};
-use crate::targets::Target;
+use super::wire::health;
 
 pub(crate) use client::{ChainClient, Entry, LogClient, TopicsClient};
 

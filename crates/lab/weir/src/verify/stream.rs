@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use api::benchmark::{StreamRequest, Transaction};
 use http::StatusCode;
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::{Protocol, Target};
 use prost::Message;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -12,10 +14,9 @@ use time::format_description::well_known::Rfc3339;
 use tonic::Code;
 
 use super::Finding;
-use super::wire::{Endpoint, connect, health, stream_on};
+use super::wire::{connect, health, stream_on};
 use crate::application_db::{ApplicationDb, TransactionRow};
 use crate::http::get;
-use crate::targets::{Protocol, Target};
 
 /// A service that has just been started may still have to number 100,000 transactions.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -268,7 +269,7 @@ impl Subscriber<'_> {
         } else {
             &[]
         };
-        let (status, body) = get(&self.at.host, self.at.port, &path, headers, LIMIT).await?;
+        let (status, body) = get(self.at, &path, headers, LIMIT).await?;
         let text = String::from_utf8_lossy(&body);
         Ok(match status {
             StatusCode::OK => Answer::Events(events_of(&text)?, body.len()),

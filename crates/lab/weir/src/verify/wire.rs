@@ -7,12 +7,13 @@ use api::benchmark::health_check_response::ServingStatus;
 use api::benchmark::{HealthCheckRequest, HealthCheckResponse};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::{Protocol, Target};
 use prost::Message;
 use tonic::transport::Channel;
 use tonic_prost::ProstCodec;
 
 use crate::http::request;
-use crate::targets::{Protocol, Target};
 
 /// A good target answers within milliseconds; this is for one that hangs.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
@@ -23,30 +24,11 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// The service that every gRPC server has beside its own; `benchmark.Health` has the same messages.
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
-/// Where a target listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl Endpoint {
-    /// A port of this machine.
-    pub fn local(port: u16) -> Self {
-        Self {
-            host: "127.0.0.1".into(),
-            port,
-        }
-    }
-}
-
 /// An error where the target does not say that it is healthy: the path of a REST target, the standard service over gRPC.
 pub(super) async fn health(target: &Target, at: &Endpoint) -> Result<()> {
     if target.protocol == Protocol::Rest {
         let path = &target.rest.as_ref().context("[target.rest]")?.health;
-        let (status, _) = request(&at.host, at.port, Method::GET, path, None, LIMIT).await?;
+        let (status, _) = request(at, Method::GET, path, None, LIMIT).await?;
         ensure!(status == StatusCode::OK, "GET {path} answered {status}");
         return Ok(());
     }
@@ -143,7 +125,7 @@ where
 
 /// Connects over HTTP/2 without TLS.
 pub(super) async fn connect(at: &Endpoint) -> Result<Channel> {
-    let address = format!("http://{}:{}", at.host, at.port);
+    let address = format!("http://{at}");
     Channel::from_shared(address.clone())?
         .connect_timeout(LIMIT)
         // Until an answer begins.

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
+use lab_model::targets::Targets;
 use weir::application_db::ApplicationDb;
-use weir::targets::Targets;
 use weir::verify::verify;
 
 use crate::broken::{Fault, grpc, rest, world};

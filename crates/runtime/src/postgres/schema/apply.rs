@@ -72,5 +72,10 @@ fn applied(message: &SimpleQueryMessage) -> Option<Migration> {
     let version = row.get(0)?.parse().ok()?;
     let at = OffsetDateTime::parse(row.get(2)?, &Rfc3339).ok()?;
     let checksum = row.get(3)?.parse().ok()?;
-    Some(Migration::applied(version, row.get(1)?.to_owned(), at, checksum))
+    Some(Migration::applied(
+        version,
+        row.get(1)?.to_owned(),
+        at,
+        checksum,
+    ))
 }

@@ -132,9 +132,15 @@ async fn singles_behind_a_late_bulk_keep_their_time() {
     shard.expire(now + Duration::from_secs(1));
     assert_eq!(
         all_outcomes(&mut bulk),
-        [(0, Err(IngestError::Timeout)), (1, Err(IngestError::Timeout))]
+        [
+            (0, Err(IngestError::Timeout)),
+            (1, Err(IngestError::Timeout))
+        ]
     );
-    assert!(patient_answer.try_recv().is_err(), "answered before its time");
+    assert!(
+        patient_answer.try_recv().is_err(),
+        "answered before its time"
+    );
     assert_eq!(written(shard), 1);
     assert_eq!(patient_answer.await, Ok(Ok(())));
 }
@@ -185,7 +191,10 @@ async fn a_batch_ends_at_its_bytes_and_nothing_is_lost() {
         batches.push(batch);
     }
     assert_eq!(batches, [2, 1, 1, 0]);
-    let order: Vec<u64> = all_outcomes(&mut receiver).iter().map(|(index, _)| *index).collect();
+    let order: Vec<u64> = all_outcomes(&mut receiver)
+        .iter()
+        .map(|(index, _)| *index)
+        .collect();
     assert_eq!(order, [0, 1, 2, 3]);
 }
 

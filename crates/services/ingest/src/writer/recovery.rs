@@ -35,6 +35,27 @@ enum Remedy {
     Wait,
 }
 
+/// What became of an event that was tried by itself.
+#[derive(Debug)]
+enum Tried {
+    Done(Outcome),
+    /// It failed because of another transaction and may be written later.
+    Later(Cause),
+}
+
+/// Whether an event failed for want of a connection.
+fn has_no_connection(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Err(IngestError::Database(
+            Cause::Unreachable
+                | Cause::Restarting
+                | Cause::PoolExhausted
+                | Cause::TooManyConnections
+        ))
+    )
+}
+
 impl Remedy {
     fn of(error: &DatabaseError, sent: bool) -> Self {
         if sent && error.is_connection_lost() {
@@ -103,57 +124,72 @@ impl Writer {
                 "a batch failed; its events are tried one by one"
             );
         }
-        let mut parked: Vec<usize> = Vec::new();
+        let mut parked: Vec<(usize, Cause)> = Vec::new();
         for at in 0..batch.len() {
-            let overtakes = |&before: &usize| {
-                batch.callers[before].shares_lane(&batch.callers[at])
-                    && parked::shares_key(&batch.events[before], &batch.events[at])
+            let overtakes = |(before, _): &&(usize, Cause)| {
+                batch.callers[*before].shares_lane(&batch.callers[at])
+                    && parked::shares_key(&batch.events[*before], &batch.events[at])
             };
-            if parked.iter().any(overtakes) {
-                parked.push(at);
+            if let Some((_, cause)) = parked.iter().find(overtakes) {
+                parked.push((at, *cause));
                 continue;
             }
             match self.write_one(&mut batch, at).await {
-                Some(outcome) => batch.callers[at].answer(outcome),
-                None => parked.push(at),
+                Tried::Later(cause) => parked.push((at, cause)),
+                Tried::Done(outcome) => {
+                    let no_connection = has_no_connection(&outcome);
+                    batch.callers[at].answer(outcome.clone());
+                    if no_connection {
+                        // The others would wait for one as long, each of them.
+                        batch.answer(&outcome);
+                        break;
+                    }
+                }
             }
+        }
+        if !parked.is_empty() {
+            tracing::warn!(
+                events = parked.len(),
+                error = %error.chain(),
+                "events are tried again by themselves until their deadlines; the others go on"
+            );
         }
         let now = Instant::now();
         batch.extract(|at, waiting| {
-            if parked.contains(&at) {
-                self.park_alone(waiting, now);
+            if let Some((_, cause)) = parked.iter().find(|(parked, _)| *parked == at) {
+                self.park_alone(waiting, *cause, now);
                 return None;
             }
             Some(waiting)
         });
     }
 
-    /// The outcome of one event of a batch; `None` where it is to be tried later.
-    async fn write_one(&mut self, batch: &mut Batch, at: usize) -> Option<Outcome> {
+    /// Writes one event of a batch.
+    async fn write_one(&mut self, batch: &mut Batch, at: usize) -> Tried {
         let mut attempt = 0;
         loop {
             if !batch.callers[at].is_waiting() {
-                return Some(Err(IngestError::Timeout));
+                return Tried::Done(Err(IngestError::Timeout));
             }
             let tried = self.attempt(batch, at..at + 1, SHORT_LOCK_WAIT).await;
             let Err(failure) = tried else {
-                return Some(Ok(()));
+                return Tried::Done(Ok(()));
             };
             let Failure::Database { error, sent } = failure else {
-                return Some(Err(report(failure)));
+                return Tried::Done(Err(report(failure)));
             };
             attempt += 1;
             match Remedy::of(&error, sent) {
-                Remedy::FindLocked => return None,
+                Remedy::FindLocked => return Tried::Later(error.cause()),
                 Remedy::Again if attempt < ATTEMPTS => {}
-                Remedy::Again => return None,
+                Remedy::Again => return Tried::Later(error.cause()),
                 // Cancelled by somebody, it may pass at the second try; by a timeout, it will not.
                 Remedy::OneByOne if error.cause() == Cause::Cancelled && attempt == 1 => {}
                 Remedy::Wait if self.trouble.may_pass(error.cause()) => {
                     self.pause(batch, TROUBLE_PAUSE).await;
                 }
                 Remedy::OneByOne | Remedy::Wait | Remedy::Answer => {
-                    return Some(Err(IngestError::report(&error)));
+                    return Tried::Done(Err(IngestError::report(&error)));
                 }
             }
         }
@@ -191,7 +227,6 @@ impl Writer {
         });
         let events = before - batch.len();
         if events > 0 {
-            self.parked.because(Cause::Locked);
             self.try_parked_at = Instant::now() + TRY_PARKED_EVERY;
             tracing::warn!(
                 events,
@@ -202,15 +237,16 @@ impl Writer {
         events > 0
     }
 
-    fn park_alone(&mut self, waiting: Waiting, now: Instant) {
+    fn park_alone(&mut self, waiting: Waiting, cause: Cause, now: Instant) {
         let place = self.shard.room().place(&waiting.event);
-        self.parked.park_alone(waiting, place, now);
+        self.parked.park_alone(waiting, place, cause, now);
         self.try_parked_at = now + TRY_PARKED_EVERY;
     }
 
-    fn park_again(&mut self, one: Batch, turn: Turn) {
+    fn park_again(&mut self, one: Batch, turn: Turn, cause: Cause) {
         if let Some(waiting) = one.into_first() {
-            self.parked.failed_again(waiting, turn, Instant::now());
+            self.parked
+                .failed_again(waiting, turn, cause, Instant::now());
         }
     }
 
@@ -223,13 +259,13 @@ impl Writer {
             let database = self.database.clone();
             match self.watch(&mut [], 0..0, locked(&database, &keys)).await {
                 Ok(Ok(locked)) => {
-                    self.parked.because(Cause::Locked);
+                    self.parked.look_failed(None);
                     let freed = self.parked.freed(&keys, &locked, self.max_batch_events);
                     freed.into_iter().for_each(|waiting| batch.push(waiting));
                 }
                 Ok(Err(error)) => {
                     tracing::debug!(error = %error.chain(), "no look for locked rows");
-                    self.parked.because(error.cause());
+                    self.parked.look_failed(Some(error.cause()));
                 }
                 Err(_refused) => return,
             }
@@ -240,8 +276,8 @@ impl Writer {
             };
             let mut one = Batch::from(waiting);
             match self.write_one(&mut one, 0).await {
-                Some(outcome) => one.answer(&outcome),
-                None => self.park_again(one, turn),
+                Tried::Done(outcome) => one.answer(&outcome),
+                Tried::Later(cause) => self.park_again(one, turn, cause),
             }
         }
         // Where a look takes long, others must not wait for it all the time.

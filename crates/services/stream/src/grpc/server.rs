@@ -2,7 +2,6 @@
 //! subscribers, where the generated server would have each of them clone and encode.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use api::benchmark::StreamRequest;
@@ -10,20 +9,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use http::header;
 use tonic::body::Body;
-use tonic::codec::{Codec, EncodeBuf, Encoder};
 use tonic::server::{Grpc, NamedService, ServerStreamingService};
 use tonic::{Request, Response, Status};
-use tonic_prost::ProstDecoder;
 use tower::Service;
 
-use super::Server;
-use crate::clock::now_us;
-use crate::event::Event;
+use super::calls::Server;
+use super::outgoing::{EventCodec, Outgoing};
 
 const STREAM_TRANSACTIONS: &str = "/benchmark.TransactionService/StreamTransactions";
-
-/// An event on its way to one subscriber.
-pub(super) struct Outgoing(pub(super) Arc<Event>);
 
 /// The tonic service.
 #[derive(Clone, Debug)]
@@ -79,34 +72,5 @@ impl ServerStreamingService<StreamRequest> for StreamTransactions {
 
     fn call(&mut self, request: Request<StreamRequest>) -> Self::Future {
         Box::pin(self.0.clone().stream_transactions(request))
-    }
-}
-
-struct EventCodec;
-
-impl Codec for EventCodec {
-    type Encode = Outgoing;
-    type Decode = StreamRequest;
-    type Encoder = EventEncoder;
-    type Decoder = ProstDecoder<StreamRequest>;
-
-    fn encoder(&mut self) -> EventEncoder {
-        EventEncoder
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstDecoder::default()
-    }
-}
-
-struct EventEncoder;
-
-impl Encoder for EventEncoder {
-    type Item = Outgoing;
-    type Error = Status;
-
-    fn encode(&mut self, item: Outgoing, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.0.write_grpc(now_us(), buffer);
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 /* stream::store::number */
 -- $1: the snapshot of the look before, or NULL to look at everything. pg_current_snapshot() is this statement's own.
+-- $2: how many of the numbered rows to give back, from the first.
 WITH fresh AS (
     -- begun after the look before, and ended: a row that is seen was committed. Up to the end of this snapshot, so that
     -- ids from elsewhere (a restored dump) that lie in the future are not looked at each time.
@@ -24,7 +25,9 @@ WITH fresh AS (
     SELECT (SELECT coalesce(max(sequence), 0) FROM transaction_log) + row_number() OVER in_order,
            -- coalesce: a table that was there before this service may lack the NOT NULL
            f.tx_id, coalesce(f.from_account, ''), coalesce(f.to_account, ''), coalesce(f.amount_tinybar, 0),
-           coalesce(f.tx_type, ''), coalesce(f.timestamp, '-infinity'), f.written_in,
+           coalesce(f.tx_type, ''), coalesce(f.timestamp, '-infinity'),
+           -- an id that lies in the future is from elsewhere (a restored dump): long ended, to whoever asks
+           CASE WHEN f.written_in < pg_snapshot_xmax(pg_current_snapshot()) THEN f.written_in ELSE '0' END,
            greatest((SELECT l.latest FROM transaction_log l ORDER BY l.sequence DESC LIMIT 1),
                     max(coalesce(f.timestamp, '-infinity')) OVER in_order)
       FROM fresh f
@@ -35,6 +38,14 @@ WITH fresh AS (
            -- the rows of one transaction became visible together: by their time, then as they were inserted
            ORDER BY c.commit_order NULLS FIRST, f.written_in, f.timestamp NULLS FIRST, f.command, f.place
            ROWS UNBOUNDED PRECEDING)
-    RETURNING sequence
+    -- nothing wide is kept where it is not to be given back
+    RETURNING sequence, CASE WHEN $2::bigint > 0 THEN tx_id END AS tx_id,
+              CASE WHEN $2 > 0 THEN from_account END AS from_account,
+              CASE WHEN $2 > 0 THEN to_account END AS to_account,
+              amount_tinybar, CASE WHEN $2 > 0 THEN tx_type END AS tx_type, timestamp, written_in
 )
-SELECT pg_current_snapshot()::text, count(*), max(sequence) FROM numbered
+SELECT n.sequence, n.tx_id, n.from_account, n.to_account, n.amount_tinybar, n.tx_type, n.timestamp, n.written_in,
+       pg_current_snapshot()::text, found.count, found.last
+  FROM (SELECT count(*) AS count, max(sequence) AS last FROM numbered) AS found
+  LEFT JOIN (SELECT * FROM numbered ORDER BY sequence LIMIT $2) AS n ON true
+ ORDER BY n.sequence

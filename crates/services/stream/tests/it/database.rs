@@ -68,7 +68,7 @@ async fn open_streams_survive_the_restart_of_the_database() {
             assert_eq!(ids(&events), [format!("after-{round}")]);
             assert_dense(&events, number);
         }
-        until_healthy(service.http()).await;
+        until_health(service.http(), 200).await;
         assert_eq!(serving(&service.grpc()).await, ServingStatus::Serving);
     }
     assert_eq!(
@@ -84,16 +84,6 @@ async fn serving(address: &SocketAddr) -> ServingStatus {
     let mut client = HealthClient::new(client::channel(*address).await);
     let answer = client.check(api::benchmark::HealthCheckRequest::default());
     answer.await.unwrap().into_inner().status()
-}
-
-async fn until_healthy(address: SocketAddr) {
-    for _ in 0..500 {
-        if http::get(address, "/health").await.status == 200 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("not healthy in 10 s");
 }
 
 /// The way from the service to its database.
@@ -147,7 +137,7 @@ async fn one_connection_is_enough() {
     let database = Database::fresh_on(&server).await;
     let settings = [("DATABASE_POOL_SIZE", "1"), ("RING_EVENTS", "100")];
     let service = serve(database.url(), &settings);
-    until_healthy(service.http()).await;
+    until_health(service.http(), 200).await;
     let writer = database.client().await;
     let mut live = Sse::open(service.http(), "").await;
     insert_many(&writer, "t", 5000).await;
@@ -174,7 +164,7 @@ async fn one_connection_is_enough() {
     server.start_again();
     insert(&database.client().await, "after").await;
     assert_eq!(ids(&live.take(1).await), ["after"]);
-    until_healthy(service.http()).await;
+    until_health(service.http(), 200).await;
 }
 
 /// A client whose connection is cut comes back with the last event that it has.
@@ -229,4 +219,67 @@ async fn a_client_that_is_cut_off_resumes() {
         let expected: Vec<String> = (0..600).map(|n| format!("t-{n}")).collect();
         assert_eq!(ids(&events), expected);
     }
+}
+
+/// Green is who can stream: not while transactions cannot be numbered, nor while they cannot be read.
+#[tokio::test]
+async fn health_is_not_green_while_nothing_can_be_streamed() {
+    let fixture = Fixture::start().await;
+    let (http, grpc) = (fixture.service.http(), fixture.service.grpc());
+    let admin = fixture.writer().await;
+    let mut live = Sse::open(http, "").await;
+    insert(&admin, "before").await;
+    live.take(1).await;
+    until_health(http, 200).await;
+    let database = fixture.database.name();
+    // Sessions keep what they were opened with, so those that are open are ended.
+    let end_sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                         WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let read_only = format!("ALTER DATABASE {database} SET default_transaction_read_only = on");
+    admin.batch_execute(&read_only).await.unwrap();
+    admin.execute(end_sessions, &[]).await.unwrap();
+    until_health(http, 503).await;
+    assert_eq!(serving(&grpc).await, ServingStatus::NotServing);
+    let cause = fixture
+        .service
+        .wait_for_log("read-only", Duration::from_secs(10));
+    assert!(cause.is_some(), "{}", fixture.service.log());
+    let writable = format!("ALTER DATABASE {database} RESET default_transaction_read_only");
+    admin.batch_execute(&writable).await.unwrap();
+    insert(&admin, "between").await;
+    assert_eq!(ids(&live.take(1).await), ["between"], "healed by itself");
+    until_health(http, 200).await;
+
+    let hide = "ALTER TABLE transaction_log RENAME TO hidden";
+    admin.batch_execute(hide).await.unwrap();
+    until_health(http, 503).await;
+    let show = "ALTER TABLE hidden RENAME TO transaction_log";
+    admin.batch_execute(show).await.unwrap();
+    insert(&admin, "after").await;
+    assert_eq!(ids(&live.take(1).await), ["after"]);
+    until_health(http, 200).await;
+
+    // What a session has prepared no longer fits: it is replaced.
+    admin
+        .batch_execute("ALTER TABLE transaction_log ALTER COLUMN tx_type TYPE varchar(80)")
+        .await
+        .unwrap();
+    insert(&admin, "changed").await;
+    assert_eq!(ids(&live.take(1).await), ["changed"]);
+    for _ in 0..3 {
+        let query = format!("since={EPOCH}&limit=4");
+        let all = Sse::open(http, &query).await.rest().await;
+        assert_eq!(ids(&all), ["before", "between", "after", "changed"]);
+    }
+    until_health(http, 200).await;
+}
+
+async fn until_health(address: SocketAddr, status: u16) {
+    for _ in 0..500 {
+        if http::get(address, "/health").await.status == status {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not {status} in 10 s");
 }

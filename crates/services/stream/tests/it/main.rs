@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
 mod asking;
+mod backlog;
 mod client;
 mod crowd;
 mod database;
@@ -11,3 +12,4 @@ mod numbering;
 mod reading;
 mod stopping;
 mod support;
+mod writing;

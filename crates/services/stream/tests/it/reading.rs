@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use api::benchmark::StreamRequest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Event, Frame, Sse};
 use crate::support::{
     EPOCH, Fixture, assert_dense, from_the_first, ids, insert, insert_at, insert_many, insert_row,
-    numbered, sequences,
+    metric, numbered, sequences,
 };
 
 #[tokio::test]
@@ -315,15 +316,57 @@ async fn who_reads_nothing_for_long_misses_nothing() {
     assert_dense(&grpc, 1);
     assert_eq!(ids(&sse), ids(&seen));
     assert_eq!(ids(&grpc), ids(&seen));
-    let pages = testkit::http::get(fixture.service.http(), "/metrics").await;
-    let pages = metric(pages.text(), "stream_replay_pages_total");
+    let pages = metric(&fixture.service, "stream_replay_pages_total").await;
     assert!(pages > 10.0, "they were behind the ring: {pages} pages");
 }
 
-fn metric(text: &str, name: &str) -> f64 {
-    let line = text.lines().find(|line| line.starts_with(name));
-    let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
-    value.unwrap_or_else(|| panic!("no {name} in {text}"))
+/// Slow is not stalled: who takes something now and then is kept.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_that_takes_nothing_is_closed() {
+    const COUNT: usize = 60_000;
+    let fixture = Fixture::start_with(&[("STALL_TIMEOUT", "2s")]).await;
+    let writer = fixture.writer().await;
+    insert_many(&writer, "t", COUNT as i32).await;
+    numbered(&writer, COUNT as i64).await;
+    let stalled = "stream_subscribers{face=\"sse\"}";
+    let mut slow = fixture.sse(&format!("since={EPOCH}&limit={COUNT}")).await;
+    let request =
+        format!("GET /api/v1/transactions/stream?since={EPOCH} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut connection = tokio::net::TcpStream::connect(fixture.service.http())
+        .await
+        .unwrap();
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut silent = fixture.sse("account=nobody").await;
+    let begun = Instant::now();
+    let mut read = Vec::new();
+    while metric(&fixture.service, stalled).await > 2.0 || begun.elapsed() < Duration::from_secs(4)
+    {
+        assert!(begun.elapsed() < Duration::from_secs(30), "still open");
+        read.extend(slow.take(500).await);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    // Neither who reads slowly nor who has nothing to read is closed.
+    read.extend(slow.rest().await);
+    assert_eq!(read.len(), COUNT);
+    assert_dense(&read, 1);
+    writer
+        .batch_execute(
+            "INSERT INTO transactions VALUES ('x', 'nobody', 'b', 1, 'transfer', '2026-01-01Z')",
+        )
+        .await
+        .unwrap();
+    assert_eq!(ids(&silent.take(1).await), ["x"]);
+    // The stalled one was reset: what the kernel holds may be read, then the connection is gone.
+    let mut bytes = vec![0; 65536];
+    let end = loop {
+        match connection.read(&mut bytes).await {
+            Ok(0) => panic!("a clean end"),
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 fn now_us() -> i64 {

@@ -126,3 +126,23 @@ pub(crate) async fn numbered(client: &Client, count: i64) {
     }
     panic!("not {count} numbered in 60 s");
 }
+
+/// A figure of the service's metrics.
+pub(crate) async fn metric(service: &Service, name: &str) -> f64 {
+    let page = testkit::http::get(service.http(), "/metrics").await;
+    let line = page.text().lines().find(|line| line.starts_with(name));
+    let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {name} in {}", page.text()))
+}
+
+/// Waits until the numberer has saved how far it looked.
+pub(crate) async fn saved(client: &Client) {
+    for _ in 0..1000 {
+        let rows = client.query("SELECT FROM transaction_numbering", &[]).await;
+        if !rows.unwrap().is_empty() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("nothing saved in 10 s");
+}

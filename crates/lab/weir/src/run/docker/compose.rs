@@ -6,13 +6,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use lab_model::targets::{Target, Targets};
 use local_tools::named;
 use serde_json::Value;
 use tokio::process::Command;
 
 use crate::process::{free_port, is_free, output_of, tail};
 use crate::run::settings::{self, Variables};
-use crate::targets::{Target, Targets};
 
 const QUICK: Duration = Duration::from_secs(20);
 

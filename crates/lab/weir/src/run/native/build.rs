@@ -6,11 +6,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use lab_model::targets::{Native, Target};
 use tokio::process::Command;
 
 use crate::process::tail;
 use crate::state::State;
-use crate::targets::{Native, Target};
 
 /// A release build from nothing on a small machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);

@@ -9,10 +9,11 @@ use api::takhin::{
     DeleteTopicRequest, DeleteTopicResponse, GetPartitionOffsetsRequest,
     GetPartitionOffsetsResponse, ProduceMessageRequest, ProduceMessageResponse, Record,
 };
+use lab_model::endpoint::Endpoint;
+use lab_model::targets::Target;
 use tonic::transport::Channel;
 
-use crate::targets::Target;
-use crate::verify::wire::{Endpoint, connect, stream_on, unary_on};
+use crate::verify::wire::{connect, stream_on, unary_on};
 
 /// Bytes of one answer while records are read.
 const READ_BYTES: i32 = 1 << 20;

@@ -1,0 +1,55 @@
+//! How a run ends, and the exit status that says so.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::usage::Usage;
+
+/// Exit status of a run that was interrupted, as shells have it for SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The run took its time and some requests succeeded.
+    Complete,
+    /// The run was interrupted; what was measured has been given.
+    Interrupted,
+    /// A criterion was missed, an event was lost, or not one request succeeded.
+    NoSuccess,
+}
+
+impl Ending {
+    /// The exit status; an error is said on standard error: wrong usage as clap says it, with 2, any other with 1.
+    pub fn code(ended: anyhow::Result<Self>) -> ExitCode {
+        match ended {
+            Ok(Self::Complete) => ExitCode::SUCCESS,
+            Ok(Self::Interrupted) => ExitCode::from(INTERRUPTED),
+            Ok(Self::NoSuccess) => ExitCode::FAILURE,
+            Err(error) if error.is::<Usage>() => refuse(&error),
+            Err(error) => {
+                // Nobody may be left to read it.
+                writeln!(std::io::stderr(), "Error: {error:?}").ok();
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Says what is wrong with the options as clap says it of a single one.
+fn refuse(error: &anyhow::Error) -> ExitCode {
+    let error = clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n"));
+    error.print().ok();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Allows this process as many open files as the system lets it have. A subscriber is an open file, of which many
+/// systems allow 1,024 unless asked. Where this fails, what cannot be opened later says so.
+pub fn allow_files() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        setrlimit(Resource::RLIMIT_NOFILE, most, most).ok();
+    }
+}

@@ -1,0 +1,22 @@
+//! What the lab measures: targets, modes, and the plan of a session. Reads its two files and nothing else.
+//!
+//! In reading order:
+//!
+//! - [`files`], [`root`]: where the lab's files are below the repository root
+//! - [`scenario`], [`targets`], [`endpoint`], [`modes`]: the kinds of work, who does it, where they listen, under which load
+//! - [`plan`]: the cells of a session in their running order
+//! - [`seeded`], [`bounds`]: the data that balance and stream are measured with, and the bounds of a trustworthy run
+//! - [`random`]: the numbers that follow from a seed
+//! - [`error`]: what is wrong with a file or a request
+
+pub mod bounds;
+pub mod endpoint;
+pub mod error;
+pub mod files;
+pub mod modes;
+pub mod plan;
+pub mod random;
+pub mod root;
+pub mod scenario;
+pub mod seeded;
+pub mod targets;

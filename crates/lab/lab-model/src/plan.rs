@@ -1,0 +1,245 @@
+//! The matrix of a session: target x payload x trial, and the order of its cells.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::RequestError;
+use crate::modes::{Mode, Modes};
+use crate::random::SplitMix;
+use crate::scenario::Scenario;
+use crate::targets::{Target, Targets};
+
+/// What a cell takes beside its phases: start, verify, warm-up, audit, stop.
+pub const OVERHEAD: Duration = Duration::from_secs(12);
+
+/// What `--scenario` takes beside the names of scenarios.
+pub const ALL_SCENARIOS: &str = "all";
+
+/// What to run; recorded with the session, so that it can be resumed.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Request {
+    /// Name of a mode.
+    pub mode: String,
+    /// Target names; empty: the default targets of the scenario.
+    pub targets: Vec<String>,
+    /// Payload names; empty: all that the scenario has.
+    pub payloads: Vec<String>,
+    /// Whose default targets are meant: a scenario or `all`; none: ingest, or that of the targets named.
+    pub scenario: Option<String>,
+    /// Trials of each target and payload, at least 1; none: as many as the mode has.
+    pub trials: Option<u32>,
+    /// Arrivals a second; none: as the mode has it. Only where the mode has a rate.
+    pub rate: Option<f64>,
+    /// Decides the order within each round.
+    pub seed: u64,
+    /// `PHASE_SCALE`.
+    pub phase_scale: f64,
+    /// How many cells it came to; none before they were laid out.
+    pub cells: Option<usize>,
+}
+
+/// A session's cells in the order in which they run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What was asked for.
+    pub request: Request,
+    /// Name of the mode.
+    pub mode_name: String,
+    /// Its phases.
+    pub mode: Mode,
+    /// `PHASE_SCALE`.
+    pub phase_scale: f64,
+    /// Seed of order and payloads.
+    pub seed: u64,
+    /// In running order.
+    pub cells: Vec<Cell>,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cell {
+    /// Place in the session, from 1.
+    pub order: u32,
+    /// Trial, from 1.
+    pub trial: u32,
+    /// Payload name.
+    pub payload: String,
+    /// What is measured.
+    #[serde(serialize_with = "name_only")]
+    pub target: Target,
+}
+
+fn name_only<S: serde::Serializer>(target: &Target, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&target.name)
+}
+
+impl Plan {
+    /// Checks the request against what exists and lays out the cells.
+    ///
+    /// With one trial the targets come in the order of the file. With more, each round (one trial of one
+    /// payload) runs its targets in an order of its own, drawn from the seed, so that drift of the machine
+    /// does not favour one of them.
+    ///
+    /// # Errors
+    /// The request names something that does not exist, or a value outside its range.
+    pub fn new(request: &Request, modes: &Modes, targets: &Targets) -> Result<Self, RequestError> {
+        let mode = modes
+            .get(&request.mode)
+            .ok_or_else(|| RequestError(format!("unknown mode '{}'", request.mode)))?;
+        let chosen = choose_targets(request, targets).map_err(RequestError)?;
+        let trials = request.trials.unwrap_or(mode.trials);
+        if trials == 0 {
+            return Err(RequestError("--trials must be at least 1".into()));
+        }
+        let mode = mode.at_rate(request.rate).map_err(RequestError)?;
+
+        // A round compares targets of one scenario under one payload.
+        let mut rounds = Vec::new();
+        for scenario in Scenario::ALL {
+            let members: Vec<&Target> = chosen
+                .iter()
+                .copied()
+                .filter(|target| target.scenario == scenario)
+                .collect();
+            if !members.is_empty() {
+                for payload in choose_payloads(request, scenario, modes).map_err(RequestError)? {
+                    rounds.push((payload, members.clone()));
+                }
+            }
+        }
+        let mut cells = Vec::new();
+        let mut random = SplitMix::new(request.seed);
+        for trial in 1..=trials {
+            for (payload, members) in &rounds {
+                let mut round = members.clone();
+                if trials > 1 {
+                    random.shuffle(&mut round);
+                }
+                for target in round {
+                    let order = u32::try_from(cells.len() + 1).unwrap_or(u32::MAX);
+                    cells.push(Cell {
+                        order,
+                        trial,
+                        payload: payload.clone(),
+                        target: target.clone(),
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            request: Request {
+                cells: Some(cells.len()),
+                ..request.clone()
+            },
+            mode_name: request.mode.clone(),
+            mode,
+            phase_scale: request.phase_scale,
+            seed: request.seed,
+            cells,
+        })
+    }
+
+    /// About how long one cell takes.
+    pub fn expected_cell(&self) -> Duration {
+        self.mode.expected(self.phase_scale) + OVERHEAD
+    }
+
+    /// About how long `cells` of them take.
+    pub fn expected(&self, cells: usize) -> Duration {
+        self.expected_cell() * u32::try_from(cells).unwrap_or(u32::MAX)
+    }
+
+    /// The different targets of the cells, in the order of their first cell.
+    pub fn targets(&self) -> Vec<&Target> {
+        let mut all: Vec<&Target> = Vec::new();
+        for cell in &self.cells {
+            if !all.iter().any(|t| t.name == cell.target.name) {
+                all.push(&cell.target);
+            }
+        }
+        all
+    }
+}
+
+fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a Target>, String> {
+    let wanted = choose_scenarios(request.scenario.as_deref())?;
+    if request.targets.is_empty() {
+        let wanted = wanted.unwrap_or_else(|| vec![Scenario::Ingest]);
+        let chosen: Vec<&Target> = targets
+            .iter()
+            .filter(|t| t.default && wanted.contains(&t.scenario))
+            .collect();
+        if chosen.is_empty() {
+            let name = wanted[0];
+            return Err(format!("no target belongs to the scenario '{name}'"));
+        }
+        return Ok(chosen);
+    }
+    let mut chosen = Vec::new();
+    for name in &request.targets {
+        let target = targets
+            .get(name)
+            .ok_or_else(|| format!("unknown target '{name}'"))?;
+        if let Some(wanted) = &wanted
+            && !wanted.contains(&target.scenario)
+        {
+            return Err(format!(
+                "target '{name}' belongs to the scenario '{}', not to '{}'",
+                target.scenario, wanted[0]
+            ));
+        }
+        if chosen.iter().any(|t: &&Target| t.name == *name) {
+            return Err(format!("target '{name}' is named twice"));
+        }
+        chosen.push(target);
+    }
+    Ok(chosen)
+}
+
+/// None where the caller has not said.
+fn choose_scenarios(name: Option<&str>) -> Result<Option<Vec<Scenario>>, String> {
+    match name {
+        None => Ok(None),
+        Some(ALL_SCENARIOS) => Ok(Some(Scenario::ALL.to_vec())),
+        Some(name) => match Scenario::parse(name) {
+            Some(scenario) => Ok(Some(vec![scenario])),
+            None => Err(format!("unknown scenario '{name}'")),
+        },
+    }
+}
+
+fn choose_payloads(
+    request: &Request,
+    scenario: Scenario,
+    modes: &Modes,
+) -> Result<Vec<String>, String> {
+    let known = if scenario.has_payloads() {
+        &modes.payloads[..]
+    } else {
+        &modes.payloads[..1]
+    };
+    if request.payloads.is_empty() {
+        return Ok(known.to_vec());
+    }
+    let mut chosen: Vec<String> = Vec::new();
+    for name in &request.payloads {
+        if !modes.payloads.contains(name) {
+            return Err(format!("unknown payload '{name}'"));
+        }
+        if !known.contains(name) {
+            return Err(format!(
+                "the scenario '{scenario}' has the payload '{}' alone, not '{name}'",
+                known[0]
+            ));
+        }
+        if chosen.contains(name) {
+            return Err(format!("payload '{name}' is named twice"));
+        }
+        chosen.push(name.clone());
+    }
+    Ok(chosen)
+}
+
+#[cfg(test)]
+mod tests;

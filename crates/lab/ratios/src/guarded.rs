@@ -1,0 +1,111 @@
+//! A child process that never outlives this one.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::process::{Child, Command};
+
+/// A running process with the signal that ends it in good order. Dropped, it is stopped. Should this process
+/// be killed without a chance to do so, a shell that waits for the end of its own standard input does it.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    child: Child,
+    watchdog: Child,
+    signal: Signal,
+}
+
+/// Time to end in good order.
+const GRACE: Duration = Duration::from_secs(20);
+
+impl Guarded {
+    /// Starts `command`, out of reach of the terminal's Ctrl-C: the order of the ending is ours to decide.
+    pub(crate) fn start(command: &mut Command, signal: Signal) -> anyhow::Result<Self> {
+        use std::os::unix::process::CommandExt;
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .stdin(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| anyhow::anyhow!("cannot start {program}: {error}"))?;
+        let script = format!(
+            "cat >/dev/null; kill -{} {pid}; sleep {}; kill -KILL {pid}",
+            signal.as_str().trim_start_matches("SIG"),
+            GRACE.as_secs(),
+            pid = child.id()
+        );
+        let watchdog = Command::new("/bin/sh")
+            .args(["-c", &script])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        Ok(Self {
+            child,
+            watchdog,
+            signal,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    fn stop(&mut self) -> std::io::Result<()> {
+        let deadline = Instant::now() + GRACE;
+        if self.child.try_wait()?.is_none() {
+            // It may end by itself in between; waiting tells.
+            kill(Pid::from_raw(self.child.id().cast_signed()), self.signal).ok();
+        }
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                self.child.kill()?;
+                self.child.wait()?;
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // Before its standard input closes, so that it signals nobody: the number may be another's by then.
+        self.watchdog.kill()?;
+        self.watchdog.wait().map(drop)
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // The watchdog remains where stopping fails.
+        self.stop().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_process_is_gone() {
+        let process = Guarded::start(Command::new("sleep").arg("60"), Signal::SIGTERM).unwrap();
+        let pid = Pid::from_raw(process.pid().cast_signed());
+        assert!(kill(pid, None).is_ok());
+        drop(process);
+        assert!(kill(pid, None).is_err());
+    }
+
+    #[test]
+    fn one_that_ended_by_itself_is_noticed() {
+        let mut process = Guarded::start(&mut Command::new("true"), Signal::SIGTERM).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while process.ended().is_none() {
+            assert!(Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! One measurement after the other, with the parts that live meanwhile.
+//!
+//! - this file: pairs of ingestion and of balances
+//! - `stream`, `log`: the figures that have bounds
+
+mod log;
+mod stream;
+
+pub(crate) use log::{beside, log};
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio_postgres::Client;
+
+use crate::pairs::{Pair, Ratio, first_goes_first};
+use crate::pgbench::{Pgbench, Script};
+use crate::postgres::Postgres;
+use crate::process_tree::cpu_seconds;
+use crate::service::{Program, WriteMode};
+use crate::setup::{Setup, say};
+use crate::side::{Measurement, Side};
+use crate::store;
+use benchmark::accounts::{AccountPlan, SEEDED};
+use benchmark::clock::Clock;
+use benchmark::command::measure;
+use benchmark::load::{Outcome, Plan, start};
+use benchmark::progress::{Progress, ProgressMode, thousands};
+use benchmark::protocol::Protocol;
+use benchmark::stop::Stop;
+use benchmark::work::Work;
+
+/// Limit of a request, and until a stream begins.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The parts that live while measurements are made.
+pub(crate) struct Lab<'a> {
+    pub(crate) setup: &'a Setup,
+    pub(crate) postgres: &'a Postgres,
+    pub(crate) database_url: String,
+    pub(crate) client: Client,
+}
+
+impl Lab<'_> {
+    /// Both sides of a ratio, directly after each other.
+    pub(crate) async fn pair(&self, ratio: Ratio, round: u32) -> anyhow::Result<Pair> {
+        let sides = ratio.sides();
+        let (first, second) = if first_goes_first(round) {
+            let first = self.measure(sides[0], round).await?;
+            (first, self.measure(sides[1], round).await?)
+        } else {
+            let second = self.measure(sides[1], round).await?;
+            (self.measure(sides[0], round).await?, second)
+        };
+        let pair = Pair {
+            ratio,
+            round,
+            first,
+            second,
+        };
+        say(&format!(
+            "  {:.2} x (floor {:.1})",
+            pair.value(),
+            ratio.floor()
+        ));
+        Ok(pair)
+    }
+
+    async fn measure(&self, side: Side, round: u32) -> anyhow::Result<Measurement> {
+        let args = self.setup.args();
+        let measurement = match side {
+            Side::Pgbench => {
+                let script = Script::Upsert { keys: args.keys };
+                self.pgbench(side, script, args.pgbench_clients).await
+            }
+            Side::PgbenchSelect => {
+                let clients = args.balance_concurrency;
+                self.pgbench(side, Script::SelectAccount, clients).await
+            }
+            Side::Rest(mode) => self.ingest(side, Protocol::Rest, mode).await,
+            Side::Grpc(mode) => self.ingest(side, Protocol::Grpc, mode).await,
+            Side::Balance(protocol) => self.balance(side, protocol).await,
+        };
+        let measurement = measurement.with_context(|| side.label())?;
+        say(&format!(
+            "round {round} of {}: {}: {}/s",
+            args.pairs,
+            side.label(),
+            thousands(measurement.rate.round() as u64)
+        ));
+        if let Some(fault) = measurement.fault() {
+            say(&format!("  warning: {fault}"));
+        }
+        Ok(measurement)
+    }
+
+    async fn pgbench(
+        &self,
+        side: Side,
+        script: Script,
+        clients: u32,
+    ) -> anyhow::Result<Measurement> {
+        let args = self.setup.args();
+        let pgbench = Pgbench {
+            program: &self.setup.programs()?.pgbench,
+            port: self.postgres.port,
+            clients,
+            script,
+            folder: self.setup.folder(),
+        };
+        self.settle(side).await?;
+        pgbench.run(args.warmup).await?;
+        let before = cpu_seconds(self.postgres.pid())?;
+        let result = pgbench.run(args.seconds).await?;
+        let postgres = cpu_seconds(self.postgres.pid())? - before;
+        anyhow::ensure!(
+            side != Side::Pgbench || store::rows(&self.client).await? > 0,
+            "pgbench wrote nothing"
+        );
+        let each = |seconds: f64| seconds * 1e6 / result.transactions.max(1) as f64;
+        Ok(Measurement {
+            side,
+            rate: result.rate,
+            events: result.transactions,
+            latency_mean_ms: Some(result.latency_ms),
+            latency_p50_ms: None,
+            latency_p99_ms: None,
+            service_cpu_us: None,
+            postgres_cpu_us: each(postgres),
+            client_cpu_us: each(result.cpu_seconds),
+            client_share: None,
+            errors: 0,
+            audit: None,
+        })
+    }
+
+    /// Writes find an empty table; for reads it is enough that nothing is left to be written.
+    async fn settle(&self, side: Side) -> anyhow::Result<()> {
+        match side {
+            Side::PgbenchSelect | Side::Balance(_) => store::checkpoint(&self.client).await,
+            _ => store::reset(&self.client).await,
+        }
+    }
+
+    async fn ingest(
+        &self,
+        side: Side,
+        protocol: Protocol,
+        mode: WriteMode,
+    ) -> anyhow::Result<Measurement> {
+        let args = self.setup.args();
+        let run_id = "ratios";
+        let connections = match protocol {
+            Protocol::Rest => args.concurrency,
+            Protocol::Grpc => args.grpc_connections,
+        };
+        let work = Work::Ingest(args.events(run_id));
+        let program = Program::Producer(protocol, mode);
+        let (mut outcome, mut measurement) = self
+            .load(side, program, protocol, args.concurrency, connections, work)
+            .await?;
+        let ledger = outcome.ledger.take().context("a run without a ledger")?;
+        let audit = store::audit(&self.client, run_id, ledger).await?;
+        anyhow::ensure!(
+            audit.acknowledged == outcome.tally.whole.acknowledged,
+            "the ledger and the counters disagree about what was acknowledged"
+        );
+        measurement.audit = Some(audit);
+        Ok(measurement)
+    }
+
+    async fn balance(&self, side: Side, protocol: Protocol) -> anyhow::Result<Measurement> {
+        let args = self.setup.args();
+        let concurrency = args.balance_concurrency as usize;
+        let connections = match protocol {
+            Protocol::Rest => concurrency,
+            Protocol::Grpc => concurrency.min(args.balance_grpc_connections as usize),
+        };
+        let work = Work::Balance(AccountPlan {
+            run_id: "ratios".into(),
+            seed: 1,
+            accounts: SEEDED,
+        });
+        let loaded = self.load(
+            side,
+            Program::Balance,
+            protocol,
+            concurrency,
+            connections,
+            work,
+        );
+        Ok(loaded.await?.1)
+    }
+
+    /// Starts a service and loads it.
+    async fn load(
+        &self,
+        side: Side,
+        program: Program,
+        protocol: Protocol,
+        concurrency: usize,
+        connections: usize,
+        work: Work,
+    ) -> anyhow::Result<(Outcome, Measurement)> {
+        let args = self.setup.args();
+        let service = self
+            .setup
+            .service(program, protocol, &self.database_url)
+            .await?;
+        self.settle(side).await?;
+        let plan = Plan {
+            protocol,
+            endpoint: service.endpoint.clone(),
+            path: Work::default_path(work.scenario(), protocol).into(),
+            concurrency,
+            connections,
+            threads: 1,
+            warmup: args.warmup(),
+            duration: args.window(),
+            timeout: TIMEOUT,
+            rate: None,
+            work,
+        };
+        let load = tokio::task::spawn_blocking(move || start(plan)).await??;
+        let pids = [service.pid(), self.postgres.pid()];
+        let usage = usage_in_window(Arc::clone(load.clock()), pids);
+        let mut progress = Progress::new(ProgressMode::None);
+        let mut stop = Stop::new()?;
+        let (outcome, usage) = tokio::join!(measure(load, &mut progress, &mut stop), usage);
+        let (outcome, [service_cpu, postgres_cpu]) = (outcome?, usage?);
+        let events = outcome.tally.measured.acknowledged;
+        let each = |seconds: f64| seconds * 1e6 / events.max(1) as f64;
+        let measurement = Measurement {
+            side,
+            rate: outcome.rate(),
+            events,
+            latency_mean_ms: None,
+            latency_p50_ms: outcome.latency_ms(0.5),
+            latency_p99_ms: outcome.latency_ms(0.99),
+            service_cpu_us: Some(each(service_cpu)),
+            postgres_cpu_us: each(postgres_cpu),
+            client_cpu_us: each(outcome.cpu_seconds()),
+            client_share: Some(outcome.cpu_share()),
+            errors: outcome.tally.whole.errors(),
+            audit: None,
+        };
+        Ok((outcome, measurement))
+    }
+}
+
+/// CPU-seconds of some process trees between the edges of the measured window.
+async fn usage_in_window<const N: usize>(
+    clock: Arc<Clock>,
+    pids: [u32; N],
+) -> anyhow::Result<[f64; N]> {
+    tokio::time::sleep_until(clock.measured_from().into()).await;
+    let before = cpu_of(pids)?;
+    while Instant::now() < clock.end() {
+        tokio::time::sleep_until(clock.end().into()).await;
+    }
+    let mut used = cpu_of(pids)?;
+    for (used, before) in used.iter_mut().zip(before) {
+        *used -= before;
+    }
+    Ok(used)
+}
+
+/// CPU-seconds of some process trees so far.
+fn cpu_of<const N: usize>(pids: [u32; N]) -> anyhow::Result<[f64; N]> {
+    let mut seconds = [0.0; N];
+    for (seconds, pid) in seconds.iter_mut().zip(pids) {
+        *seconds = cpu_seconds(pid)?;
+    }
+    Ok(seconds)
+}

@@ -1,0 +1,110 @@
+//! Subscribers: many live ones, or one that replays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Lab, TIMEOUT, cpu_of, usage_in_window};
+use crate::service::Program;
+use crate::setup::say;
+use crate::store;
+use crate::streams::{StreamKind, StreamMeasurement};
+use benchmark::args::stream::SEEDED_SINCE;
+use benchmark::progress::{Progress, ProgressMode, thousands};
+use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::stop::Stop;
+use benchmark::stream;
+use benchmark::stream::plan::{LivePlan, StreamPlan};
+
+/// The longest that a replay may take.
+const REPLAY_LIMIT: Duration = Duration::from_secs(300);
+
+impl Lab<'_> {
+    /// Subscribers, live or of a replay.
+    pub(crate) async fn stream(
+        &self,
+        kind: StreamKind,
+        round: u32,
+    ) -> anyhow::Result<StreamMeasurement> {
+        let service = self
+            .setup
+            .service(Program::Stream, kind.protocol(), &self.database_url)
+            .await?;
+        store::checkpoint(&self.client).await?;
+        let plan = self.stream_plan(kind, round, service.endpoint.clone())?;
+        let live = plan.live.is_some();
+        let run = tokio::task::spawn_blocking(move || stream::start(plan)).await??;
+        let pids = [service.pid(), self.postgres.pid()];
+        let before = cpu_of(pids)?;
+        let clock = Arc::clone(run.clock());
+        let mut progress = Progress::new(ProgressMode::None);
+        let mut stop = Stop::new()?;
+        let measured = stream::measure(run, &mut progress, &mut stop);
+        let (outcome, [service_cpu, postgres_cpu]) = if live {
+            let (outcome, usage) = tokio::join!(measured, usage_in_window(clock, pids));
+            (outcome?, usage?)
+        } else {
+            // A replay ends when all has come, and its window with it.
+            let outcome = measured.await?;
+            let after = cpu_of(pids)?;
+            (outcome, [after[0] - before[0], after[1] - before[1]])
+        };
+        let measurement = StreamMeasurement::new(kind, round, &outcome, service_cpu, postgres_cpu);
+        say(&format!(
+            "round {round} of {}: {}: {} events/s, {} faults{}",
+            self.setup.args().pairs,
+            kind.label(),
+            thousands(measurement.events_per_second.round() as u64),
+            measurement.faults(),
+            match measurement.commit_p99_ms {
+                Some(p99) => format!(", commit to receipt p99 {p99:.1} ms"),
+                None => String::new(),
+            }
+        ));
+        if let Some(fault) = &measurement.fault {
+            say(&format!("  warning: {fault}"));
+        }
+        Ok(measurement)
+    }
+
+    fn stream_plan(
+        &self,
+        kind: StreamKind,
+        round: u32,
+        endpoint: Endpoint,
+    ) -> anyhow::Result<StreamPlan> {
+        let args = self.setup.args();
+        let protocol = kind.protocol();
+        let path = match protocol {
+            Protocol::Rest => "/api/v1/transactions/stream",
+            Protocol::Grpc => "/benchmark.TransactionService/StreamTransactions",
+        };
+        let live = matches!(kind, StreamKind::Live(_));
+        let clients = if live { args.subscribers as usize } else { 1 };
+        let connections = match protocol {
+            Protocol::Rest => clients,
+            Protocol::Grpc => clients.min(args.grpc_connections),
+        };
+        let database_url = self.database_url.parse();
+        let database_url = database_url.map_err(|error| anyhow::anyhow!("{error}"))?;
+        Ok(StreamPlan {
+            protocol,
+            endpoint,
+            path: path.into(),
+            run_id: format!("ratios-{}-{round}", protocol.name()),
+            clients,
+            connections,
+            threads: (args.stream_threads as usize).min(connections),
+            warmup: if live { args.warmup() } else { Duration::ZERO },
+            duration: if live { args.window() } else { REPLAY_LIMIT },
+            timeout: TIMEOUT,
+            since: (!live).then(|| SEEDED_SINCE.into()),
+            rate: None,
+            limit: (!live).then_some(args.replay_events.into()),
+            live: live.then(|| LivePlan {
+                database_url,
+                rate: args.feed_rate.into(),
+                connections: args.feed_connections as usize,
+            }),
+        })
+    }
+}

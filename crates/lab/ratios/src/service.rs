@@ -1,0 +1,204 @@
+//! A service as a child process.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use nix::sys::signal::Signal;
+use serde::Serialize;
+
+use crate::guarded::Guarded;
+use benchmark::protocol::{Endpoint, Protocol};
+
+/// How a service writes; the values of its `--write-mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WriteMode {
+    Group,
+    Single,
+    ReadThenWrite,
+}
+
+impl WriteMode {
+    pub(crate) fn value(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Single => "single",
+            Self::ReadThenWrite => "read-then-write",
+        }
+    }
+}
+
+/// Which service is started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Program {
+    Producer(Protocol, WriteMode),
+    Balance,
+    Stream,
+    EventLog,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Producer(Protocol::Rest, _) => "producer-rest",
+            Self::Producer(Protocol::Grpc, _) => "producer-grpc",
+            Self::Balance => "balance",
+            Self::Stream => "stream",
+            Self::EventLog => "event-log",
+        }
+    }
+}
+
+/// What a service is started with.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceSpec<'a> {
+    pub(crate) bin_dir: &'a Path,
+    pub(crate) program: Program,
+    /// The face that is measured.
+    pub(crate) protocol: Protocol,
+    pub(crate) database_url: &'a str,
+    pub(crate) pool_size: u32,
+    /// For its log and as its working directory, so that no `.env` of the checkout is read.
+    pub(crate) folder: &'a Path,
+}
+
+/// A service that is ready. Dropped, it is stopped.
+pub(crate) struct Service {
+    process: Guarded,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// A service waits up to 30 s for its database before it gives up.
+const START_LIMIT: Duration = Duration::from_secs(40);
+
+/// Settings that the caller's environment may hold and that would change what is measured.
+const UNSET: [&str; 25] = [
+    "WRITERS",
+    "READERS",
+    "MAX_READ_ACCOUNTS",
+    "LOOK_INTERVAL",
+    "RING_EVENTS",
+    "HEARTBEAT_INTERVAL",
+    "LOG_FORMAT",
+    "EVENT_LOG_DIR",
+    "EVENT_LOG_DURABILITY",
+    "QUEUE_BYTES",
+    "WRITE_MODE",
+    "MAX_BATCH_EVENTS",
+    "QUEUE_CAPACITY",
+    "REQUEST_TIMEOUT",
+    "MAX_EVENT_BYTES",
+    "MAX_BULK_BYTES",
+    "DATABASE_POOL_SIZE",
+    "DATABASE_ACQUIRE_TIMEOUT",
+    "SHUTDOWN_GRACE",
+    "WORKER_THREADS",
+    "RUST_LOG",
+    "LOG_LEVEL",
+    "SERVER_PORT",
+    "GRPC_SERVER_PORT",
+    "ADMIN_PORT",
+];
+
+impl Service {
+    pub(crate) async fn start(spec: &ServiceSpec<'_>) -> anyhow::Result<Self> {
+        let name = spec.program.name();
+        let log = spec.folder.join(format!("{name}.log"));
+        let file = fs::File::create(&log)?;
+        let mut command = Command::new(binary(spec.bin_dir, name)?);
+        for variable in UNSET {
+            command.env_remove(variable);
+        }
+        match spec.program {
+            Program::Producer(_, mode) => {
+                command.args(["--write-mode", mode.value()]);
+            }
+            Program::EventLog => {
+                command
+                    .arg("serve")
+                    .env("EVENT_LOG_DIR", spec.folder.join("event-log"));
+            }
+            Program::Balance | Program::Stream => {}
+        }
+        command
+            .env("DATABASE_URL", spec.database_url)
+            .env("DATABASE_POOL_SIZE", spec.pool_size.to_string())
+            .env("HOST", "127.0.0.1")
+            .env("SERVER_PORT", "0")
+            .env("GRPC_SERVER_PORT", "0")
+            .env("ADMIN_PORT", "0")
+            .env("LOG_FORMAT", "json")
+            // A line per ten events, the default, would be part of what is measured.
+            .env("PERSISTED_COUNT_LOG_EVERY", "1000000")
+            .current_dir(spec.folder)
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let mut process = Guarded::start(&mut command, Signal::SIGTERM)?;
+        let field = match spec.protocol {
+            Protocol::Rest => "http.address",
+            Protocol::Grpc => "grpc.address",
+        };
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            if let Some(address) = ready_address(&text, field) {
+                let endpoint = Endpoint {
+                    authority: address.to_string(),
+                    address,
+                };
+                return Ok(Self { process, endpoint });
+            }
+            let ended = process.ended();
+            anyhow::ensure!(
+                ended.is_none() && Instant::now() < deadline,
+                "{name} did not become ready ({ended:?}); its log:\n{text}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+/// The binary `name` in `folder`.
+pub(crate) fn binary(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let file = folder.join(name);
+    let found = fs::canonicalize(&file);
+    found.with_context(|| {
+        format!(
+            "there is no {}: run `cargo build --release -p {name}` first",
+            file.display()
+        )
+    })
+}
+
+/// The address on the line that says that the service is ready.
+fn ready_address(log: &str, field: &str) -> Option<SocketAddr> {
+    log.lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|line| line["message"] == "ready")
+        .find_map(|line| line.get(field)?.as_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_on_the_ready_line_alone() {
+        let log = "not json\n\
+            {\"message\":\"starting\",\"http.address\":\"127.0.0.1:1\"}\n\
+            {\"level\":\"INFO\",\"message\":\"ready\",\"http.address\":\"127.0.0.1:41234\"}\n{\"mess";
+        assert_eq!(
+            ready_address(log, "http.address"),
+            Some("127.0.0.1:41234".parse().unwrap())
+        );
+        assert_eq!(ready_address(log, "grpc.address"), None);
+    }
+}

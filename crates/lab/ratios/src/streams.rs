@@ -1,0 +1,224 @@
+//! The stream's own figures: many live subscribers of each face, and a replay. There is nothing to put beside them;
+//! they have bounds.
+
+use serde::Serialize;
+
+use crate::pairs::Spread;
+use benchmark::protocol::Protocol;
+use benchmark::stream::outcome::StreamOutcome;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StreamKind {
+    Live(Protocol),
+    Replay(Protocol),
+}
+
+/// The most that the 99th percentile from a commit to the receipt may be, milliseconds.
+pub(crate) const LIVE_P99_MS: f64 = 50.0;
+/// The least events a second that a replay to one subscriber over gRPC has to reach.
+pub(crate) const REPLAY_RATE: f64 = 100_000.0;
+/// The least share of the live transactions that has to be committed in time for a measurement to count.
+const FEED_HELD: f64 = 0.99;
+
+impl StreamKind {
+    /// All of them, in the order of the table.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Live(Protocol::Rest),
+        Self::Live(Protocol::Grpc),
+        Self::Replay(Protocol::Rest),
+        Self::Replay(Protocol::Grpc),
+    ];
+
+    pub(crate) fn protocol(self) -> Protocol {
+        match self {
+            Self::Live(protocol) | Self::Replay(protocol) => protocol,
+        }
+    }
+
+    /// For people.
+    pub(crate) fn label(self) -> String {
+        let face = match self.protocol() {
+            Protocol::Rest => "SSE",
+            Protocol::Grpc => "gRPC",
+        };
+        match self {
+            Self::Live(_) => format!("live over {face}"),
+            Self::Replay(_) => format!("replay over {face}"),
+        }
+    }
+}
+
+impl Serialize for StreamKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kind = match self {
+            Self::Live(_) => "live",
+            Self::Replay(_) => "replay",
+        };
+        serializer.serialize_str(&format!("{kind}-{}", self.protocol().name()))
+    }
+}
+
+/// What one measurement gave.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StreamMeasurement {
+    pub(crate) kind: StreamKind,
+    /// From 1.
+    pub(crate) round: u32,
+    pub(crate) subscribers: usize,
+    pub(crate) events_per_second: f64,
+    /// Of the measured window.
+    pub(crate) delivered: u64,
+    /// Live transactions that were committed; 0 in a replay.
+    pub(crate) committed: u64,
+    pub(crate) missed: u64,
+    pub(crate) repeated: u64,
+    pub(crate) out_of_order: u64,
+    pub(crate) breaks: u64,
+    pub(crate) errors: u64,
+    /// From the sending of the commit; none in a replay.
+    pub(crate) commit_p50_ms: Option<f64>,
+    pub(crate) commit_p99_ms: Option<f64>,
+    /// From the answer to the commit.
+    pub(crate) answer_p99_ms: Option<f64>,
+    /// From the sending of the event.
+    pub(crate) emitted_p99_ms: Option<f64>,
+    /// CPU in the window, microseconds per delivered event.
+    pub(crate) service_cpu_us: f64,
+    pub(crate) postgres_cpu_us: f64,
+    pub(crate) client_cpu_us: f64,
+    pub(crate) client_share: f64,
+    /// Why it proves nothing, if so.
+    pub(crate) fault: Option<String>,
+}
+
+impl StreamMeasurement {
+    /// `service` and `postgres` are CPU-seconds of the window.
+    pub(crate) fn new(
+        kind: StreamKind,
+        round: u32,
+        outcome: &StreamOutcome,
+        service: f64,
+        postgres: f64,
+    ) -> Self {
+        let tally = &outcome.tally;
+        let each = |seconds: f64| seconds * 1e6 / tally.measured.max(1) as f64;
+        let at = |histogram: &hdrhistogram::Histogram<u64>, quantile| {
+            (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
+        };
+        Self {
+            kind,
+            round,
+            subscribers: outcome.plan.clients,
+            events_per_second: outcome.rate(),
+            delivered: tally.measured,
+            committed: outcome.fed.as_ref().map_or(0, |fed| fed.committed),
+            missed: outcome.missed,
+            repeated: outcome.repeated,
+            out_of_order: outcome.out_of_order,
+            breaks: tally.breaks,
+            errors: tally.errors.values().sum(),
+            commit_p50_ms: at(&tally.from_commit_sent, 0.5),
+            commit_p99_ms: at(&tally.from_commit_sent, 0.99),
+            answer_p99_ms: at(&tally.from_commit_answered, 0.99),
+            emitted_p99_ms: at(&tally.from_emitted, 0.99),
+            service_cpu_us: each(service),
+            postgres_cpu_us: each(postgres),
+            client_cpu_us: each(outcome.cpu_seconds()),
+            client_share: outcome.cpu_share(),
+            fault: fault(kind, outcome),
+        }
+    }
+
+    /// Events that did not come as they should, and streams that broke.
+    pub(crate) fn faults(&self) -> u64 {
+        self.missed + self.repeated + self.out_of_order + self.breaks + self.errors
+    }
+}
+
+fn fault(kind: StreamKind, outcome: &StreamOutcome) -> Option<String> {
+    let label = kind.label();
+    if let Some(fed) = &outcome.fed {
+        if let Some(error) = &fed.error {
+            return Some(format!("{label}: {error}"));
+        }
+        if (fed.committed as f64) < FEED_HELD * fed.due as f64 {
+            return Some(format!(
+                "{label}: {} of {} live transactions were committed in time; try more --feed-connections",
+                fed.committed, fed.due
+            ));
+        }
+    }
+    if outcome.received == 0 {
+        return Some(format!("{label}: not one event came"));
+    }
+    outcome.generator_limited().then(|| {
+        format!(
+            "{label}: the generator was the limit ({:.0} % busy); try more --stream-threads",
+            outcome.cpu_share() * 100.0
+        )
+    })
+}
+
+/// A bound with its figure.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BoundRow {
+    pub(crate) what: String,
+    pub(crate) value: Spread,
+    pub(crate) unit: &'static str,
+    pub(crate) bound: String,
+    pub(crate) met: bool,
+}
+
+/// The bounds of what was measured.
+pub(crate) fn bounds(measurements: &[StreamMeasurement]) -> Vec<BoundRow> {
+    StreamKind::ALL
+        .into_iter()
+        .flat_map(|kind| {
+            let its: Vec<&StreamMeasurement> =
+                measurements.iter().filter(|it| it.kind == kind).collect();
+            let faults = Spread::of(its.iter().map(|it| it.faults() as f64));
+            let faults = faults.map(|value| BoundRow {
+                what: format!("{}: missed, repeated, misplaced, broken", kind.label()),
+                met: value.max == 0.0,
+                value,
+                unit: "",
+                bound: "0".into(),
+            });
+            let figure = match kind {
+                StreamKind::Live(_) => p99(kind, &its),
+                StreamKind::Replay(protocol) => rate(kind, protocol, &its),
+            };
+            faults.into_iter().chain(figure)
+        })
+        .collect()
+}
+
+fn p99(kind: StreamKind, its: &[&StreamMeasurement]) -> Option<BoundRow> {
+    let value = Spread::of(its.iter().filter_map(|it| it.commit_p99_ms))?;
+    Some(BoundRow {
+        what: format!("{}: commit to receipt, p99", kind.label()),
+        met: value.median < LIVE_P99_MS,
+        value,
+        unit: "ms",
+        bound: format!("under {LIVE_P99_MS:.0} ms"),
+    })
+}
+
+fn rate(kind: StreamKind, protocol: Protocol, its: &[&StreamMeasurement]) -> Option<BoundRow> {
+    let value = Spread::of(its.iter().map(|it| it.events_per_second))?;
+    let bounded = protocol == Protocol::Grpc;
+    Some(BoundRow {
+        what: format!("{}: events a second to one subscriber", kind.label()),
+        met: !bounded || value.median >= REPLAY_RATE,
+        value,
+        unit: "/s",
+        bound: if bounded {
+            "at least 100,000/s".into()
+        } else {
+            "-".into()
+        },
+    })
+}

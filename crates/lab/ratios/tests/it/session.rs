@@ -1,0 +1,227 @@
+//! Whole sessions with real services, as short as it goes: the figures mean nothing, the rest does.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::command::build;
+
+/// The command with the services beside it, which are built if need be.
+fn ratios(output: &Path, data: &Path) -> Command {
+    build(&[
+        "producer-rest",
+        "producer-grpc",
+        "balance",
+        "stream",
+        "event-log",
+    ]);
+    let mut command = crate::command::ratios();
+    command
+        .args(["--pairs=1", "--seconds=1", "--warmup=1", "--allow-debug"])
+        .args(["--keys=20000", "--concurrency=20", "--pgbench-clients=5"])
+        .arg(format!("--output={}", output.display()))
+        .arg(format!("--data-dir={}", data.display()));
+    command
+}
+
+/// A folder that PostgreSQL's own account can reach.
+fn folder() -> TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new_in("/var/tmp").unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// Processes whose command line or working directory lies in `folder`.
+fn running_in(folder: &Path) -> usize {
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(|entry| {
+            let path = entry.path();
+            let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let place = std::fs::read_link(path.join("cwd")).unwrap_or_default();
+            place.starts_with(folder)
+                || (line.contains("postgres") && line.contains(folder.to_str().unwrap()))
+        })
+        .count()
+}
+
+#[test]
+fn both_kinds_of_pair_are_measured_and_audited() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .arg("--only=rest-pgbench,grpc-single")
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    assert_eq!(report["schema"], "weir.ratios/1");
+    assert_eq!(report["pairs"].as_array().unwrap().len(), 2);
+    assert_eq!(report["ratios"][0]["floor"], 2.3);
+    let mut audited = 0;
+    for pair in report["pairs"].as_array().unwrap() {
+        for side in ["first", "second"] {
+            let side = &pair[side];
+            assert!(side["rate"].as_f64().unwrap() > 10.0, "{side}");
+            assert!(side["postgresCpuUs"].as_f64().unwrap() > 0.0, "{side}");
+            if side["side"] != "pgbench" {
+                assert_eq!(side["audit"]["lost"], 0, "{side}");
+                assert_eq!(
+                    side["audit"]["verified"], side["audit"]["acknowledged"],
+                    "{side}"
+                );
+                assert!(side["audit"]["verified"].as_u64().unwrap() > 0, "{side}");
+                assert!(side["serviceCpuUs"].as_f64().unwrap() > 0.0, "{side}");
+                audited += 1;
+            }
+        }
+    }
+    assert_eq!(audited, 3);
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    assert!(
+        markdown.contains("| REST, group commit | pgbench"),
+        "{markdown}"
+    );
+    assert_eq!(running_in(data.path()), 0);
+}
+
+#[test]
+fn balances_are_measured_beside_pgbench() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args(["balance", "--balance-concurrency=8"])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let sides: Vec<&str> = report["sides"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|side| side["side"].as_str().unwrap())
+        .collect();
+    assert_eq!(sides, ["pgbench-select", "balance-rest", "balance-grpc"]);
+    let floors = [0, 1].map(|place| report["ratios"][place]["floor"].as_f64().unwrap());
+    assert_eq!(floors, [1.0, 0.6]);
+    for pair in report["pairs"].as_array().unwrap() {
+        for side in ["first", "second"] {
+            let side = &pair[side];
+            assert!(side["rate"].as_f64().unwrap() > 10.0, "{side}");
+            assert_eq!(side["errors"], 0, "{side}");
+        }
+    }
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    assert!(
+        markdown.contains("| balances over REST | pgbench, select by primary key |"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("Balances: 10,000 accounts"), "{markdown}");
+}
+
+#[test]
+fn streams_are_held_to_their_bounds() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args([
+            "stream",
+            "--subscribers=5",
+            "--feed-rate=50",
+            "--replay-events=101000",
+        ])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let streams = report["streams"].as_array().unwrap();
+    let kinds: Vec<&str> = streams
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["live-rest", "live-grpc", "replay-rest", "replay-grpc"]
+    );
+    for stream in streams {
+        for fault in ["missed", "repeated", "outOfOrder", "breaks", "errors"] {
+            assert_eq!(stream[fault], 0, "{stream}");
+        }
+        assert!(stream["serviceCpuUs"].as_f64().unwrap() > 0.0, "{stream}");
+        let live = stream["kind"].as_str().unwrap().starts_with("live");
+        let delivered = stream["delivered"].as_u64().unwrap();
+        assert_eq!(stream["subscribers"], if live { 5 } else { 1 });
+        if live {
+            assert!((200..=300).contains(&delivered), "{stream}");
+            assert!(stream["commitP99Ms"].as_f64().unwrap() > 0.0, "{stream}");
+        } else {
+            assert_eq!(delivered, 101_000, "{stream}");
+        }
+    }
+    assert_eq!(report["bounds"].as_array().unwrap().len(), 8);
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    assert!(
+        markdown.contains("| live over gRPC: commit to receipt, p99 |"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn the_log_is_measured_beside_python() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args(["log", "--log-entries=2000"])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let logs = report["logs"].as_array().unwrap();
+    assert_eq!(logs.len(), 8);
+    for log in logs {
+        assert!(log["entriesPerSecond"].as_f64().unwrap() > 100.0, "{log}");
+        assert_eq!(log["fault"], Value::Null, "{log}");
+        let kind = log["kind"].as_str().unwrap();
+        let produces = kind.starts_with("produce");
+        assert_eq!(
+            log["syncUs"].is_null(),
+            !kind.starts_with("append"),
+            "{log}"
+        );
+        assert_eq!(log["pythonPerSecond"].is_null(), produces, "{log}");
+    }
+    assert_eq!(report["bounds"].as_array().unwrap().len(), 7);
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    assert!(
+        markdown.contains("| verify in-process, to the same in Python"),
+        "{markdown}"
+    );
+}
+
+/// What a run wrote. A debug build misses its bounds: status 1, and nothing but that.
+fn report(folder: &Path, run: &Output) -> Value {
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(matches!(run.status.code(), Some(0 | 1)), "{errors}");
+    let text = std::fs::read_to_string(folder.join("ratios.json"))
+        .unwrap_or_else(|error| panic!("{error}\n{errors}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn nothing_outlives_a_killed_session() {
+    let (output, data) = (folder(), folder());
+    let mut run = ratios(output.path(), data.path())
+        .arg("--only=rest-single")
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // PostgreSQL, its workers, and a service that works in the folder.
+    while running_in(data.path()) < 2 || !data.path().join("producer-rest.log").exists() {
+        assert!(Instant::now() < deadline, "the session did not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    while running_in(data.path()) > 0 {
+        assert!(Instant::now() < deadline, "processes are left");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

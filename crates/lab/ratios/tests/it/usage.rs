@@ -1,0 +1,42 @@
+//! What is wrong with the command line is said before anything is started.
+
+use crate::command::{build, ratios, root};
+use std::process::{Command, Output};
+
+fn refused(output: &Output, option: &str) {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{option}: {errors}");
+    assert!(errors.starts_with("error: "), "{option}: {errors}");
+    assert!(errors.contains(option), "{option}: {errors}");
+}
+
+#[test]
+fn wrong_usage_has_a_status_of_its_own() {
+    for (arguments, option) in [
+        ("--concurrency 0", "--concurrency"),
+        ("--grpc-connections 0", "--grpc-connections"),
+        ("--grpc-connections 201", "--grpc-connections"),
+        ("--keys 1000 --concurrency 1001", "--keys"),
+        ("nothing", "nothing"),
+    ] {
+        let output = ratios().args(arguments.split(' ')).output().unwrap();
+        refused(&output, option);
+    }
+}
+
+#[test]
+fn the_old_name_goes_on_working() {
+    build(&["benchmark"]);
+    let benchmark = std::path::Path::new(env!("CARGO_BIN_EXE_ratios")).with_file_name("benchmark");
+    let old = |arguments: &[&str]| {
+        let mut command = Command::new(&benchmark);
+        command.arg("ratios").args(arguments).current_dir(root());
+        command.output().unwrap()
+    };
+    refused(&old(&["--keys", "1000", "--concurrency", "1001"]), "--keys");
+    let help = old(&["--help"]);
+    assert!(help.status.success());
+    let new = ratios().arg("--help").output().unwrap();
+    assert_eq!(help.stdout, new.stdout);
+    assert!(String::from_utf8_lossy(&help.stdout).contains("--pgbench-clients"));
+}
