@@ -14,6 +14,10 @@ pub enum Kind {
     TooLarge,
     /// The content type is none that is taken.
     UnsupportedMediaType,
+    /// The content is encoded in a way that is not taken.
+    UnsupportedEncoding,
+    /// The caller took too long to send its request.
+    RequestTimeout,
     /// The request contradicts the present state.
     Conflict,
     /// A position beyond what exists.
@@ -26,4 +30,10 @@ pub enum Kind {
     DataLoss,
     /// A failure of the service itself.
     Internal,
+    /// Nothing valid says who is calling.
+    Unauthenticated,
+    /// The caller is known and lacks a right for this; also where what it named does not exist.
+    PermissionDenied,
+    /// The caller asks for more than its limit; trying again later can succeed.
+    RateLimited,
 }

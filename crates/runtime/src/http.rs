@@ -1,38 +1,30 @@
-//! What the actix-web faces have in common: the listening socket, the server and its graceful stop,
-//! bodies and errors ([`answers`]), request metrics ([`Observe`]).
+//! What the actix-web faces have in common.
+//!
+//! - [`listen`]: the listening socket, for both faces
+//! - [`server`], [`Running`]: the one place where an HTTP server is built and served
+//! - [`resource`] (`routes`): a path and its methods; HEAD, OPTIONS for browsers, 404 and 405 follow from them
+//! - [`body()`]: bodies of requests
+//! - `observe`: counts, times and names each request; `cors`: what browsers are told
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use actix_http::{Request, Response};
-use actix_service::{IntoServiceFactory, Service, ServiceFactory};
-use actix_web::HttpServer;
-use actix_web::body::MessageBody;
-use actix_web::dev::{AppConfig, Server};
-use actix_web::rt::net::TcpStream;
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::Notify;
 
-use crate::shutdown::InFlight;
-
-pub mod answers;
+mod body;
+mod cors;
 mod observe;
+mod routes;
+mod server;
 
-pub use answers::{body, method_not_allowed, metrics_page, not_found, require_json, with_cors};
-pub use observe::Observe;
+pub use body::{body, require_json};
+pub use observe::wants_head_only;
+pub use routes::{Methods, metrics_page, resource};
+pub use server::{Running, server};
 
 /// Connections that may wait to be accepted: a load generator opens thousands at once.
 const BACKLOG: i32 = 4096;
-/// How long an idle keep-alive connection stays open.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a client may take for the head of its request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// After the last answer is made: how long connections may take to send it and close.
-const LINGER: Duration = Duration::from_millis(300);
 
 /// Binds `host`:`port` (port 0: a free one) and listens; the socket is non-blocking. For both faces.
 ///
@@ -73,139 +65,10 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
+    // Accepted connections inherit it: a client that is gone without a word is found out.
+    socket.set_keepalive(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
-}
-
-/// A server that accepts connections, until [`Running::serve`] ends.
-pub struct Running {
-    server: Server,
-    connections: Connections,
-}
-
-/// Starts an actix-web server on `listener` with the settings that all services share: `workers` threads,
-/// TCP_NODELAY, HTTP/1.1 and HTTP/2 (prior knowledge). `factory` makes an `App`, once for each worker.
-///
-/// # Errors
-/// The listener cannot be used.
-pub fn server<F, I, S, B>(factory: F, listener: TcpListener, workers: usize) -> io::Result<Running>
-where
-    F: Fn() -> I + Send + Clone + 'static,
-    I: IntoServiceFactory<S, Request>,
-    S: ServiceFactory<Request, Config = AppConfig> + 'static,
-    S::Error: Into<actix_web::Error> + 'static,
-    S::InitError: std::fmt::Debug,
-    S::Response: Into<Response<B>> + 'static,
-    <S::Service as Service<Request>>::Future: 'static,
-    S::Service: 'static,
-    B: MessageBody + 'static,
-{
-    let connections = Connections::default();
-    let counted = connections.clone();
-    let server = HttpServer::new(factory)
-        .workers(workers.max(1))
-        // Signals are the business of `shutdown::on_signals`.
-        .disable_signals()
-        // actix-web leaves Nagle's algorithm on unless told.
-        .tcp_nodelay(true)
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
-        // `serve` decides; this must not be shorter than any grace.
-        .shutdown_timeout(24 * 60 * 60)
-        .on_connect(move |stream, data| {
-            let stream = stream.downcast_ref::<TcpStream>();
-            let nodelay = stream.is_some_and(|stream| stream.nodelay().unwrap_or(false));
-            data.insert(counted.enter(nodelay));
-        })
-        .listen_auto_h2c(listener)?
-        .run();
-    Ok(Running {
-        server,
-        connections,
-    })
-}
-
-impl Running {
-    /// Serves until `in_flight` is drained. At the stop the listener and idle connections close at once;
-    /// busy ones close after their answer; half-sent requests are cut off when nothing is in flight any more.
-    ///
-    /// # Errors
-    /// The server ended by itself; the stop is set off then, so that the other parts of the process end too.
-    pub async fn serve(self, in_flight: &InFlight) -> io::Result<()> {
-        let Self {
-            mut server,
-            connections,
-        } = self;
-        tokio::select! {
-            ended = &mut server => {
-                in_flight.stop().cancel();
-                return ended.and_then(|()| Err(io::Error::other("the HTTP server ended by itself")));
-            }
-            () = in_flight.stop().cancelled() => {}
-        }
-        // Sent by the call itself; what it returns would wait for half-sent requests too.
-        let graceful = server.handle().stop(true);
-        tokio::select! {
-            ended = &mut server => {
-                in_flight.drained().cancelled().await;
-                return ended;
-            }
-            () = in_flight.drained().cancelled() => drop(graceful),
-        }
-        // The last answers are made, maybe not sent. Dropping the server afterwards ends its workers.
-        tokio::select! {
-            ended = &mut server => return ended,
-            _ = tokio::time::timeout(LINGER, connections.closed()) => {}
-        }
-        Ok(())
-    }
-}
-
-/// Counts open connections.
-#[derive(Clone, Debug, Default)]
-struct Connections(Arc<(AtomicUsize, Notify)>);
-
-impl Connections {
-    fn enter(&self, nodelay: bool) -> Connection {
-        self.0.0.fetch_add(1, Ordering::AcqRel);
-        Connection {
-            counted: self.clone(),
-            nodelay,
-        }
-    }
-
-    async fn closed(&self) {
-        loop {
-            let changed = self.0.1.notified();
-            if self.0.0.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            changed.await;
-        }
-    }
-}
-
-/// One open connection, as `HttpRequest::conn_data` gives it; actix-web drops it with the connection.
-#[derive(Debug)]
-pub struct Connection {
-    counted: Connections,
-    nodelay: bool,
-}
-
-impl Connection {
-    /// Whether TCP_NODELAY was set when the connection was accepted, as the operating system says.
-    pub fn nodelay(&self) -> bool {
-        self.nodelay
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        let (open, closed) = &*self.counted.0;
-        if open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            closed.notify_one();
-        }
-    }
 }

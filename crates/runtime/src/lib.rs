@@ -8,8 +8,10 @@
 //! - [`threads`]: how many worker threads, and the tokio runtime made of them
 //! - [`shutdown`]: signals, requests in flight, the graceful stop
 //! - [`postgres`]: the connection pool, migrations, and what kind of error a database error is
+//! - [`connection`]: all connections of the process: their number, and their limits
 //! - [`status`]: the one table from `Kind` to HTTP status and gRPC code
-//! - [`http`]: the listening socket and what the actix-web faces have in common
+//! - [`request_id`]: the id of a request, taken or made
+//! - [`http`]: the listening socket, and the one server of all actix-web faces
 //! - [`grpc`]: the same for the tonic faces
 //! - [`health`]: the background probe of the database, and the client behind `health`
 //! - [`metrics`]: the Prometheus registry
@@ -17,6 +19,7 @@
 //! - [`exit()`]: the last line of a process that does not go on
 
 pub mod config;
+pub mod connection;
 mod exit;
 pub mod grpc;
 pub mod health;
@@ -24,10 +27,11 @@ pub mod http;
 pub mod metrics;
 pub mod open_files;
 pub mod postgres;
+pub mod request_id;
 pub mod shutdown;
 pub mod status;
 pub mod telemetry;
 pub mod threads;
-pub mod wakeups;
 
 pub use exit::{Stopped, exit};
+pub use wakeups;

@@ -17,6 +17,12 @@ pub fn allow_most() {
     }
 }
 
+/// How many files this process may have open now; 1,024 where the system does not say.
+pub fn limit() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(now, _)| now);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Resource, allow_most, getrlimit};

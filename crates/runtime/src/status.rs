@@ -66,6 +66,18 @@ pub fn row(kind: Kind) -> Row {
             "unsupported_media_type",
             false,
         ),
+        Kind::UnsupportedEncoding => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::Unimplemented,
+            "unsupported_media_type",
+            false,
+        ),
+        Kind::RequestTimeout => (
+            StatusCode::REQUEST_TIMEOUT,
+            Code::DeadlineExceeded,
+            "request_timeout",
+            false,
+        ),
         Kind::ResourceExhausted => (
             StatusCode::SERVICE_UNAVAILABLE,
             Code::ResourceExhausted,
@@ -84,6 +96,24 @@ pub fn row(kind: Kind) -> Row {
             "unavailable",
             true,
         ),
+        Kind::Unauthenticated => (
+            StatusCode::UNAUTHORIZED,
+            Code::Unauthenticated,
+            "unauthenticated",
+            false,
+        ),
+        Kind::PermissionDenied => (
+            StatusCode::FORBIDDEN,
+            Code::PermissionDenied,
+            "permission_denied",
+            false,
+        ),
+        Kind::RateLimited => (
+            StatusCode::TOO_MANY_REQUESTS,
+            Code::ResourceExhausted,
+            "resource_exhausted",
+            true,
+        ),
     };
     Row {
         http,
@@ -93,8 +123,11 @@ pub fn row(kind: Kind) -> Row {
     }
 }
 
-/// The REST answer to an error: `{"success":false,"error":"...","message":"..."}` with the status of `kind`, and
-/// `Retry-After` where a later try may succeed.
+/// The content encodings that bodies may have.
+pub const ACCEPTED_ENCODINGS: &str = "gzip, identity";
+
+/// The REST answer to an error: `{"success":false,"error":"...","message":"..."}` with the status of `kind`,
+/// `Retry-After` where a later try may succeed, and `Accept-Encoding` where the encoding is what is wrong.
 pub fn http_response(kind: Kind, message: &str) -> HttpResponse {
     http_response_builder(kind).json(error_body(kind, message))
 }
@@ -104,6 +137,12 @@ fn http_response_builder(kind: Kind) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(row.http);
     if row.retry {
         response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()));
+    }
+    if kind == Kind::UnsupportedEncoding {
+        response.insert_header((header::ACCEPT_ENCODING, ACCEPTED_ENCODINGS));
+    }
+    if kind == Kind::Unauthenticated {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
     response
 }
@@ -223,6 +262,44 @@ mod tests {
     }
 
     #[test]
+    fn the_table_holds_what_the_contract_says_of_protection() {
+        for (kind, http, grpc, name) in [
+            (
+                Kind::Unauthenticated,
+                401,
+                tonic::Code::Unauthenticated,
+                "unauthenticated",
+            ),
+            (
+                Kind::PermissionDenied,
+                403,
+                tonic::Code::PermissionDenied,
+                "permission_denied",
+            ),
+            (
+                Kind::RateLimited,
+                429,
+                tonic::Code::ResourceExhausted,
+                "resource_exhausted",
+            ),
+        ] {
+            let row = row(kind);
+            assert_eq!(
+                (row.http.as_u16(), row.grpc, row.name),
+                (http, grpc, name),
+                "{kind:?}"
+            );
+            let challenge = http_response(kind, "x");
+            let challenge = challenge.headers().get("www-authenticate");
+            let expected = (kind == Kind::Unauthenticated).then_some("Bearer");
+            assert_eq!(
+                challenge.map(|value| value.to_str().expect("text")),
+                expected
+            );
+        }
+    }
+
+    #[test]
     fn the_table_holds_what_the_contract_says() {
         let table: Vec<_> = [
             Kind::InvalidArgument,
@@ -231,6 +308,8 @@ mod tests {
             Kind::Conflict,
             Kind::TooLarge,
             Kind::UnsupportedMediaType,
+            Kind::UnsupportedEncoding,
+            Kind::RequestTimeout,
             Kind::Internal,
             Kind::Unavailable,
             Kind::ResourceExhausted,
@@ -246,6 +325,8 @@ mod tests {
                 (409, "conflict"),
                 (413, "too_large"),
                 (415, "unsupported_media_type"),
+                (415, "unsupported_media_type"),
+                (408, "request_timeout"),
                 (500, "internal"),
                 (503, "unavailable"),
                 (503, "unavailable"),

@@ -5,6 +5,7 @@
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
 //! - [`pooler`]: a connection pooler in session or transaction mode
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
+//! - [`tls`]: an authority that signs certificates
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
 //! of a pipe. Failures panic: there is nothing a test could do about them.
@@ -16,6 +17,7 @@ pub mod pooler;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod tls;
 mod watchdog;
 
 pub use postgres::Database;

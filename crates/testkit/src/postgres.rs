@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use local_tools::Account;
-use local_tools::postgres::Programs;
+use lab_host::Account;
+use lab_host::postgres::Programs;
 use tokio_postgres::NoTls;
 
 mod container;

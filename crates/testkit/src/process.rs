@@ -19,7 +19,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(40);
 const EXIT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Settings that a developer's shell may have and a test must not see.
-const FOREIGN: [&str; 12] = [
+const FOREIGN: [&str; 24] = [
     "DATABASE_URL",
     "DATABASE_POOL_SIZE",
     "DATABASE_ACQUIRE_TIMEOUT",
@@ -32,6 +32,18 @@ const FOREIGN: [&str; 12] = [
     "SHUTDOWN_GRACE",
     "PERSISTED_COUNT_LOG_EVERY",
     "WORKER_THREADS",
+    "MAX_CONNECTIONS",
+    "HEAD_TIMEOUT",
+    "IDLE_TIMEOUT",
+    "BODY_TIMEOUT",
+    "BODY_MIN_RATE",
+    "MAX_UNFINISHED_BYTES",
+    "MAX_STREAMS",
+    "GRPC_KEEPALIVE_INTERVAL",
+    "GRPC_KEEPALIVE_TIMEOUT",
+    "GRPC_MAX_CONNECTION_IDLE",
+    "GRPC_MAX_CONNECTION_AGE",
+    "GRPC_MAX_CONNECTION_AGE_GRACE",
 ];
 
 /// A running process. Dropped, it is killed; it dies with the test process.

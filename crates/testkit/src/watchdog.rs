@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use local_tools::Account;
+use lab_host::Account;
 
 /// A shell that waits for the end of its standard input, whose other end only this process holds.
 #[derive(Debug)]

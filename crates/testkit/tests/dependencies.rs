@@ -1,7 +1,7 @@
 //! The direction of dependencies, held over `cargo metadata`.
 //!
-//! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`,
-//! `ingest <- producers`. The rules are a function over a small graph, so that each is also shown
+//! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`, `ingest <- producers`,
+//! `group-commit <- hash-chain, topics <- event-log, benchmark`; nobody links a service. The rules are a function over a small graph, so that each is also shown
 //! to fail.
 
 use std::collections::BTreeSet;
@@ -23,11 +23,22 @@ const BINARIES: &[&str] = &[
     "stream",
     "weir",
 ];
-/// The exceptions: the generator runs the log in its own process, to show what the network costs, and `ratios` makes its
-/// loads with the generator.
-const IN_PROCESS: &[(&str, &str)] = &[("benchmark", "event-log"), ("ratios", "benchmark")];
+/// The store's libraries, and who may be built from them: the generator runs them in its own process, to show what the
+/// network costs.
+const LOG: &[(&str, &[&str])] = &[
+    (
+        "group-commit",
+        &["benchmark", "event-log", "hash-chain", "topics"],
+    ),
+    ("hash-chain", &["benchmark", "event-log"]),
+    ("topics", &["benchmark", "event-log"]),
+];
+/// Crates of faces, command lines and metrics, which the store's libraries do without.
+const FACES: &[&str] = &["actix-web", "clap", "prometheus", "tonic"];
+/// The exception: `ratios` makes its loads with the generator.
+const LOADS: (&str, &str) = ("ratios", "benchmark");
 /// What starts programs of this machine.
-const STARTERS: &[&str] = &["ratios", "testkit", "weir"];
+const STARTERS: &[&str] = &["ratios", "stats-sidecar", "testkit", "weir"];
 /// What plans, drives or shows a measurement.
 const MODEL_READERS: &[&str] = &["benchmark", "lab-contract", "lab-report", "ratios", "weir"];
 /// The faces of `ingest`.
@@ -136,13 +147,19 @@ fn violations(graph: &Graph) -> Vec<String> {
     for (layer, below) in [
         ("domain", &[][..]),
         ("api", &["domain"][..]),
-        ("runtime", &["domain"][..]),
+        ("wakeups", &[][..]),
+        ("protect", &["domain"][..]),
+        ("runtime", &["domain", "protect", "wakeups"][..]),
+        ("group-commit", &["wakeups"][..]),
+        ("hash-chain", &["domain", "group-commit"][..]),
+        ("topics", &["domain", "group-commit"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
+        ("lab-contract", &["api", "lab-model"][..]),
         ("lab-model", &[][..]),
-        ("local-tools", &[][..]),
+        ("lab-host", &[][..]),
         ("lab-verdict", &[][..]),
-        ("testkit", &["local-tools"][..]),
+        ("testkit", &["lab-host"][..]),
     ] {
         for to in graph.built_from(layer) {
             if graph.members.contains(to) && !below.contains(&to) {
@@ -164,7 +181,7 @@ fn violations(graph: &Graph) -> Vec<String> {
     }
     for binary in BINARIES {
         for from in graph.built_into(binary) {
-            if IN_PROCESS.contains(&(from, binary)) {
+            if (from, *binary) == LOADS {
                 continue;
             }
             found.push(format!("{from} must not depend on the binary {binary}"));
@@ -189,9 +206,23 @@ fn violations(graph: &Graph) -> Vec<String> {
             }
         }
     }
-    for from in graph.built_into("local-tools") {
+    for (library, users) in LOG {
+        for from in graph.built_into(library) {
+            if !users.contains(&from) {
+                found.push(format!("{from} must not depend on {library}"));
+            }
+        }
+        for to in graph.built_from(library) {
+            if FACES.contains(&to) {
+                found.push(format!(
+                    "{library} is a library of the store and must not depend on {to}"
+                ));
+            }
+        }
+    }
+    for from in graph.built_into("lab-host") {
         if !STARTERS.contains(&from) {
-            found.push(format!("{from} must not depend on local-tools"));
+            found.push(format!("{from} must not depend on lab-host"));
         }
     }
     for from in graph.built_into("lab-model") {
@@ -260,10 +291,11 @@ fn each_rule_is_able_to_fail() {
             "producer-rest must not know metrics-db",
         ),
         ("weir", "ingest", "weir must not depend on ingest"),
+        ("stream", "lab-host", "stream must not depend on lab-host"),
         (
-            "stream",
-            "local-tools",
-            "stream must not depend on local-tools",
+            "lab-contract",
+            "metrics-db",
+            "lab-contract must not depend on metrics-db",
         ),
         (
             "lab-model",
@@ -274,6 +306,27 @@ fn each_rule_is_able_to_fail() {
             "balance",
             "lab-model",
             "balance must not depend on lab-model",
+        ),
+        (
+            "benchmark",
+            "event-log",
+            "benchmark must not depend on the binary event-log",
+        ),
+        ("stream", "topics", "stream must not depend on topics"),
+        (
+            "topics",
+            "hash-chain",
+            "topics must not depend on hash-chain",
+        ),
+        (
+            "group-commit",
+            "runtime",
+            "group-commit must not depend on runtime",
+        ),
+        (
+            "hash-chain",
+            "tonic",
+            "hash-chain is a library of the store and must not depend on tonic",
         ),
         (
             "weir",

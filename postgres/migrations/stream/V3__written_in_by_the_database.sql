@@ -2,21 +2,6 @@
 -- INSERT ... SELECT * FROM a copy of the table does, could lie below what the numberer has looked at, and would never be
 -- streamed.
 
--- Writers that are under way end first, so that none of their rows is overlooked.
-LOCK TABLE transactions IN SHARE ROW EXCLUSIVE MODE;
-
--- Rows that were lost that way become new ones: those without a number that the numberer has passed. Where no look is
--- saved, the next one looks at everything.
-UPDATE transactions t
-   SET written_in = pg_current_xact_id()
-  FROM transaction_numbering n
- WHERE NOT EXISTS (SELECT FROM transaction_log l WHERE l.tx_id = t.tx_id)
-   AND (   t.written_in < pg_snapshot_xmax(n.snapshot)
-        OR t.written_in < (SELECT l.written_in FROM transaction_log l
-                            WHERE l.written_in < pg_snapshot_xmax(pg_current_snapshot())
-                            ORDER BY l.written_in DESC LIMIT 1)
-        OR t.written_in >= pg_snapshot_xmax(pg_current_snapshot()));
-
 -- Called only where a value must change: the triggers' conditions are evaluated without it.
 CREATE FUNCTION transaction_written_in() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -35,13 +20,27 @@ CREATE TRIGGER transaction_written_in
     FOR EACH ROW
     WHEN (NEW.written_in IS DISTINCT FROM pg_current_xact_id())
     EXECUTE FUNCTION transaction_written_in();
+-- For replicated rows too, which bring the ids of another cluster (session_replication_role = replica).
+ALTER TABLE transactions ENABLE ALWAYS TRIGGER transaction_written_in;
+
+-- Rows that were lost that way become new ones: those without a number that the numberer has passed. Where no look is
+-- saved, the next one looks at everything. The trigger's creation waited for the writers that were under way, so that
+-- none of their rows is overlooked.
+UPDATE transactions t
+   SET written_in = pg_current_xact_id()
+  FROM transaction_numbering n
+ WHERE NOT EXISTS (SELECT FROM transaction_log l WHERE l.tx_id = t.tx_id)
+   AND (   t.written_in < pg_snapshot_xmax(n.snapshot)
+        OR t.written_in < (SELECT l.written_in FROM transaction_log l
+                            WHERE l.written_in < pg_snapshot_xmax(pg_current_snapshot())
+                            ORDER BY l.written_in DESC LIMIT 1)
+        OR t.written_in >= pg_snapshot_xmax(pg_current_snapshot()));
+
 CREATE TRIGGER transaction_kept_in
     BEFORE UPDATE ON transactions
     FOR EACH ROW
     WHEN (NEW.written_in IS DISTINCT FROM OLD.written_in OR NEW.tx_id IS DISTINCT FROM OLD.tx_id)
     EXECUTE FUNCTION transaction_written_in();
--- For replicated rows too, which bring the ids of another cluster (session_replication_role = replica).
-ALTER TABLE transactions ENABLE ALWAYS TRIGGER transaction_written_in;
 ALTER TABLE transactions ENABLE ALWAYS TRIGGER transaction_kept_in;
 
 -- A row with a changed tx_id has its place in the order of commits too.

@@ -14,6 +14,7 @@
 //! - [`power`]: how many rounds a difference takes
 //! - [`flags`], [`position`]: was one target disturbed more often, and does the place in a round matter
 //! - [`order`]: balanced random orders for the rounds
+//! - [`words`]: its figures as text, with digits enough to be true
 //! - [`normal`], [`random`]: the normal distribution and the seeded generator that these need
 
 pub mod difference;
@@ -29,6 +30,7 @@ pub mod random;
 pub mod ranks;
 pub mod signed_rank;
 pub mod walsh;
+pub mod words;
 
 pub use difference::log_ratio;
 pub use judge::{Judge, Judgement, Outcome, Settings};

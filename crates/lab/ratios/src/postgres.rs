@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use local_tools::{Account, postgres};
+use lab_host::{Account, postgres};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
@@ -164,7 +164,7 @@ pub(crate) fn state_folder(root: &Path, asked: Option<&Path>) -> anyhow::Result<
         Some(folder) => folder.to_owned(),
         None => {
             let root = fs::canonicalize(root)?;
-            if !geteuid().is_root() || local_tools::open_to_all(&root) {
+            if !geteuid().is_root() || lab_host::open_to_all(&root) {
                 root.join(".weir/ratios")
             } else {
                 Path::new("/var/tmp").join(format!("weir-ratios-{}", std::process::id()))

@@ -1,8 +1,9 @@
 //! Reads the counters of one thing at one moment.
 //!
-//! - [`processes`]: a process tree from a [`processes::Table`] of all processes
-//! - [`procfs`]: that table on Linux
+//! - [`table`]: all processes at one moment
+//! - [`procfs`]: that table, and the machine, from `/proc` (Linux)
 //! - [`ps`]: that table where there is no `/proc` (macOS)
+//! - [`processes`]: the counters of a process tree
 //! - [`docker`]: a container through the Docker API
 //! - [`cgroup`]: the same container's counters in the kernel's files
 //! - [`host`]: the machine
@@ -13,6 +14,7 @@ pub mod host;
 pub mod processes;
 pub mod procfs;
 pub mod ps;
+pub mod table;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::probe::docker::{Container, Engine};
-use crate::probe::processes::{ProcessTree, Table};
+use crate::probe::processes::{self, ProcessTree};
 use crate::probe::{Counters, ProbeError, host, now};
 use crate::schedule::{Due, Schedule};
 use crate::writer::Writer;
@@ -229,7 +229,7 @@ impl Sampler {
             match source {
                 Source::Processes(tree) => {
                     let at = now();
-                    let counters = match table.get_or_insert_with(Table::read) {
+                    let counters = match table.get_or_insert_with(processes::all) {
                         Ok(table) => tree.read(table),
                         Err(error) => Err(ProbeError::unreadable("the processes", error)),
                     };

@@ -14,6 +14,7 @@ use runtime::telemetry;
 use crate::audit::AuditArgs;
 use crate::feed::FeedArgs;
 use crate::import::ImportArgs;
+use crate::judge::JudgeArgs;
 use crate::listing::{PlanCommand, TargetsArgs};
 use crate::report::ReportArgs;
 use crate::run::RunArgs;
@@ -21,7 +22,7 @@ use crate::runs::RunsCommand;
 use crate::seed::SeedArgs;
 use crate::usage::{EXIT_USAGE, UsageError, run_usage};
 use crate::verify::VerifyArgs;
-use crate::{audit, feed, import, listing, output, report, run, runs, seed, verify};
+use crate::{audit, feed, import, judge, listing, output, report, run, runs, seed, verify};
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
 #[derive(Parser, Debug)]
@@ -42,6 +43,7 @@ enum Command {
     Verify(VerifyArgs),
     Audit(AuditArgs),
     Import(ImportArgs),
+    Judge(JudgeArgs),
     /// Write the report of a session again
     Report(ReportArgs),
     /// List, show, export and clean up what was measured
@@ -95,6 +97,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Verify(args) => verify::run(args, &root?, json).await,
         Command::Audit(args) => audit::run(args, &root?, json).await,
         Command::Import(args) => import::run(args, &root?, json).await,
+        Command::Judge(args) => judge::run(args, json),
         Command::Report(args) => report::run(args, &root?, json)
             .await
             .map(|()| ExitCode::SUCCESS),

@@ -5,13 +5,13 @@ mod command;
 use std::time::Duration;
 
 use anyhow::Result;
+use lab_contract::audit::Audited;
+use lab_contract::verify::Finding;
 use lab_model::scenario::Scenario;
 use metrics_db::{Check, Performance, Store, phase_usage};
 
-use crate::audit::Audited;
 use crate::summary::Summary;
 use crate::validity::{self, Allowance, Evidence};
-use crate::verify::Finding;
 
 pub use command::{ImportArgs, run};
 
@@ -126,6 +126,24 @@ fn audited(facts: &Facts<'_>) -> Check {
             let detail = "Nobody compared what the generator counted with what the target did.";
             Check::bad("audit", "Audit", "not made", detail)
         },
-        |audit| audit.check(facts.scenario),
+        |audit| badge(audit, facts.scenario),
     )
+}
+
+/// An audit as a badge.
+fn badge(audit: &Audited, scenario: Scenario) -> Check {
+    let terms = scenario.terms();
+    let figure = match &audit.counts {
+        Some(counts) => format!(
+            "{} of {} {}",
+            counts.stored, counts.acknowledged, terms.found
+        ),
+        None => format!("not {}", terms.found),
+    };
+    let make = match (audit.passed, &audit.counts) {
+        (false, _) => Check::bad,
+        (true, None) => Check::warn,
+        (true, Some(_)) => Check::ok,
+    };
+    make("audit", "Audit", figure, audit.sentence.clone())
 }

@@ -6,14 +6,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use lab_contract::application_db::ApplicationDb;
+use lab_host::cluster::{Cluster, Spec};
+use lab_host::compose::Compose;
+use lab_host::state::State;
+use lab_host::tools::Tools;
 use lab_model::targets::Targets;
 use metrics_db::{MetricsDbConfig, Store};
 
-use crate::application_db::ApplicationDb;
-use crate::cluster::{Cluster, Spec};
-use crate::run::Compose;
-use crate::state::State;
-use crate::tools::Tools;
+use crate::run::profiles;
 
 const UP_LIMIT: Duration = Duration::from_secs(120);
 
@@ -99,7 +100,7 @@ pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected>
         }
         Err(error) => return Err(error),
     };
-    let config = cluster.metrics_config();
+    let config = config_of(&cluster);
     connected(&config, Some(Server::Native { _cluster: cluster })).await
 }
 
@@ -110,6 +111,19 @@ pub(crate) fn is_chosen(config: &MetricsDbConfig) -> bool {
         ..MetricsDbConfig::default()
     };
     *config != anywhere || std::env::var_os("DB_HOST").is_some()
+}
+
+/// The metrics database in a cluster of this machine.
+pub(crate) fn config_of(cluster: &Cluster) -> MetricsDbConfig {
+    let login = cluster.login();
+    MetricsDbConfig {
+        host: "127.0.0.1".into(),
+        port: login.port,
+        name: login.database.into(),
+        user: login.user.into(),
+        password: login.password.into(),
+        ..Default::default()
+    }
 }
 
 /// The database of a session of this machine.
@@ -177,7 +191,9 @@ pub async fn application(
 /// run.
 async fn docker_application(root: &Path) -> Option<String> {
     let service = "postgres-large";
-    let compose = Compose::find(root, &Targets::load(root).ok()?).await.ok()?;
+    let compose = Compose::find(root, &profiles(&Targets::load(root).ok()?))
+        .await
+        .ok()?;
     let port = compose.published(service, 5432).await.ok()?;
     Some(application_url(port, &compose.password(service)))
 }
@@ -206,7 +222,7 @@ async fn native(root: &Path, state: &State, spec: &Spec<'_>) -> Result<Cluster> 
 
 async fn docker_metrics(root: &Path) -> Result<Connected> {
     let service = "postgres-metrics";
-    let compose = Compose::find(root, &Targets::load(root)?).await?;
+    let compose = Compose::find(root, &profiles(&Targets::load(root)?)).await?;
     let running = compose.container(service).await.is_some();
     // A session that is on may have given it other settings, for which `up` would make it anew.
     if !running {

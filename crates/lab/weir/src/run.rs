@@ -31,25 +31,25 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use lab_host::state::State;
+use lab_host::variables::{self, Variables};
 use lab_model::modes;
 use lab_model::modes::Modes;
 use lab_model::plan::{Plan, Request};
 use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 
-pub(crate) use docker::Compose;
+pub(crate) use docker::profiles;
 pub(crate) use session::session_id;
 
 use crate::metrics;
 use crate::output::{self, counted, duration};
-use crate::state::State;
 use crate::usage::UsageError;
 use backend::Backend;
 use docker::Docker;
 use native::Native;
 use progress::Progress;
 use resume::Resumed;
-use settings::Variables;
 use stop::Stop;
 
 /// Exit status after Ctrl-C, as shells give it.
@@ -366,7 +366,7 @@ fn shell_command(args: &PlanArgs, plan: &Plan, runtime: &str, given: &Variables)
     };
     format!(
         "{scale}{}load-test/shared/run-sequential-throughput-tests.sh {} --runtime {runtime}",
-        settings::to_shell(given),
+        variables::to_shell(given),
         args.to_shell(plan.seed)
     )
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use lab_contract::audit::{Claims, Counts, StreamClaims};
 use lab_model::targets::Protocol;
 use metrics_db::{Latency, Performance, Phase};
 use serde::Deserialize;
@@ -88,34 +89,6 @@ struct State {
     test_run_duration_ms: f64,
 }
 
-/// Events of a run or of a phase, as the generator counted them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Requests begun.
-    pub sent: i64,
-    /// Answered with success.
-    pub acknowledged: i64,
-    /// Answered with an error.
-    pub failed: i64,
-}
-
-impl Counts {
-    /// Sent and not acknowledged: an error, a time-out, or cut off by the end of the run.
-    pub fn in_doubt(&self) -> i64 {
-        self.sent - self.acknowledged
-    }
-
-    /// Share of the finished requests that failed.
-    fn error_rate(&self) -> f64 {
-        let finished = self.acknowledged + self.failed;
-        if finished == 0 {
-            0.0
-        } else {
-            self.failed as f64 / finished as f64
-        }
-    }
-}
-
 impl Summary {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self> {
@@ -135,6 +108,24 @@ impl Summary {
     /// Counts over the whole run.
     pub fn counts(&self) -> Counts {
         self.counts_of("")
+    }
+
+    /// What the audit compares with the target's side.
+    pub fn claims(&self) -> Claims {
+        let streams = self
+            .weir
+            .events_per_iteration
+            .map(|per_stream| StreamClaims {
+                per_stream,
+                received: self.counter("stream_events_received"),
+                missed: self.counter("stream_events_missed"),
+                repeated: self.counter("stream_events_repeated"),
+                out_of_order: self.counter("stream_events_out_of_order"),
+            });
+        Claims {
+            counts: self.counts(),
+            streams,
+        }
     }
 
     /// How late iterations of an open model began, milliseconds at the 99th percentile; none in a closed model.

@@ -1,104 +1,64 @@
-//! The contract check: what a target must do before it is worth measuring, seen from outside over the wire.
-//!
-//! - this file: which cases a scenario has, the same for both protocols
-//! - `ingest` (`client`: one event), `balance`, `stream`, `log`: the cases
-//! - `wire`: a request over HTTP or gRPC on a connection of its own
+//! `weir verify TARGET`: the contract check against a target that is running.
 
-mod balance;
-mod client;
-mod command;
-mod ingest;
-mod log;
-mod stream;
-mod wire;
+use std::path::Path;
+use std::process::ExitCode;
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use clap::Args;
+use lab_contract::application_db::ApplicationDb;
+use lab_contract::verify::verify;
 use lab_model::endpoint::Endpoint;
-use lab_model::scenario::Scenario;
-use lab_model::targets::Target;
-use serde::Serialize;
+use lab_model::targets::Targets;
 
-use crate::application_db::ApplicationDb;
+use crate::output::{self, Table};
+use crate::usage::UsageError;
 
-pub(crate) use balance::BalanceClient;
-pub use command::{VerifyArgs, run};
-pub(crate) use log::LogClient;
-pub(crate) use stream::event_bytes;
-
-/// One case and how it ended.
-#[derive(Clone, Debug, Serialize)]
-pub struct Finding {
-    /// What is asked of the target.
-    pub case: &'static str,
-    /// Whether it does it.
-    pub passed: bool,
-    /// What it did instead; empty where it passed.
-    pub detail: String,
+/// Check that a running target keeps the contract
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Name in load-test/targets.toml
+    target: String,
+    /// Where it listens, e.g. http://127.0.0.1:8081 [default: its url, or its port on this machine]
+    #[arg(long)]
+    url: Option<String>,
+    /// Its application database; without it what is stored is not looked at
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
 }
 
-impl Finding {
-    fn of(case: &'static str, outcome: Result<()>) -> Self {
-        Self {
-            case,
-            passed: outcome.is_ok(),
-            detail: outcome
-                .err()
-                .map_or_else(String::new, |error| format!("{error:#}")),
+/// Runs it. Exit 0 where every case passed, else 1.
+pub async fn run(args: VerifyArgs, root: &Path, json: bool) -> Result<ExitCode> {
+    let targets = Targets::load(root)?;
+    let target = targets.get(&args.target).ok_or_else(|| {
+        let names: Vec<&str> = targets.iter().map(|t| t.name.as_str()).collect();
+        UsageError::plain(format!(
+            "unknown target '{}'; there are: {}",
+            args.target,
+            names.join(", ")
+        ))
+    })?;
+    let endpoint = match args.url.as_ref().or(target.url.as_ref()) {
+        Some(url) => Endpoint::parse(url).map_err(UsageError::from)?,
+        None => Endpoint::local(target.port.context("the target has no port: give --url")?),
+    };
+    let database = match &args.database_url {
+        Some(url) => Some(ApplicationDb::connect(url).await?),
+        None => None,
+    };
+    let findings = verify(target, &endpoint, database.as_ref()).await?;
+    let passed = findings.iter().all(|f| f.passed);
+    if json {
+        output::json(&findings)?;
+    } else {
+        let mut table = Table::new(&["Case", "Result", "What happened"]);
+        for finding in &findings {
+            let result = if finding.passed { "ok" } else { "FAILED" };
+            table.row([finding.case, result, &finding.detail]);
+        }
+        output::line(&table.to_string());
+        if database.is_none() {
+            output::line("What is stored was not looked at: no --database-url was given.");
         }
     }
-}
-
-/// Asks for the target's health until it answers or `limit` is over. `alive` may end the wait early.
-pub async fn wait_healthy(
-    target: &Target,
-    endpoint: &Endpoint,
-    limit: Duration,
-    mut alive: impl FnMut() -> Result<()>,
-) -> Result<()> {
-    let deadline = Instant::now() + limit;
-    let mut pause = Duration::from_millis(25);
-    loop {
-        alive()?;
-        let error = match health(target, endpoint).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        if Instant::now() > deadline {
-            return Err(error).with_context(|| format!("not healthy within {} s", limit.as_secs()));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(500));
-    }
-}
-
-/// An error where the target does not say that it is healthy.
-async fn health(target: &Target, endpoint: &Endpoint) -> Result<()> {
-    match target.scenario {
-        Scenario::Ingest => client::Client::new(target, endpoint)?.health().await,
-        _ => wire::health(target, endpoint).await,
-    }
-}
-
-/// Runs every case of the target's scenario. Without `database` what is in it is not looked at.
-pub async fn verify(
-    target: &Target,
-    endpoint: &Endpoint,
-    database: Option<&ApplicationDb>,
-) -> Result<Vec<Finding>> {
-    match target.scenario {
-        Scenario::Ingest => ingest::cases(target, endpoint, database).await,
-        Scenario::Balance => balance::cases(target, endpoint, database).await,
-        Scenario::Stream => stream::cases(target, endpoint, database).await,
-        Scenario::Log => log::cases(target, endpoint).await,
-    }
-}
-
-/// The first failed case as an error.
-pub fn require_all(findings: &[Finding]) -> Result<()> {
-    match findings.iter().find(|f| !f.passed) {
-        None => Ok(()),
-        Some(failed) => bail!("the contract is broken: {}: {}", failed.case, failed.detail),
-    }
+    Ok(ExitCode::from(u8::from(!passed)))
 }

@@ -1,4 +1,4 @@
-//! A tower layer that sends the calls of one service straight to it, past the router.
+//! The calls of one service go straight to it, past the router.
 //!
 //! The router costs a boxed future, a path match and two request extensions for each call; a server whose calls nearly all
 //! go to one service is spared them.
@@ -6,51 +6,42 @@
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
-use futures_util::TryFutureExt;
-use futures_util::future::{Either, MapErr};
+use futures_util::future::Either;
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tower::{Layer, Service};
+use tower::Service;
 
-/// Gives the calls of `M` to it and all others to the service below.
-#[derive(Clone, Debug)]
-pub(super) struct FirstLayer<M>(pub(super) M);
-
-impl<M: Clone, S> Layer<S> for FirstLayer<M> {
-    type Service = First<M, S>;
-
-    fn layer(&self, others: S) -> First<M, S> {
-        First {
-            first: self.0.clone(),
-            others,
-        }
-    }
-}
-
+/// Gives the calls of `M` to it and all others to `S`.
 #[derive(Clone, Debug)]
 pub(super) struct First<M, S> {
     first: M,
     others: S,
 }
 
+impl<M, S> First<M, S> {
+    pub(super) fn new(first: M, others: S) -> Self {
+        Self { first, others }
+    }
+}
+
 impl<M, S> Service<Request<Body>> for First<M, S>
 where
     M: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + NamedService,
-    S: Service<Request<Body>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Either<MapErr<M::Future, fn(Infallible) -> S::Error>, S::Future>;
+    type Error = Infallible;
+    type Future = Either<M::Future, S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // A generated service is always ready: it has no limit of its own.
         self.others.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if is_method_of(M::NAME, request.uri().path()) {
-            Either::Left(self.first.call(request).map_err(|error| match error {}))
+            Either::Left(self.first.call(request))
         } else {
             Either::Right(self.others.call(request))
         }

@@ -1,34 +1,54 @@
-//! Middleware that counts and times requests.
+//! Middleware around every request: counts and times it, gives it an id, makes HEAD a GET without a body, lets scripts read
+//! the answer.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::{Error, HttpRequest};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage, HttpRequest};
+use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 
+use super::cors;
+use crate::connection::{Busy, Requests};
 use crate::metrics::{HttpRoute, Metrics};
+use crate::request_id;
+use crate::status::{Kind, http_response};
 
-/// Counts every request by the pattern of its route and its status, and times it. Add it with `App::wrap`.
+const REQUEST_ID: HeaderName = HeaderName::from_static(request_id::NAME);
+
+/// Counts every request by the pattern of its route and its status, and times it.
 #[derive(Clone, Debug)]
-pub struct Observe(Metrics);
+pub(super) struct Observe(Metrics);
 
 impl Observe {
     /// Counts in `metrics`.
-    pub fn new(metrics: Metrics) -> Self {
+    pub(super) fn new(metrics: Metrics) -> Self {
         Self(metrics)
     }
 }
 
-impl<S, B> Transform<S, ServiceRequest> for Observe
+/// Whether the client asked for the head of the answer alone: a handler then begins nothing that lasts.
+pub fn wants_head_only(request: &HttpRequest) -> bool {
+    request.extensions().contains::<HeadOnly>()
+}
+
+/// In the extensions of a HEAD request, which is a GET request from here on.
+struct HeadOnly;
+
+impl<S> Transform<S, ServiceRequest> for Observe
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse<B>;
+    type Response = ServiceResponse<Answer>;
     type Error = Error;
     type Transform = Observed<S>;
     type InitError = ();
@@ -43,45 +63,154 @@ where
 }
 
 /// What [`Observe`] makes of a service.
-pub struct Observed<S> {
+pub(super) struct Observed<S> {
     service: S,
     routes: Rc<Routes>,
 }
 
-impl<S, B> Service<ServiceRequest> for Observed<S>
+impl<S> Service<ServiceRequest> for Observed<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse<B>;
+    type Response = ServiceResponse<Answer>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>>;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse<Answer>, Error>>;
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        let begun = Instant::now();
-        let routes = Rc::clone(&self.routes);
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let mut around = Around {
+            routes: Rc::clone(&self.routes),
+            begun: Instant::now(),
+            id: id(request.headers()),
+            busy: request.conn_data().map(Requests::begin),
+            is_from_script: cors::is_from_script(request.headers()),
+            wants_head_only: request.method() == Method::HEAD,
+        };
+        if around.wants_head_only {
+            request.head_mut().method = Method::GET;
+            request.extensions_mut().insert(HeadOnly);
+        }
+        if around.is_refused(&request) {
+            let message = "all connections are taken, and this one is kept for health: retry later";
+            let answer = http_response(Kind::Unavailable, message);
+            let response = around.finish(request.into_response(answer));
+            return Box::pin(ready(Ok(response)));
+        }
         let answer = self.service.call(request);
         Box::pin(async move {
-            let answer = answer.await;
-            match &answer {
-                Ok(response) => {
-                    routes.count(
-                        response.request(),
-                        response.status().as_u16(),
-                        begun.elapsed(),
-                    );
-                }
+            match answer.await {
+                Ok(response) => Ok(around.finish(response)),
                 Err(error) => {
                     let status = error.as_response_error().status_code().as_u16();
-                    routes
+                    let took = around.begun.elapsed();
+                    around
+                        .routes
                         .metrics
-                        .http_request("unmatched", status, begun.elapsed());
+                        .http_request("unmatched", status, took);
+                    Err(error)
                 }
             }
-            answer
         })
+    }
+}
+
+/// The id that the client sent, or a new one.
+fn id(headers: &HeaderMap) -> HeaderValue {
+    let sent = headers.get(REQUEST_ID);
+    match sent.filter(|id| request_id::is_taken(id.as_bytes())) {
+        Some(sent) => sent.clone(),
+        None => HeaderValue::from_bytes(&request_id::make())
+            .unwrap_or_else(|_| HeaderValue::from_static("none")),
+    }
+}
+
+/// What is known of a request while it is answered.
+struct Around {
+    routes: Rc<Routes>,
+    begun: Instant,
+    id: HeaderValue,
+    busy: Option<Busy>,
+    is_from_script: bool,
+    wants_head_only: bool,
+}
+
+impl Around {
+    /// Whether the connection is kept for health, and the request is for something else.
+    fn is_refused(&self, request: &ServiceRequest) -> bool {
+        let for_health = |busy: &Busy| busy.seat().is_for_health();
+        self.busy.as_ref().is_some_and(for_health) && !request.path().ends_with("/health")
+    }
+
+    fn finish(&mut self, mut response: ServiceResponse) -> ServiceResponse<Answer> {
+        let took = self.begun.elapsed();
+        let status = response.status().as_u16();
+        self.routes.count(response.request(), status, took);
+        self.log(&response, took);
+        let headers = response.headers_mut();
+        if self.is_from_script {
+            cors::allow(headers);
+        }
+        headers.insert(REQUEST_ID, self.id.clone());
+        let (busy, wants_head_only) = (self.busy.take(), self.wants_head_only);
+        response.map_body(|_, body| {
+            let size = match body.size() {
+                BodySize::Stream if wants_head_only => BodySize::None,
+                size => size,
+            };
+            Answer {
+                body: (!wants_head_only).then_some(body),
+                size,
+                _busy: busy,
+            }
+        })
+    }
+
+    fn log(&self, response: &ServiceResponse, took: Duration) {
+        let status = response.status().as_u16();
+        if status == 500 {
+            // Its cause was logged where it was found.
+            tracing::error!(
+                request.id = self.id.to_str().unwrap_or_default(),
+                http.method = %response.request().method(),
+                http.path = response.request().path(),
+                "a request was answered with 500"
+            );
+        }
+        tracing::debug!(
+            request.id = self.id.to_str().unwrap_or_default(),
+            http.method = %response.request().method(),
+            http.path = response.request().path(),
+            http.status = status,
+            duration_ms = took.as_secs_f64() * 1e3,
+            "request"
+        );
+    }
+}
+
+/// The body of an answer. Its connection is busy until this is dropped.
+pub(super) struct Answer {
+    /// Nothing where the client asked for the head alone.
+    body: Option<BoxBody>,
+    size: BodySize,
+    _busy: Option<Busy>,
+}
+
+impl MessageBody for Answer {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.size
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        match &mut self.body {
+            Some(body) => body.as_pin_mut().poll_next(cx),
+            None => Poll::Ready(None),
+        }
     }
 }
 

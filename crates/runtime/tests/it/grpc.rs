@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use runtime::connection::{ConnectionPolicy, Connections};
 use runtime::grpc::{self, GrpcHealth, health_and_reflection};
 use runtime::health::Health;
 use runtime::metrics::Metrics;
@@ -119,13 +119,14 @@ where
     let metrics = Metrics::new().unwrap();
     let health = Health::new();
     let first = first(in_flight.clone());
+    let connections = Connections::new(ConnectionPolicy::default());
     let running = tokio::spawn({
         let (in_flight, metrics, serving) =
             (in_flight.clone(), metrics.clone(), health.subscribe());
         async move {
             let (ending, served, ()) = tokio::join!(
                 in_flight.drain(grace),
-                grpc::serve(listener, first, routes, &metrics, &in_flight),
+                grpc::serve(listener, first, routes, &metrics, &connections, &in_flight),
                 grpc_health.follow(serving, &in_flight),
             );
             (ending, served)
@@ -153,16 +154,6 @@ fn service(name: &str) -> HealthCheckRequest {
     HealthCheckRequest {
         service: name.to_owned(),
     }
-}
-
-#[tokio::test]
-async fn accepted_connections_have_nodelay() {
-    let listener = http::listen("127.0.0.1", 0).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut connections = Box::pin(grpc::incoming(listener, CancellationToken::new()).unwrap());
-    let _client = TcpStream::connect(address).await.unwrap();
-    let accepted = connections.next().await.unwrap().unwrap();
-    assert!(accepted.nodelay().unwrap());
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use actix_web::{App, HttpRequest, HttpResponse, web};
-use runtime::http::{self, Observe};
+use actix_web::{HttpRequest, HttpResponse, web};
+use runtime::connection::{ConnectionPolicy, Connections, Requests};
+use runtime::http::{self, resource};
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::status::{Failure, Kind};
@@ -39,21 +40,18 @@ async fn echo(
 
 async fn nodelay(request: HttpRequest) -> String {
     request
-        .conn_data::<http::Connection>()
+        .conn_data::<Requests>()
         .unwrap()
+        .seat()
         .nodelay()
         .to_string()
 }
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(
-            web::resource("/echo")
-                .route(web::post().to(echo))
-                .default_service(http::method_not_allowed("POST")),
-        )
-        .route("/nodelay", web::get().to(nodelay))
-        .route("/metrics", web::get().to(http::metrics_page));
+        .service(resource("/echo").post(echo))
+        .service(resource("/nodelay").get(nodelay))
+        .service(resource("/metrics").get(http::metrics_page));
 }
 
 fn start(grace: Duration) -> Face {
@@ -64,15 +62,13 @@ fn start(grace: Duration) -> Face {
     let metrics = Metrics::new().unwrap();
     let server = {
         let in_flight = in_flight.clone();
-        let factory = move || {
-            App::new()
-                .wrap(Observe::new(metrics.clone()))
+        let face = move |config: &mut web::ServiceConfig| {
+            config
                 .app_data(web::Data::new(in_flight.clone()))
-                .app_data(web::Data::new(metrics.clone()))
-                .configure(http::with_cors(routes))
-                .default_service(web::to(http::not_found))
+                .configure(routes);
         };
-        http::server(factory, listener, 2).unwrap()
+        let connections = Connections::new(ConnectionPolicy::default());
+        http::server(face, listener, 2, &metrics, &connections).unwrap()
     };
     let running = tokio::spawn({
         let in_flight = in_flight.clone();

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueEnum};
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
+use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
 /// Account balances over REST and gRPC, each answer from a database read begun after its request.
@@ -38,6 +39,9 @@ pub struct Config {
     /// How balances are read.
     #[command(flatten)]
     pub reads: ReadsConfig,
+    /// Connections of clients.
+    #[command(flatten)]
+    pub connections: GrpcConnectionConfig,
     /// Worker threads of each face.
     #[command(flatten)]
     pub threads: ThreadsConfig,
@@ -49,9 +53,22 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
 }
 
+/// Who shares a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReadMode {
+    /// Requests that wait at the same time share one statement.
+    Group,
+    /// One statement a request on a pooled connection. Kept to show what sharing is worth.
+    Single,
+}
+
 /// How balances are read from PostgreSQL.
 #[derive(Args, Clone, Debug)]
 pub struct ReadsConfig {
+    /// Who shares a read
+    #[arg(long, env = "READ_MODE", value_enum, default_value = "group")]
+    pub read_mode: ReadMode,
+
     /// Readers; each uses one pooled connection while it reads, so no more than DATABASE_POOL_SIZE work at a time
     #[arg(long, env = "READERS", default_value = "2", value_parser = runtime::config::count(1..=64_u16))]
     pub readers: u16,

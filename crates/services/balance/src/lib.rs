@@ -9,6 +9,7 @@
 //! - [`Balances`] ([`handle`]): the cheap `Clone` handle that both call
 //! - `queue`: requests that wait, bounded
 //! - `reader`: takes all that waits, one read for all of it, answers each
+//! - `reading`: one read, in a time limit
 //! - `batch`: the ids of a read, and whose they are (pure)
 //! - `store`: the only module that speaks SQL
 //! - [`metrics`]: counters, also logged at shutdown
@@ -22,6 +23,7 @@ pub mod handle;
 pub mod metrics;
 mod queue;
 mod reader;
+mod reading;
 pub mod rest;
 mod store;
 mod uri;
@@ -29,10 +31,10 @@ mod uri;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::App;
-use actix_web::web::{self, Data};
+use actix_web::web::{Data, ServiceConfig};
 use api::benchmark::balance_service_server::BalanceServiceServer;
 use api::benchmark::health_server::HealthServer;
+use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
@@ -46,12 +48,12 @@ pub use handle::{Balances, Readers};
 
 /// A service whose schema is applied and whose ports are bound.
 pub struct Service {
-    database: Database,
     balances: Balances,
     readers: Readers,
     metrics: Metrics,
     http: TcpListener,
     grpc: TcpListener,
+    connections: Connections,
     threads: usize,
     grace: Duration,
     in_flight: InFlight,
@@ -68,19 +70,19 @@ impl Service {
         let in_flight = InFlight::new(stop);
         let (balances, readers) = Balances::start(
             &config.reads,
-            database.clone(),
+            database,
             config.database.database_pool_size.get(),
             &metrics,
             in_flight.clone(),
         )
         .await?;
         Ok(Self {
-            database,
             balances,
             readers,
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
+            connections: Connections::new(config.connections.policy()),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -115,19 +117,20 @@ impl Service {
                 .await?;
         let balance_service = BalanceServiceServer::new(face.clone());
         let routes = standard.routes.add_service(HealthServer::new(face));
+        let probed = self.balances.clone();
         let balances = Data::new(self.balances);
-        let metrics = Data::new(self.metrics.clone());
-        let app = move || {
+        let face = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
-            App::new()
-                .wrap(http::Observe::new(metrics.get_ref().clone()))
-                .app_data(balances.clone())
-                .app_data(metrics.clone())
-                .configure(http::with_cors(rest::routes))
-                .default_service(web::to(http::not_found))
+            config.app_data(balances.clone()).configure(rest::routes);
         };
-        let rest = http::server(app, self.http, self.threads)?;
+        let rest = http::server(
+            face,
+            self.http,
+            self.threads,
+            &self.metrics,
+            &self.connections,
+        )?;
         let health = Health::new();
         tracing::info!(
             http.address = %http_address,
@@ -143,9 +146,10 @@ impl Service {
                 balance_service,
                 routes,
                 &self.metrics,
+                &self.connections,
                 &self.in_flight
             ),
-            health.probe(&self.database, self.in_flight.stop()),
+            health.probe_with(|| probed.check(), self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),
         );
         self.readers.finish().await;

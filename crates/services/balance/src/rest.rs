@@ -1,26 +1,24 @@
 //! The REST face. Decodes, calls [`Balances`], encodes.
 
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::{AccountId, AccountIds, Balance};
-use runtime::http::{self, method_not_allowed};
+use runtime::http::{self, resource};
 use runtime::status::Failure;
 use serde::Serialize;
 
 use crate::handle::Balances;
 use crate::uri;
 
-/// The routes: one balance, several, health, metrics. The app's data must hold `Data` of [`Balances`] and
-/// [`runtime::metrics::Metrics`].
+/// The routes: one balance, several, health, metrics. The app's data must hold `Data` of [`Balances`].
 pub fn routes(config: &mut ServiceConfig) {
-    let get = |path| web::resource(path).default_service(method_not_allowed("GET"));
     config
         // An empty id takes this way too, so that it is told what is wrong with it.
-        .service(get("/api/v1/accounts/{id:[^/]*}/balance").route(web::get().to(balance)))
-        .service(get("/api/v1/accounts/balances").route(web::get().to(balances)))
-        .service(get("/api/v1/balances").route(web::get().to(balances)))
-        .service(get("/health").route(web::get().to(health)))
-        .service(get("/metrics").route(web::get().to(http::metrics_page)));
+        .service(resource("/api/v1/accounts/{id:[^/]*}/balance").get(balance))
+        .service(resource("/api/v1/accounts/balances").get(balances))
+        .service(resource("/api/v1/balances").get(balances))
+        .service(resource("/health").get(health))
+        .service(resource("/metrics").get(http::metrics_page));
 }
 
 #[derive(Serialize)]

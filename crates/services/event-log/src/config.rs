@@ -4,12 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use group_commit::Durability;
 use runtime::config::{ListenConfig, ShutdownConfig, TelemetryConfig};
-use runtime::grpc::ConnectionLimits;
+use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
-use crate::durability::Durability;
-use crate::topics::TopicsConfig;
+mod range;
+mod topics;
+
+pub(crate) use range::durability;
+pub use topics::TopicsConfig;
 
 /// What `event-log serve` and `event-log health` read.
 #[derive(Args, Clone, Debug)]
@@ -33,9 +37,9 @@ pub struct Config {
     /// The files.
     #[command(flatten)]
     pub store: StoreConfig,
-    /// Connections of gRPC clients.
+    /// Connections of clients.
     #[command(flatten)]
-    pub connections: ConnectionConfig,
+    pub connections: GrpcConnectionConfig,
     /// Topics and consumer groups.
     #[command(flatten)]
     pub topics: TopicsConfig,
@@ -68,7 +72,7 @@ pub struct StoreConfig {
         long,
         visible_alias = "durability",
         env = "EVENT_LOG_DURABILITY",
-        value_enum,
+        value_parser = durability(),
         default_value = "synced",
         value_name = "DURABILITY"
     )]
@@ -82,48 +86,7 @@ pub struct StoreConfig {
     #[arg(long, env = "QUEUE_BYTES", default_value = "268435456", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     pub queue_bytes: u64,
 
-    /// How long an append may take; after that 503 / UNAVAILABLE, and it may be stored all the same
-    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::duration)]
+    /// How long an append may take, from 1ms; after that 503 / UNAVAILABLE, and it may be stored all the same
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = range::timeout)]
     pub request_timeout: Duration,
-}
-
-/// How long connections of gRPC clients live, and how it is found out that one is dead.
-#[derive(Args, Clone, Debug)]
-pub struct ConnectionConfig {
-    /// From one ping to the next on a silent gRPC connection
-    #[arg(long, env = "GRPC_KEEPALIVE_INTERVAL", default_value = "30s", value_name = "DURATION", value_parser = interval)]
-    pub grpc_keepalive_interval: Duration,
-
-    /// How long a ping may go unanswered before the connection is closed
-    #[arg(long, env = "GRPC_KEEPALIVE_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = interval)]
-    pub grpc_keepalive_timeout: Duration,
-
-    /// Age at which a gRPC connection takes no more calls, so that clients spread anew [default: none]
-    #[arg(long, env = "GRPC_MAX_CONNECTION_AGE", value_name = "DURATION", value_parser = interval)]
-    pub grpc_max_connection_age: Option<Duration>,
-
-    /// How long the calls of such a connection may go on, streams too [default: without a limit]
-    #[arg(long, env = "GRPC_MAX_CONNECTION_AGE_GRACE", value_name = "DURATION", value_parser = interval)]
-    pub grpc_max_connection_age_grace: Option<Duration>,
-}
-
-impl ConnectionConfig {
-    /// As the server takes them.
-    #[must_use]
-    pub fn limits(&self) -> ConnectionLimits {
-        ConnectionLimits {
-            keepalive_interval: self.grpc_keepalive_interval,
-            keepalive_timeout: self.grpc_keepalive_timeout,
-            max_age: self.grpc_max_connection_age,
-            max_age_grace: self.grpc_max_connection_age_grace,
-        }
-    }
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    let interval = runtime::config::duration(text)?;
-    if interval < Duration::from_millis(100) {
-        return Err("must be at least 100ms".to_owned());
-    }
-    Ok(interval)
 }

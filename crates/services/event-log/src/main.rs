@@ -42,7 +42,7 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
 fn chain(command: ChainCommand) -> anyhow::Result<ExitCode> {
     telemetry::init(&TelemetryConfig {
         // Damage is what the command itself tells.
-        rust_log: Some("warn,event_log::chain::error=off".to_owned()),
+        rust_log: Some("warn,hash_chain::error=off".to_owned()),
         log_format: Some(LogFormat::Text),
         ..TelemetryConfig::default()
     })?;

@@ -4,36 +4,37 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
-use runtime::grpc::ConnectionLimits;
+use group_commit::{Budget, Directory, Faults, Terms};
+use hash_chain::{Counters, Log, WriteOptions};
+use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::{http, wakeups};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use topics::Topics;
 
-use crate::chain::{self, ChainMetrics, Log, WriteOptions};
+use crate::chain_service;
 use crate::config::Config;
-use crate::directory::Directory;
-use crate::group_commit::Budget;
-use crate::topics::rest::TopicsData;
-use crate::topics::{self, Topics, TopicsConfig};
+use crate::topic_service;
+use crate::topic_service::rest::TopicsData;
 
 /// The services that this process offers beside the standard ones, by full name.
-pub const SERVICES: [&str; 2] = [chain::grpc::SERVICE, topics::grpc::SERVICE];
+pub const SERVICES: [&str; 2] = [chain_service::grpc::SERVICE, topic_service::grpc::SERVICE];
 
 /// A service that holds its directory and whose ports are bound.
 pub struct Service {
     log: Log,
-    chains: chain::Served,
+    chains: chain_service::Served,
     topics: TopicsData,
     metrics: Metrics,
     http: TcpListener,
     grpc: TcpListener,
-    connections: ConnectionLimits,
+    connections: Connections,
     threads: usize,
     grace: Duration,
     in_flight: InFlight,
@@ -47,35 +48,40 @@ impl Service {
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
         let store = &config.store;
         let directory = Directory::lock(&store.event_log_dir).context("EVENT_LOG_DIR")?;
-        let budget = Budget::new(usize::try_from(store.queue_bytes).unwrap_or(usize::MAX));
+        let terms = Terms {
+            capacity: store.queue_capacity as usize,
+            budget: Budget::new(usize::try_from(store.queue_bytes).unwrap_or(usize::MAX)),
+            faults: Faults::default(),
+        };
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let options = WriteOptions {
             durability: store.event_log_durability,
-            queue_capacity: store.queue_capacity as usize,
-            budget: budget.clone(),
-            metrics: ChainMetrics::register(&metrics)?,
+            terms: terms.clone(),
+            counters: Counters::default(),
             ..WriteOptions::default()
         };
+        chain_service::metrics::register(&metrics, options.counters.clone())?;
         let log = Log::open(Arc::clone(&directory), options);
         let recovering = log.clone();
         let partitions = tokio::task::spawn_blocking(move || recovering.recover())
             .await?
             .context("the ends of the partitions' files")?;
         tracing::info!(partitions, "hash-chained partitions");
-        let topics_config = TopicsConfig {
-            queue_capacity: store.queue_capacity,
-            ..config.topics.clone()
-        };
+        let topics_options = config.topics.options(terms.clone());
         let topics_stop = in_flight.stop().clone();
-        let opening = move || Topics::open(directory, &topics_config, budget, topics_stop);
+        let opening = move || Topics::open(directory, &topics_options, topics_stop);
         let topics = tokio::task::spawn_blocking(opening)
             .await?
             .context("the files of topics")?;
         tracing::info!(topics = topics.names().len(), "topics");
-        topics::metrics::register(&metrics, &topics)?;
+        topic_service::metrics::register(&metrics, &topics)?;
         Ok(Self {
-            chains: chain::Served::new(log.clone(), in_flight.clone(), store.request_timeout),
+            chains: chain_service::Served::new(
+                log.clone(),
+                in_flight.clone(),
+                store.request_timeout,
+            ),
             log,
             topics: TopicsData {
                 topics,
@@ -85,7 +91,7 @@ impl Service {
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-            connections: config.connections.limits(),
+            connections: Connections::new(config.connections.policy()),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -116,29 +122,31 @@ impl Service {
         let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
         let standard =
             runtime::grpc::health_and_reflection(&SERVICES, &[api::FILE_DESCRIPTOR_SET]).await?;
-        let chain_service = chain::grpc::service(self.chains.clone());
+        let chain_service = chain_service::grpc::service(self.chains.clone());
         let TopicsData {
             topics,
             in_flight,
             timeout,
         } = self.topics.clone();
-        let topics_service = topics::grpc::service(topics.clone(), in_flight, timeout);
+        let topics_service = topic_service::grpc::service(topics.clone(), in_flight, timeout);
         let routes = standard.routes.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
-        let metrics = Data::new(self.metrics.clone());
-        let app = move || {
+        let face = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
-            App::new()
-                .wrap(http::Observe::new(metrics.get_ref().clone()))
+            config
                 .app_data(chains.clone())
                 .app_data(topics_data.clone())
-                .app_data(metrics.clone())
-                .configure(http::with_cors(rest_routes))
-                .default_service(web::to(http::not_found))
+                .configure(rest_routes);
         };
-        let rest = http::server(app, self.http, self.threads)?;
+        let rest = http::server(
+            face,
+            self.http,
+            self.threads,
+            &self.metrics,
+            &self.connections,
+        )?;
         let health = Health::new();
         health.set(true);
         tracing::info!(
@@ -150,12 +158,12 @@ impl Service {
         let (ending, rest_served, grpc_served, ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             rest.serve(&self.in_flight),
-            runtime::grpc::serve_with(
-                self.connections,
+            runtime::grpc::serve(
                 self.grpc,
                 chain_service,
                 routes,
                 &self.metrics,
+                &self.connections,
                 &self.in_flight
             ),
             standard.health.follow(health.subscribe(), &self.in_flight),
@@ -176,12 +184,11 @@ impl Service {
 
 /// All routes of REST.
 fn rest_routes(config: &mut ServiceConfig) {
-    let get = |path| web::resource(path).default_service(http::method_not_allowed("GET"));
     config
-        .configure(chain::rest::routes)
-        .configure(topics::rest::routes)
-        .service(get("/health").route(web::get().to(healthy)))
-        .service(get("/metrics").route(web::get().to(http::metrics_page)));
+        .configure(chain_service::rest::routes)
+        .configure(topic_service::rest::routes)
+        .service(http::resource("/health").get(healthy))
+        .service(http::resource("/metrics").get(http::metrics_page));
 }
 
 #[derive(Serialize)]

@@ -39,13 +39,6 @@ pub enum IngestError {
     Internal,
 }
 
-impl From<DatabaseError> for IngestError {
-    /// What a health check answers; logs nothing.
-    fn from(error: DatabaseError) -> Self {
-        Self::Database(error.cause())
-    }
-}
-
 impl IngestError {
     /// What sort of error it is; `runtime::status` maps it to HTTP and gRPC.
     pub fn kind(&self) -> Kind {

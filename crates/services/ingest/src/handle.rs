@@ -195,7 +195,16 @@ impl Ingest {
     ///
     /// # Errors
     /// Why it does not.
-    pub async fn ping(&self) -> Result<(), DatabaseError> {
+    pub async fn ping(&self) -> Result<(), IngestError> {
+        let probed = self.probe().await;
+        probed.map_err(|error| IngestError::Database(error.cause()))
+    }
+
+    /// [`Self::ping`] with what the database said.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn probe(&self) -> Result<(), DatabaseError> {
         self.shared.database.ping().await?;
         match self.shared.trouble.hidden_from_probes() {
             Some(cause) => Err(DatabaseError::NoWrites(cause)),

@@ -5,6 +5,7 @@ use ingest::IngestConfig;
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
+use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
 /// Ingestion of events over gRPC: com.example.grpc.EventService, answered after commit.
@@ -37,6 +38,9 @@ pub struct Config {
     /// How events are written.
     #[command(flatten)]
     pub ingest: IngestConfig,
+    /// Connections of clients.
+    #[command(flatten)]
+    pub connections: GrpcConnectionConfig,
     /// Worker threads.
     #[command(flatten)]
     pub threads: ThreadsConfig,

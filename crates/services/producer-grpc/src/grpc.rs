@@ -68,7 +68,7 @@ impl EventService for Events {
         &self,
         _request: Request<HealthRequest>,
     ) -> Result<Response<HealthResponse>, Status> {
-        let response = match self.ingest.ping().await.map_err(IngestError::from) {
+        let response = match self.ingest.ping().await {
             Ok(()) => HealthResponse {
                 healthy: true,
                 message: ingest::HEALTHY.to_owned(),

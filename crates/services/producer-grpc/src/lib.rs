@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use api::event::event_service_server::EventServiceServer;
 use ingest::{Ingest, Writers};
+use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
@@ -33,6 +34,7 @@ pub struct Service {
     metrics: Metrics,
     grpc: TcpListener,
     admin: TcpListener,
+    connections: Connections,
     grace: Duration,
     in_flight: InFlight,
 }
@@ -54,6 +56,7 @@ impl Service {
             metrics,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
             admin: http::listen(&config.listen.host, config.admin_port)?,
+            connections: Connections::new(config.connections.policy()),
             grace: config.shutdown.shutdown_grace,
             in_flight,
         })
@@ -92,7 +95,7 @@ impl Service {
         )
         .await?;
         let events = EventServiceServer::new(events).max_decoding_message_size(message_limit);
-        let admin = admin::server(self.admin, &self.ingest, &self.metrics)?;
+        let admin = admin::server(self.admin, &self.ingest, &self.metrics, &self.connections)?;
         let health = Health::new();
         tracing::info!(
             grpc.address = %address,
@@ -108,10 +111,11 @@ impl Service {
                 events,
                 standard.routes,
                 &self.metrics,
+                &self.connections,
                 &self.in_flight
             ),
             admin.serve(&self.in_flight),
-            health.probe_with(|| self.ingest.ping(), self.in_flight.stop()),
+            health.probe_with(|| self.ingest.probe(), self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),
         );
         self.writers.finish().await;

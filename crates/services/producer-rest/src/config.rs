@@ -5,6 +5,7 @@ use ingest::IngestConfig;
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
+use runtime::connection::ConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
 /// Ingestion of events over REST: POST /api/v1/events, answered after commit.
@@ -28,6 +29,9 @@ pub struct Config {
     /// How events are written.
     #[command(flatten)]
     pub ingest: IngestConfig,
+    /// Connections of clients.
+    #[command(flatten)]
+    pub connections: ConnectionConfig,
     /// Worker threads.
     #[command(flatten)]
     pub threads: ThreadsConfig,

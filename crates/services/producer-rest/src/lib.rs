@@ -10,9 +10,9 @@ pub mod rest;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::App;
-use actix_web::web::{self, Data};
+use actix_web::web::{Data, ServiceConfig};
 use ingest::{Ingest, Writers};
+use runtime::connection::Connections;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
@@ -27,6 +27,7 @@ pub struct Service {
     writers: Writers,
     metrics: Metrics,
     listener: TcpListener,
+    connections: Connections,
     threads: usize,
     grace: Duration,
     in_flight: InFlight,
@@ -48,6 +49,7 @@ impl Service {
             writers,
             metrics,
             listener: http::listen(&config.listen.host, config.server_port)?,
+            connections: Connections::new(config.connections.policy()),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -70,19 +72,21 @@ impl Service {
         let address = self.address()?;
         let ingest = Data::new(self.ingest.clone());
         let in_flight = Data::new(self.in_flight.clone());
-        let metrics = Data::new(self.metrics.clone());
-        let app = move || {
+        let face = move |config: &mut ServiceConfig| {
             // once on each worker thread
             wakeups::open_on_this_thread();
-            App::new()
-                .wrap(http::Observe::new(metrics.get_ref().clone()))
+            config
                 .app_data(ingest.clone())
                 .app_data(in_flight.clone())
-                .app_data(metrics.clone())
-                .configure(http::with_cors(rest::routes))
-                .default_service(web::to(http::not_found))
+                .configure(rest::routes);
         };
-        let server = http::server(app, self.listener, self.threads)?;
+        let server = http::server(
+            face,
+            self.listener,
+            self.threads,
+            &self.metrics,
+            &self.connections,
+        )?;
         tracing::info!(http.address = %address, threads = self.threads, "ready");
         let (ending, served) = tokio::join!(
             self.in_flight.drain(self.grace),

@@ -4,25 +4,22 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
+use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::{Event, Kind};
 use ingest::{Ingest, IngestError, Outcome};
-use runtime::http::{self, method_not_allowed};
+use runtime::http::{self, resource};
 use runtime::shutdown::InFlight;
 use runtime::status::Failure;
 use serde::Serialize;
 
-/// The routes: events, bulk, health, metrics. The app's data must hold `Data` of [`Ingest`], [`InFlight`] and
-/// [`runtime::metrics::Metrics`].
+/// The routes: events, bulk, health, metrics. The app's data must hold `Data` of [`Ingest`] and [`InFlight`].
 pub fn routes(config: &mut ServiceConfig) {
-    let post = |path| web::resource(path).default_service(method_not_allowed("POST"));
-    let get = |path| web::resource(path).default_service(method_not_allowed("GET"));
     config
-        .service(post("/api/v1/events").route(web::post().to(process_event)))
-        .service(post("/api/v1/events/bulk").route(web::post().to(process_bulk)))
-        .service(get("/api/v1/events/health").route(web::get().to(health)))
-        .service(get("/metrics").route(web::get().to(http::metrics_page)));
+        .service(resource("/api/v1/events").post(process_event))
+        .service(resource("/api/v1/events/bulk").post(process_bulk))
+        .service(resource("/api/v1/events/health").get(health))
+        .service(resource("/metrics").get(http::metrics_page));
 }
 
 #[derive(Serialize)]
@@ -163,8 +160,7 @@ async fn store_bulk(
 }
 
 async fn health(ingest: Data<Ingest>) -> Result<HttpResponse, Failure> {
-    let pinged = ingest.ping().await.map_err(IngestError::from);
-    pinged.map_err(failure)?;
+    ingest.ping().await.map_err(failure)?;
     Ok(HttpResponse::Ok().json(Success {
         success: true,
         message: ingest::HEALTHY,

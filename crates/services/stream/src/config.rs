@@ -7,6 +7,7 @@ use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig, count,
     duration_within, time_limit,
 };
+use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
 /// The stream of transactions in the order of their commits, over server-sent events and gRPC.
@@ -39,6 +40,9 @@ pub struct Config {
     /// How transactions are streamed.
     #[command(flatten)]
     pub stream: StreamConfig,
+    /// Connections of clients.
+    #[command(flatten)]
+    pub connections: GrpcConnectionConfig,
     /// Worker threads.
     #[command(flatten)]
     pub threads: ThreadsConfig,

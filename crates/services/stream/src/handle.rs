@@ -125,14 +125,7 @@ impl Transactions {
         subscription: Subscription,
         face: Face,
     ) -> Result<Subscriber, StreamError> {
-        let limit = self.shared.config.request_timeout;
-        let opening = tokio::time::timeout(limit, self.begin(&subscription));
-        let beginning = self
-            .shared
-            .in_flight
-            .run(opening)
-            .await?
-            .map_err(|_elapsed| StreamError::Timeout)??;
+        let beginning = self.begin_in_time(&subscription).await?;
         let Shared {
             config,
             connections,
@@ -162,6 +155,21 @@ impl Transactions {
             pages: metrics.pages.clone(),
             _open: subscriptions.open(metrics.subscribers(face)),
         })
+    }
+
+    /// Whether a stream could be opened now. Opens none.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub async fn could_subscribe(&self, subscription: &Subscription) -> Result<(), StreamError> {
+        self.begin_in_time(subscription).await.map(drop)
+    }
+
+    async fn begin_in_time(&self, subscription: &Subscription) -> Result<Beginning, StreamError> {
+        let limit = self.shared.config.request_timeout;
+        let opening = tokio::time::timeout(limit, self.begin(subscription));
+        let begun = self.shared.in_flight.run(opening).await?;
+        begun.map_err(|_elapsed| StreamError::Timeout)?
     }
 
     /// Where a stream begins. Asks the database in any case: a stream that cannot go on now is not begun.

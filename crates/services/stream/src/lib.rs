@@ -38,10 +38,10 @@ mod subscriptions;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::App;
-use actix_web::web::{self, Data};
+use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
 use api::benchmark::health_server::HealthServer;
+use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::http;
 use runtime::metrics::Metrics;
@@ -68,6 +68,7 @@ pub struct Service {
     metrics: Metrics,
     http: TcpListener,
     grpc: TcpListener,
+    connections: Connections,
     threads: usize,
     grace: Duration,
     in_flight: InFlight,
@@ -99,6 +100,7 @@ impl Service {
             metrics,
             http,
             grpc,
+            connections: Connections::new(config.connections.policy()),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -134,16 +136,16 @@ impl Service {
         let streaming = grpc::TransactionServer::new(server.clone());
         let routes = standard.routes.add_service(HealthServer::new(server));
         let transactions = Data::new(self.transactions.clone());
-        let metrics = Data::new(self.metrics.clone());
-        let app = move || {
-            App::new()
-                .wrap(http::Observe::new(metrics.get_ref().clone()))
-                .app_data(transactions.clone())
-                .app_data(metrics.clone())
-                .configure(http::with_cors(sse::routes))
-                .default_service(web::to(http::not_found))
+        let face = move |config: &mut ServiceConfig| {
+            config.app_data(transactions.clone()).configure(sse::routes);
         };
-        let sse = http::server(app, self.http, self.threads)?;
+        let sse = http::server(
+            face,
+            self.http,
+            self.threads,
+            &self.metrics,
+            &self.connections,
+        )?;
         let health = Health::new();
         let streams = self.in_flight.enter()?;
         tracing::info!(
@@ -156,7 +158,14 @@ impl Service {
         let (ending, sse_served, grpc_served, (), (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             sse.serve(&self.in_flight),
-            runtime::grpc::serve(self.grpc, streaming, routes, &self.metrics, &self.in_flight),
+            runtime::grpc::serve(
+                self.grpc,
+                streaming,
+                routes,
+                &self.metrics,
+                &self.connections,
+                &self.in_flight
+            ),
             end_streams(streams, &self.transactions, stop),
             probe(&health, &self.transactions, stop),
             standard.health.follow(health.subscribe(), &self.in_flight),

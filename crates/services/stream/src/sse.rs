@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use actix_web::http::header;
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
-use runtime::http::{self, method_not_allowed};
+use runtime::http::{self, resource};
 use runtime::status::Failure;
 use serde::Serialize;
 
@@ -23,14 +23,12 @@ use crate::subscriber::{Delivery, Subscriber};
 /// A comment: clients skip it.
 const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 
-/// The routes: the stream, health, metrics. The app's data must hold `Data` of [`Transactions`] and
-/// [`runtime::metrics::Metrics`].
+/// The routes: the stream, health, metrics. The app's data must hold `Data` of [`Transactions`].
 pub fn routes(config: &mut ServiceConfig) {
-    let get = |path| web::resource(path).default_service(method_not_allowed("GET"));
     config
-        .service(get("/api/v1/transactions/stream").route(web::get().to(transactions)))
-        .service(get("/health").route(web::get().to(health)))
-        .service(get("/metrics").route(web::get().to(http::metrics_page)));
+        .service(resource("/api/v1/transactions/stream").get(transactions))
+        .service(resource("/health").get(health))
+        .service(resource("/metrics").get(http::metrics_page));
 }
 
 async fn transactions(
@@ -43,13 +41,18 @@ async fn transactions(
         last_event_ids.map(header::HeaderValue::as_bytes),
     )
     .map_err(StreamError::from)?;
-    let subscriber = handle.subscribe(subscription, Face::Sse).await?;
-    Ok(HttpResponse::Ok()
+    let mut answer = HttpResponse::Ok();
+    answer
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // nginx would hold events back.
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(body(subscriber)))
+        .insert_header(("x-accel-buffering", "no"));
+    if http::wants_head_only(&request) {
+        handle.could_subscribe(&subscription).await?;
+        return Ok(answer.finish());
+    }
+    let subscriber = handle.subscribe(subscription, Face::Sse).await?;
+    Ok(answer.streaming(body(subscriber)))
 }
 
 /// Ends at the limit and at the stop of the service.

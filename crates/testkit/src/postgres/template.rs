@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use local_tools::Account;
-use local_tools::postgres::Programs;
+use lab_host::Account;
+use lab_host::postgres::Programs;
 
 /// Makes `folder` a data directory: a copy of the template, which is made if it is not there.
 pub(super) fn copy_to(folder: &Path, programs: &Programs) {

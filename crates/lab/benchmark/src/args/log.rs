@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use event_log::Durability;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use group_commit::Durability;
 
 /// What is appended and read.
 #[derive(Args, Clone, Debug)]
@@ -14,7 +15,7 @@ pub struct LogArgs {
     pub entries: u64,
 
     /// In-process: when an append counts as done; a server has its own setting
-    #[arg(long, value_enum, default_value = "synced")]
+    #[arg(long, value_parser = durability(), default_value = "synced")]
     pub durability: Durability,
 
     /// In-process: where a folder is made, and removed afterwards [default: the system's temporary files]
@@ -33,4 +34,11 @@ pub struct LogArgs {
         allow_hyphen_values = true
     )]
     pub acks: i32,
+}
+
+/// Durability by its name.
+fn durability() -> impl TypedValueParser<Value = Durability> {
+    let values = Durability::ALL.map(|one| PossibleValue::new(one.name()).help(one.promise()));
+    PossibleValuesParser::new(values)
+        .try_map(|name| Durability::named(&name).ok_or("no such durability"))
 }

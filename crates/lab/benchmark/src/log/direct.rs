@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use event_log::Directory;
-use event_log::chain::{Log, WriteOptions};
-use event_log::topics::Topics;
+use group_commit::Directory;
+use hash_chain::{ChainError, Log, WriteOptions};
 use tempfile::TempDir;
+use topics::Topics;
 
 use super::direct_produce::{self, DirectProduce};
 use super::plan::{Direct, LogPlan, LogScenario, data};
@@ -136,7 +136,7 @@ impl DirectTail {
         }
     }
 
-    async fn read(&self) -> Result<u64, event_log::chain::ChainError> {
+    async fn read(&self) -> Result<u64, ChainError> {
         let mut entries = self.log.tail(&self.partition, None, false).await?;
         let mut read = 0;
         while let Some(chunk) = entries.next().await? {

@@ -1,29 +1,21 @@
 //! Records to topics in this process, one after the other on one thread.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use bytes::Bytes;
-use event_log::group_commit::Budget;
-use event_log::topics::{NewRecord, TopicDraft, Topics, TopicsConfig};
-use event_log::{Directory, Durability};
-use std::sync::Arc;
+use group_commit::{Directory, Durability};
 use tokio_util::sync::CancellationToken;
+use topics::{NewRecord, Options, TopicDraft, Topics};
 
 use super::plan::{LogPlan, data};
 use crate::tally::Fate;
 
-/// Bytes of records that may wait, for all partitions together: as the server has it.
-const BUDGET: usize = 256 << 20;
-
 /// Opens the topics of a directory, and makes the one that is produced to.
 pub(super) fn open(directory: Arc<Directory>, plan: &LogPlan) -> anyhow::Result<Topics> {
     let stop = CancellationToken::new();
-    let topics = Topics::open(
-        directory,
-        &TopicsConfig::default(),
-        Budget::new(BUDGET),
-        stop,
-    )
-    .context("cannot open the topics")?;
+    let topics = Topics::open(directory, &Options::default(), stop);
+    let topics = topics.context("cannot open the topics")?;
     topics.create_blocking(TopicDraft {
         name: plan.name(),
         partitions: 1,

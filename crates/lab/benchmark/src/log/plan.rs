@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// When an in-process append counts as done.
-pub use event_log::Durability;
+pub use group_commit::Durability;
 
 use crate::protocol::Endpoint;
 use crate::usage::{Usage, require};

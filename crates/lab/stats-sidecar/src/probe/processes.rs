@@ -7,57 +7,18 @@
 //! When the root has ended, its counters are gone with it: the probe keeps those of its last reading. So that
 //! little is lost where a generator ends between two samples, [`ProcessTree::touch`] reads on in between.
 
-use std::collections::HashMap;
-
+use super::table::Table;
 use super::{Counters, ProbeError, procfs, ps};
 
-/// One process as the system shows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Process {
-    /// Id of its parent.
-    pub parent: u32,
-    /// When it started, in the system's own unit; tells apart processes that had the same id.
-    pub started: u64,
-    /// Its own and its reaped children's.
-    pub cpu_seconds: f64,
-}
-
-/// All processes at one moment.
-#[derive(Debug, Default)]
-pub struct Table {
-    /// By process id.
-    pub processes: HashMap<u32, Process>,
-    /// Resident memory in MiB by process id, where the table comes with it.
-    pub memory_mb: HashMap<u32, f64>,
-}
-
-impl Table {
-    /// Reads it from `/proc`, or from `ps` where there is none.
-    ///
-    /// # Errors
-    /// Neither can be read.
-    pub fn read() -> Result<Self, ProbeError> {
-        if procfs::is_there() {
-            procfs::table()
-        } else {
-            ps::table()
-        }
-    }
-
-    /// The root and all its descendants.
-    fn tree(&self, root: u32) -> Vec<u32> {
-        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-        for (&pid, process) in &self.processes {
-            children.entry(process.parent).or_default().push(pid);
-        }
-        let mut tree = vec![root];
-        let mut next = 0;
-        while let Some(&pid) = tree.get(next) {
-            next += 1;
-            // Removed, so that a cycle (ids reused while the table was read) ends.
-            tree.extend(children.remove(&pid).unwrap_or_default());
-        }
-        tree
+/// All processes of this machine, from `/proc`, or from `ps` where there is none.
+///
+/// # Errors
+/// Neither can be read.
+pub fn all() -> Result<Table, ProbeError> {
+    if procfs::is_there() {
+        procfs::table()
+    } else {
+        ps::table()
     }
 }
 
@@ -165,6 +126,7 @@ fn memory_mb(members: &[u32], table: &Table) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::table::Process;
 
     fn table(processes: &[(u32, u32, u64, f64)]) -> Table {
         Table {

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use super::ProbeError;
-use super::processes::{Process, Table};
+use super::table::{Process, Table};
 
 /// All processes with their resident memory.
 ///

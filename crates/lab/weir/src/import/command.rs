@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use lab_host::environment;
+use lab_host::environment::{cores, fingerprint};
 use lab_model::scenario::Scenario;
 use lab_model::targets::Targets;
 use metrics_db::{MetricsDbConfig, NewRun, NewSession, RunStatus, Store};
@@ -12,11 +14,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Facts, import};
-use crate::environment::{cores, fingerprint};
+use crate::metrics;
 use crate::output::{self, Table};
 use crate::summary::Summary;
 use crate::validity::Allowance;
-use crate::{environment, metrics};
 
 /// Import summaries of k6 runs that were made by hand
 #[derive(Args, Debug)]

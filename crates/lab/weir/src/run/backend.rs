@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
+use lab_contract::audit::CountersAt;
+use lab_host::variables::Variables;
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
@@ -11,8 +13,6 @@ use serde_json::Value;
 use super::docker::Docker;
 use super::k6::{Generator, Job};
 use super::native::Native;
-use super::settings::Variables;
-use crate::audit::CountersAt;
 use crate::validity::Allowance;
 
 /// A started target.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use lab_contract::audit::{Baseline, CountersAt};
+use lab_contract::{audit, verify};
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
 use lab_model::plan::Cell;
@@ -19,9 +21,9 @@ use super::measure;
 use super::outcome::{Figures, Outcome};
 use super::script::{environment, set};
 use super::session::{Session, timestamp};
-use crate::audit::{Baseline, CountersAt};
+use crate::audit::recorded_as;
+use crate::import;
 use crate::summary::Summary;
-use crate::{audit, import, verify};
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
 const DATABASE_LIMIT: Duration = Duration::from_secs(120);
@@ -239,9 +241,10 @@ async fn steps(
         session,
         "auditing",
         AUDIT_LIMIT,
-        audit::audit(subject, &baseline, &summary)
+        audit::audit(subject, &baseline, &summary.claims())
     );
-    if let Some(counts) = &audit.counts {
+    let counts = audit.counts.as_ref().map(recorded_as);
+    if let Some(counts) = &counts {
         session.store.set_audit(context.run, counts).await?;
     }
     if let Some(stats) = &audit.stats {
@@ -279,7 +282,7 @@ async fn steps(
         throughput_per_sec: imported.performance.throughput_per_sec * per_request,
         p95_ms: imported.performance.latency.p95,
         errors: imported.performance.failed_requests,
-        audit: audit.counts,
+        audit: counts,
         passed: audit.passed,
         audit_sentence: audit.sentence,
         invalid_reasons: imported.invalid_reasons,

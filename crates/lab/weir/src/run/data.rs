@@ -1,11 +1,11 @@
 //! What a target finds in the application database: an empty table, or the seeded ones.
 
 use anyhow::{Context, Result};
+use lab_contract::application_db::ApplicationDb;
 use lab_model::scenario::{Data, Scenario};
 use lab_model::targets::Target;
 
 use super::session::Session;
-use crate::application_db::ApplicationDb;
 use crate::seed;
 
 /// What a target of this scenario finds: an empty table, the seeded ones, or no files. None where it has no database.

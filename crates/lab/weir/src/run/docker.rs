@@ -2,9 +2,7 @@
 //!
 //! - this file: starting, stopping, describing
 //! - `images`: built or pulled
-//! - `compose`: how `docker compose` is called, and what its file says
 
-mod compose;
 mod images;
 
 use std::fs;
@@ -12,6 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab_contract::audit::CountersAt;
+use lab_host::child::{Spawned, output_of};
+use lab_host::compose::Compose;
+use lab_host::environment::cores;
+use lab_host::port::free_port;
+use lab_host::state::State;
+use lab_host::variables::{self, Variables};
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
 use lab_model::scenario::Data;
@@ -20,19 +25,13 @@ use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-pub(crate) use compose::Compose;
-
 use images::{build, pull};
 
 use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
-use super::settings::{self, Variables};
-use crate::audit::CountersAt;
-use crate::environment::cores;
+use super::settings;
 use crate::metrics::application_url;
-use crate::process::{Spawned, free_port, output_of};
-use crate::state::State;
 use crate::validity::Allowance;
 
 const APPLICATION: &str = "postgres-large";
@@ -71,7 +70,7 @@ impl Docker {
         all: &Targets,
         targets: &[&Target],
     ) -> Result<Self> {
-        let compose = Compose::find(root, all).await?;
+        let compose = Compose::find(root, &profiles(all)).await?;
         Ok(Self {
             compose,
             state: state.clone(),
@@ -159,8 +158,12 @@ impl Docker {
             };
             let image = self.compose.image_id(&compose.service).await;
             let limits = self.compose.limits(&compose.service);
-            let env = match self.compose.settings(target, &compose.service).await {
-                Ok(told) => settings::recorded(&told),
+            let env = match self
+                .compose
+                .settings(self.chosen(target), &compose.service)
+                .await
+            {
+                Ok(told) => variables::recorded(&told),
                 Err(error) => {
                     tracing::warn!(target = target.name, %error, "its settings are not known");
                     Value::Null
@@ -184,14 +187,21 @@ impl Docker {
                 "generator": self.compose.limits(GENERATOR),
             },
             "targets": builds,
-            "generator_env": settings::recorded(&settings::of_generator(|name| self.compose.given(name))),
+            "generator_env": variables::recorded(&settings::of_generator(|name| self.compose.given(name))),
             "profile": "release",
         })
     }
 
     /// What the caller has set and the session's services are told.
     pub(crate) fn given(&self) -> Variables {
-        self.compose.given_settings(&self.services)
+        let mut all = self.compose.given_settings(&self.services);
+        all.extend(settings::of_generator(|name| self.compose.given(name)));
+        all
+    }
+
+    /// What the lab sets for a target.
+    fn chosen(&self, target: &Target) -> Variables {
+        settings::chosen(target, |name| self.compose.given(name))
     }
 
     pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
@@ -246,7 +256,7 @@ impl Docker {
         })?;
         let service = &compose.service;
         let port = target.port.context("port is missing")?;
-        self.compose.set_service_environment(target);
+        self.compose.set_service_environment(self.chosen(target));
         self.compose.avoid_taken_ports(service)?;
         self.target = Some(service.clone());
         self.compose
@@ -360,6 +370,16 @@ impl Docker {
         tracing::debug!(state = %self.state.dir.display(), "containers stopped");
         Ok(())
     }
+}
+
+/// The profiles of the compose file that hold the targets and the generator.
+pub(crate) fn profiles(targets: &Targets) -> Vec<&str> {
+    let compose = targets.iter().filter_map(|t| t.compose.as_ref());
+    let mut profiles: Vec<&str> = compose.map(|c| c.profile.as_str()).collect();
+    profiles.push("k6-test");
+    profiles.sort_unstable();
+    profiles.dedup();
+    profiles
 }
 
 fn compose_services(targets: &[&Target]) -> Result<Vec<String>> {

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http::Method;
+use lab_contract::http::request;
+use lab_host::child::{Spawned, tail};
 use lab_model::endpoint::Endpoint;
 use lab_model::modes::Mode;
 use lab_model::targets::Protocol;
 use serde_json::Value;
 
 use super::progress::Load;
-use crate::http::request;
-use crate::process::{Spawned, tail};
 use crate::summary::latency_metric;
 
 /// k6's exit status where a threshold was crossed: the run itself went well.

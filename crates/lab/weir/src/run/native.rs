@@ -2,16 +2,23 @@
 //!
 //! - this file: starting, stopping, describing
 //! - `build`: where the binaries are, and how they come to be there
-//! - `leftovers`: processes that a killed session left behind
 
 mod build;
-mod leftovers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab_contract::audit::CountersAt;
+use lab_host::child::Spawned;
+use lab_host::cluster::{Cluster, Spec};
+use lab_host::environment::{cores, file_sha256};
+use lab_host::leftovers;
+use lab_host::port::free_port;
+use lab_host::state::State;
+use lab_host::tools::Tools;
+use lab_host::variables::{self, Variables, inherited};
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
 use lab_model::scenario::Data;
@@ -25,14 +32,8 @@ pub(crate) use build::Binaries;
 use super::backend::Started;
 use super::k6::{Generator, Job};
 use super::progress::Progress;
-use super::settings::{self, Variables, inherited};
-use crate::audit::CountersAt;
-use crate::cluster::{Cluster, Spec};
-use crate::environment::{cores, file_sha256};
-use crate::metrics::is_chosen;
-use crate::process::{Spawned, free_port};
-use crate::state::State;
-use crate::tools::Tools;
+use super::settings;
+use crate::metrics::{config_of, is_chosen};
 use crate::validity::Allowance;
 
 /// A service drains what it has accepted within its own grace of ten seconds.
@@ -71,7 +72,7 @@ impl Native {
         let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
         let k6_version = tools.k6_version().await?;
         progress.step("building the services (the first time: several minutes)");
-        let binaries = Binaries::build(root, state, targets).await?;
+        let binaries = Binaries::build(root, state, targets, progress).await?;
         progress.step("starting the databases");
         leftovers::stop_all(state).await?;
         let application = Cluster::start(state, &tools.pg_bin, &Spec::application(root))
@@ -83,7 +84,7 @@ impl Native {
             let cluster = Cluster::start(state, &tools.pg_bin, &Spec::metrics())
                 .await
                 .context("postgres-metrics")?;
-            let config = cluster.metrics_config();
+            let config = config_of(&cluster);
             (Some(cluster), config)
         };
         Ok(Self {
@@ -134,7 +135,7 @@ impl Native {
                 let build = json!({
                     "binary_sha256": file_sha256(&path),
                     "pool_size": target.pool_size,
-                    "env": settings::recorded(&settings::of_process(target, inherited)),
+                    "env": variables::recorded(&settings::of_process(target, inherited)),
                 });
                 Some((target.name.clone(), build))
             })
@@ -142,7 +143,7 @@ impl Native {
         json!({
             "k6": self.k6_version,
             "targets": builds,
-            "generator_env": settings::recorded(&settings::of_generator(inherited)),
+            "generator_env": variables::recorded(&settings::of_generator(inherited)),
             "profile": self.binaries.profile(),
         })
     }

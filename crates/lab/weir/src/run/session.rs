@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use lab_contract::application_db::ApplicationDb;
+use lab_host::environment;
 use lab_model::files;
 use lab_model::plan::{Cell, Plan};
 use metrics_db::{NewSession, RunStatus, Store};
@@ -18,8 +20,6 @@ use super::outcome::Outcome;
 use super::progress::Progress;
 use super::resume::{self, Resumed};
 use super::stop::Stop;
-use crate::application_db::ApplicationDb;
-use crate::environment;
 use crate::output::counted;
 use crate::report::{self, ReportPaths};
 

@@ -1,10 +1,8 @@
 //! The variables that services are told: what the lab chooses for a target, what the caller has set, and how both are
 //! recorded.
 
-use std::collections::BTreeMap;
-
+use lab_host::variables::Variables;
 use lab_model::targets::Target;
-use serde_json::Value;
 
 /// What the services take from the caller: natively they inherit it, in Docker the file passes it on. The list is that of
 /// docker-compose.yml's `x-environment-*`, which a test holds it to.
@@ -46,17 +44,6 @@ const GENERATOR: [&str; 2] = ["STREAM_LIMIT", "WARMUP_ITERATIONS"];
 
 /// The services' logs are files of the lab, whatever the caller would read.
 const SET_NATIVELY: &str = "LOG_FORMAT";
-
-/// What stands for a value that nobody may read.
-const HIDDEN: &str = "***";
-
-/// Variables by name.
-pub(crate) type Variables = BTreeMap<String, String>;
-
-/// A variable of this process.
-pub(crate) fn inherited(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-}
 
 /// What the lab sets for a target: its pool size, and of its own variables those that the caller has not set. `given`
 /// answers what the caller has set.
@@ -116,70 +103,15 @@ fn values<'a>(
         .collect()
 }
 
-/// Variables as the environment of a session holds them: without the database's address, which the lab gives and which
-/// differs in each session, and without secrets.
-pub(crate) fn recorded(variables: &Variables) -> Value {
-    let shown = variables
-        .iter()
-        .filter(|(name, _)| *name != "DATABASE_URL")
-        .map(|(name, value)| {
-            let value = if is_secret(name, value) {
-                HIDDEN
-            } else {
-                value
-            };
-            (name.clone(), Value::from(value))
-        });
-    Value::Object(shown.collect())
-}
-
-/// Variables before a command line, for a shell; secrets are left out.
-pub(crate) fn to_shell(variables: &Variables) -> String {
-    variables
-        .iter()
-        .filter(|(name, value)| !is_secret(name, value))
-        .map(|(name, value)| format!("{name}={} ", quoted(value)))
-        .collect()
-}
-
-/// True where a value is a secret by its variable's name, or holds a login.
-fn is_secret(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    let words = [
-        "PASSWORD",
-        "PASSWD",
-        "SECRET",
-        "TOKEN",
-        "CREDENTIAL",
-        "_KEY",
-    ];
-    // `user:password@host` of a URL, `password=` of PostgreSQL's other form.
-    let login = value
-        .split_once("://")
-        .is_some_and(|(_, rest)| rest.contains('@'));
-    name == "DATABASE_URL"
-        || words.iter().any(|word| name.contains(word))
-        || login
-        || value.to_ascii_lowercase().contains("password")
-}
-
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+./:,@%=".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        return value.to_owned();
-    }
-    format!("'{}'", value.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    use serde_json::json;
+    use lab_host::environment::fingerprint;
+    use lab_host::variables::{recorded, to_shell};
 
     use super::*;
-    use crate::environment::fingerprint;
     use lab_model::targets::Targets;
 
     fn given(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<String> {
@@ -267,44 +199,6 @@ mod tests {
         assert_ne!(
             print(&[]),
             fingerprint(&recorded(&of_process(&changed, given(&[]))))
-        );
-    }
-
-    #[test]
-    fn secrets_are_neither_recorded_nor_repeated() {
-        let told = variables(&[
-            (
-                "DATABASE_URL",
-                "postgresql://postgres:s3cret@db:5432/car_entities",
-            ),
-            ("API_TOKEN", "s3cret"),
-            ("CACHE", "redis://me:s3cret@cache:6379"),
-            ("DSN", "host=db password=s3cret"),
-            ("PEER", "http://10.0.0.5:80"),
-            ("GRPC_KEEPALIVE_TIMEOUT", "20s"),
-        ]);
-        assert_eq!(
-            recorded(&told),
-            json!({
-                "API_TOKEN": "***",
-                "CACHE": "***",
-                "DSN": "***",
-                "PEER": "http://10.0.0.5:80",
-                "GRPC_KEEPALIVE_TIMEOUT": "20s",
-            })
-        );
-        assert_eq!(
-            to_shell(&told),
-            "GRPC_KEEPALIVE_TIMEOUT=20s PEER=http://10.0.0.5:80 "
-        );
-    }
-
-    #[test]
-    fn values_are_quoted_for_a_shell() {
-        let told = variables(&[("A", "info,tokio=warn"), ("B", "it's $HOME"), ("C", "")]);
-        assert_eq!(
-            to_shell(&told),
-            r"A=info,tokio=warn B='it'\''s $HOME' C='' "
         );
     }
 }

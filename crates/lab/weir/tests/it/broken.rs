@@ -13,13 +13,13 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use lab_contract::application_db::{Account, ApplicationDb, TransactionRow};
 use lab_model::endpoint::Endpoint;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
-use weir::application_db::{Account, ApplicationDb, TransactionRow};
 
 /// How a target is broken.
 #[derive(Clone, Copy, Debug, PartialEq)]

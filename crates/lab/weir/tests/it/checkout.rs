@@ -8,8 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use lab_host::tools::Tools;
 use tempfile::TempDir;
-use weir::tools::Tools;
 
 /// A root with everything that `weir run` needs, its state and its results.
 pub(crate) struct Checkout {

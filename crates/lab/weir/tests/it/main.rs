@@ -7,6 +7,7 @@ mod checkout;
 mod feed;
 mod history;
 mod invented;
+mod judge;
 mod report_page;
 mod seed;
 mod session;

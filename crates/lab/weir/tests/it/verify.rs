@@ -8,12 +8,12 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use lab_contract::application_db::ApplicationDb;
+use lab_contract::verify::{Finding, verify};
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::{Target, Targets};
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status, Streaming};
-use weir::application_db::ApplicationDb;
-use weir::verify::{Finding, verify};
 
 use crate::checkout::repository;
 

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
+use lab_contract::application_db::ApplicationDb;
+use lab_contract::verify::verify;
 use lab_model::targets::Targets;
-use weir::application_db::ApplicationDb;
-use weir::verify::verify;
 
 use crate::broken::{Fault, grpc, rest, world};
 use crate::checkout::repository;

@@ -166,7 +166,7 @@ async fn what_is_no_call_is_told_so() {
         let answer = connection.post_json(path, "{}").await;
         assert_eq!(
             (answer.status, answer.header("allow")),
-            (405, Some("GET")),
+            (405, Some("GET, HEAD")),
             "{path}"
         );
         assert_eq!(answer.json()["error"], json!("method_not_allowed"));

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tokio::sync::mpsc;
 
+use super::answer::{Appended, Verified, Wanted};
+use super::command::{ChainCommand, Place};
 use super::local::Local;
 use super::output::{BLOCKS_AHEAD, write};
 use super::remote::Remote;
-use super::{Appended, ChainCommand, Place, Verified, Wanted};
 
 pub(super) enum AnyPlace {
     Local(Local),

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use group_commit::Directory;
+use hash_chain::{ChainError, Log, WriteOptions};
 
+use super::answer::{Appended, Verified, Wanted};
+use super::command::ChainCommand;
 use super::output::Lines;
-use super::{Appended, ChainCommand, Verified, Wanted};
-use crate::chain::{ChainError, Log, WriteOptions};
-use crate::directory::Directory;
 
 /// Files above this show how far a check has come.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;

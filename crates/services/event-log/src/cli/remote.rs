@@ -7,15 +7,15 @@ use api::immutable_log::{
     TailRequest, TailResponse, VerifyRequest,
 };
 use futures_util::StreamExt;
+use hash_chain::PartitionName;
+use hash_chain::entry::MAX_LINE_BYTES;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
+use super::answer::{Appended, Verified, Wanted};
 use super::output::Lines;
-use super::{Appended, Verified, Wanted};
-use crate::chain::PartitionName;
-use crate::chain::entry::MAX_LINE_BYTES;
 
 /// Bytes after which lines that came together are printed.
 const BLOCK_BYTES: usize = 64 * 1024;

@@ -292,11 +292,12 @@ async fn a_read_only_database_is_not_healthy_on_any_face() {
         .await
         .unwrap();
     standard_health(&fixture, 2).await;
-    let own = fixture
-        .client()
+    let mut events = fixture.client().await;
+    let own = events
+        .health_check(HealthRequest::default())
         .await
-        .health_check(HealthRequest::default());
-    let own = own.await.unwrap().into_inner();
+        .unwrap()
+        .into_inner();
     assert_eq!(
         (own.healthy, own.message.as_str()),
         (false, "the database is read-only: retry later")

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab_host::child::output_of;
+use lab_host::compose::Compose;
+use lab_host::state::State;
 
-use super::{Compose, SIDECAR};
-use crate::process::output_of;
-use crate::state::State;
+use super::SIDECAR;
 
 const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
 const PULL_LIMIT: Duration = Duration::from_secs(20 * 60);

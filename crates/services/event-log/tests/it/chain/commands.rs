@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use event_log::Directory;
-use event_log::chain::{Log, WriteOptions};
+use group_commit::Directory;
+use hash_chain::{Log, WriteOptions};
 
 use crate::support::{BINARY, Fixture, serve};
 

@@ -270,7 +270,7 @@ async fn both_faces_answer_the_same_questions() {
         .await;
     assert_eq!(
         (answer.status, answer.header("allow")),
-        (405, Some("GET, POST"))
+        (405, Some("GET, HEAD, POST"))
     );
 }
 

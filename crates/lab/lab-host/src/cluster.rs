@@ -1,0 +1,324 @@
+//! An embedded PostgreSQL: a data directory of the lab's own, served on 127.0.0.1 while it is needed.
+//!
+//! - this file: the life of a server
+//! - `install`: its programs and its data directory
+
+mod install;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::Command;
+use tokio_postgres::NoTls;
+
+use crate::child::{Spawned, output_of, tail};
+use crate::port::free_port;
+use crate::postgres::{Programs, is_ready};
+use crate::state::State;
+use install::{check_version, init, programs};
+
+/// The documented login of both databases; they listen on 127.0.0.1 only.
+const USER: &str = "postgres";
+const PASSWORD: &str = "password";
+
+/// Crash recovery after a power cut may take this long.
+const START_LIMIT: Duration = Duration::from_secs(120);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// What distinguishes one cluster from another.
+#[derive(Clone, Debug)]
+pub struct Spec<'a> {
+    /// Name of the data directory below the state directory.
+    pub name: &'a str,
+    /// Database that must exist.
+    pub database: &'a str,
+    /// Taken where it is free.
+    pub preferred_port: u16,
+    /// Settings file to start with; none: PostgreSQL's defaults.
+    pub settings: Option<PathBuf>,
+    /// True where an unreadable data directory of another major version may be thrown away.
+    pub disposable: bool,
+}
+
+impl<'a> Spec<'a> {
+    /// The application database, with the settings that Docker's has.
+    pub fn application(root: &Path) -> Self {
+        let settings = root.join("postgres/settings.conf");
+        Self {
+            name: "postgres-large",
+            database: "car_entities",
+            preferred_port: 5432,
+            settings: settings.is_file().then_some(settings),
+            disposable: true,
+        }
+    }
+
+    /// The metrics database.
+    pub fn metrics() -> Self {
+        Self {
+            name: "postgres-metrics",
+            database: "performance_metrics",
+            preferred_port: 5433,
+            settings: None,
+            disposable: false,
+        }
+    }
+
+    fn data_dir(&self, state: &State) -> PathBuf {
+        state.dir.join(self.name)
+    }
+
+    /// True where the cluster has been made.
+    pub fn exists(&self, state: &State) -> bool {
+        self.data_dir(state).join("PG_VERSION").is_file()
+    }
+
+    /// The port on which a server of this data directory is listening already.
+    pub fn running_port(&self, state: &State) -> Option<u16> {
+        let file = fs::read_to_string(self.data_dir(state).join("postmaster.pid")).ok()?;
+        let mut lines = file.lines();
+        let pid: i32 = lines.next()?.trim().parse().ok()?;
+        let port = lines.nth(2)?.trim().parse().ok()?;
+        // Another user's process may not be signalled, and is there all the same.
+        match kill(Pid::from_raw(pid), None) {
+            Ok(()) | Err(Errno::EPERM) => Some(port),
+            Err(_) => None,
+        }
+    }
+}
+
+/// What a client needs to connect to a server on 127.0.0.1.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// TCP port.
+    pub port: u16,
+    /// Name of the database.
+    pub database: &'a str,
+    /// The superuser.
+    pub user: &'static str,
+    /// Its password.
+    pub password: &'static str,
+}
+
+/// A running server. Dropping it stops it in good order.
+#[derive(Debug)]
+pub struct Cluster {
+    process: Option<Spawned>,
+    /// Port on 127.0.0.1.
+    pub port: u16,
+    database: String,
+}
+
+impl Cluster {
+    /// Makes the data directory where there is none, starts the server, and waits until it answers.
+    pub async fn start(state: &State, pg_bin: &Path, spec: &Spec<'_>) -> Result<Self> {
+        let programs = programs(state, pg_bin).await?;
+        let data = spec.data_dir(state);
+        check_version(&programs, &data, spec)?;
+        if !data.join("PG_VERSION").is_file() {
+            init(state, &programs, &data, spec.name).await?;
+        }
+        stop_leftover(&data).await?;
+
+        let mut wanted = Some(spec.preferred_port);
+        loop {
+            let port = free_port(wanted)?;
+            let log = state.log(spec.name);
+            let mut cluster = Self::launch(state, &programs, &data, spec, port)?;
+            match cluster.wait_ready(&data).await {
+                Ok(()) => {
+                    cluster.create_database().await?;
+                    return Ok(cluster);
+                }
+                // Somebody took the port after it was found free.
+                Err(_) if wanted.is_some() && tail(&log, 5).contains("ould not bind") => {
+                    wanted = None;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn launch(
+        state: &State,
+        programs: &Programs,
+        data: &Path,
+        spec: &Spec<'_>,
+        port: u16,
+    ) -> Result<Self> {
+        let mut command = Command::from(programs.server(data, port));
+        for setting in settings(state, data, spec)? {
+            command.arg("-c").arg(setting);
+        }
+        let log = state.log(spec.name);
+        // SIGINT is PostgreSQL's fast shutdown: sessions end, what is committed is written.
+        let process = Spawned::start(spec.name, command, &log)?.with_stop_signal(Signal::SIGINT);
+        let database = spec.database.into();
+        Ok(Self {
+            process: Some(process),
+            port,
+            database,
+        })
+    }
+
+    /// `postgresql://` address of its database.
+    pub fn url(&self) -> String {
+        format!(
+            "postgresql://{USER}:{PASSWORD}@127.0.0.1:{}/{}",
+            self.port, self.database
+        )
+    }
+
+    /// How a client connects to its database.
+    #[must_use]
+    pub fn login(&self) -> Login<'_> {
+        Login {
+            port: self.port,
+            database: &self.database,
+            user: USER,
+            password: PASSWORD,
+        }
+    }
+
+    /// Process id of the server's root process.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Spawned::pid)
+    }
+
+    /// Stops the server.
+    pub async fn stop(mut self) -> Result<()> {
+        if let Some(process) = self.process.take() {
+            process.stop(STOP_LIMIT).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until this very server is ready: on its port another one may answer.
+    async fn wait_ready(&mut self, data: &Path) -> Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let Some(process) = &mut self.process else {
+                bail!("the server was stopped")
+            };
+            process.check_alive()?;
+            if is_ready(data, process.pid()) && connect(self.port, "postgres").await.is_ok() {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "PostgreSQL was not ready within two minutes"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn create_database(&self) -> Result<()> {
+        let client = connect(self.port, "postgres").await?;
+        let found = client
+            .query_opt(
+                "SELECT 1 FROM pg_database WHERE datname = $1",
+                &[&self.database],
+            )
+            .await?;
+        if found.is_none() {
+            // The name is one of two constants: no quoting to get wrong.
+            client
+                .batch_execute(&format!("CREATE DATABASE {}", self.database))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let Some(mut process) = self.process.take() else {
+            return;
+        };
+        let pid = Pid::from_raw(i32::try_from(process.pid()).unwrap_or(i32::MAX));
+        if kill(pid, Signal::SIGINT).is_err() {
+            return;
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while process.exited().is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+async fn connect(port: u16, database: &str) -> Result<tokio_postgres::Client> {
+    let mut config = tokio_postgres::Config::new();
+    config
+        .host("127.0.0.1")
+        .port(port)
+        .user(USER)
+        .password(PASSWORD)
+        .dbname(database);
+    config.connect_timeout(Duration::from_secs(5));
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// A server that a killed session left behind. The caller holds the lock, so it is nobody else's.
+async fn stop_leftover(data: &Path) -> Result<()> {
+    let path = data.join("postmaster.pid");
+    let Ok(file) = fs::read_to_string(&path) else {
+        return Ok(());
+    };
+    let Some(pid) = file
+        .lines()
+        .next()
+        .and_then(|line| line.trim().parse::<i32>().ok())
+    else {
+        return Ok(());
+    };
+    // The number may belong to something else by now.
+    let name = output_of(
+        "ps",
+        &["-o", "comm=", "-p", &pid.to_string()],
+        Duration::from_secs(5),
+    )
+    .await;
+    let name = name.or_else(|| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+    if !name.is_some_and(|n| n.contains("postgres")) {
+        return Ok(());
+    }
+    kill(Pid::from_raw(pid), Signal::SIGINT).with_context(|| {
+        format!("cannot stop the PostgreSQL left over from an earlier session (process {pid})")
+    })?;
+    let deadline = Instant::now() + STOP_LIMIT;
+    while path.exists() {
+        ensure!(
+            Instant::now() < deadline,
+            "the PostgreSQL of an earlier session (process {pid}) does not stop"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// `name=value` settings of the server: those of the file, the buffer pool cut to a quarter of the memory.
+fn settings(state: &State, data: &Path, spec: &Spec<'_>) -> Result<Vec<String>> {
+    let Some(path) = &spec.settings else {
+        return Ok(Vec::new());
+    };
+    let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+    // PostgreSQL's account may not reach the repository, so the file goes beside the data.
+    let copy = data.join("weir.conf");
+    fs::write(&copy, text)?;
+    state.give(&copy)?;
+    let mut all = vec![format!("config_file={}", copy.display())];
+    if let Some(memory) = crate::environment::memory_bytes() {
+        let quarter_mb = memory / 4 / (1024 * 1024);
+        if quarter_mb < 1024 {
+            all.push(format!("shared_buffers={}MB", quarter_mb.max(16)));
+        }
+    }
+    Ok(all)
+}

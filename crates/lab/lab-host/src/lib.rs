@@ -1,0 +1,25 @@
+//! What the machine gives the lab, its benchmarks and the tests.
+//!
+//! In reading order:
+//!
+//! - [`named`], [`tools`], [`postgres`]: the programs of this machine; [`Account`]: as whom PostgreSQL runs
+//! - [`state`], [`leftovers`]: the state directory of a checkout, its lock, and what a killed session left behind
+//! - [`child`]: child processes, each in a group of its own and stopped for certain; [`port`]: free ports
+//! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own
+//! - [`compose`]: `docker compose` and the file that it reads
+//! - [`variables`], [`environment`]: variables that processes are given, and the fingerprint of the machine
+
+mod account;
+pub mod child;
+pub mod cluster;
+pub mod compose;
+pub mod environment;
+pub mod leftovers;
+pub mod named;
+pub mod port;
+pub mod postgres;
+pub mod state;
+pub mod tools;
+pub mod variables;
+
+pub use account::{Account, NobodyElse, open_to_all};

@@ -1,0 +1,17 @@
+//! Why an append was not done.
+
+use std::sync::Arc;
+
+/// Why an append was not done. `Display` says no internals but for what the operating system said of a poisoned sink.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Too much waits already.
+    #[error("too many appends are waiting: retry later")]
+    Full,
+    /// The disk or a quota is full. Nothing of it is stored, and appends go on as soon as there is room.
+    #[error("there is no room on the disk: retry later")]
+    NoRoom,
+    /// A write or a sync failed, now or earlier.
+    #[error("appends are refused since a write failed: {0}")]
+    Poisoned(Arc<str>),
+}

@@ -1,0 +1,59 @@
+//! Records in the bytes of a journal. Pure.
+
+/// Bytes of a record before its lines.
+pub(crate) const HEAD_BYTES: usize = 16;
+
+/// Writes the head of `record`, whose lines stand at `place` in the partition's file.
+pub(super) fn fill_head(record: &mut [u8], place: u64) {
+    let lines =
+        u32::try_from(record.len() - HEAD_BYTES).expect("a record is shorter than a journal");
+    record[4..8].copy_from_slice(&lines.to_le_bytes());
+    record[8..HEAD_BYTES].copy_from_slice(&place.to_le_bytes());
+    let checksum = crc32c::crc32c(&record[4..]);
+    record[..4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// Lines that a journal holds: one piece of the partition's file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Where they stand in the partition's file.
+    pub(super) place: u64,
+    pub(super) lines: Vec<u8>,
+}
+
+impl Kept {
+    /// Reads records as long as they count. Whatever `journal` is, it gives what is whole.
+    pub(super) fn read(mut journal: &[u8]) -> Self {
+        let mut kept = Self::default();
+        while let Some((place, lines)) = first(journal) {
+            if kept.lines.is_empty() {
+                kept.place = place;
+            }
+            if place != kept.end() {
+                break;
+            }
+            kept.lines.extend_from_slice(lines);
+            journal = &journal[HEAD_BYTES + lines.len()..];
+        }
+        kept
+    }
+
+    /// Where they end in the partition's file.
+    pub(super) fn end(&self) -> u64 {
+        self.place + self.lines.len() as u64
+    }
+}
+
+/// Place and lines of the record at the beginning, if it is whole.
+fn first(journal: &[u8]) -> Option<(u64, &[u8])> {
+    let (checksum, rest) = journal.split_first_chunk::<4>()?;
+    let (length, behind) = rest.split_first_chunk::<4>()?;
+    let (place, behind) = behind.split_first_chunk::<8>()?;
+    let lines = behind.get(..u32::from_le_bytes(*length) as usize)?;
+    let place = u64::from_le_bytes(*place);
+    // An end beyond the numbers is no place in a file.
+    place.checked_add(lines.len() as u64)?;
+    let whole = &rest[..HEAD_BYTES - 4 + lines.len()];
+    (!lines.is_empty() && crc32c::crc32c(whole) == u32::from_le_bytes(*checksum))
+        .then_some((place, lines))
+}

@@ -1,0 +1,98 @@
+//! What a journal gives back after the machine failed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::records::Kept;
+use super::{JOURNAL_BYTES, path_of};
+use crate::error::ChainError;
+use crate::file;
+
+/// Brings the lines in the partition's journal to the disk in its own file, and removes the journal. Nothing where there is
+/// none. To be called before the partition's file is looked at, by whoever holds the directory's lock.
+///
+/// # Errors
+/// The file is missing, is shorter than it was when the journal began, or has other bytes than the journal where both have
+/// some: somebody else has changed it, and must say which of them counts. Or the operating system refuses.
+pub(crate) fn recover(partition: &Path) -> Result<(), ChainError> {
+    let journal = path_of(partition);
+    let Some(kept) = kept(&journal)? else {
+        return Ok(());
+    };
+    if !kept.lines.is_empty() {
+        write_again(partition, &journal, &kept)?;
+    }
+    fs::remove_file(&journal)?;
+    Ok(())
+}
+
+/// Bytes in the partition's journal that are not in its file: lines that the next opening for writing brings back. Anybody
+/// may ask at any time, since a writer writes to the file first.
+pub(crate) fn missing_from(partition: &Path) -> io::Result<u64> {
+    let Some(kept) = kept(&path_of(partition))? else {
+        return Ok(0);
+    };
+    let length = fs::metadata(partition).map_or(0, |file| file.len());
+    Ok(kept.end().saturating_sub(length.max(kept.place)))
+}
+
+/// What the journal holds, if there is one.
+fn kept(journal: &Path) -> io::Result<Option<Kept>> {
+    let file = match File::open(journal) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    file.take(JOURNAL_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(Kept::read(&bytes)))
+}
+
+fn write_again(partition: &Path, journal: &Path, kept: &Kept) -> Result<(), ChainError> {
+    let changed = |what: &str| {
+        let journal = journal.file_name().unwrap_or_default().display();
+        let what = format!(
+            "{what}, but {journal} was left by a crash and goes on from there: bring the file back, or remove {journal} to \
+             go on without the entries in it"
+        );
+        Err(ChainError::damaged(partition, &what))
+    };
+    let file = match OpenOptions::new().read(true).write(true).open(partition) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return changed("is missing"),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    if length < kept.place {
+        return changed(&format!(
+            "ends at byte {length}, before byte {}",
+            kept.place
+        ));
+    }
+    let mut found = vec![0; kept.lines.len()];
+    let both = file::read_up_to(&file, &mut found, kept.place)?;
+    if let Some(at) = first_change(&found[..both], &kept.lines) {
+        let at = kept.place + at as u64;
+        return changed(&format!("is not what was written at byte {at}"));
+    }
+    // All of it, not what is missing alone: after a failed sync the kernel shows what is not on the disk.
+    file.write_all_at(&kept.lines, kept.place)?;
+    file.sync_all()?;
+    let missing = kept.end().saturating_sub(length);
+    if missing > 0 {
+        tracing::warn!(
+            file = %partition.display(),
+            offset = length,
+            bytes = missing,
+            "brought back from the journal what the file lost when the machine failed"
+        );
+    }
+    Ok(())
+}
+
+/// The first byte that somebody else wrote. A block that did not come to the disk before the machine failed reads as zeros,
+/// which no line has.
+fn first_change(found: &[u8], written: &[u8]) -> Option<usize> {
+    let mut pairs = found.iter().zip(written);
+    pairs.position(|(found, written)| found != written && *found != 0)
+}

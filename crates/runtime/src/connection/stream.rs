@@ -1,0 +1,223 @@
+//! An accepted connection as servers read and write it. It ends itself when the watch over all connections says so.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use super::seat::Seat;
+use super::table::Seated;
+use super::transport::Transport;
+use super::upgrade;
+use crate::status::{Kind, error_body};
+
+/// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The preface, and the head of the frame that must follow it.
+const BEGINNING_OF_HTTP2: usize = PREFACE.len() + 9;
+/// Bytes that are read at once to tell the protocol.
+const FIRST_READ: usize = 4096;
+
+/// An accepted connection. Once it is over, reading gives the end of the stream.
+#[derive(Debug)]
+pub struct Connection {
+    transport: Transport,
+    seated: Seated,
+    /// Read to tell the protocol, and not taken yet.
+    first: BytesMut,
+    is_http2: bool,
+    /// Bytes that came, up to [`BEGINNING_OF_HTTP2`].
+    came: usize,
+}
+
+impl Connection {
+    /// A connection that speaks HTTP/2 from its first byte.
+    pub fn http2(transport: Transport, seated: Seated) -> Self {
+        Self {
+            transport,
+            seated,
+            first: BytesMut::new(),
+            is_http2: true,
+            came: 0,
+        }
+    }
+
+    /// A connection that says by its first bytes whether it speaks HTTP/1 or HTTP/2. Waits for them, and no longer than
+    /// the limit for a head.
+    ///
+    /// # Errors
+    /// The connection broke or closed; nothing came in time.
+    pub async fn http(transport: Transport, seated: Seated) -> io::Result<Self> {
+        let mut connection = Self {
+            transport,
+            seated,
+            first: BytesMut::with_capacity(FIRST_READ),
+            is_http2: false,
+            came: 0,
+        };
+        loop {
+            let length = connection.first.len().min(PREFACE.len());
+            if connection.first[..length] != PREFACE[..length] {
+                break;
+            }
+            if length == PREFACE.len() {
+                connection.is_http2 = true;
+                break;
+            }
+            let read = std::future::poll_fn(|cx| connection.poll_first(cx));
+            if read.await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(connection)
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub fn is_http2(&self) -> bool {
+        self.is_http2
+    }
+
+    /// What is known of it.
+    pub fn seat(&self) -> &Arc<Seat> {
+        self.seated.seat()
+    }
+
+    /// Its place among all connections.
+    pub fn seated(&self) -> &Seated {
+        &self.seated
+    }
+
+    /// What carries its bytes.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let read = self.transport.read_buf(&mut self.first);
+        let polled = std::pin::pin!(read).poll(cx);
+        if polled.is_pending() && self.poll_end(cx).is_ready() {
+            return Poll::Ready(Ok(0));
+        }
+        polled
+    }
+
+    /// Notes bytes of the client on their way to the server.
+    fn take_note(&mut self, bytes: &mut [u8]) {
+        let seat = self.seated.seat();
+        if self.is_http2 {
+            if self.came < BEGINNING_OF_HTTP2 {
+                self.came += bytes.len();
+                if self.came >= BEGINNING_OF_HTTP2 {
+                    seat.head_is_complete();
+                }
+            }
+            return;
+        }
+        // Between requests a head comes; with a request in flight its body, or the head of the next.
+        if seat.is_idle() {
+            self.came = 1;
+            seat.head_came(self.seated.now_ms());
+            upgrade::ignore_offers(bytes);
+        }
+    }
+
+    /// Ready when the connection is over.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let seat = self.seated.seat();
+        seat.register(cx.waker());
+        if !seat.is_over() {
+            return Poll::Pending;
+        }
+        let says_why =
+            seat.is_late() && !self.is_http2 && (self.came > 0 || !self.first.is_empty());
+        tracing::debug!(head_is_late = seat.is_late(), "a connection is closed");
+        if says_why {
+            self.say_late(cx);
+        }
+        Poll::Ready(())
+    }
+
+    /// Answers a head that did not come in time. No answer is under way then, and this one is short: what the socket does
+    /// not take at once is lost.
+    fn say_late(&mut self, cx: &mut Context<'_>) {
+        let body = error_body(
+            Kind::RequestTimeout,
+            "the head of the request did not come in time",
+        );
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        let answer = format!(
+            "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut transport = Pin::new(&mut self.transport);
+        if let Poll::Ready(Err(error)) = transport.as_mut().poll_write(cx, answer.as_bytes()) {
+            tracing::debug!(%error, "a late client has gone");
+        } else if let Poll::Ready(Err(error)) = transport.poll_flush(cx) {
+            tracing::debug!(%error, "a late client has gone");
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let polled = if this.first.is_empty() {
+            Pin::new(&mut this.transport).poll_read(cx, buffer)
+        } else {
+            let length = this.first.len().min(buffer.remaining());
+            buffer.put_slice(&this.first[..length]);
+            this.first.advance(length);
+            if this.first.is_empty() {
+                this.first = BytesMut::new();
+            }
+            Poll::Ready(Ok(()))
+        };
+        if polled.is_pending() {
+            // An empty read is the end of the stream.
+            return this.poll_end(cx).map(Ok);
+        }
+        let came = &mut buffer.filled_mut()[before..];
+        if !came.is_empty() {
+            this.take_note(came);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.transport.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
+}
