@@ -5,3 +5,6 @@ mod database;
 mod grpc;
 mod http;
 mod protection;
+mod pooler;
+mod schema;
+mod start;

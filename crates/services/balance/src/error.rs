@@ -2,7 +2,7 @@
 
 use domain::{AccountId, Invalid, Kind};
 use protect::Refusal;
-use runtime::postgres::{DatabaseError, DatabaseErrorKind};
+use runtime::postgres::{Cause, DatabaseError, DatabaseErrorKind};
 use runtime::shutdown::ShuttingDown;
 use runtime::status::Failure;
 
@@ -21,9 +21,9 @@ pub enum BalanceError {
     /// As many accounts wait for a reader as may wait.
     #[error("the queue is full: retry later")]
     QueueFull,
-    /// The database cannot be reached or went away.
-    #[error("the database cannot be reached: retry later")]
-    DatabaseUnavailable,
+    /// The database could not answer.
+    #[error("{0}: retry later")]
+    Database(Cause),
     /// `REQUEST_TIMEOUT` passed.
     #[error("no answer from the database in time: retry later")]
     Timeout,
@@ -43,7 +43,7 @@ impl BalanceError {
             Self::Denied(refusal) => refusal.kind(),
             Self::UnknownAccount(_) => Kind::NotFound,
             Self::QueueFull => Kind::ResourceExhausted,
-            Self::DatabaseUnavailable | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::Database(_) | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
             Self::Internal => Kind::Internal,
         }
     }
@@ -55,7 +55,7 @@ impl BalanceError {
             Self::Denied(_) => "permission_denied",
             Self::UnknownAccount(_) => "unknown_account",
             Self::QueueFull => "queue_full",
-            Self::DatabaseUnavailable => "database_unavailable",
+            Self::Database(_) => "database_unavailable",
             Self::Timeout => "timeout",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
@@ -79,7 +79,9 @@ impl From<&DatabaseError> for BalanceError {
     /// What the callers of a failed read are told; says no internals.
     fn from(error: &DatabaseError) -> Self {
         match error.kind() {
-            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => Self::DatabaseUnavailable,
+            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
+                Self::Database(error.cause())
+            }
             DatabaseErrorKind::Data | DatabaseErrorKind::Other => Self::Internal,
         }
     }
