@@ -14,9 +14,11 @@ mod error;
 mod pooler;
 mod schema;
 mod start;
+mod tls;
 
 pub use connection::{Connection, Parameter};
 pub use database::Database;
 pub use error::{Cause, DatabaseError, DatabaseErrorKind};
 pub use pooler::Pooling;
 pub use schema::Schema;
+pub use tls::{Connector, TlsStream, connector};

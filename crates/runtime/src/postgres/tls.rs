@@ -24,18 +24,10 @@ pub type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 pub fn connector(url: &DatabaseUrl) -> anyhow::Result<Connector> {
     let tls = url.tls();
     if tls.mode() != SslMode::Disable {
-        tls.config().with_context(|| format!("DATABASE_URL {url}"))?;
+        tls.config()
+            .with_context(|| format!("DATABASE_URL {url}"))?;
     }
     Ok(Connector(tls.clone()))
-}
-
-/// How tokio-postgres negotiates TLS for `mode`. How much is checked, the connector decides.
-pub(crate) fn negotiation(mode: SslMode) -> Negotiation {
-    match mode {
-        SslMode::Disable => Negotiation::Disable,
-        SslMode::Prefer => Negotiation::Prefer,
-        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Negotiation::Require,
-    }
 }
 
 impl Connector {
@@ -63,7 +55,9 @@ impl Connector {
 
 /// tokio-postgres keeps the kind of its errors to itself.
 fn is_of_handshake(error: &Error) -> bool {
-    error.to_string().starts_with("error performing TLS handshake")
+    error
+        .to_string()
+        .starts_with("error performing TLS handshake")
 }
 
 impl MakeTlsConnect<Socket> for Connector {

@@ -4,7 +4,8 @@
 mod database;
 mod grpc;
 mod http;
-mod protection;
 mod pooler;
+mod protection;
 mod schema;
 mod start;
+mod tls;
