@@ -6,6 +6,7 @@
 //! - [`Connection`]: a pooled connection with its statements, closed where its session may be spoiled
 //! - `pooler`: whether a pooler such as PgBouncer stands between
 //! - [`DatabaseError`], [`Cause`]: what went wrong
+//! - [`connector()`] (`tls`): TLS as the URL asks for it
 
 mod connect;
 mod connection;

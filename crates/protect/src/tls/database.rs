@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustls::ClientConfig;
 
-use super::{ClientTls, NamedFile, Roots, Verify};
+use super::client::{ClientTls, NamedFile, Roots, Verify};
 use crate::files::FileError;
 
 /// How much TLS a connection to PostgreSQL needs.
