@@ -7,6 +7,7 @@
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
 //! - [`eventually()`]: waits for what happens elsewhere
 //! - [`tls`]: an authority that signs certificates
+//! - [`left_out`]: what a test does where a part that it needs is missing
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
 //! of a pipe. Failures panic: there is nothing a test could do about them.
@@ -15,6 +16,7 @@
 
 mod eventually;
 pub mod http;
+mod left_out;
 pub mod pooler;
 pub mod postgres;
 pub mod process;
@@ -23,5 +25,6 @@ pub mod tls;
 mod watchdog;
 
 pub use eventually::eventually;
+pub use left_out::left_out;
 pub use postgres::Database;
 pub use process::Service;

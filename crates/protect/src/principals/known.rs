@@ -90,7 +90,11 @@ pub struct Principals {
 impl Principals {
     /// Of the entries of a file, whose names, tokens and certificates are distinct. Entries that are as in `before` keep
     /// their principal; the others of `before` are revoked by [`Principals::revoke_all_but`].
-    pub(super) fn new(entries: Vec<Entry>, jwt: Option<Verifier>, before: Option<&Principals>) -> Self {
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        jwt: Option<Verifier>,
+        before: Option<&Principals>,
+    ) -> Self {
         let mut principals = Self {
             jwt,
             ..Self::default()

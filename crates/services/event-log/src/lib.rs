@@ -8,6 +8,7 @@
 //! - [`chain_service`]: hash-chained partitions, and their faces
 //! - [`topic_service`]: topics with consumer groups, and their faces
 //! - `access`: what calls need, and what of the store a caller may see
+//! - [`writable`]: what health says
 //! - `uri`: paths and queries of the REST faces
 
 mod access;
@@ -17,6 +18,7 @@ pub mod config;
 pub mod service;
 pub mod topic_service;
 mod uri;
+pub mod writable;
 
 pub use config::Config;
 pub use service::Service;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
 mod chain;
+mod faults;
 mod protection;
 mod support;
 mod topics;
