@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::seat::{Busy, Limits, Seat};
 use super::settings::ConnectionPolicy;
+use super::unfinished::Unfinished;
 use crate::open_files;
 
 /// Connections of a process that has no other limit.
@@ -38,6 +39,7 @@ struct Table {
     begun: Instant,
     /// Milliseconds since `begun`, as of the last watch.
     clock: Arc<AtomicU64>,
+    unfinished: Unfinished,
     /// Tells that a place became free.
     freed: Notify,
 }
@@ -75,6 +77,7 @@ impl Connections {
             ports: Mutex::default(),
             begun: Instant::now(),
             clock: Arc::default(),
+            unfinished: Unfinished::new(&policy),
             freed: Notify::new(),
         }))
     }
@@ -87,6 +90,11 @@ impl Connections {
     /// How many connections there may be, those for health included.
     pub fn capacity(&self) -> usize {
         self.0.most + FOR_HEALTH
+    }
+
+    /// The bodies of all connections that have not come whole.
+    pub fn unfinished(&self) -> &Unfinished {
+        &self.0.unfinished
     }
 
     /// How many connections are open.
@@ -275,6 +283,7 @@ impl Seated {
         Requests {
             seat: Arc::clone(&self.seat),
             clock: Arc::clone(&self.seats.table.clock),
+            unfinished: self.seats.table.unfinished.clone(),
         }
     }
 
@@ -301,6 +310,7 @@ impl Drop for Seated {
 pub struct Requests {
     seat: Arc<Seat>,
     clock: Arc<AtomicU64>,
+    unfinished: Unfinished,
 }
 
 impl Requests {
@@ -312,6 +322,11 @@ impl Requests {
     /// What is known of the connection.
     pub fn seat(&self) -> &Arc<Seat> {
         &self.seat
+    }
+
+    /// The bodies of all connections that have not come whole.
+    pub fn unfinished(&self) -> Unfinished {
+        self.unfinished.clone()
     }
 }
 

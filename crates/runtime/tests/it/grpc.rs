@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use runtime::connection::{ConnectionPolicy, Connections};
-use runtime::grpc::{self, GrpcHealth, health_and_reflection};
+use runtime::grpc::{self, GrpcHealth, Services, health_and_reflection};
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
@@ -16,7 +16,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 use tonic_health::pb::health_client::HealthClient;
@@ -88,7 +87,7 @@ struct Face {
 /// With the standard services, or with [`Waiter`] alone.
 async fn start(grace: Duration, standard: bool) -> Face {
     let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
-    let routes = services.routes;
+    let routes = services.services;
     if standard {
         start_with(grace, |_| Nothing, routes, services.health)
     } else {
@@ -100,7 +99,7 @@ async fn start(grace: Duration, standard: bool) -> Face {
 fn start_with<M>(
     grace: Duration,
     first: impl FnOnce(InFlight) -> M,
-    routes: Routes,
+    routes: Services,
     grpc_health: GrpcHealth,
 ) -> Face
 where

@@ -129,7 +129,7 @@ impl Service {
             timeout,
         } = self.topics.clone();
         let topics_service = topic_service::grpc::service(topics.clone(), in_flight, timeout);
-        let routes = standard.routes.add_service(topics_service);
+        let services = standard.services.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
         let face = move |config: &mut ServiceConfig| {
@@ -161,7 +161,7 @@ impl Service {
             runtime::grpc::serve(
                 self.grpc,
                 chain_service,
-                routes,
+                services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight
