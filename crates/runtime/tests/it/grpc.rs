@@ -75,24 +75,41 @@ impl Service<::http::Request<Body>> for Nothing {
     }
 }
 
-struct Face {
-    address: SocketAddr,
+pub(crate) struct Face {
+    pub(crate) address: SocketAddr,
     stop: CancellationToken,
-    in_flight: InFlight,
+    pub(crate) in_flight: InFlight,
     health: Health,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
+    pub(crate) connections: Connections,
     running: JoinHandle<(Ending, anyhow::Result<()>)>,
+}
+
+/// With [`Waiter`] alone, under `policy`.
+pub(crate) async fn start_waiter(policy: ConnectionPolicy) -> Face {
+    let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
+    let waiter = |in_flight| HealthServer::new(Waiter(in_flight));
+    let connections = Connections::new(policy);
+    let grace = Duration::from_secs(5);
+    start_with(
+        grace,
+        waiter,
+        services.services,
+        services.health,
+        connections,
+    )
 }
 
 /// With the standard services, or with [`Waiter`] alone.
 async fn start(grace: Duration, standard: bool) -> Face {
     let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
     let routes = services.services;
+    let connections = Connections::new(ConnectionPolicy::default());
     if standard {
-        start_with(grace, |_| Nothing, routes, services.health)
+        start_with(grace, |_| Nothing, routes, services.health, connections)
     } else {
         let waiter = |in_flight| HealthServer::new(Waiter(in_flight));
-        start_with(grace, waiter, routes, services.health)
+        start_with(grace, waiter, routes, services.health, connections)
     }
 }
 
@@ -101,6 +118,7 @@ fn start_with<M>(
     first: impl FnOnce(InFlight) -> M,
     routes: Services,
     grpc_health: GrpcHealth,
+    connections: Connections,
 ) -> Face
 where
     M: Service<::http::Request<Body>, Response = ::http::Response<Body>, Error = Infallible>
@@ -118,10 +136,10 @@ where
     let metrics = Metrics::new().unwrap();
     let health = Health::new();
     let first = first(in_flight.clone());
-    let connections = Connections::new(ConnectionPolicy::default());
     let running = tokio::spawn({
         let (in_flight, metrics, serving) =
             (in_flight.clone(), metrics.clone(), health.subscribe());
+        let connections = connections.clone();
         async move {
             let (ending, served, ()) = tokio::join!(
                 in_flight.drain(grace),
@@ -137,6 +155,7 @@ where
         in_flight,
         health,
         metrics,
+        connections,
         running,
     }
 }

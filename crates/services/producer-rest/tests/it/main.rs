@@ -4,6 +4,7 @@
 mod bulk;
 mod durability;
 mod events;
+mod network;
 mod overload;
 mod stopping;
 mod support;
