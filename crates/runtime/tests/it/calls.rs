@@ -251,27 +251,14 @@ async fn an_http2_connection_has_a_bounded_number_of_requests() {
     };
     let rest = crate::http::start_with(Duration::from_secs(5), policy);
     let connection = connect(rest.address).await;
-    let ask = |wait: &'static str| {
-        let mut connection = connection.clone();
-        async move {
-            let request =
-                Request::post("http://test/echo").header("content-type", "application/json");
-            connection = connection.ready().await.unwrap();
-            let request = request.body(()).unwrap();
-            let (answer, mut body) = connection.send_request(request, false).unwrap();
-            body.send_data(Bytes::from_static(wait.as_bytes()), true)
-                .unwrap();
-            answer
-        }
-    };
     let mut waiting = Vec::new();
     for _ in 0..3 {
-        waiting.push(ask("1000").await);
+        waiting.push(echo(&connection, "1000").await);
     }
     while rest.in_flight.count() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let refused = ask("1").await.await.unwrap();
+    let refused = echo(&connection, "1").await.await.unwrap();
     assert_eq!(
         (refused.status().as_u16(), &refused.headers()["retry-after"]),
         (503, &"1".parse().unwrap())
@@ -279,7 +266,18 @@ async fn an_http2_connection_has_a_bounded_number_of_requests() {
     for answer in waiting {
         assert_eq!(answer.await.unwrap().status(), 200);
     }
-    assert_eq!(ask("1").await.await.unwrap().status(), 200);
+    assert_eq!(echo(&connection, "1").await.await.unwrap().status(), 200);
+}
+
+/// Asks for an echo, which comes after that many milliseconds.
+async fn echo(connection: &SendRequest<Bytes>, wait: &'static str) -> ResponseFuture {
+    let request = Request::post("http://test/echo").header("content-type", "application/json");
+    let mut ready = connection.clone().ready().await.unwrap();
+    let request = request.body(()).unwrap();
+    let (answer, mut body) = ready.send_request(request, false).unwrap();
+    body.send_data(Bytes::from_static(wait.as_bytes()), true)
+        .unwrap();
+    answer
 }
 
 async fn floods_end(address: SocketAddr, frame: impl Fn(u32) -> Vec<u8>) -> bool {
