@@ -59,10 +59,18 @@ impl Health {
 
     /// Probes `database` every 500 ms until `stop`, then says not serving. Run it beside the faces.
     pub async fn probe(&self, database: &Database, stop: &CancellationToken) {
+        self.probe_with(|| database.ping(), stop).await;
+    }
+
+    /// As [`Health::probe`], with a probe of the caller's.
+    pub async fn probe_with<F>(&self, mut probe: impl FnMut() -> F, stop: &CancellationToken)
+    where
+        F: Future<Output = Result<(), DatabaseError>>,
+    {
         let mut busy = 0;
         loop {
             tokio::select! {
-                answer = database.ping() => self.note(answer, &mut busy),
+                answer = probe() => self.note(answer, &mut busy),
                 () = stop.cancelled() => break,
             }
             tokio::select! {

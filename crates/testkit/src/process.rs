@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use lab_host::child_environment;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -17,34 +18,6 @@ use crate::watchdog::Watchdog;
 /// Longest wait for the ready line: a service itself waits 30 s for its database.
 const READY_PATIENCE: Duration = Duration::from_secs(40);
 const EXIT_PATIENCE: Duration = Duration::from_secs(60);
-
-/// Settings that a developer's shell may have and a test must not see.
-const FOREIGN: [&str; 24] = [
-    "DATABASE_URL",
-    "DATABASE_POOL_SIZE",
-    "DATABASE_ACQUIRE_TIMEOUT",
-    "LOG_LEVEL",
-    "RUST_LOG",
-    "MAX_EVENT_BYTES",
-    "MAX_BULK_BYTES",
-    "QUEUE_CAPACITY",
-    "REQUEST_TIMEOUT",
-    "SHUTDOWN_GRACE",
-    "PERSISTED_COUNT_LOG_EVERY",
-    "WORKER_THREADS",
-    "MAX_CONNECTIONS",
-    "HEAD_TIMEOUT",
-    "IDLE_TIMEOUT",
-    "BODY_TIMEOUT",
-    "BODY_MIN_RATE",
-    "MAX_UNFINISHED_BYTES",
-    "MAX_STREAMS",
-    "GRPC_KEEPALIVE_INTERVAL",
-    "GRPC_KEEPALIVE_TIMEOUT",
-    "GRPC_MAX_CONNECTION_IDLE",
-    "GRPC_MAX_CONNECTION_AGE",
-    "GRPC_MAX_CONNECTION_AGE_GRACE",
-];
 
 /// A running process. Dropped, it is killed; it dies with the test process.
 #[derive(Debug)]
@@ -82,10 +55,7 @@ impl Service {
         let binary = binary.as_ref();
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(binary);
-        for name in FOREIGN {
-            command.env_remove(name);
-        }
-        let mut process = command
+        let mut process = child_environment::clean(&mut command)
             .args(arguments)
             .env("HOST", "127.0.0.1")
             .env("SERVER_PORT", "0")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -39,6 +40,9 @@ type Writer interface {
 
 // Run reads the settings, opens the database and serves until SIGTERM or SIGINT. It exits 1 where something went wrong.
 func Run(name string, portVariable string, port uint16, serve func(ctx context.Context, address string, w Writer) error) {
+	if len(os.Args) == 2 && os.Args[1] == "health" {
+		os.Exit(health(portVariable, port))
+	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level()})))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -77,6 +81,24 @@ func run(ctx context.Context, name, portVariable string, port uint16, serve func
 	address := setting("HOST", "0.0.0.0") + ":" + strconv.Itoa(int(port))
 	slog.Info("starting", "service", name, "address", address, "pool", connections, "write_mode", mode)
 	return serve(ctx, address, writer)
+}
+
+// health is the subcommand of that name: 0 where the service accepts a connection. (Whether the database answers, the lab
+// asks over the service's own face.)
+func health(portVariable string, port uint16) int {
+	port, err := number(portVariable, port)
+	if err == nil {
+		var connection net.Conn
+		connection, err = net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))), 2*time.Second)
+		if err == nil {
+			err = connection.Close()
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // Kind is what a failure means to the sender.

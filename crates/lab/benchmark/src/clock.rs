@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use time::OffsetDateTime;
+
 /// Where a moment lies in the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -18,6 +20,7 @@ pub enum Part {
 #[derive(Debug)]
 pub struct Clock {
     start: Instant,
+    started_at: OffsetDateTime,
     measured_from: Instant,
     planned_us: u64,
     end_us: AtomicU64,
@@ -30,6 +33,7 @@ impl Clock {
         let end_us = micros(warmup + duration);
         Self {
             start,
+            started_at: OffsetDateTime::now_utc(),
             measured_from: start + warmup,
             planned_us: end_us,
             end_us: AtomicU64::new(end_us),
@@ -50,6 +54,11 @@ impl Clock {
     /// When the warm-up begins.
     pub fn begun(&self) -> Instant {
         self.start
+    }
+
+    /// When the warm-up begins, by the wall clock.
+    pub fn started_at(&self) -> OffsetDateTime {
+        self.started_at
     }
 
     /// When the measured window begins.

@@ -1,11 +1,12 @@
 //! How a run ends, and the exit status that says so.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::output::say;
+use crate::stop::Interrupted;
 use crate::usage::Usage;
 
 /// Exit status of a run that was interrupted, as shells have it for SIGINT.
@@ -23,16 +24,36 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Runs a program to its end. Its tasks have a thread of their own, so that signals are heard while `run` blocks; what
+    /// it left behind on other threads is not waited for.
+    pub fn of(run: impl Future<Output = anyhow::Result<Self>>) -> ExitCode {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
+        Self::code(match runtime {
+            Ok(runtime) => {
+                let ended = runtime.block_on(run);
+                runtime.shutdown_background();
+                ended
+            }
+            Err(error) => Err(error.into()),
+        })
+    }
+
     /// The exit status; an error is said on standard error: wrong usage as clap says it, with 2, any other with 1.
-    pub fn code(ended: anyhow::Result<Self>) -> ExitCode {
+    fn code(ended: anyhow::Result<Self>) -> ExitCode {
         match ended {
             Ok(Self::Complete) => ExitCode::SUCCESS,
             Ok(Self::Interrupted) => ExitCode::from(INTERRUPTED),
             Ok(Self::NoSuccess) => ExitCode::FAILURE,
             Err(error) if error.is::<Usage>() => refuse(&error),
+            Err(error) if error.is::<Interrupted>() => {
+                say(&error.to_string());
+                ExitCode::from(INTERRUPTED)
+            }
             Err(error) => {
-                // Nobody may be left to read it.
-                writeln!(std::io::stderr(), "Error: {error:?}").ok();
+                say(&format!("Error: {error:?}"));
                 ExitCode::FAILURE
             }
         }

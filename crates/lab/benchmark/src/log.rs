@@ -3,7 +3,7 @@
 //!
 //! - [`plan`]: what is asked for
 //! - `operation`: one request of either kind; [`direct`], [`direct_produce`], [`grpc`], [`produce`]: how it is made
-//! - [`start`], [`measure`]: the run from its beginning to its end
+//! - [`start`]: the beginning of a run; [`LogRun`]: the run while it is on
 //! - [`outcome`]: what came of it
 
 mod direct;
@@ -18,15 +18,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use time::OffsetDateTime;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock, Part};
-use crate::load::Edge;
-use crate::progress::{Progress, Standing};
+use crate::load::{Load, Standing, Window};
 use crate::stop::Stop;
-use crate::tally::Lane;
+use crate::tally::{Fate, Lane, WireCounts};
 use direct::DirectStore;
 use grpc::GrpcStore;
 use operation::{Operation, Store};
@@ -39,16 +37,16 @@ pub struct LogRun {
     store: Store,
     runtime: Runtime,
     clock: Arc<Clock>,
-    started_at: OffsetDateTime,
     lane: Arc<Lane>,
-    workers: JoinSet<u64>,
+    workers: JoinSet<()>,
 }
 
 /// Connects or opens a directory, fills what is to be read, and starts the clock.
 ///
 /// # Errors
-/// When the plan contradicts itself, the target cannot be reached, or the directory cannot be used.
-pub fn start(plan: LogPlan) -> anyhow::Result<LogRun> {
+/// When the plan contradicts itself, the target cannot be reached, or the directory cannot be used; [`crate::stop::Interrupted`] when
+/// the run is asked to stop meanwhile.
+pub fn start(plan: LogPlan, stop: &Stop) -> anyhow::Result<LogRun> {
     plan.check()?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(plan.threads)
@@ -56,24 +54,24 @@ pub fn start(plan: LogPlan) -> anyhow::Result<LogRun> {
         .enable_all()
         .build()?;
     let lane = Arc::new(Lane::default());
-    let store = match &plan.via {
-        Via::Direct(direct) => Store::Direct(DirectStore::open(&plan, direct)?),
-        Via::Grpc(target) => {
-            let connecting = GrpcStore::connect(&plan, target, Arc::clone(&lane.wire));
-            Store::Grpc(runtime.block_on(connecting)?)
+    let preparing = stop.unless_asked(prepare(&plan, &lane, stop));
+    let (store, operations) = match runtime.block_on(preparing) {
+        Ok(prepared) => prepared?,
+        Err(interrupted) => {
+            // What is under way on other threads is not waited for.
+            runtime.shutdown_background();
+            return Err(interrupted.into());
         }
     };
-    if matches!(plan.scenario, LogScenario::Tail | LogScenario::Verify) {
-        runtime.block_on(fill(&plan, &store))?;
-    }
-    let mut operations = Vec::new();
-    for worker in 0..plan.concurrency {
-        operations.push(runtime.block_on(store.operation(&plan, worker))?);
-    }
     let clock = Arc::new(Clock::start(plan.warmup, plan.duration));
     let mut workers = JoinSet::new();
     for operation in operations {
-        let worker = work(Arc::clone(&clock), Arc::clone(&lane), operation);
+        let worker = work(
+            Arc::clone(&clock),
+            Arc::clone(&lane),
+            operation,
+            stop.clone(),
+        );
         workers.spawn_on(worker, runtime.handle());
     }
     Ok(LogRun {
@@ -81,10 +79,32 @@ pub fn start(plan: LogPlan) -> anyhow::Result<LogRun> {
         store,
         runtime,
         clock,
-        started_at: OffsetDateTime::now_utc(),
         lane,
         workers,
     })
+}
+
+/// The open log with what is to be read in it, and each worker's requests.
+async fn prepare(
+    plan: &LogPlan,
+    lane: &Lane,
+    stop: &Stop,
+) -> anyhow::Result<(Store, Vec<Operation>)> {
+    let store = match &plan.via {
+        Via::Direct(direct) => Store::Direct(DirectStore::open(plan, direct)?),
+        Via::Grpc(target) => {
+            let wire = Arc::clone(&lane.wire);
+            Store::Grpc(GrpcStore::connect(plan, target, wire, stop.halted()).await?)
+        }
+    };
+    if matches!(plan.scenario, LogScenario::Tail | LogScenario::Verify) {
+        fill(plan, &store).await?;
+    }
+    let mut operations = Vec::new();
+    for worker in 0..plan.concurrency {
+        operations.push(store.operation(plan, worker).await?);
+    }
+    Ok((store, operations))
 }
 
 /// Appends what tail and verify will read, with many appends in flight.
@@ -115,33 +135,32 @@ async fn fill(plan: &LogPlan, store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One request in flight, over and over. Gives how many it made in the window.
-async fn work(clock: Arc<Clock>, lane: Arc<Lane>, mut operation: Operation) -> u64 {
-    let mut measured = 0;
+/// One request in flight, over and over.
+async fn work(clock: Arc<Clock>, lane: Arc<Lane>, mut operation: Operation, stop: Stop) {
+    let mut halted = std::pin::pin!(stop.halted().cancelled());
     let mut started = Instant::now();
     while clock.part(started) != Part::Over {
-        let fate = operation.run().await;
+        let fate = tokio::select! {
+            biased;
+            fate = operation.run() => fate,
+            () = &mut halted => Fate::Unanswered("interrupted".into()),
+        };
         let ended = Instant::now();
-        let part = clock.part(ended);
-        measured += u64::from(part == Part::Measured);
-        lane.tally().settle(part, &fate, ended - started, None);
+        lane.tally()
+            .settle(clock.part(ended), &fate, ended - started, None);
         started = ended;
     }
-    measured
 }
 
-impl LogRun {
-    /// The run's time table; `stop` on it ends the run.
-    pub fn clock(&self) -> &Arc<Clock> {
+impl Load for LogRun {
+    type Outcome = LogOutcome;
+
+    fn clock(&self) -> &Arc<Clock> {
         &self.clock
     }
 
-    fn edge(&self) -> Edge {
-        Edge {
-            at: Instant::now(),
-            cpu: crate::cpu::of_this_process(),
-            wire: self.lane.wire.read(),
-        }
+    fn wire(&self) -> WireCounts {
+        self.lane.wire.read()
     }
 
     fn standing(&self) -> Standing {
@@ -152,43 +171,14 @@ impl LogRun {
             latencies: tally.histogram.clone(),
         }
     }
-}
 
-/// Stands by a run until it is over, or until it is told to stop, and checks what was written.
-///
-/// # Errors
-/// When a worker panicked, or the chain cannot be checked.
-pub async fn measure(
-    run: LogRun,
-    progress: &mut Progress,
-    stop: &mut Stop,
-) -> anyhow::Result<LogOutcome> {
-    let clock = Arc::clone(&run.clock);
-    let mut from = run.edge();
-    let (mut window_open, mut interrupted) = (false, false);
-    let mut ticks = tokio::time::interval(Progress::EVERY);
-    ticks.tick().await; // the first comes at once
-    while Instant::now() < clock.end() {
-        tokio::select! {
-            () = tokio::time::sleep_until(clock.measured_from().into()), if !window_open => {
-                from = run.edge();
-                window_open = true;
-            }
-            () = tokio::time::sleep_until(clock.end().into()) => {}
-            _ = ticks.tick() => progress.show_standing(&clock, || run.standing()),
-            () = stop.asked() => {
-                clock.stop();
-                interrupted = true;
-            }
-        }
+    async fn finish(self, window: Window, stop: &Stop) -> anyhow::Result<LogOutcome> {
+        let stop = stop.clone();
+        tokio::task::spawn_blocking(move || finish(self, window, &stop)).await?
     }
-    let to = run.edge();
-    progress.done();
-    let from = if window_open { from } else { to };
-    tokio::task::spawn_blocking(move || finish(run, interrupted, from, to)).await?
 }
 
-fn finish(mut run: LogRun, interrupted: bool, from: Edge, to: Edge) -> anyhow::Result<LogOutcome> {
+fn finish(mut run: LogRun, window: Window, stop: &Stop) -> anyhow::Result<LogOutcome> {
     let ended: anyhow::Result<()> = run.runtime.block_on(async {
         while let Some(worker) = run.workers.join_next().await {
             worker.context("a worker panicked")?;
@@ -199,25 +189,28 @@ fn finish(mut run: LogRun, interrupted: bool, from: Edge, to: Edge) -> anyhow::R
     let tally = run.lane.tally().clone();
     let audit = match run.plan.scenario {
         LogScenario::Append => {
-            let found = run.runtime.block_on(run.store.count(&run.plan))?;
-            Some(Audit::judge(&tally, found))
+            let counted = run.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    // What was measured is given all the same.
+                    () = stop.halted().cancelled() => None,
+                    found = run.store.count(&run.plan) => Some(found),
+                }
+            });
+            let found = counted.transpose()?;
+            found.map(|found| Audit::judge(&tally, found))
         }
         _ => None,
     };
-    let seconds = run
-        .clock
-        .end()
-        .saturating_duration_since(run.clock.measured_from());
+    if stop.was_asked() {
+        // What was given up is not waited for.
+        run.runtime.shutdown_background();
+    }
     Ok(LogOutcome {
-        measured_at: run.started_at + run.plan.warmup,
-        started_at: run.started_at,
-        seconds: seconds.as_secs_f64(),
-        interrupted,
         connections_opened: run.lane.wire.read().connections,
         tally,
         audit,
         plan: run.plan,
-        from,
-        to,
+        window,
     })
 }

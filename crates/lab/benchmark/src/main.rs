@@ -11,12 +11,13 @@ use clap::Parser;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     allow_files();
-    Ending::code(match cli.command {
-        Some(Command::Ratios { options }) => Err(handover::to_ratios(&options)),
-        None => command::run(cli.load).await,
+    Ending::of(async {
+        match cli.command {
+            Some(Command::Ratios { options }) => Err(handover::to_ratios(&options)),
+            None => command::run(cli.load).await,
+        }
     })
 }

@@ -6,10 +6,9 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use hdrhistogram::Histogram;
 
 use crate::clock::{Clock, Part};
-use crate::load::Load;
+use crate::load::Standing;
 
 /// How progress is shown, on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -23,22 +22,11 @@ pub enum ProgressMode {
     None,
 }
 
-/// Shows progress; `tick` once a second.
+/// Shows progress; `show` once a second.
 pub struct Progress {
     style: Style,
     last: Option<(Instant, u64)>,
     ticks: u32,
-}
-
-/// How far a run has come.
-#[derive(Clone, Debug)]
-pub struct Standing {
-    /// Requests that succeeded, or events that were delivered, since the start.
-    pub done: u64,
-    /// Whatever went wrong.
-    pub errors: u64,
-    /// Of the measured part, microseconds.
-    pub latencies: Histogram<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,20 +57,8 @@ impl Progress {
     /// The time between two ticks.
     pub const EVERY: Duration = Duration::from_secs(1);
 
-    /// Shows how a load of requests stands.
-    pub fn tick(&mut self, load: &Load) {
-        self.show_standing(load.clock(), || {
-            let tally = load.tally();
-            Standing {
-                done: tally.whole.acknowledged,
-                errors: tally.whole.errors(),
-                latencies: tally.histogram,
-            }
-        });
-    }
-
     /// Shows how a run stands, if a line is due.
-    pub fn show_standing(&mut self, clock: &Clock, standing: impl FnOnce() -> Standing) {
+    pub fn show(&mut self, clock: &Clock, standing: impl FnOnce() -> Standing) {
         self.ticks += 1;
         if self.style == Style::None
             || (self.style == Style::Plain && !self.ticks.is_multiple_of(PLAIN_EVERY))
@@ -100,7 +76,7 @@ impl Progress {
         });
         let ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1000.0;
         let latency = (!latencies.is_empty()).then(|| (ms(0.5), ms(0.99)));
-        self.show(&line(clock, now, rate, latency, errors));
+        self.say(&line(clock, now, rate, latency, errors));
     }
 
     /// Takes the redrawn line away.
@@ -110,7 +86,7 @@ impl Progress {
         }
     }
 
-    fn show(&mut self, line: &str) {
+    fn say(&mut self, line: &str) {
         match self.style {
             Style::Redrawn => self.write(&format!("\r\x1b[2K{line}")),
             Style::Plain => self.write(&format!("{line}\n")),

@@ -8,6 +8,7 @@ pub mod http1;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,6 +16,7 @@ use bytes::BytesMut;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::tally::{Fate, Wire};
 
@@ -57,7 +59,7 @@ pub trait Caller: Send + 'static {
     fn call(
         &mut self,
         request: &mut BytesMut,
-        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send,
+        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send + Sync,
     ) -> impl Future<Output = Fate> + Send;
 }
 
@@ -130,39 +132,99 @@ pub fn host_and_port(url: &str) -> Result<(String, u16), String> {
     Ok((host.into(), port))
 }
 
-/// A time limit per request with one timer per caller: setting a timer for each request costs more than
-/// the rest of the bookkeeping together, so the timer is only moved when it fires.
-pub(crate) struct Patience {
+/// Limits of one caller: the time for a request, and the end of the run. One timer and one wait per caller: making them
+/// for each request would cost more than the rest of the bookkeeping together, so the timer is only moved when it fires.
+pub(crate) struct Deadline {
     limit: Duration,
-    timer: std::pin::Pin<Box<Sleep>>,
+    timer: Pin<Box<Sleep>>,
+    halted: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl Patience {
-    pub(crate) fn new(limit: Duration) -> Self {
+/// Why an answer is not awaited any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// It took longer than the limit.
+    TimedOut,
+    /// The run was halted.
+    Halted,
+}
+
+impl GivenUp {
+    /// The kind of error in results.
+    pub(crate) fn kind(self) -> String {
+        match self {
+            Self::TimedOut => "timeout".into(),
+            Self::Halted => "interrupted".into(),
+        }
+    }
+}
+
+impl Deadline {
+    pub(crate) fn new(limit: Duration, halted: &CancellationToken) -> Self {
         Self {
             limit,
             timer: Box::pin(tokio::time::sleep(limit)),
+            halted: Box::pin(halted.clone().cancelled_owned()),
         }
     }
 
-    /// Awaits `answer`; none when it takes longer than the limit (by less than a timer's tick).
-    pub(crate) async fn within<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
+    /// Awaits `answer`, but no longer than the limit (and less than a timer's tick beyond it).
+    pub(crate) async fn within<T>(
+        &mut self,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, GivenUp> {
         let deadline = Instant::now() + self.limit;
         let mut answer = std::pin::pin!(answer);
         loop {
             tokio::select! {
                 biased;
-                answer = &mut answer => return Some(answer),
+                answer = &mut answer => return Ok(answer),
                 () = self.timer.as_mut() => {
                     let expired = Instant::now() >= deadline;
                     let next = if expired { Instant::now() + self.limit } else { deadline };
                     self.timer.as_mut().reset(next.into());
                     if expired {
-                        return None;
+                        return Err(GivenUp::TimedOut);
                     }
+                }
+                () = self.halted.as_mut() => {
+                    // Once it is over it must not be awaited again.
+                    self.halted = Box::pin(CancellationToken::new().cancelled_owned());
+                    self.limit = Duration::ZERO;
+                    return Err(GivenUp::Halted);
                 }
             }
         }
+    }
+}
+
+/// A connection that has carried nothing for longer than this is looked at before it is used.
+pub(crate) const IDLE: Duration = Duration::from_millis(1);
+/// Of a connection that has carried nothing for this long, the loss of a request at once means that the target had closed
+/// it in the same moment: the request goes again.
+pub(crate) const LONG_IDLE: Duration = Duration::from_millis(100);
+
+/// Whether the target has neither closed an idle connection nor said anything on it.
+pub(crate) fn is_open(stream: &TcpStream) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    let looked = socket2::SockRef::from(stream).peek(&mut byte);
+    matches!(looked, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+/// What an attempt to make a request came to.
+pub(crate) enum Attempt {
+    /// It ended in one way or another.
+    Ended(Fate),
+    /// The target had closed the connection before it read the request; the text is how that showed.
+    ClosedBefore(String),
+}
+
+/// Joins the outcome of a second attempt with what became of the first: unless the second was answered, nobody knows
+/// whether the first was taken.
+pub(crate) fn after_another(first: Option<String>, second: Fate) -> Fate {
+    match (first, second) {
+        (Some(_), Fate::NotSent(kind)) => Fate::Unanswered(kind),
+        (_, second) => second,
     }
 }
 
@@ -206,19 +268,39 @@ mod tests {
     #[tokio::test]
     async fn the_limit_counts_from_each_request() {
         let limit = Duration::from_millis(200);
-        let mut patience = Patience::new(limit);
+        let mut deadline = Deadline::new(limit, &CancellationToken::new());
         let slow = || tokio::time::sleep(Duration::from_millis(120));
         // Three of them take longer than the limit, none alone does.
         for _ in 0..3 {
-            assert!(patience.within(slow()).await.is_some());
+            assert_eq!(deadline.within(slow()).await, Ok(()));
         }
         let asked = Instant::now();
-        assert!(
-            patience
-                .within(std::future::pending::<()>())
-                .await
-                .is_none()
-        );
+        let never = std::future::pending::<()>();
+        assert_eq!(deadline.within(never).await, Err(GivenUp::TimedOut));
         assert!(asked.elapsed() >= limit);
+    }
+
+    #[tokio::test]
+    async fn a_halted_run_awaits_nothing_more() {
+        let halted = CancellationToken::new();
+        let mut deadline = Deadline::new(Duration::from_secs(60), &halted);
+        let never = std::future::pending::<()>();
+        halted.cancel();
+        assert_eq!(deadline.within(never).await, Err(GivenUp::Halted));
+        // Neither does whoever comes after that.
+        let never = std::future::pending::<()>();
+        assert!(deadline.within(never).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_shows() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let client = client.unwrap();
+        assert!(is_open(&client));
+        drop(server);
+        client.readable().await.unwrap();
+        assert!(!is_open(&client));
     }
 }

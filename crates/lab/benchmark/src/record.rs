@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::aim::Aim;
-use crate::load::Outcome;
+use crate::load::per;
+use crate::requests::outcome::Outcome;
 use crate::result::{Latency as Percentiles, histogram_v2};
 
 /// The mode that such a run has in `test_runs`.
@@ -239,8 +240,8 @@ impl Figures {
             failed_requests: failed,
             dropped_iterations: sum(|it| it.dropped_iterations),
             intended_per_sec: first.plan.rate,
-            throughput_per_sec: crate::load::outcome::per(successful as f64, seconds),
-            error_rate: crate::load::outcome::per(failed as f64, total as f64),
+            throughput_per_sec: per(successful as f64, seconds),
+            error_rate: per(failed as f64, total as f64),
             latency: latency(&latencies),
             bytes_sent: Some(sum(|it| it.bytes_sent.unwrap_or(0))),
             bytes_received: Some(sum(|it| it.bytes_received.unwrap_or(0))),
@@ -248,8 +249,8 @@ impl Figures {
         };
         Ok(Self {
             performance,
-            measured_at: first.measured_at,
-            interrupted: levels.iter().any(|level| level.interrupted),
+            measured_at: first.window.measured_at,
+            interrupted: levels.iter().any(|level| level.window.interrupted),
             scenario_stats: None,
             phases,
         })
@@ -261,8 +262,8 @@ fn phase(number: i32, name: String, outcome: &Outcome) -> anyhow::Result<Phase> 
         phase_number: number,
         phase_name: name,
         target_vus: outcome.plan.concurrency.try_into()?,
-        started_at: Some(outcome.measured_at),
-        duration_seconds: outcome.seconds,
+        started_at: Some(outcome.window.measured_at),
+        duration_seconds: outcome.window.seconds,
         total_requests: outcome.requests().try_into()?,
         successful_requests: outcome.tally.measured.acknowledged.try_into()?,
         failed_requests: outcome.tally.measured.errors().try_into()?,
@@ -270,9 +271,9 @@ fn phase(number: i32, name: String, outcome: &Outcome) -> anyhow::Result<Phase> 
         throughput_per_sec: outcome.rate(),
         error_rate: outcome.error_rate(),
         latency: latency(outcome.latencies()),
-        bytes_sent: Some(outcome.bytes_sent().try_into()?),
-        bytes_received: Some(outcome.bytes_received().try_into()?),
-        generator_cpu_seconds: Some(outcome.cpu_seconds()),
+        bytes_sent: Some(outcome.window.bytes_sent().try_into()?),
+        bytes_received: Some(outcome.window.bytes_received().try_into()?),
+        generator_cpu_seconds: Some(outcome.window.cpu_seconds()),
         ..Phase::default()
     })
 }

@@ -9,8 +9,8 @@ use hdrhistogram::serialization::{Serializer, V2Serializer};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::load::Outcome;
-use crate::load::outcome::per;
+use crate::load::per;
+use crate::requests::outcome::Outcome;
 
 /// Name and version of the shape below.
 pub const SCHEMA: &str = "weir.benchmark/1";
@@ -35,6 +35,7 @@ pub struct RunResult {
     concurrency: usize,
     connections: usize,
     connections_opened: u64,
+    connections_replaced: u64,
     threads: usize,
     timeout_seconds: f64,
     warmup_seconds: f64,
@@ -64,9 +65,10 @@ struct Requests {
     failed: u64,
     per_second: f64,
     error_rate: f64,
-    /// Open loop: due in the window, and never sent.
+    /// Open loop: due in the window; of these never sent, and sent late.
     intended: Option<u64>,
     missed: u64,
+    late: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -168,15 +170,16 @@ impl RunResult {
             accounts: plan.work.accounts(),
             concurrency: plan.concurrency,
             connections: plan.connections,
-            connections_opened: outcome.connections_opened,
+            connections_opened: outcome.wire.connections,
+            connections_replaced: outcome.wire.replaced,
             threads: plan.threads,
             timeout_seconds: plan.timeout.as_secs_f64(),
             warmup_seconds: plan.warmup.as_secs_f64(),
             planned_seconds: plan.duration.as_secs_f64(),
-            measured_seconds: outcome.seconds,
-            interrupted: outcome.interrupted,
-            started_at: outcome.started_at,
-            measured_at: outcome.measured_at,
+            measured_seconds: outcome.window.seconds,
+            interrupted: outcome.window.interrupted,
+            started_at: outcome.window.started_at,
+            measured_at: outcome.window.measured_at,
             requests: Requests {
                 total: requests,
                 successful: outcome.tally.measured.acknowledged,
@@ -185,6 +188,7 @@ impl RunResult {
                 error_rate: outcome.error_rate(),
                 intended: outcome.intended,
                 missed: outcome.missed(),
+                late: outcome.tally.late,
             },
             events: Events {
                 sent: whole.sent(),
@@ -199,13 +203,13 @@ impl RunResult {
             errors: outcome.tally.errors.clone(),
             errors_whole_run: outcome.tally.errors_whole.clone(),
             bytes: Bytes {
-                sent: outcome.bytes_sent(),
-                received: outcome.bytes_received(),
-                sent_per_request: each(outcome.bytes_sent()),
-                received_per_request: each(outcome.bytes_received()),
+                sent: outcome.window.bytes_sent(),
+                received: outcome.window.bytes_received(),
+                sent_per_request: each(outcome.window.bytes_sent()),
+                received_per_request: each(outcome.window.bytes_received()),
             },
             generator: Generator {
-                cpu_seconds: outcome.cpu_seconds(),
+                cpu_seconds: outcome.window.cpu_seconds(),
                 cpu_share: outcome.cpu_share(),
                 cpu_micros_per_request: outcome.cpu_micros_per_request(),
                 limited: outcome.generator_limited(),

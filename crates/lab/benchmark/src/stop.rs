@@ -1,32 +1,133 @@
-//! The wish to end, as signals say it.
+//! Graceful shutdown: SIGINT and SIGTERM ask the run to stop; a second one aborts it.
+
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
-/// SIGINT and SIGTERM. The first ends the load, and the last answers are awaited; the second ends that too.
+/// How long answers to what is in flight are awaited after the first signal.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+/// How long the end of the run may take after the second one.
+const LAST_STEPS: Duration = Duration::from_millis(250);
+
+/// The run was asked to stop before it had anything to show, or at the second signal did not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted: there is no result")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Whether the run is asked to stop. Cheap to clone; all clones say the same.
+#[derive(Clone, Debug)]
 pub struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
+    asked: CancellationToken,
+    halted: CancellationToken,
 }
 
 impl Stop {
-    /// Listens.
+    /// Listens for signals, on a task of the current runtime. Nothing that is started after this can be killed by them
+    /// unheard.
     ///
     /// # Errors
     /// When the handlers cannot be set.
-    pub fn new() -> anyhow::Result<Self> {
+    pub fn listen() -> anyhow::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
-        Ok(Self {
-            interrupt,
-            terminate,
-        })
+        let stop = Self::never();
+        // Ends with the runtime.
+        tokio::spawn(stop.clone().follow(interrupt, terminate));
+        Ok(stop)
     }
 
-    /// Comes back when the run is asked to end.
-    pub async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+    /// One that no signal reaches.
+    pub fn never() -> Self {
+        Self {
+            asked: CancellationToken::new(),
+            halted: CancellationToken::new(),
         }
+    }
+
+    async fn follow(self, mut interrupt: Signal, mut terminate: Signal) {
+        let mut signalled = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        signalled().await;
+        self.asked.cancel();
+        tokio::select! {
+            () = signalled() => {}
+            () = tokio::time::sleep(LAST_ANSWERS) => {}
+        }
+        self.halted.cancel();
+    }
+
+    /// Comes back when the run is asked to stop: no more is sent.
+    pub async fn asked(&self) {
+        self.asked.cancelled().await;
+    }
+
+    /// Whether the run was asked to stop.
+    pub fn was_asked(&self) -> bool {
+        self.asked.is_cancelled()
+    }
+
+    /// Cancelled when what is in flight is not to be waited for any more.
+    pub fn halted(&self) -> &CancellationToken {
+        &self.halted
+    }
+
+    /// Does what comes before the load: the first signal ends it.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub async fn unless_asked<T>(&self, step: impl Future<Output = T>) -> Result<T, Interrupted> {
+        tokio::select! {
+            biased;
+            () = self.asked() => Err(Interrupted),
+            done = step => Ok(done),
+        }
+    }
+
+    /// Does what comes after the load: it has a moment left when the run is halted.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub async fn unless_halted<T>(&self, step: impl Future<Output = T>) -> Result<T, Interrupted> {
+        let over = async {
+            self.halted.cancelled().await;
+            tokio::time::sleep(LAST_STEPS).await;
+        };
+        tokio::select! {
+            biased;
+            done = step => Ok(done),
+            () = over => Err(Interrupted),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_hangs_ends_with_the_run() {
+        let stop = Stop::never();
+        assert_eq!(stop.unless_asked(async { 1 }).await, Ok(1));
+        stop.asked.cancel();
+        let hangs = std::future::pending::<()>();
+        assert_eq!(stop.unless_asked(hangs).await, Err(Interrupted));
+        assert_eq!(stop.unless_halted(async { 2 }).await, Ok(2));
+        stop.halted.cancel();
+        let brief = tokio::time::sleep(LAST_STEPS / 2);
+        assert_eq!(stop.unless_halted(brief).await, Ok(()));
+        let hangs = std::future::pending::<()>();
+        assert_eq!(stop.unless_halted(hangs).await, Err(Interrupted));
     }
 }

@@ -5,7 +5,7 @@
 //! - `order`, `commits`, `receiver`, [`tally`]: what is noted of an event
 //! - `client`: one subscriber
 //! - [`feed`]: live transactions and when they were committed
-//! - [`start`], [`measure`]: threads, and the run from its beginning to its end
+//! - [`start`]: threads, and the beginning of a run; [`Subscriptions`]: the run while it is on
 //! - [`outcome`], [`verdict`], [`summary`], [`result`]: what came of it
 
 mod chunks;
@@ -27,16 +27,15 @@ pub mod verdict;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::load::Edge;
-use crate::progress::{Progress, Standing};
+use crate::load::{Load, Standing, Window};
 use crate::stop::Stop;
+use crate::tally::WireCounts;
 use client::{ClientOutcome, Stage};
 use commits::Commits;
 use feed::Fed;
@@ -53,7 +52,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub struct Subscriptions {
     plan: StreamPlan,
     clock: Arc<Clock>,
-    started_at: OffsetDateTime,
     lanes: Vec<Arc<StreamLane>>,
     threads: Vec<JoinHandle<Vec<ClientOutcome>>>,
     feed: Option<JoinHandle<Fed>>,
@@ -64,8 +62,9 @@ pub struct Subscriptions {
 /// transaction is inserted; a replay asks for its streams when the clock starts.
 ///
 /// # Errors
-/// When the plan contradicts itself, or target or database cannot be reached.
-pub fn start(plan: StreamPlan) -> anyhow::Result<Subscriptions> {
+/// When the plan contradicts itself, or target or database cannot be reached; [`crate::stop::Interrupted`] when the run is
+/// asked to stop meanwhile.
+pub fn start(plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions> {
     plan.check()?;
     let commits = plan.live.as_ref().map(|live| {
         let room = feed::room(live, plan.warmup + plan.duration);
@@ -86,6 +85,7 @@ pub fn start(plan: StreamPlan) -> anyhow::Result<Subscriptions> {
             lane: Arc::clone(&lane),
             commits: commits.clone(),
             stage: watched.clone(),
+            stop: stop.clone(),
         };
         let ready = ready.clone();
         let thread = std::thread::Builder::new().name(format!("subscribers-{number}"));
@@ -95,10 +95,10 @@ pub fn start(plan: StreamPlan) -> anyhow::Result<Subscriptions> {
     }
     let feed = match (&plan.live, commits) {
         (Some(live), Some(commits)) => {
-            let (live, ready) = (live.clone(), ready.clone());
+            let (live, ready, stop) = (live.clone(), ready.clone(), stop.clone());
             let (clock, wait) = mpsc::channel();
             let thread = std::thread::Builder::new().name("feed".into());
-            let feed = thread.spawn(move || share::feed(&live, commits, &ready, &wait))?;
+            let feed = thread.spawn(move || share::feed(&live, commits, &stop, &ready, &wait))?;
             go.push(clock);
             Some(feed)
         }
@@ -119,7 +119,6 @@ pub fn start(plan: StreamPlan) -> anyhow::Result<Subscriptions> {
     Ok(Subscriptions {
         plan,
         clock,
-        started_at: OffsetDateTime::now_utc(),
         lanes,
         threads,
         feed,
@@ -128,11 +127,6 @@ pub fn start(plan: StreamPlan) -> anyhow::Result<Subscriptions> {
 }
 
 impl Subscriptions {
-    /// The run's time table; `stop` on it ends the run.
-    pub fn clock(&self) -> &Arc<Clock> {
-        &self.clock
-    }
-
     fn tally(&self) -> StreamTally {
         let mut sum = StreamTally::default();
         for lane in &self.lanes {
@@ -140,13 +134,18 @@ impl Subscriptions {
         }
         sum
     }
+}
 
-    fn edge(&self) -> Edge {
-        Edge {
-            at: Instant::now(),
-            cpu: crate::cpu::of_this_process(),
-            wire: self.lanes.iter().map(|lane| lane.wire.read()).sum(),
-        }
+impl Load for Subscriptions {
+    type Outcome = StreamOutcome;
+    const ENDS_BY_ITSELF: bool = true;
+
+    fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    fn wire(&self) -> WireCounts {
+        self.lanes.iter().map(|lane| lane.wire.read()).sum()
     }
 
     fn standing(&self) -> Standing {
@@ -165,108 +164,63 @@ impl Subscriptions {
     fn finished(&self) -> bool {
         self.threads.iter().all(JoinHandle::is_finished)
     }
-}
 
-/// Stands by a run until it is over, or until it is told to stop; then waits for what is on its way.
-///
-/// # Errors
-/// When a thread panicked, or when it is told to stop twice.
-pub async fn measure(
-    run: Subscriptions,
-    progress: &mut Progress,
-    stop: &mut Stop,
-) -> anyhow::Result<StreamOutcome> {
-    /// How often it is looked whether all streams have ended.
-    const LOOK: Duration = Duration::from_millis(10);
-    let clock = Arc::clone(&run.clock);
-    let mut from = run.edge();
-    let (mut window_open, mut interrupted) = (false, false);
-    let mut ticks = tokio::time::interval(Progress::EVERY);
-    ticks.tick().await; // the first comes at once
-    let mut looks = tokio::time::interval(LOOK);
-    while Instant::now() < clock.end() && !run.finished() {
-        tokio::select! {
-            () = tokio::time::sleep_until(clock.measured_from().into()), if !window_open => {
-                from = run.edge();
-                window_open = true;
-            }
-            () = tokio::time::sleep_until(clock.end().into()) => {}
-            _ = ticks.tick() => progress.show_standing(&clock, || run.standing()),
-            _ = looks.tick() => {}
-            () = stop.asked() => {
-                clock.stop();
-                interrupted = true;
+    async fn finish(mut self, mut window: Window, stop: &Stop) -> anyhow::Result<StreamOutcome> {
+        let finished = self.finished();
+        if finished {
+            // The feed's end is that of the clock.
+            self.clock.stop();
+        }
+        let fed = match self.feed.take() {
+            Some(feed) => Some(join(feed).await?),
+            None => None,
+        };
+        if let Some(fed) = &fed {
+            self.stage.send_replace(Stage::Draining(fed.committed));
+            let drained = async {
+                while !self.finished() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::select! {
+                () = drained => {}
+                () = tokio::time::sleep(DRAIN) => {}
+                () = stop.halted().cancelled() => {}
             }
         }
-    }
-    let to = run.edge();
-    progress.done();
-    let from = if window_open { from } else { to };
-    tokio::select! {
-        outcome = finish(run, interrupted, from, to) => outcome,
-        () = stop.asked(), if interrupted => {
-            anyhow::bail!("interrupted twice: what was on its way is unknown")
+        self.stage.send_replace(Stage::Over);
+        let mut clients = Vec::new();
+        for thread in std::mem::take(&mut self.threads) {
+            clients.extend(join(thread).await?);
         }
+        let tally = self.tally();
+        let window_end = match tally.last_event {
+            // All streams ended by themselves: what came after the last event is not part of the measurement.
+            Some(last) if finished => last,
+            _ => self.clock.end(),
+        };
+        window.seconds = window_end
+            .saturating_duration_since(self.clock.measured_from())
+            .as_secs_f64();
+        let connections_opened = self.wire().connections;
+        let plan = self.plan.clone();
+        Ok(StreamOutcome::new(
+            plan,
+            window,
+            tally,
+            &clients,
+            fed,
+            connections_opened,
+        ))
     }
 }
 
-async fn finish(
-    run: Subscriptions,
-    interrupted: bool,
-    from: Edge,
-    to: Edge,
-) -> anyhow::Result<StreamOutcome> {
-    let finished = run.finished();
-    let fed = match run.feed {
-        // Its end is that of the clock.
-        Some(feed) if finished => {
-            run.clock.stop();
-            Some(join(feed).await?)
-        }
-        Some(feed) => Some(join(feed).await?),
-        None => None,
-    };
-    let mut clients = Vec::new();
-    if let Some(fed) = &fed {
-        run.stage.send_replace(Stage::Draining(fed.committed));
-        let deadline = Instant::now() + DRAIN;
-        while Instant::now() < deadline && !run.threads.iter().all(JoinHandle::is_finished) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+/// Subscribers that nobody stands by any more end.
+impl Drop for Subscriptions {
+    fn drop(&mut self) {
+        self.clock.stop();
+        self.stage.send_replace(Stage::Over);
     }
-    run.stage.send_replace(Stage::Over);
-    for thread in run.threads {
-        clients.extend(join(thread).await?);
-    }
-    let mut tally = StreamTally::default();
-    for lane in &run.lanes {
-        tally.merge(&lane.tally());
-    }
-    let opened: u64 = run
-        .lanes
-        .iter()
-        .map(|lane| lane.wire.read().connections)
-        .sum();
-    let window_end = match tally.last_event {
-        // All streams ended by themselves: what came after the last event is not part of the measurement.
-        Some(last) if finished => last,
-        _ => run.clock.end(),
-    };
-    Ok(StreamOutcome::new(outcome::Parts {
-        measured_at: run.started_at + run.plan.warmup,
-        started_at: run.started_at,
-        seconds: window_end
-            .saturating_duration_since(run.clock.measured_from())
-            .as_secs_f64(),
-        interrupted,
-        connections_opened: opened,
-        plan: run.plan,
-        tally,
-        clients,
-        fed,
-        from,
-        to,
-    }))
 }
 
 async fn join<T: Send + 'static>(thread: JoinHandle<T>) -> anyhow::Result<T> {

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
-use crate::load::Outcome;
 use crate::progress::thousands;
 use crate::protocol::Protocol;
 use crate::protocol::grpc::WINDOWS;
+use crate::requests::outcome::Outcome;
 use crate::work::Work;
 
 /// Rows of the histogram.
@@ -107,7 +107,7 @@ fn sections(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             WINDOWS.connection >> 10
         )?;
     }
-    if outcome.interrupted {
+    if outcome.window.interrupted {
         writeln!(
             text,
             "\nInterrupted: what follows is the part that was measured."
@@ -128,7 +128,7 @@ fn totals(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let requests = outcome.requests();
     let each = |bytes: u64| bytes.checked_div(requests).unwrap_or(0);
     writeln!(text, "\nSummary")?;
-    writeln!(text, "  Measured:   {:.2} s", outcome.seconds)?;
+    writeln!(text, "  Measured:   {:.2} s", outcome.window.seconds)?;
     writeln!(
         text,
         "  Rate:       {}/s",
@@ -144,16 +144,17 @@ fn totals(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     if let Some(intended) = outcome.intended {
         writeln!(
             text,
-            "  Intended:   {} ({} never sent: so many were in flight)",
+            "  Intended:   {} ({} never sent, {} sent late)",
             thousands(intended),
-            thousands(outcome.missed())
+            thousands(outcome.missed()),
+            thousands(outcome.tally.late)
         )?;
     }
     writeln!(
         text,
         "  Bytes:      {} sent, {} received a request",
-        thousands(each(outcome.bytes_sent())),
-        thousands(each(outcome.bytes_received()))
+        thousands(each(outcome.window.bytes_sent())),
+        thousands(each(outcome.window.bytes_received()))
     )?;
     let whole = &outcome.tally.whole;
     if matches!(plan.work, Work::Balance(_)) {
@@ -263,17 +264,25 @@ fn generator(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     writeln!(
         text,
         "\nGenerator: {:.2} CPU-seconds, {:.0} % of {} thread{}, {:.1} us a request",
-        outcome.cpu_seconds(),
+        outcome.window.cpu_seconds(),
         outcome.cpu_share() * 100.0,
         plan.threads,
         if plan.threads == 1 { "" } else { "s" },
         outcome.cpu_micros_per_request()
     )?;
-    if outcome.connections_opened > plan.connections as u64 {
+    if outcome.wire.replaced > 0 {
         writeln!(
             text,
-            "Warning: {} connections were opened where {} were planned; some broke.",
-            outcome.connections_opened, plan.connections
+            "{} connections were closed by the target while they were idle, and replaced before anything was lost.",
+            thousands(outcome.wire.replaced)
+        )?;
+    }
+    let expected = plan.connections as u64 + outcome.wire.replaced;
+    if outcome.wire.connections > expected {
+        writeln!(
+            text,
+            "Warning: {} connections were opened where {expected} were expected; some broke.",
+            outcome.wire.connections
         )?;
     }
     if outcome.generator_limited() {

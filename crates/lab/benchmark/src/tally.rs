@@ -12,6 +12,9 @@ use crate::clock::Part;
 /// The longest latency that a histogram tells apart, microseconds; longer ones count as this.
 const LONGEST_US: u64 = 120_000_000;
 
+/// A request of an open loop that is sent this long after it was due is late.
+pub const LATE: Duration = Duration::from_millis(1);
+
 /// An empty histogram of microseconds, three significant digits.
 pub fn histogram() -> Histogram<u64> {
     // The bounds are constants that HdrHistogram accepts; it cannot fail on them.
@@ -57,6 +60,8 @@ pub struct Tally {
     pub histogram: Histogram<u64>,
     /// The same from the moment they should have been sent; empty in a closed loop, which has none.
     pub from_intended: Histogram<u64>,
+    /// Measured requests that were sent more than [`LATE`] after the moment they should have been.
+    pub late: u64,
     /// Kinds of error and how often each came inside the measured window.
     pub errors: BTreeMap<String, u64>,
     /// The same over the whole run.
@@ -116,6 +121,7 @@ impl Default for Tally {
             measured: Counts::default(),
             histogram: histogram(),
             from_intended: histogram(),
+            late: 0,
             errors: BTreeMap::new(),
             errors_whole: BTreeMap::new(),
         }
@@ -136,6 +142,8 @@ impl Tally {
         let measured = part == Part::Measured;
         if measured {
             self.measured.add(fate);
+            let late = since_intended.is_some_and(|since| since.saturating_sub(latency) > LATE);
+            self.late += u64::from(late);
         }
         match fate {
             Fate::Acknowledged if measured => {
@@ -158,6 +166,7 @@ impl Tally {
     pub fn merge(&mut self, other: &Tally) {
         self.whole.merge(other.whole);
         self.measured.merge(other.measured);
+        self.late += other.late;
         merge(&mut self.histogram, &other.histogram);
         merge(&mut self.from_intended, &other.from_intended);
         for (kind, count) in &other.errors {
@@ -191,6 +200,7 @@ pub struct Wire {
     sent: AtomicU64,
     received: AtomicU64,
     connections: AtomicU64,
+    replaced: AtomicU64,
 }
 
 /// [`Wire`] at one moment.
@@ -202,6 +212,8 @@ pub struct WireCounts {
     pub received: u64,
     /// Connections opened since the start.
     pub connections: u64,
+    /// Times that a request found its connection closed by the target while it was idle, and had a new one.
+    pub replaced: u64,
 }
 
 impl Wire {
@@ -220,12 +232,18 @@ impl Wire {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a connection that the target had closed while it was idle.
+    pub fn add_replaced(&self) {
+        self.replaced.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counters now.
     pub fn read(&self) -> WireCounts {
         WireCounts {
             sent: self.sent.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
             connections: self.connections.load(Ordering::Relaxed),
+            replaced: self.replaced.load(Ordering::Relaxed),
         }
     }
 }
@@ -236,6 +254,7 @@ impl std::iter::Sum for WireCounts {
             sent: sum.sent + one.sent,
             received: sum.received + one.received,
             connections: sum.connections + one.connections,
+            replaced: sum.replaced + one.replaced,
         })
     }
 }

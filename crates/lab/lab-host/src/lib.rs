@@ -7,10 +7,12 @@
 //! - [`child`]: child processes, each in a group of its own and stopped for certain; [`port`]: free ports
 //! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own
 //! - [`compose`]: `docker compose` and the file that it reads
+//! - [`child_environment`]: what of the caller's environment a child sees
 //! - [`variables`], [`environment`]: variables that processes are given, and the fingerprint of the machine
 
 mod account;
 pub mod child;
+pub mod child_environment;
 pub mod cluster;
 pub mod compose;
 pub mod environment;

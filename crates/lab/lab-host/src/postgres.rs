@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Account;
-use crate::named;
+use crate::{child_environment, named};
 
 /// The oldest major version that will do.
 pub const OLDEST: u32 = 15;
@@ -116,10 +116,8 @@ impl Programs {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.path(program));
         // A folder that the account may enter, whatever the caller's is.
-        command
+        child_environment::clean(&mut command)
             .current_dir("/")
-            .env_remove("PGDATA")
-            .env_remove("PGPORT")
             .stdin(Stdio::null());
         if let Some(account) = self.account {
             account.run(&mut command);

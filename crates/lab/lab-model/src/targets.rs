@@ -137,6 +137,9 @@ pub struct Compose {
 pub struct Native {
     /// Name of a binary of this workspace, or a path (below the repository root where relative).
     pub binary: String,
+    /// Command that builds it, run in the repository's root before the first run; none for a binary of this workspace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub build: Vec<String>,
     /// Its arguments.
     #[serde(default)]
     pub args: Vec<String>,

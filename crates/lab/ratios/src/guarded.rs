@@ -3,25 +3,41 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use benchmark::stop::Stop;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::{Child, Command};
 
-/// A running process with the signal that ends it in good order. Dropped, it is stopped. Should this process
-/// be killed without a chance to do so, a shell that waits for the end of its own standard input does it.
+/// How a process is told to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signals {
+    /// In good order.
+    pub(crate) orderly: Signal,
+    /// At once: the session was asked to stop, and nothing that the process has is kept.
+    pub(crate) hurried: Signal,
+}
+
+/// A running process. Dropped, it is stopped. Should this process be killed without a chance to do so, a shell that waits
+/// for the end of its own standard input does it.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     child: Child,
     watchdog: Child,
-    signal: Signal,
+    signals: Signals,
+    stop: Stop,
 }
 
-/// Time to end in good order.
+/// Time to end in good order, and in a hurry.
 const GRACE: Duration = Duration::from_secs(20);
+const HURRIED_GRACE: Duration = Duration::from_millis(300);
 
 impl Guarded {
     /// Starts `command`, out of reach of the terminal's Ctrl-C: the order of the ending is ours to decide.
-    pub(crate) fn start(command: &mut Command, signal: Signal) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        command: &mut Command,
+        signals: Signals,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
         use std::os::unix::process::CommandExt;
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
@@ -31,7 +47,7 @@ impl Guarded {
             .map_err(|error| anyhow::anyhow!("cannot start {program}: {error}"))?;
         let script = format!(
             "cat >/dev/null; kill -{} {pid}; sleep {}; kill -KILL {pid}",
-            signal.as_str().trim_start_matches("SIG"),
+            signals.orderly.as_str().trim_start_matches("SIG"),
             GRACE.as_secs(),
             pid = child.id()
         );
@@ -46,7 +62,8 @@ impl Guarded {
         Ok(Self {
             child,
             watchdog,
-            signal,
+            signals,
+            stop: stop.clone(),
         })
     }
 
@@ -59,19 +76,29 @@ impl Guarded {
         self.child.try_wait().ok().flatten()
     }
 
-    fn stop(&mut self) -> std::io::Result<()> {
-        let deadline = Instant::now() + GRACE;
-        if self.child.try_wait()?.is_none() {
-            // It may end by itself in between; waiting tells.
-            kill(Pid::from_raw(self.child.id().cast_signed()), self.signal).ok();
+    fn tell(&self, signal: Signal) {
+        // It may have ended by itself; waiting tells.
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).ok();
+    }
+
+    fn end(&mut self) -> std::io::Result<()> {
+        let mut deadline = Instant::now() + GRACE;
+        let mut hurried = false;
+        if self.child.try_wait()?.is_none() && !self.stop.was_asked() {
+            self.tell(self.signals.orderly);
         }
         while self.child.try_wait()?.is_none() {
+            if self.stop.was_asked() && !hurried {
+                hurried = true;
+                deadline = Instant::now() + HURRIED_GRACE;
+                self.tell(self.signals.hurried);
+            }
             if Instant::now() > deadline {
                 self.child.kill()?;
                 self.child.wait()?;
                 break;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(5));
         }
         // Before its standard input closes, so that it signals nobody: the number may be another's by then.
         self.watchdog.kill()?;
@@ -82,7 +109,7 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         // The watchdog remains where stopping fails.
-        self.stop().ok();
+        self.end().ok();
     }
 }
 
@@ -90,9 +117,15 @@ impl Drop for Guarded {
 mod tests {
     use super::*;
 
+    const SIGNALS: Signals = Signals {
+        orderly: Signal::SIGTERM,
+        hurried: Signal::SIGKILL,
+    };
+
     #[test]
     fn a_dropped_process_is_gone() {
-        let process = Guarded::start(Command::new("sleep").arg("60"), Signal::SIGTERM).unwrap();
+        let process =
+            Guarded::start(Command::new("sleep").arg("60"), SIGNALS, &Stop::never()).unwrap();
         let pid = Pid::from_raw(process.pid().cast_signed());
         assert!(kill(pid, None).is_ok());
         drop(process);
@@ -101,7 +134,8 @@ mod tests {
 
     #[test]
     fn one_that_ended_by_itself_is_noticed() {
-        let mut process = Guarded::start(&mut Command::new("true"), Signal::SIGTERM).unwrap();
+        let mut process =
+            Guarded::start(&mut Command::new("true"), SIGNALS, &Stop::never()).unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
         while process.ended().is_none() {
             assert!(Instant::now() < deadline);

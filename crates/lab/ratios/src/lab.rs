@@ -19,16 +19,19 @@ use crate::pgbench::{Pgbench, Script};
 use crate::postgres::Postgres;
 use crate::process_tree::cpu_seconds;
 use crate::service::{Program, WriteMode};
-use crate::setup::{Setup, say};
+use crate::setup::Setup;
 use crate::side::{Measurement, Side};
 use crate::store;
 use benchmark::accounts::{AccountPlan, SEEDED};
 use benchmark::clock::Clock;
-use benchmark::command::measure;
-use benchmark::load::{Outcome, Plan, start};
+use benchmark::load::Load;
+use benchmark::measure::measure;
+use benchmark::output::say;
 use benchmark::progress::{Progress, ProgressMode, thousands};
 use benchmark::protocol::Protocol;
-use benchmark::stop::Stop;
+use benchmark::requests::outcome::Outcome;
+use benchmark::requests::plan::Plan;
+use benchmark::requests::start;
 use benchmark::work::Work;
 
 /// Limit of a request, and until a stream begins.
@@ -222,12 +225,13 @@ impl Lab<'_> {
             rate: None,
             work,
         };
-        let load = tokio::task::spawn_blocking(move || start(plan)).await??;
+        let stop = self.setup.stop().clone();
+        let load = tokio::task::spawn_blocking(move || start(plan, &stop)).await??;
         let pids = [service.pid(), self.postgres.pid()];
         let usage = usage_in_window(Arc::clone(load.clock()), pids);
         let mut progress = Progress::new(ProgressMode::None);
-        let mut stop = Stop::new()?;
-        let (outcome, usage) = tokio::join!(measure(load, &mut progress, &mut stop), usage);
+        let measured = measure(load, &mut progress, self.setup.stop());
+        let (outcome, usage) = tokio::join!(measured, usage);
         let (outcome, [service_cpu, postgres_cpu]) = (outcome?, usage?);
         let events = outcome.tally.measured.acknowledged;
         let each = |seconds: f64| seconds * 1e6 / events.max(1) as f64;
@@ -240,7 +244,7 @@ impl Lab<'_> {
             latency_p99_ms: outcome.latency_ms(0.99),
             service_cpu_us: Some(each(service_cpu)),
             postgres_cpu_us: each(postgres_cpu),
-            client_cpu_us: each(outcome.cpu_seconds()),
+            client_cpu_us: each(outcome.window.cpu_seconds()),
             client_share: Some(outcome.cpu_share()),
             errors: outcome.tally.whole.errors(),
             audit: None,

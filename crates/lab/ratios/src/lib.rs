@@ -9,9 +9,10 @@
 //! - [`side`], [`pairs`]: one measurement, and what is put beside what
 //! - [`streams`], [`logs`]: what has a bound, and nothing or a Python program beside it
 //! - [`setup`], [`lab`], [`session`]: what all of them need; one measurement; all of them in order
-//! - [`report`]: the tables, Markdown and JSON
+//! - [`report`]: the tables, Markdown and JSON; [`folder`]: where they go
 
 pub mod args;
+mod folder;
 mod guarded;
 mod lab;
 mod logs;
@@ -28,16 +29,11 @@ mod side;
 mod store;
 mod streams;
 
-use std::fs;
-use std::io::Write;
-
-use anyhow::Context;
-use time::OffsetDateTime;
-use time::macros::format_description;
-
 use args::RatioArgs;
 use benchmark::ending::Ending;
+use benchmark::output::print;
 use benchmark::stop::Stop;
+use folder::ReportFolder;
 use report::Report;
 use session::Session;
 
@@ -47,47 +43,25 @@ use session::Session;
 /// When something that is needed is missing or fails, with what was measured until then on the screen.
 pub async fn run(args: RatioArgs) -> anyhow::Result<Ending> {
     args.check()?;
-    let mut stop = Stop::new()?;
-    let mut session = Session::prepare(args)?;
+    let stop = Stop::listen()?;
+    let mut session = Session::prepare(args, &stop)?;
+    let folder = ReportFolder::create(session.args())?;
     // Interrupted, the future is dropped, and with it every process that it started.
     let ended = tokio::select! {
         ended = session.run() => Some(ended),
         () = stop.asked() => None,
     };
-    let report = Report::new(&session, ended.is_none());
-    let mut out = std::io::stdout().lock();
+    let report = Report::new(&session, stop.was_asked());
     if session.has_results() {
-        let folder = write(&session, &report)?;
-        write!(out, "{}", report.markdown())?;
-        writeln!(
-            out,
-            "\nWritten to {}/ratios.json and ratios.md",
-            folder.display()
-        )?;
+        // On the screen whatever becomes of the files.
+        let printed = print(&report.markdown());
+        folder.write(&report)?;
+        printed?;
     }
     match ended {
+        _ if stop.was_asked() => Ok(Ending::Interrupted),
         Some(Err(error)) => Err(error),
         Some(Ok(())) if report.passed() => Ok(Ending::Complete),
-        Some(Ok(())) => Ok(Ending::NoSuccess),
-        None => Ok(Ending::Interrupted),
+        _ => Ok(Ending::NoSuccess),
     }
-}
-
-fn write(session: &Session, report: &Report) -> anyhow::Result<std::path::PathBuf> {
-    let now = OffsetDateTime::now_utc();
-    let name = now.format(format_description!(
-        "ratios-[year][month][day]T[hour][minute][second]Z"
-    ))?;
-    let folder = session
-        .args()
-        .output
-        .clone()
-        .unwrap_or_else(|| session.args().root.join("load-test/results").join(name));
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let json = serde_json::to_string_pretty(report)? + "\n";
-    for (name, text) in [("ratios.json", json), ("ratios.md", report.markdown())] {
-        let file = folder.join(name);
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(folder)
 }

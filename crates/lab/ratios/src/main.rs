@@ -9,9 +9,8 @@ use ratios::args::RatioArgs;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = RatioArgs::parse();
     allow_files();
-    Ending::code(ratios::run(args).await)
+    Ending::of(ratios::run(args))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
+use lab_host::child_environment;
 
 use benchmark::cpu;
 use benchmark::events::template::{keyed_attribute_text, slot_name};
@@ -82,7 +83,7 @@ impl Pgbench<'_> {
 
     fn command(&self, script: &Path, seconds: u32) -> Command {
         let mut command = Command::new(self.program);
-        command
+        child_environment::clean(&mut command)
             .args([
                 "--no-vacuum",
                 "--protocol=prepared",
@@ -99,7 +100,6 @@ impl Pgbench<'_> {
             ))
             .arg(format!("--file={}", script.display()))
             .arg(crate::postgres::DATABASE)
-            .env_remove("PGOPTIONS")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -11,12 +11,19 @@ use lab_host::{Account, postgres};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
-use crate::guarded::Guarded;
+use crate::guarded::{Guarded, Signals};
+use benchmark::stop::Stop;
 
 /// The login of the services' default DATABASE_URL; the server listens on 127.0.0.1 only.
 const USER: &str = "postgres";
 /// The application database.
 pub(crate) const DATABASE: &str = "car_entities";
+
+/// SIGINT is the fast shutdown: sessions end, what is committed stays. SIGQUIT is the immediate one: the data goes anyway.
+const SIGNALS: Signals = Signals {
+    orderly: Signal::SIGINT,
+    hurried: Signal::SIGQUIT,
+};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -63,9 +70,10 @@ impl Postgres {
         programs: &Programs,
         folder: &Path,
         settings: &Path,
+        stop: &Stop,
     ) -> anyhow::Result<Self> {
         let data = DataFolder::create(folder, programs.server.account)?;
-        initdb(&programs.server, &data.0)?;
+        initdb(&programs.server, &data.0).await?;
         if settings.is_file() {
             let text = fs::read_to_string(settings)?;
             fs::write(data.0.join("lab.conf"), text)?;
@@ -81,8 +89,7 @@ impl Postgres {
             command.args(["-c", setting]);
         }
         command.stdout(log.try_clone()?).stderr(log);
-        // SIGINT is the fast shutdown: sessions end, what is committed stays.
-        let process = Guarded::start(&mut command, Signal::SIGINT)?;
+        let process = Guarded::start(&mut command, SIGNALS, stop)?;
         let mut server = Self {
             process,
             _data: data,
@@ -127,10 +134,12 @@ impl Postgres {
     }
 }
 
-fn initdb(programs: &postgres::Programs, data: &Path) -> anyhow::Result<()> {
+async fn initdb(programs: &postgres::Programs, data: &Path) -> anyhow::Result<()> {
     let mut command = programs.initdb(data, USER);
-    command.args(["--auth", "trust"]);
-    let output = command.output().context("cannot start initdb")?;
+    command.args(["--auth", "trust", "--no-sync"]);
+    let mut command = tokio::process::Command::from(command);
+    let output = command.kill_on_drop(true).output().await;
+    let output = output.context("cannot start initdb")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.success(), "initdb failed: {errors}");
     Ok(())

@@ -7,11 +7,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use lab_host::child_environment;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
-use crate::guarded::Guarded;
+use crate::guarded::{Guarded, Signals};
 use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::stop::Stop;
 
 /// How a service writes; the values of its `--write-mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -64,6 +66,8 @@ pub(crate) struct ServiceSpec<'a> {
     pub(crate) pool_size: u32,
     /// For its log and as its working directory, so that no `.env` of the checkout is read.
     pub(crate) folder: &'a Path,
+    /// Whether the session is asked to stop.
+    pub(crate) stop: &'a Stop,
 }
 
 /// A service that is ready. Dropped, it is stopped.
@@ -72,37 +76,14 @@ pub(crate) struct Service {
     pub(crate) endpoint: Endpoint,
 }
 
+/// What a service keeps lies in the session's folder, which goes with the session.
+const SIGNALS: Signals = Signals {
+    orderly: Signal::SIGTERM,
+    hurried: Signal::SIGKILL,
+};
+
 /// A service waits up to 30 s for its database before it gives up.
 const START_LIMIT: Duration = Duration::from_secs(40);
-
-/// Settings that the caller's environment may hold and that would change what is measured.
-const UNSET: [&str; 25] = [
-    "WRITERS",
-    "READERS",
-    "MAX_READ_ACCOUNTS",
-    "LOOK_INTERVAL",
-    "RING_EVENTS",
-    "HEARTBEAT_INTERVAL",
-    "LOG_FORMAT",
-    "EVENT_LOG_DIR",
-    "EVENT_LOG_DURABILITY",
-    "QUEUE_BYTES",
-    "WRITE_MODE",
-    "MAX_BATCH_EVENTS",
-    "QUEUE_CAPACITY",
-    "REQUEST_TIMEOUT",
-    "MAX_EVENT_BYTES",
-    "MAX_BULK_BYTES",
-    "DATABASE_POOL_SIZE",
-    "DATABASE_ACQUIRE_TIMEOUT",
-    "SHUTDOWN_GRACE",
-    "WORKER_THREADS",
-    "RUST_LOG",
-    "LOG_LEVEL",
-    "SERVER_PORT",
-    "GRPC_SERVER_PORT",
-    "ADMIN_PORT",
-];
 
 impl Service {
     pub(crate) async fn start(spec: &ServiceSpec<'_>) -> anyhow::Result<Self> {
@@ -110,9 +91,7 @@ impl Service {
         let log = spec.folder.join(format!("{name}.log"));
         let file = fs::File::create(&log)?;
         let mut command = Command::new(binary(spec.bin_dir, name)?);
-        for variable in UNSET {
-            command.env_remove(variable);
-        }
+        child_environment::clean(&mut command);
         match spec.program {
             Program::Producer(_, mode) => {
                 command.args(["--write-mode", mode.value()]);
@@ -137,7 +116,7 @@ impl Service {
             .current_dir(spec.folder)
             .stdout(file.try_clone()?)
             .stderr(file);
-        let mut process = Guarded::start(&mut command, Signal::SIGTERM)?;
+        let mut process = Guarded::start(&mut command, SIGNALS, spec.stop)?;
         let field = match spec.protocol {
             Protocol::Rest => "http.address",
             Protocol::Grpc => "grpc.address",

@@ -7,10 +7,12 @@ use crate::machine::Machine;
 use crate::pairs::{Group, Pair};
 use crate::postgres::{DATABASE, Postgres};
 use crate::service::{Program, WriteMode};
-use crate::setup::{Setup, say};
+use crate::setup::Setup;
 use crate::store;
 use crate::streams::StreamMeasurement;
+use benchmark::output::say;
 use benchmark::protocol::Protocol;
+use benchmark::stop::Stop;
 
 /// A session: what it was asked for, and what it has measured so far.
 pub(crate) struct Session {
@@ -23,8 +25,8 @@ pub(crate) struct Session {
 
 impl Session {
     /// Finds everything that is needed.
-    pub(crate) fn prepare(args: RatioArgs) -> anyhow::Result<Self> {
-        let setup = Setup::prepare(args)?;
+    pub(crate) fn prepare(args: RatioArgs, stop: &Stop) -> anyhow::Result<Self> {
+        let setup = Setup::prepare(args, stop)?;
         Ok(Self {
             machine: Machine::read(&setup.args().root),
             setup,
@@ -88,8 +90,13 @@ impl Session {
     async fn run_on_postgres(&mut self) -> anyhow::Result<()> {
         let settings = self.args().root.join("postgres/settings.conf");
         say("starting PostgreSQL");
-        let postgres =
-            Postgres::start(self.setup.programs()?, self.setup.folder(), &settings).await?;
+        let postgres = Postgres::start(
+            self.setup.programs()?,
+            self.setup.folder(),
+            &settings,
+            self.setup.stop(),
+        )
+        .await?;
         let database_url = postgres.url(DATABASE);
         let client = store::connect(&database_url).await?;
         self.machine.postgres = store::settings(&client).await?;

@@ -1,6 +1,5 @@
 //! What a session is made of before anything is measured: its options, the programs, a folder.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,10 +9,12 @@ use crate::machine::in_memory;
 use crate::postgres::{Programs, state_folder};
 use crate::service::{Program, Service, ServiceSpec};
 use benchmark::protocol::Protocol;
+use benchmark::stop::Stop;
 
 /// What all measurements share.
 pub(crate) struct Setup {
     args: RatioArgs,
+    stop: Stop,
     bin_dir: PathBuf,
     folder: PathBuf,
     /// None where nothing is measured that needs PostgreSQL.
@@ -22,7 +23,7 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Finds everything that is needed.
-    pub(crate) fn prepare(args: RatioArgs) -> anyhow::Result<Self> {
+    pub(crate) fn prepare(args: RatioArgs, stop: &Stop) -> anyhow::Result<Self> {
         anyhow::ensure!(
             args.allow_debug || !cfg!(debug_assertions),
             "this is a debug build, whose figures mean nothing: build with --release (or --allow-debug to try it out)"
@@ -46,10 +47,16 @@ impl Setup {
         );
         Ok(Self {
             args,
+            stop: stop.clone(),
             bin_dir,
             folder,
             programs,
         })
+    }
+
+    /// Whether the session is asked to stop.
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     pub(crate) fn args(&self) -> &RatioArgs {
@@ -86,12 +93,8 @@ impl Setup {
             database_url,
             pool_size: self.args.pool_size,
             folder: &self.folder,
+            stop: &self.stop,
         })
         .await
     }
-}
-
-/// A line on standard error; a closed one does not end the session.
-pub(crate) fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").ok();
 }

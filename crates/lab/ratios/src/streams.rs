@@ -125,7 +125,7 @@ impl StreamMeasurement {
             emitted_p99_ms: at(&tally.from_emitted, 0.99),
             service_cpu_us: each(service),
             postgres_cpu_us: each(postgres),
-            client_cpu_us: each(outcome.cpu_seconds()),
+            client_cpu_us: each(outcome.window.cpu_seconds()),
             client_share: outcome.cpu_share(),
             fault: fault(kind, outcome),
         }

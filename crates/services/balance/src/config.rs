@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueEnum};
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
@@ -53,9 +53,22 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
 }
 
+/// Who shares a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReadMode {
+    /// Requests that wait at the same time share one statement.
+    Group,
+    /// One statement a request on a pooled connection. Kept to show what sharing is worth.
+    Single,
+}
+
 /// How balances are read from PostgreSQL.
 #[derive(Args, Clone, Debug)]
 pub struct ReadsConfig {
+    /// Who shares a read
+    #[arg(long, env = "READ_MODE", value_enum, default_value = "group")]
+    pub read_mode: ReadMode,
+
     /// Readers; each uses one pooled connection while it reads, so no more than DATABASE_POOL_SIZE work at a time
     #[arg(long, env = "READERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub readers: u16,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::{AccountId, AccountIds, Balance};
 use runtime::metrics::Metrics;
-use runtime::postgres::Database;
+use runtime::postgres::{Database, DatabaseError};
 use runtime::shutdown::InFlight;
 use runtime::wakeups::Forwarded;
 use tokio::sync::oneshot;
@@ -13,12 +13,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::ReadsConfig;
+use crate::config::{ReadMode, ReadsConfig};
 use crate::error::BalanceError;
 use crate::metrics::BalanceMetrics;
 use crate::queue::{Queue, Waiting, Wanted};
 use crate::reader::Reader;
+use crate::reading::Reading;
 use crate::store;
+
+/// How long each step of a check of health may take.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(1200);
 
 /// Balances by account id. Clones share everything.
 #[derive(Clone, Debug)]
@@ -28,8 +32,9 @@ pub struct Balances {
 
 #[derive(Debug)]
 struct Shared {
-    database: Database,
-    queue: Arc<Queue>,
+    reading: Arc<Reading>,
+    /// Absent where each request reads for itself.
+    queue: Option<Arc<Queue>>,
     metrics: BalanceMetrics,
     in_flight: InFlight,
     request_timeout: Duration,
@@ -45,8 +50,8 @@ pub struct Readers {
 }
 
 impl Balances {
-    /// Applies the schema and starts the readers on the current tokio runtime: no more of them than `connections`, the
-    /// size of the pool.
+    /// Applies the schema and starts the readers on the current tokio runtime, where reads are shared: no more of them than
+    /// `connections`, the size of the pool.
     ///
     /// # Errors
     /// The schema cannot be applied.
@@ -63,15 +68,22 @@ impl Balances {
             .await?;
         let queue = Arc::new(Queue::new(config.queue_capacity as usize, metrics.clone()));
         let refuse = CancellationToken::new();
-        let away = Arc::default();
-        let tasks = (0..connections.min(config.readers.into())).map(|_| {
+        let reading = Arc::new(Reading::new(
+            database,
+            metrics.clone(),
+            config.request_timeout,
+        ));
+        let shared_reads = config.read_mode == ReadMode::Group;
+        let count = if shared_reads {
+            connections.min(config.readers.into())
+        } else {
+            0
+        };
+        let tasks = (0..count).map(|_| {
             let reader = Reader {
-                database: database.clone(),
+                reading: Arc::clone(&reading),
                 queue: Arc::clone(&queue),
-                metrics: metrics.clone(),
                 max_accounts: config.max_read_accounts as usize,
-                statement_timeout: config.request_timeout,
-                away: Arc::clone(&away),
                 refuse: refuse.clone(),
             };
             reader.run()
@@ -83,8 +95,8 @@ impl Balances {
             refuse,
         };
         let shared = Arc::new(Shared {
-            database,
-            queue,
+            reading,
+            queue: shared_reads.then_some(queue),
             metrics,
             in_flight,
             request_timeout: config.request_timeout,
@@ -113,7 +125,13 @@ impl Balances {
     /// # Errors
     /// [`BalanceError::UnknownAccount`], or why it could not be read.
     pub async fn balance(&self, id: AccountId) -> Result<(AccountId, Balance), BalanceError> {
-        let (id, balance) = self.read(|answer| Wanted::One(id, answer)).await?;
+        let (id, balance) = match &self.shared.queue {
+            Some(queue) => self.read(queue, |answer| Wanted::One(id, answer)).await?,
+            None => {
+                let found = self.read_alone(std::slice::from_ref(&id)).await?;
+                (id, found.into_iter().next().flatten())
+            }
+        };
         match balance {
             Some(balance) => Ok((id, balance)),
             None => Err(BalanceError::UnknownAccount(id)),
@@ -128,26 +146,59 @@ impl Balances {
         &self,
         ids: AccountIds,
     ) -> Result<Vec<(AccountId, Option<Balance>)>, BalanceError> {
-        self.read(|answer| Wanted::Many(ids, answer)).await
+        match &self.shared.queue {
+            Some(queue) => self.read(queue, |answer| Wanted::Many(ids, answer)).await,
+            None => {
+                let found = self.read_alone(ids.as_slice()).await?;
+                Ok(ids.into_iter().zip(found).collect())
+            }
+        }
     }
 
-    /// Whether the database answers now.
+    /// Whether balances can be read now.
     ///
     /// # Errors
     /// [`BalanceError::DatabaseUnavailable`].
     pub async fn ping(&self) -> Result<(), BalanceError> {
-        let pinged = self.shared.database.ping().await;
-        pinged.map_err(|_| BalanceError::DatabaseUnavailable)
+        let checked = self.check().await;
+        checked.map_err(|_| BalanceError::DatabaseUnavailable)
+    }
+
+    /// [`Self::ping`] with the cause.
+    pub(crate) async fn check(&self) -> Result<(), DatabaseError> {
+        self.shared.reading.check(CHECK_TIMEOUT).await
+    }
+
+    /// A read of its own for one request, on a pooled connection that it may have to wait for.
+    async fn read_alone(&self, ids: &[AccountId]) -> Result<Vec<Option<Balance>>, BalanceError> {
+        let deadline = Instant::now() + self.shared.request_timeout;
+        let reading = &self.shared.reading;
+        let read = async {
+            loop {
+                match reading.connection().await {
+                    Ok(client) => return reading.read(client, 1, ids.iter()).await,
+                    // Others have all connections, and will be back.
+                    Err(DatabaseError::AcquireTimeout {
+                        pool_exhausted: true,
+                        ..
+                    }) => {}
+                    Err(error) => return Err(reading.report(&error)),
+                }
+            }
+        };
+        let read = timeout_at(deadline, read).await;
+        read.unwrap_or(Err(BalanceError::Timeout))
     }
 
     /// Waits for a read that begins after this call.
     async fn read<T>(
         &self,
+        queue: &Queue,
         wanted: impl FnOnce(oneshot::Sender<Result<T, BalanceError>>) -> Wanted,
     ) -> Result<T, BalanceError> {
         let deadline = Instant::now() + self.shared.request_timeout;
         let (sender, receiver) = oneshot::channel();
-        self.shared.queue.push(Waiting {
+        queue.push(Waiting {
             wanted: wanted(sender),
             deadline,
         })?;

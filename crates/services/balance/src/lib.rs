@@ -9,6 +9,7 @@
 //! - [`Balances`] ([`handle`]): the cheap `Clone` handle that both call
 //! - `queue`: requests that wait, bounded
 //! - `reader`: takes all that waits, one read for all of it, answers each
+//! - `reading`: one read, in a time limit
 //! - `batch`: the ids of a read, and whose they are (pure)
 //! - `store`: the only module that speaks SQL
 //! - [`metrics`]: counters, also logged at shutdown
@@ -22,6 +23,7 @@ pub mod handle;
 pub mod metrics;
 mod queue;
 mod reader;
+mod reading;
 pub mod rest;
 mod store;
 mod uri;
@@ -47,7 +49,6 @@ pub use handle::{Balances, Readers};
 
 /// A service whose schema is applied and whose ports are bound.
 pub struct Service {
-    database: Database,
     balances: Balances,
     readers: Readers,
     metrics: Metrics,
@@ -70,14 +71,13 @@ impl Service {
         let in_flight = InFlight::new(stop);
         let (balances, readers) = Balances::start(
             &config.reads,
-            database.clone(),
+            database,
             config.database.database_pool_size.get(),
             &metrics,
             in_flight.clone(),
         )
         .await?;
         Ok(Self {
-            database,
             balances,
             readers,
             metrics,
@@ -121,6 +121,7 @@ impl Service {
         let services = standard
             .services
             .add_service(HealthServer::new(face).accept_compressed(CompressionEncoding::Gzip));
+        let probed = self.balances.clone();
         let balances = Data::new(self.balances);
         let face = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
@@ -152,7 +153,7 @@ impl Service {
                 &self.connections,
                 &self.in_flight
             ),
-            health.probe(&self.database, self.in_flight.stop()),
+            health.probe_with(|| probed.check(), self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),
         );
         self.readers.finish().await;

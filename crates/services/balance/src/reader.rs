@@ -4,31 +4,18 @@
 //! begins after the last of them arrived.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use deadpool_postgres::Client;
-use domain::{AccountId, Balance};
-use runtime::postgres::{Connection, Database, DatabaseError, DatabaseErrorKind};
+use runtime::postgres::DatabaseError;
 use runtime::wakeups;
-use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::batch;
-use crate::error::BalanceError;
-use crate::metrics::BalanceMetrics;
 use crate::queue::{Queue, Waiting};
-use crate::store;
+use crate::reading::Reading;
 
 pub(crate) struct Reader {
-    pub(crate) database: Database,
+    pub(crate) reading: Arc<Reading>,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) metrics: BalanceMetrics,
     pub(crate) max_accounts: usize,
-    /// Limit of one statement.
-    pub(crate) statement_timeout: Duration,
-    /// Whether the last read of any reader failed for want of the database, so that it is logged once.
-    pub(crate) away: Arc<AtomicBool>,
     /// Cancelled when what still waits is to be refused.
     pub(crate) refuse: CancellationToken,
 }
@@ -54,7 +41,7 @@ impl Reader {
 
     /// Takes a connection first and the requests then, so that the read holds all that came meanwhile.
     async fn read_waiting(&self, batch: &mut Vec<Waiting>) {
-        let client = match self.database.get().await {
+        let client = match self.reading.connection().await {
             Ok(client) => client,
             // Other readers have all connections. They will be back; requests have a deadline of their own.
             Err(DatabaseError::AcquireTimeout {
@@ -62,7 +49,7 @@ impl Reader {
                 ..
             }) => return,
             Err(error) => {
-                let told = self.report(&error);
+                let told = self.reading.report(&error);
                 for waiting in self.queue.take_all() {
                     waiting.refuse(told.clone());
                 }
@@ -74,7 +61,8 @@ impl Reader {
             // Another reader was faster.
             return;
         }
-        match self.read(client, batch).await {
+        let ids = batch.iter().flat_map(Waiting::ids);
+        match self.reading.read(client, batch.len(), ids).await {
             Ok(balances) => {
                 let mut balances = balances.into_iter();
                 wakeups::gather(|| {
@@ -89,52 +77,5 @@ impl Reader {
                 }
             }
         }
-    }
-
-    /// The balances of all ids in the batch, one after the other.
-    async fn read(
-        &self,
-        client: Client,
-        batch: &[Waiting],
-    ) -> Result<Vec<Option<Balance>>, BalanceError> {
-        let ids: Vec<&str> = batch
-            .iter()
-            .flat_map(Waiting::ids)
-            .map(AccountId::as_str)
-            .collect();
-        let distinct = batch::distinct(&ids);
-        let began = Instant::now();
-        // Given up, by the time limit or by the stop, it is cancelled and its connection closed.
-        let connection = Connection::new(client);
-        let Ok(read) = timeout(self.statement_timeout, store::read(&connection, &distinct)).await
-        else {
-            tracing::warn!("a read took longer than REQUEST_TIMEOUT");
-            return Err(BalanceError::Timeout);
-        };
-        // Before anyone is answered.
-        connection.give_back();
-        let found = read.map_err(|error| self.report(&error))?;
-        self.metrics.read(batch.len(), ids.len(), began.elapsed());
-        if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
-            tracing::info!("reads succeed again");
-        }
-        Ok(batch::spread(&ids, &distinct, &found))
-    }
-
-    /// What callers are told. Logs what they are not told, here and nowhere else; a database that is away once.
-    fn report(&self, error: &DatabaseError) -> BalanceError {
-        match error.kind() {
-            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
-                if self.away.swap(true, Ordering::Relaxed) {
-                    tracing::debug!(error = %error.chain(), "the database cannot be reached");
-                } else {
-                    tracing::warn!(error = %error.chain(), "the database cannot be reached; no further line until reads succeed");
-                }
-            }
-            DatabaseErrorKind::Data | DatabaseErrorKind::Other => {
-                tracing::error!(error = %error.chain(), "a read failed");
-            }
-        }
-        error.into()
     }
 }

@@ -8,7 +8,12 @@
 //!
 //! The service is started, the subscribers connect over server-sent events as soon as it is ready, and one transaction is
 //! inserted when all streams are open. Prints when each of these was done, and after how long the slowest of the
-//! subscribers had that transaction, counted from its commit.
+//! subscribers had that transaction, counted from its commit; and what anonymous memory each of them took. Of that, the
+//! first numbering has no part with 0 rows:
+//!
+//! ```sh
+//! cargo run -p stream --example backlog -- target/release/stream 0 10000
+//! ```
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -52,21 +57,36 @@ async fn main() {
     let service = Service::start(&binary, &settings);
     let ready = begun.elapsed();
     let address = service.http();
-    let streams = join_all((0..subscribers).map(|_| open(address))).await;
+    let before = memory_kib(&service);
+    let mut streams = Vec::with_capacity(subscribers);
+    // As many at a time as a backlog of connections holds.
+    while streams.len() < subscribers {
+        let next = (subscribers - streams.len()).min(500);
+        streams.extend(join_all((0..next).map(|_| open(address))).await);
+    }
     let open = begun.elapsed();
+    let each = (memory_kib(&service) - before) / subscribers as f64;
     let live = "INSERT INTO transactions VALUES ('live', 'a', 'b', 1, 'transfer', now())";
     writer.batch_execute(live).await.unwrap();
     let committed = Instant::now();
     join_all(streams.into_iter().map(first_event)).await;
     let received = committed.elapsed();
-    let numbered = service
-        .wait_for_log("numbered many", LONGEST_WAIT)
-        .unwrap_or_default();
     println!(
         "{rows} rows, {subscribers} subscribers: ready after {ready:.2?}, all open after {open:.2?}, all had the event \
-         {received:.2?} after its commit"
+         {received:.2?} after its commit; {each:.1} KiB each, {before:.0} KiB before them"
     );
-    println!("{numbered}");
+    if rows >= 10_000 {
+        let numbered = service.wait_for_log("numbered many", LONGEST_WAIT);
+        println!("{}", numbered.unwrap_or_default());
+    }
+}
+
+/// Anonymous memory of the process, KiB.
+fn memory_kib(service: &Service) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    kib.unwrap().parse().unwrap()
 }
 
 /// Connects, asks, and waits for the head of the answer.

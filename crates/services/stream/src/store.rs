@@ -46,7 +46,9 @@ SET enable_seqscan = off; SET jit = off;
 -- A client that vanished must not keep the lock: found out after about 15 s.
 SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3;
 -- Limits that a role may have, meant for others.
-SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0";
+SET statement_timeout = 0; SET idle_session_timeout = 0;
+-- Whoever locks the log for longer holds up the stream: that is to be seen in log and health, and tried again.
+SET lock_timeout = '5s'";
 
 /// Makes a connection fit for numbering and feeding.
 pub(crate) async fn prepare_session(client: &ClientWrapper) -> Result<(), DatabaseError> {

@@ -6,17 +6,16 @@ use anyhow::Context;
 use metrics_db::Performance;
 use serde_json::json;
 
-use super::{complete, write_result};
+use super::run::{self, Report};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
 use crate::criteria;
 use crate::ending::Ending;
-use crate::load::outcome::per;
+use crate::load::per;
 use crate::log;
 use crate::log::outcome::{LogOutcome, LogResult};
 use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
-use crate::progress::Progress;
-use crate::record::{Figures, Head, Recording, latency, only_phase};
+use crate::record::{Figures, Head, latency, only_phase};
 use crate::result::histogram_v2;
 use crate::stop::Stop;
 use crate::usage::require;
@@ -25,41 +24,27 @@ use crate::usage::require;
 const CONNECTIONS: usize = 10;
 
 /// Makes the load and writes its result.
-pub(super) async fn run(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<Ending> {
+pub(super) async fn run(
+    args: &LoadArgs,
+    aim: &Aim,
+    run_id: String,
+    stop: &Stop,
+) -> anyhow::Result<Ending> {
     let plan = plan(args, aim, run_id)?;
     plan.check()?;
-    let mut stop = Stop::new()?;
-    let recording = match args.stored() {
-        true => Some(Recording::begin(&args.metrics_db, head(aim, &plan)).await?),
-        false => None,
-    };
-    let outcome = match measure(args, plan, &mut stop).await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            complete(recording, Err(error)).await?;
-            return Ok(Ending::NoSuccess);
-        }
-    };
-    complete(recording, figures(&outcome)).await?;
+    let head = head(aim, &plan);
+    let its = plan.clone();
+    let load = run::make(args, move |stop| log::start(its, stop), stop);
     let name = aim.target.as_ref().map(|target| target.name.clone());
-    let criteria = outcome.criteria();
-    let text = outcome.render() + &criteria::render(&criteria);
-    write_result(
-        args.json.as_deref(),
-        &LogResult::new(&outcome, name)?,
-        &text,
-    )?;
-    let succeeded = outcome.tally.whole.acknowledged > 0 && criteria::passed(&criteria);
-    Ok(match (outcome.interrupted, succeeded) {
-        (true, _) => Ending::Interrupted,
-        (false, true) => Ending::Complete,
-        (false, false) => Ending::NoSuccess,
-    })
+    run::run(args, head, load, |outcome| report(&outcome, name), stop).await
 }
 
-async fn measure(args: &LoadArgs, plan: LogPlan, stop: &mut Stop) -> anyhow::Result<LogOutcome> {
-    let run = tokio::task::spawn_blocking(move || log::start(plan)).await??;
-    log::measure(run, &mut Progress::new(args.progress), stop).await
+fn report(outcome: &LogOutcome, name: Option<String>) -> anyhow::Result<Report> {
+    let criteria = outcome.criteria();
+    let text = outcome.render() + &criteria::render(&criteria);
+    let succeeded = outcome.tally.whole.acknowledged > 0 && criteria::passed(&criteria);
+    let result = LogResult::new(outcome, name)?;
+    Report::new(text, &result, figures(outcome)?, succeeded)
 }
 
 fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
@@ -126,7 +111,6 @@ fn figures(outcome: &LogOutcome) -> anyhow::Result<Figures> {
     let each = outcome.plan.per_request();
     let (successful, failed) = (measured.acknowledged * each, measured.errors() * each);
     let total = successful + failed;
-    let bytes = |from: u64, to: u64| i64::try_from(to.saturating_sub(from));
     let performance = Performance {
         total_requests: total.try_into()?,
         successful_requests: successful.try_into()?,
@@ -134,23 +118,23 @@ fn figures(outcome: &LogOutcome) -> anyhow::Result<Figures> {
         throughput_per_sec: outcome.rate(),
         error_rate: per(failed as f64, total as f64),
         latency: latency(&outcome.tally.histogram),
-        bytes_sent: Some(bytes(outcome.from.wire.sent, outcome.to.wire.sent)?),
-        bytes_received: Some(bytes(outcome.from.wire.received, outcome.to.wire.received)?),
+        bytes_sent: Some(outcome.window.bytes_sent().try_into()?),
+        bytes_received: Some(outcome.window.bytes_received().try_into()?),
         histogram: Some(histogram_v2(&outcome.tally.histogram)?),
         ..Performance::default()
     };
     let phase = only_phase(
         &performance,
         outcome.plan.concurrency,
-        outcome.measured_at,
-        outcome.seconds,
-        outcome.cpu_seconds(),
+        outcome.window.measured_at,
+        outcome.window.seconds,
+        outcome.window.cpu_seconds(),
     )?;
     Ok(Figures {
         performance,
         phases: vec![phase],
-        measured_at: outcome.measured_at,
-        interrupted: outcome.interrupted,
+        measured_at: outcome.window.measured_at,
+        interrupted: outcome.window.interrupted,
         scenario_stats: Some(json!({
             "operation": outcome.plan.scenario.name(),
             "interface": outcome.plan.via_name(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{complete, make_load, write_result};
+use super::run::{self, Report};
 use crate::accounts::AccountPlan;
 use crate::aim::Aim;
 use crate::args::workload::Workload;
@@ -13,11 +13,13 @@ use crate::args::{LoadArgs, Scenario};
 use crate::criteria::{self, Criterion};
 use crate::ending::Ending;
 use crate::events::EventPlan;
-use crate::load::{Outcome, Plan};
 use crate::protocol::Protocol;
-use crate::record::{Figures, Head, Recording};
+use crate::record::{Figures, Head};
+use crate::requests::outcome::Outcome;
+use crate::requests::plan::Plan;
+use crate::requests::start;
 use crate::result::RunResult;
-use crate::stop::Stop;
+use crate::stop::{Interrupted, Stop};
 use crate::summary;
 use crate::work::Work;
 
@@ -27,7 +29,12 @@ const GRPC_CONNECTIONS: usize = 10;
 const LEVELS: [usize; 5] = [1, 10, 50, 100, 200];
 
 /// Makes the load and writes its result.
-pub(super) async fn run(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<Ending> {
+pub(super) async fn run(
+    args: &LoadArgs,
+    aim: &Aim,
+    run_id: String,
+    stop: &Stop,
+) -> anyhow::Result<Ending> {
     let levels = args.workload() == Some(Workload::BalanceLevels);
     let plans: Vec<Plan> = match levels {
         true => LEVELS.map(|level| plan(args, aim, &run_id, level)).into(),
@@ -36,69 +43,62 @@ pub(super) async fn run(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::R
     for plan in &plans {
         plan.check()?;
     }
-    let mut stop = Stop::new()?;
-    let recording = match args.stored() {
-        true => Some(Recording::begin(&args.metrics_db, head(aim, &plans)).await?),
-        false => None,
-    };
-    let outcomes = make_loads(args, plans, &mut stop).await;
-    let outcomes = match outcomes {
-        Ok(outcomes) => {
-            complete(recording, Figures::of_requests(&outcomes)).await?;
-            outcomes
-        }
-        Err(error) => {
-            return complete(recording, Err(error))
-                .await
-                .map(|()| Ending::NoSuccess);
-        }
-    };
+    let head = head(aim, &plans);
+    let loads = make_loads(args, plans.clone(), stop);
     let name = aim.target.as_ref().map(|target| target.name.clone());
-    let json = args.json.as_deref();
-    let criteria = if levels { judge(&outcomes) } else { Vec::new() };
-    match outcomes.as_slice() {
-        [outcome] if !levels => {
-            let result = RunResult::new(outcome, name)?;
-            write_result(json, &result, &summary::render(outcome))?;
-        }
-        _ => {
-            let results = outcomes.iter().map(|it| RunResult::new(it, name.clone()));
-            let result = LevelsResult {
-                schema: "weir.benchmark-levels/1",
-                passed: criteria::passed(&criteria),
-                criteria: &criteria,
-                levels: results.collect::<anyhow::Result<_>>()?,
-            };
-            let text = summary::levels(&outcomes) + &criteria::render(&criteria);
-            write_result(json, &result, &text)?;
-        }
-    }
-    let none = outcomes.iter().all(|it| it.tally.whole.acknowledged == 0);
-    Ok(if outcomes.iter().any(|outcome| outcome.interrupted) {
-        Ending::Interrupted
-    } else if none || !criteria::passed(&criteria) {
-        Ending::NoSuccess
-    } else {
-        Ending::Complete
-    })
+    run::run(
+        args,
+        head,
+        loads,
+        |outcomes| report(&outcomes, levels, name),
+        stop,
+    )
+    .await
 }
 
 /// One load after the other; an interrupted one is the last.
 async fn make_loads(
     args: &LoadArgs,
     plans: Vec<Plan>,
-    stop: &mut Stop,
+    stop: &Stop,
 ) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for plan in plans {
-        let outcome = make_load(plan, args.progress, stop).await?;
-        let interrupted = outcome.interrupted;
-        outcomes.push(outcome);
-        if interrupted {
+        match run::make(args, move |stop| start(plan, stop), stop).await {
+            Ok(outcome) => outcomes.push(outcome),
+            // What was measured before is given.
+            Err(error) if error.is::<Interrupted>() && !outcomes.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+        if stop.was_asked() {
             break;
         }
     }
     Ok(outcomes)
+}
+
+fn report(outcomes: &[Outcome], levels: bool, name: Option<String>) -> anyhow::Result<Report> {
+    let figures = Figures::of_requests(outcomes)?;
+    let some = outcomes.iter().any(|it| it.tally.whole.acknowledged > 0);
+    match outcomes {
+        [outcome] if !levels => {
+            let result = RunResult::new(outcome, name)?;
+            Report::new(summary::render(outcome), &result, figures, some)
+        }
+        _ => {
+            let criteria = judge(outcomes);
+            let passed = criteria::passed(&criteria);
+            let results = outcomes.iter().map(|it| RunResult::new(it, name.clone()));
+            let result = LevelsResult {
+                schema: "weir.benchmark-levels/1",
+                passed,
+                criteria: &criteria,
+                levels: results.collect::<anyhow::Result<_>>()?,
+            };
+            let text = summary::levels(outcomes) + &criteria::render(&criteria);
+            Report::new(text, &result, figures, some && passed)
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -5,16 +5,16 @@ use std::time::Duration;
 use metrics_db::Performance;
 use serde_json::json;
 
-use super::{complete, write_result};
+use super::run::{self, Report};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
 use crate::args::stream::SEEDED_SINCE;
+use crate::args::workload::Workload;
 use crate::criteria::{self, Criterion};
 use crate::ending::Ending;
-use crate::load::outcome::per;
-use crate::progress::Progress;
+use crate::load::per;
 use crate::protocol::Protocol;
-use crate::record::{Figures, Head, Recording, latency, only_phase};
+use crate::record::{Figures, Head, latency, only_phase};
 use crate::result::histogram_v2;
 use crate::stop::Stop;
 use crate::stream::outcome::StreamOutcome;
@@ -27,42 +27,33 @@ use crate::usage::{Usage, require};
 const GRPC_CONNECTIONS: usize = 10;
 
 /// Subscribes, and writes the result.
-pub(super) async fn run(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<Ending> {
+pub(super) async fn run(
+    args: &LoadArgs,
+    aim: &Aim,
+    run_id: String,
+    stop: &Stop,
+) -> anyhow::Result<Ending> {
     let plan = plan(args, aim, run_id)?;
     plan.check()?;
-    let mut stop = Stop::new()?;
-    let recording = match args.stored() {
-        true => Some(Recording::begin(&args.metrics_db, head(aim, &plan)).await?),
-        false => None,
-    };
-    let outcome = match measure(args, plan, &mut stop).await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            complete(recording, Err(error)).await?;
-            return Ok(Ending::NoSuccess);
-        }
-    };
-    let criteria = verdict::judge(&outcome);
-    complete(recording, figures(&outcome, &criteria)).await?;
+    let head = head(aim, &plan);
+    let its = plan.clone();
+    let load = run::make(args, move |stop| stream::start(its, stop), stop);
     let name = aim.target.as_ref().map(|target| target.name.clone());
-    let workload = args.workload().map(|workload| workload.name());
-    let result = StreamResult::new(&outcome, &criteria, name, workload)?;
-    let text = summary::render(&outcome) + &criteria::render(&criteria);
-    write_result(args.json.as_deref(), &result, &text)?;
-    Ok(match (outcome.interrupted, criteria::passed(&criteria)) {
-        (true, _) => Ending::Interrupted,
-        (false, true) => Ending::Complete,
-        (false, false) => Ending::NoSuccess,
-    })
+    let workload = args.workload().map(Workload::name);
+    let report = |outcome: StreamOutcome| report(&outcome, name, workload);
+    run::run(args, head, load, report, stop).await
 }
 
-async fn measure(
-    args: &LoadArgs,
-    plan: StreamPlan,
-    stop: &mut Stop,
-) -> anyhow::Result<StreamOutcome> {
-    let run = tokio::task::spawn_blocking(move || stream::start(plan)).await??;
-    stream::measure(run, &mut Progress::new(args.progress), stop).await
+fn report(
+    outcome: &StreamOutcome,
+    name: Option<String>,
+    workload: Option<&'static str>,
+) -> anyhow::Result<Report> {
+    let criteria = verdict::judge(outcome);
+    let result = StreamResult::new(outcome, &criteria, name, workload)?;
+    let text = summary::render(outcome) + &criteria::render(&criteria);
+    let figures = figures(outcome, &criteria)?;
+    Report::new(text, &result, figures, criteria::passed(&criteria))
 }
 
 fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage> {
@@ -151,23 +142,23 @@ fn figures(outcome: &StreamOutcome, criteria: &[Criterion]) -> anyhow::Result<Fi
         throughput_per_sec: outcome.rate(),
         error_rate: per(outcome.missed as f64, total as f64),
         latency: latency(outcome.latencies()),
-        bytes_sent: Some(outcome.bytes_sent().try_into()?),
-        bytes_received: Some(outcome.bytes_received().try_into()?),
+        bytes_sent: Some(outcome.window.bytes_sent().try_into()?),
+        bytes_received: Some(outcome.window.bytes_received().try_into()?),
         histogram: Some(histogram_v2(outcome.latencies())?),
         ..Performance::default()
     };
     let phase = only_phase(
         &performance,
         outcome.plan.clients,
-        outcome.measured_at,
-        outcome.seconds,
-        outcome.cpu_seconds(),
+        outcome.window.measured_at,
+        outcome.window.seconds,
+        outcome.window.cpu_seconds(),
     )?;
     Ok(Figures {
         performance,
         phases: vec![phase],
-        measured_at: outcome.measured_at,
-        interrupted: outcome.interrupted,
+        measured_at: outcome.window.measured_at,
+        interrupted: outcome.window.interrupted,
         scenario_stats: Some(scenario_stats(outcome, criteria)),
     })
 }

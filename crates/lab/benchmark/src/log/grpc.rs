@@ -10,6 +10,7 @@ use api::immutable_log::{
 };
 use bytes::BytesMut;
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
 use super::plan::{LogPlan, Target, data};
@@ -33,11 +34,13 @@ impl GrpcStore {
         plan: &LogPlan,
         target: &Target,
         wire: Arc<Wire>,
+        halted: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let mut connections = Vec::new();
         for _ in 0..target.connections {
             let (endpoint, wire) = (target.endpoint.clone(), Arc::clone(&wire));
-            let connection = GrpcConnection::connect(endpoint, wire, target.timeout, WINDOWS).await;
+            let connection =
+                GrpcConnection::connect(endpoint, wire, target.timeout, WINDOWS, halted).await;
             let connection = connection
                 .with_context(|| format!("cannot connect to {}", target.endpoint.authority))?;
             connections.push(connection);

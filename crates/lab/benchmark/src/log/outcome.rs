@@ -7,8 +7,7 @@ use time::OffsetDateTime;
 
 use super::plan::{LogPlan, Via};
 use crate::criteria::Criterion;
-use crate::load::Edge;
-use crate::load::outcome::{BUSY, per};
+use crate::load::{BUSY, Window, per};
 use crate::progress::thousands;
 use crate::result::{Latency, encode_histogram};
 use crate::summary::{bars, distributions, errors};
@@ -19,24 +18,14 @@ use crate::tally::Tally;
 pub struct LogOutcome {
     /// What was asked for.
     pub plan: LogPlan,
-    /// Start of the warm-up.
-    pub started_at: OffsetDateTime,
-    /// Start of the measured window.
-    pub measured_at: OffsetDateTime,
-    /// Length of the measured window.
-    pub seconds: f64,
-    /// Whether the run ended before its time.
-    pub interrupted: bool,
+    /// When it was measured, and at what cost.
+    pub window: Window,
     /// Everything that was counted.
     pub tally: Tally,
     /// Of appends: what the chain holds.
     pub audit: Option<Audit>,
     /// Over the whole run.
     pub connections_opened: u64,
-    /// Counters at the start of the window.
-    pub from: Edge,
-    /// Counters at its end.
-    pub to: Edge,
 }
 
 /// What was appended, against what the chain holds after it was checked hash by hash.
@@ -69,27 +58,18 @@ impl LogOutcome {
     /// Entries or records a second of the measured window.
     pub fn rate(&self) -> f64 {
         let entries = self.tally.measured.acknowledged * self.plan.per_request();
-        per(entries as f64, self.seconds)
+        per(entries as f64, self.window.seconds)
     }
 
-    /// CPU-seconds of this process in the window; in-process the log's work is among them.
-    pub fn cpu_seconds(&self) -> f64 {
-        self.to.cpu - self.from.cpu
-    }
-
-    /// Microseconds of this process's CPU per entry or record.
+    /// Microseconds of this process's CPU per entry or record; in-process the log's work is among them.
     pub fn cpu_micros_per_entry(&self) -> f64 {
         let entries = self.tally.measured.acknowledged * self.plan.per_request();
-        per(self.cpu_seconds() * 1e6, entries as f64)
+        self.window.cpu_micros_per(entries)
     }
 
     /// Whether the generator, not the server, may have been the limit; in-process they are one.
     pub fn generator_limited(&self) -> bool {
-        let wall = self.to.at.saturating_duration_since(self.from.at);
-        let share = per(
-            self.cpu_seconds(),
-            wall.as_secs_f64() * self.plan.threads as f64,
-        );
+        let share = self.window.cpu_share(self.plan.threads);
         matches!(self.plan.via, Via::Grpc(_)) && share > BUSY
     }
 
@@ -142,14 +122,14 @@ impl LogOutcome {
             thousands(plan.per_request()),
             plan.run_id
         )?;
-        if self.interrupted {
+        if self.window.interrupted {
             writeln!(
                 text,
                 "\nInterrupted: what follows is the part that was measured."
             )?;
         }
         writeln!(text, "\nSummary")?;
-        writeln!(text, "  Measured:   {:.2} s", self.seconds)?;
+        writeln!(text, "  Measured:   {:.2} s", self.window.seconds)?;
         writeln!(
             text,
             "  Rate:       {} entries/s",
@@ -173,7 +153,7 @@ impl LogOutcome {
         writeln!(
             text,
             "\nThis process: {:.2} CPU-seconds, {:.2} us an entry{}",
-            self.cpu_seconds(),
+            self.window.cpu_seconds(),
             self.cpu_micros_per_entry(),
             match plan.via {
                 Via::Direct(_) => ", the log's own work among them",
@@ -254,9 +234,9 @@ impl LogResult {
             entries_per_request: plan.per_request(),
             warmup_seconds: plan.warmup.as_secs_f64(),
             planned_seconds: plan.duration.as_secs_f64(),
-            measured_seconds: outcome.seconds,
-            interrupted: outcome.interrupted,
-            measured_at: outcome.measured_at,
+            measured_seconds: outcome.window.seconds,
+            interrupted: outcome.window.interrupted,
+            measured_at: outcome.window.measured_at,
             entries_per_second: outcome.rate(),
             requests: outcome.tally.measured.acknowledged,
             failed: outcome.tally.measured.errors(),

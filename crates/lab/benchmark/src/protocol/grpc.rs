@@ -2,14 +2,15 @@
 //! prepared bytes, so the layers of a client stub would only cost time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Endpoint, Patience, not_connected};
+use super::{Attempt, Caller, Deadline, Endpoint, LONG_IDLE, after_another, not_connected};
 use crate::tally::{Fate, Wire};
 use counted::Counted;
 
@@ -42,6 +43,7 @@ pub struct GrpcConnection {
     wire: Arc<Wire>,
     timeout: Duration,
     windows: Windows,
+    halted: CancellationToken,
     current: Mutex<Current>,
 }
 
@@ -62,6 +64,7 @@ impl GrpcConnection {
         wire: Arc<Wire>,
         timeout: Duration,
         windows: Windows,
+        halted: &CancellationToken,
     ) -> std::io::Result<Arc<Self>> {
         let sender = open(&endpoint, &wire, timeout, windows).await?;
         let current = Mutex::new(Current {
@@ -73,6 +76,7 @@ impl GrpcConnection {
             wire,
             timeout,
             windows,
+            halted: halted.clone(),
             current,
         }))
     }
@@ -127,7 +131,9 @@ pub struct GrpcCaller {
     connection: Arc<GrpcConnection>,
     generation: u64,
     sender: Option<SendRequest<Bytes>>,
-    patience: Patience,
+    deadline: Deadline,
+    /// When the last answer came.
+    idle_since: Instant,
     uri: Uri,
     headers: HeaderMap,
 }
@@ -140,12 +146,13 @@ impl GrpcCaller {
     pub async fn new(connection: Arc<GrpcConnection>, path: &str) -> anyhow::Result<Self> {
         let (uri, headers) = target(&connection.endpoint, path)?;
         let (generation, sender) = connection.sender().await;
-        let patience = Patience::new(connection.timeout);
+        let deadline = Deadline::new(connection.timeout, &connection.halted);
         Ok(Self {
             connection,
             generation,
             sender: Some(sender),
-            patience,
+            deadline,
+            idle_since: Instant::now(),
             uri,
             headers,
         })
@@ -175,62 +182,123 @@ pub(crate) fn head(uri: &Uri, headers: &HeaderMap) -> Request<()> {
     request
 }
 
+/// How often a request may find that the target had ended the connection before it took the request: an ageing server
+/// may do so to several connections, one after the other.
+const ATTEMPTS: usize = 3;
+
 impl Caller for GrpcCaller {
     async fn call(
         &mut self,
         request: &mut BytesMut,
-        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send,
+        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send + Sync,
     ) -> Fate {
         let message = request.split().freeze();
-        // A connection may have broken since the last call; nothing has been sent on it then.
+        let mut first = None;
+        for _ in 1..ATTEMPTS {
+            match self.attempt(message.clone(), &check).await {
+                Attempt::Ended(fate) => return after_another(first, fate),
+                Attempt::ClosedBefore(kind) => {
+                    self.connection.wire.add_replaced();
+                    first = Some(kind);
+                }
+            }
+        }
+        match self.attempt(message, &check).await {
+            Attempt::Ended(fate) => after_another(first, fate),
+            Attempt::ClosedBefore(kind) => Fate::Unanswered(kind),
+        }
+    }
+}
+
+impl GrpcCaller {
+    async fn attempt(
+        &mut self,
+        message: Bytes,
+        check: &(impl Fn(&[u8]) -> Result<(), &'static str> + Sync),
+    ) -> Attempt {
+        let idle = self.idle_since.elapsed();
+        // A connection may have ended since the last call; nothing has been sent on it then.
         let mut sender = match self.sender.take() {
-            Some(sender) => sender.ready().await.ok(),
+            Some(sender) => match self.deadline.within(sender.ready()).await {
+                Ok(ready) => ready.ok(),
+                Err(given_up) => return Attempt::Ended(Fate::NotSent(given_up.kind())),
+            },
             None => None,
         };
         if sender.is_none() {
-            sender = match self.connection.renew(self.generation).await {
+            let renewing = self.connection.renew(self.generation);
+            let renewed = match self.deadline.within(renewing).await {
+                Ok(renewed) => renewed,
+                Err(given_up) => return Attempt::Ended(Fate::NotSent(given_up.kind())),
+            };
+            sender = match renewed {
                 Ok((generation, sender)) => {
                     self.generation = generation;
                     sender.ready().await.ok()
                 }
-                Err(error) => return not_connected(&error).await,
+                Err(error) => return Attempt::Ended(not_connected(&error).await),
             };
         }
         let Some(mut sender) = sender else {
-            return not_connected(&std::io::ErrorKind::ConnectionReset.into()).await;
+            let error = std::io::ErrorKind::ConnectionReset.into();
+            return Attempt::Ended(not_connected(&error).await);
+        };
+        let begun = Instant::now();
+        let closed = |error: &h2::Error| {
+            let quick = idle > LONG_IDLE && begun.elapsed() < LONG_IDLE;
+            untaken(error) || (error.is_io() && quick)
         };
         let (response, mut body) = match sender.send_request(head(&self.uri, &self.headers), false)
         {
             Ok(sent) => sent,
-            Err(error) => return Fate::NotSent(describe(&error)),
+            Err(error) if closed(&error) => return Attempt::ClosedBefore(describe(&error)),
+            Err(error) => return Attempt::Ended(Fate::NotSent(describe(&error))),
         };
         if let Err(error) = body.send_data(message, true) {
-            return Fate::Unanswered(describe(&error));
+            return match closed(&error) {
+                true => Attempt::ClosedBefore(describe(&error)),
+                false => Attempt::Ended(Fate::Unanswered(describe(&error))),
+            };
         }
-        match self.patience.within(answer(response, check)).await {
-            Some(Ok(fate)) => {
+        let answered = self.deadline.within(answer(response, check)).await;
+        self.idle_since = Instant::now();
+        Attempt::Ended(match answered {
+            Ok(Ok(fate)) => {
                 self.sender = Some(sender);
                 fate
             }
-            Some(Err(error)) => {
+            Ok(Err(error)) if closed(&error) => {
+                if error.is_reset() {
+                    self.sender = Some(sender);
+                }
+                return Attempt::ClosedBefore(describe(&error));
+            }
+            Ok(Err(error)) => {
                 // Only this call, not the connection: it stays in use.
                 if error.is_reset() {
                     self.sender = Some(sender);
                 }
                 Fate::Unanswered(describe(&error))
             }
-            None => {
+            Err(given_up) => {
                 self.sender = Some(sender);
-                Fate::Unanswered("timeout".into())
+                Fate::Unanswered(given_up.kind())
             }
-        }
+        })
     }
+}
+
+/// Whether the target says itself that it has not taken the call (RFC 9113, 6.8 and 8.7): it may go again.
+fn untaken(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let going_away = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+    error.is_remote() && (refused || going_away)
 }
 
 /// Reads an answer to its end: headers, one message, trailers.
 async fn answer(
     response: h2::client::ResponseFuture,
-    check: impl Fn(&[u8]) -> Result<(), &'static str>,
+    check: &impl Fn(&[u8]) -> Result<(), &'static str>,
 ) -> Result<Fate, h2::Error> {
     let response = response.await?;
     if response.status() != 200 {

@@ -6,13 +6,16 @@
 pub mod answer;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Endpoint, Patience, not_connected};
+use super::{
+    Attempt, Caller, Deadline, Endpoint, IDLE, LONG_IDLE, after_another, is_open, not_connected,
+};
 use crate::tally::{Fate, Wire};
 use answer::{Progress, Whole};
 
@@ -21,9 +24,15 @@ pub struct HttpCaller {
     endpoint: Endpoint,
     wire: Arc<Wire>,
     timeout: Duration,
-    patience: Patience,
-    stream: Option<TcpStream>,
+    deadline: Deadline,
+    kept: Option<Kept>,
     buffer: BytesMut,
+}
+
+/// A connection that waits for the next request.
+struct Kept {
+    stream: TcpStream,
+    since: Instant,
 }
 
 impl HttpCaller {
@@ -35,46 +44,60 @@ impl HttpCaller {
         endpoint: Endpoint,
         wire: Arc<Wire>,
         timeout: Duration,
+        halted: &CancellationToken,
     ) -> std::io::Result<Self> {
-        let stream = Some(endpoint.connect(timeout, &wire).await?);
-        let patience = Patience::new(timeout);
-        let buffer = BytesMut::with_capacity(1024);
+        let stream = endpoint.connect(timeout, &wire).await?;
         Ok(Self {
             endpoint,
             wire,
             timeout,
-            patience,
-            stream,
-            buffer,
+            deadline: Deadline::new(timeout, halted),
+            kept: Some(Kept {
+                stream,
+                since: Instant::now(),
+            }),
+            buffer: BytesMut::with_capacity(1024),
         })
     }
-}
 
-impl Caller for HttpCaller {
-    async fn call(
+    /// The kept connection with the time for which it has carried nothing; none where there is none, or where the target
+    /// has closed it meanwhile.
+    fn take_kept(&mut self) -> Option<(TcpStream, Duration)> {
+        let Kept { stream, since } = self.kept.take()?;
+        let idle = since.elapsed();
+        if idle > IDLE && !is_open(&stream) {
+            self.wire.add_replaced();
+            return None;
+        }
+        Some((stream, idle))
+    }
+
+    async fn attempt(
         &mut self,
-        request: &mut BytesMut,
-        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send,
-    ) -> Fate {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => match self.endpoint.connect(self.timeout, &self.wire).await {
-                Ok(stream) => stream,
-                Err(error) => {
-                    request.clear();
-                    return not_connected(&error).await;
+        request: &[u8],
+        check: &(impl Fn(&[u8]) -> Result<(), &'static str> + Sync),
+    ) -> Attempt {
+        let (mut stream, idle) = match self.take_kept() {
+            Some(kept) => kept,
+            None => {
+                let connecting = self.endpoint.connect(self.timeout, &self.wire);
+                match self.deadline.within(connecting).await {
+                    Ok(Ok(stream)) => (stream, Duration::ZERO),
+                    Ok(Err(error)) => return Attempt::Ended(not_connected(&error).await),
+                    Err(given_up) => return Attempt::Ended(Fate::NotSent(given_up.kind())),
                 }
-            },
+            }
         };
         self.buffer.clear();
         let exchange = exchange(&mut stream, request, &mut self.buffer, &self.wire);
-        let answer = self.patience.within(exchange).await;
-        request.clear();
-        match answer {
-            Some(Ok(whole)) => {
+        let begun = Instant::now();
+        let answer = self.deadline.within(exchange).await;
+        Attempt::Ended(match answer {
+            Ok(Ok(whole)) => {
                 // What follows the answer was never asked for: the connection is out of step.
                 if whole.answer.keep_alive && self.buffer.len() == whole.length {
-                    self.stream = Some(stream);
+                    let since = Instant::now();
+                    self.kept = Some(Kept { stream, since });
                 }
                 match whole.answer.status {
                     200..=299 => match check(&whole.body(&self.buffer)) {
@@ -84,9 +107,37 @@ impl Caller for HttpCaller {
                     status => Fate::Failed(format!("http {status}")),
                 }
             }
-            Some(Err(kind)) => Fate::Unanswered(kind),
-            None => Fate::Unanswered("timeout".into()),
-        }
+            Ok(Err(kind)) => {
+                let at_once = self.buffer.is_empty() && begun.elapsed() < LONG_IDLE;
+                if idle > LONG_IDLE && at_once {
+                    return Attempt::ClosedBefore(kind);
+                }
+                Fate::Unanswered(kind)
+            }
+            Err(given_up) => Fate::Unanswered(given_up.kind()),
+        })
+    }
+}
+
+impl Caller for HttpCaller {
+    async fn call(
+        &mut self,
+        request: &mut BytesMut,
+        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send + Sync,
+    ) -> Fate {
+        let mut first = None;
+        let fate = loop {
+            match self.attempt(request, &check).await {
+                Attempt::Ended(fate) => break fate,
+                // The next attempt has a new connection, which has not been idle.
+                Attempt::ClosedBefore(kind) => {
+                    self.wire.add_replaced();
+                    first = Some(kind);
+                }
+            }
+        };
+        request.clear();
+        after_another(first, fate)
     }
 }
 

@@ -16,6 +16,7 @@ use super::plan::StreamPlan;
 use super::receiver::Receiver;
 use crate::clock::Clock;
 use crate::protocol::grpc::GrpcConnection;
+use crate::protocol::is_open;
 use crate::tally::record;
 
 pub(super) use grpc::connect as connect_grpc;
@@ -70,6 +71,12 @@ impl Opened {
             Self::Grpc(stream) => stream.read(receiver).await,
         }
     }
+}
+
+/// Comes back when the run is over.
+async fn over(stage: &mut watch::Receiver<Stage>) {
+    // An error means that nobody is left to say so.
+    stage.wait_for(|stage| *stage == Stage::Over).await.ok();
 }
 
 /// What became of one subscriber.
@@ -132,13 +139,20 @@ impl Client {
                     Ok(()) => break,
                     Err(kind) => (true, kind),
                 },
-                None => match self.open().await {
-                    Ok(opened) => {
-                        self.opened = Some(opened);
-                        continue;
+                None => {
+                    let opened = tokio::select! {
+                        biased;
+                        opened = self.open() => opened,
+                        () = over(&mut stage) => break,
+                    };
+                    match opened {
+                        Ok(opened) => {
+                            self.opened = Some(opened);
+                            continue;
+                        }
+                        Err(kind) => (false, kind),
                     }
-                    Err(kind) => (false, kind),
-                },
+                }
             };
             {
                 let mut tally = self.receiver.lane.tally();
@@ -206,7 +220,8 @@ impl Client {
         let opening = async {
             match &mut self.line {
                 Line::Sse(connection) => {
-                    let connection = match connection.take() {
+                    // The target may have closed one that has waited long.
+                    let connection = match connection.take().filter(is_open) {
                         Some(connection) => connection,
                         None => {
                             let connected = plan.endpoint.connect(plan.timeout, &lane.wire).await;

@@ -12,8 +12,9 @@ use tokio_postgres::{Client, NoTls, Statement};
 use super::commits::Commits;
 use super::plan::LivePlan;
 use crate::clock::{Clock, Part};
-use crate::load::schedule::Schedule;
 use crate::random::Random;
+use crate::schedule::Schedule;
+use crate::stop::Stop;
 use crate::tally::{histogram, merge, record};
 
 /// Commits itself: what is timed is one round trip, INSERT and commit together.
@@ -83,7 +84,7 @@ impl Feed {
     }
 
     /// Inserts until the clock says that the load is over.
-    pub(super) async fn run(self, clock: Arc<Clock>) -> Fed {
+    pub(super) async fn run(self, clock: Arc<Clock>, stop: &Stop) -> Fed {
         let schedule = Schedule::new(self.rate, &clock);
         let pacer = {
             let (schedule, clock) = (Arc::clone(&schedule), Arc::clone(&clock));
@@ -101,7 +102,19 @@ impl Feed {
         }
         let mut commit = histogram();
         let mut error = None;
-        while let Some(ended) = writing.join_next().await {
+        loop {
+            let ended = tokio::select! {
+                biased;
+                ended = writing.join_next() => ended,
+                () = stop.halted().cancelled() => {
+                    // A database that does not answer is not waited for: what it still commits was not asked for.
+                    writing.abort_all();
+                    break;
+                }
+            };
+            let Some(ended) = ended else {
+                break;
+            };
             match ended {
                 Ok(Ok(its)) => merge(&mut commit, &its),
                 Ok(Err(its)) => {

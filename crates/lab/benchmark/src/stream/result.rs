@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::outcome::StreamOutcome;
 use crate::criteria::{self, Criterion};
-use crate::load::outcome::per;
+use crate::load::per;
 use crate::protocol::Protocol;
 use crate::result::{Latency, encode_histogram};
 
@@ -124,10 +124,10 @@ impl StreamResult {
             feed_rate: plan.live.as_ref().map(|live| live.rate),
             warmup_seconds: plan.warmup.as_secs_f64(),
             planned_seconds: plan.duration.as_secs_f64(),
-            measured_seconds: outcome.seconds,
-            interrupted: outcome.interrupted,
-            started_at: outcome.started_at,
-            measured_at: outcome.measured_at,
+            measured_seconds: outcome.window.seconds,
+            interrupted: outcome.window.interrupted,
+            started_at: outcome.window.started_at,
+            measured_at: outcome.window.measured_at,
             events: Events {
                 delivered: tally.delivered,
                 measured: tally.measured,
@@ -152,10 +152,13 @@ impl StreamResult {
                 commit: live.and_then(|fed| Latency::of(&fed.commit)),
             },
             errors: tally.errors.clone(),
-            bytes_received: outcome.bytes_received(),
-            bytes_per_event: per(outcome.bytes_received() as f64, tally.measured as f64),
+            bytes_received: outcome.window.bytes_received(),
+            bytes_per_event: per(
+                outcome.window.bytes_received() as f64,
+                tally.measured as f64,
+            ),
             generator: Generator {
-                cpu_seconds: outcome.cpu_seconds(),
+                cpu_seconds: outcome.window.cpu_seconds(),
                 cpu_share: outcome.cpu_share(),
                 cpu_micros_per_event: outcome.cpu_micros_per_event(),
                 limited: outcome.generator_limited(),

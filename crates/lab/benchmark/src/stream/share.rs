@@ -17,6 +17,7 @@ use super::receiver::Receiver;
 use super::tally::StreamLane;
 use crate::clock::Clock;
 use crate::protocol::Protocol;
+use crate::stop::Stop;
 use crate::tally::histogram;
 
 /// One thread's share of the subscribers.
@@ -26,6 +27,7 @@ pub(super) struct Share {
     pub(super) lane: Arc<StreamLane>,
     pub(super) commits: Option<Arc<Commits>>,
     pub(super) stage: watch::Receiver<Stage>,
+    pub(super) stop: Stop,
 }
 
 impl Share {
@@ -37,7 +39,7 @@ impl Share {
         go: &Wait<Arc<Clock>>,
     ) -> Vec<ClientOutcome> {
         let prepared = runtime().and_then(|runtime| {
-            let clients = runtime.block_on(self.clients())?;
+            let clients = runtime.block_on(self.stop.unless_asked(self.clients()))??;
             Ok((runtime, clients))
         });
         let (runtime, clients) = match prepared {
@@ -92,7 +94,7 @@ impl Share {
     async fn grpc_lines(&self) -> anyhow::Result<Vec<Line>> {
         let mut connections = Vec::new();
         for _ in (self.number..self.plan.connections).step_by(self.plan.threads) {
-            connections.push(connect_grpc(&self.plan, &self.lane).await?);
+            connections.push(connect_grpc(&self.plan, &self.lane, self.stop.halted()).await?);
         }
         let mut lines = Vec::new();
         for (place, _) in self.places().enumerate() {
@@ -108,6 +110,7 @@ impl Share {
 pub(super) fn feed(
     live: &LivePlan,
     commits: Arc<Commits>,
+    stop: &Stop,
     ready: &Sender<anyhow::Result<()>>,
     go: &Wait<Arc<Clock>>,
 ) -> Fed {
@@ -118,7 +121,7 @@ pub(super) fn feed(
         error: Some(error.into()),
     };
     let prepared = runtime().and_then(|runtime| {
-        let feed = runtime.block_on(Feed::connect(live, commits))?;
+        let feed = runtime.block_on(stop.unless_asked(Feed::connect(live, commits)))??;
         Ok((runtime, feed))
     });
     let (runtime, feed) = match prepared {
@@ -132,9 +135,12 @@ pub(super) fn feed(
     ready.send(Ok(())).ok();
     match go.recv() {
         Ok(clock) => {
-            let fed = runtime.block_on(feed.run(clock));
+            let fed = runtime.block_on(feed.run(clock, stop));
             // Connections say goodbye; a database that is away is not waited for.
-            runtime.shutdown_timeout(Duration::from_secs(1));
+            runtime.shutdown_timeout(match stop.was_asked() {
+                true => Duration::ZERO,
+                false => Duration::from_secs(1),
+            });
             fed
         }
         Err(_) => nothing("not begun"),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::outcome::StreamOutcome;
-use crate::load::outcome::per;
+use crate::load::per;
 use crate::progress::thousands;
 use crate::protocol::Protocol;
 use crate::protocol::grpc::STREAM_WINDOWS;
@@ -19,7 +19,7 @@ pub fn render(outcome: &StreamOutcome) -> String {
 
 fn sections(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
     head(text, outcome)?;
-    if outcome.interrupted {
+    if outcome.window.interrupted {
         writeln!(
             text,
             "\nInterrupted: what follows is the part that was measured."
@@ -72,7 +72,7 @@ fn head(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
 fn totals(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
     let tally = &outcome.tally;
     writeln!(text, "\nSummary")?;
-    writeln!(text, "  Measured:     {:.2} s", outcome.seconds)?;
+    writeln!(text, "  Measured:     {:.2} s", outcome.window.seconds)?;
     writeln!(
         text,
         "  Rate:         {} events/s",
@@ -96,7 +96,10 @@ fn totals(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
     writeln!(
         text,
         "  Bytes:        {:.0} received an event",
-        per(outcome.bytes_received() as f64, tally.measured as f64)
+        per(
+            outcome.window.bytes_received() as f64,
+            tally.measured as f64
+        )
     )?;
     if let Some(fed) = &outcome.fed {
         writeln!(
@@ -151,7 +154,7 @@ fn generator(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
     writeln!(
         text,
         "\nGenerator: {:.2} CPU-seconds{}, {:.0} % of its threads' time, {:.1} us an event",
-        outcome.cpu_seconds(),
+        outcome.window.cpu_seconds(),
         if plan.live.is_some() {
             " with the feed"
         } else {

@@ -50,7 +50,7 @@ fn delivered(outcome: &StreamOutcome) -> Criterion {
     let plan = &outcome.plan;
     let whole = (plan.warmup + plan.duration).as_secs_f64();
     let expected = match (plan.expected_rate(), plan.limit) {
-        (Some(rate), None) if !outcome.interrupted => rate * whole,
+        (Some(rate), None) if !outcome.window.interrupted => rate * whole,
         (_, Some(limit)) => limit as f64,
         _ => 1.0,
     };

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use benchmark::accounts::{AccountPlan, SEEDED};
-use benchmark::load::Plan;
 use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::requests::plan::Plan;
 use benchmark::work::Work;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -3,15 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use benchmark::command::measure;
 use benchmark::events::EventPlan;
 use benchmark::events::attributes::Payload;
 use benchmark::events::ledger::SLOTS;
 use benchmark::events::template::{key_id, slot_name};
-use benchmark::load::{Outcome, Plan, start};
+use benchmark::measure::measure;
 use benchmark::progress::Progress;
 use benchmark::progress::ProgressMode;
 use benchmark::protocol::{Endpoint, Protocol};
+use benchmark::requests::outcome::Outcome;
+use benchmark::requests::plan::Plan;
+use benchmark::requests::start;
 use benchmark::stop::Stop;
 use benchmark::work::Work;
 
@@ -51,14 +53,12 @@ async fn serve(protocol: Protocol, policy: Policy) -> (SocketAddr, Shared) {
 }
 
 pub(crate) async fn run(plan: Plan) -> Outcome {
-    let load = tokio::task::spawn_blocking(move || start(plan))
+    let load = tokio::task::spawn_blocking(move || start(plan, &Stop::never()))
         .await
         .unwrap()
         .unwrap();
     let mut progress = Progress::new(ProgressMode::None);
-    measure(load, &mut progress, &mut Stop::new().unwrap())
-        .await
-        .unwrap()
+    measure(load, &mut progress, &Stop::never()).await.unwrap()
 }
 
 const BOTH: [Protocol; 2] = [Protocol::Rest, Protocol::Grpc];
@@ -96,7 +96,7 @@ async fn what_is_acknowledged_is_what_the_server_stored() {
                 outcome.tally.measured.acknowledged
             );
             assert!(outcome.tally.measured.acknowledged < whole.acknowledged);
-            assert!(!outcome.interrupted);
+            assert!(!outcome.window.interrupted);
         }
     }
 }
@@ -110,7 +110,7 @@ async fn connections_are_opened_once_and_as_many_as_planned() {
         let outcome = run(plan).await;
         assert_eq!(seen.get().accepted, connections, "{protocol:?}");
         assert_eq!(
-            outcome.connections_opened as usize, connections,
+            outcome.wire.connections as usize, connections,
             "{protocol:?}"
         );
     }
@@ -141,10 +141,7 @@ async fn refusals_are_counted_by_kind_and_stay_out_of_the_latencies() {
             outcome.tally.measured.acknowledged
         );
         // A refusal is an answer: the connection stays.
-        assert_eq!(
-            outcome.connections_opened as usize,
-            outcome.plan.connections
-        );
+        assert_eq!(outcome.wire.connections as usize, outcome.plan.connections);
     }
 }
 
@@ -171,8 +168,8 @@ async fn events_without_an_answer_are_in_doubt() {
         );
         assert_eq!(whole.in_doubt(), whole.unanswered);
         if protocol == Protocol::Rest {
-            assert_eq!(seen.accepted as u64, outcome.connections_opened);
-            assert!(outcome.connections_opened > outcome.plan.connections as u64);
+            assert_eq!(seen.accepted as u64, outcome.wire.connections);
+            assert!(outcome.wire.connections > outcome.plan.connections as u64);
         }
     }
 }
@@ -265,7 +262,9 @@ async fn a_target_that_is_not_there_is_an_error_that_names_it() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     for protocol in BOTH {
-        let error = start(plan(protocol, address)).err().unwrap();
+        let error = start(plan(protocol, address), &Stop::never())
+            .err()
+            .unwrap();
         assert!(
             error.to_string().contains(&address.to_string()),
             "{error:#}"

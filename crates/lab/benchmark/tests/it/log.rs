@@ -21,7 +21,7 @@ fn server() -> Service {
 async fn run(options: &[&str]) -> (Option<i32>, Value) {
     let mut command = command(options);
     command.args([
-        "--duration=400ms",
+        "--duration=1s",
         "--warmup=100ms",
         "--progress=none",
         "--json=-",
@@ -98,7 +98,7 @@ async fn a_stored_run_counts_entries() {
         "--scenario=verify",
         "--protocol=direct",
         "--entries=500",
-        "--duration=400ms",
+        "--duration=1s",
         "--warmup=0s",
         "--run-id=verify-1",
         "--progress=none",

@@ -6,9 +6,12 @@
 mod balance;
 mod grpc_server;
 mod http_server;
+mod idle;
+mod interrupt;
 mod load;
 mod log;
 mod open_loop;
+mod output;
 mod process;
 mod record;
 mod seen;

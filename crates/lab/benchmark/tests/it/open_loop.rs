@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use benchmark::load::Plan;
 use benchmark::protocol::Protocol;
+use benchmark::requests::plan::Plan;
 
 use crate::load::{plan, run};
 use crate::seen::Treatment;

@@ -37,15 +37,26 @@ pub(crate) struct Seeded {
     pub(crate) service: Service,
 }
 
-/// Starts `name`, whose start makes its tables, and fills `table`.
-pub(crate) async fn start(name: &'static str, table: &str) -> Seeded {
+/// Starts `name` on an empty database, with these settings.
+pub(crate) async fn start_with(
+    name: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+) -> Seeded {
     let database = Database::fresh().await;
     let url = database.url().to_owned();
     let service = tokio::task::spawn_blocking(move || {
         let binary = build(&[name]).join(name);
-        Service::start(binary, &[("DATABASE_URL", &url)])
+        let mut environment = vec![("DATABASE_URL", url.as_str())];
+        environment.extend(settings);
+        Service::start(binary, &environment)
     });
     let service = service.await.unwrap();
+    Seeded { database, service }
+}
+
+/// Starts `name`, whose start makes its tables, and fills `table`.
+pub(crate) async fn start(name: &'static str, table: &str) -> Seeded {
+    let Seeded { database, service } = start_with(name, &[]).await;
     let seed = root().join(format!("postgres/seed/{table}.sql"));
     let seed = std::fs::read_to_string(seed).unwrap();
     let client = database.client().await;

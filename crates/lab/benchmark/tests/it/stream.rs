@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use benchmark::measure::measure;
 use benchmark::progress::Progress;
 use benchmark::progress::ProgressMode;
 use benchmark::protocol::{Endpoint, Protocol};
@@ -55,12 +56,10 @@ fn plan(protocol: Protocol, address: SocketAddr) -> StreamPlan {
 }
 
 async fn run(plan: StreamPlan) -> StreamOutcome {
-    let run = tokio::task::spawn_blocking(move || stream::start(plan));
+    let run = tokio::task::spawn_blocking(move || stream::start(plan, &Stop::never()));
     let run = run.await.unwrap().unwrap();
     let mut progress = Progress::new(ProgressMode::None);
-    stream::measure(run, &mut progress, &mut Stop::new().unwrap())
-        .await
-        .unwrap()
+    measure(run, &mut progress, &Stop::never()).await.unwrap()
 }
 
 fn assert_faultless(outcome: &StreamOutcome) {
@@ -83,7 +82,7 @@ async fn a_replay_is_read_to_its_limit() {
         assert_eq!(outcome.received, 18_000, "{protocol:?}");
         assert_eq!((outcome.fewest, outcome.most), (3000, 3000));
         // It ends with the streams, not with the planned time.
-        assert!(outcome.seconds < 15.0 && !outcome.interrupted);
+        assert!(outcome.window.seconds < 15.0 && !outcome.window.interrupted);
         assert!(outcome.rate() > 100.0);
         assert_eq!(outcome.tally.first_event.len(), 6);
         assert_eq!(outcome.tally.from_emitted.len(), 18_000);

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::logs::{self, Beside, LogKind, LogMeasurement, Python};
 use crate::service::Program;
-use crate::setup::{Setup, say};
+use crate::setup::Setup;
 use anyhow::Context;
 use benchmark::log::plan::{Direct, Durability, LogPlan, LogScenario, Target, Via};
+use benchmark::measure::measure;
+use benchmark::output::say;
 use benchmark::progress::{Progress, ProgressMode, thousands};
 use benchmark::protocol::{Endpoint, Protocol};
-use benchmark::stop::Stop;
 
 /// What this disk and a Python program do; no Python, and a line that says so, where it cannot be run.
 pub(crate) async fn beside(setup: &Setup) -> anyhow::Result<Beside> {
@@ -45,10 +46,10 @@ pub(crate) async fn log(
     };
     let server = service.as_ref().map(|service| service.endpoint.clone());
     let plan = plan(setup, kind, round, server);
-    let run = tokio::task::spawn_blocking(move || benchmark::log::start(plan)).await??;
+    let stop = setup.stop().clone();
+    let run = tokio::task::spawn_blocking(move || benchmark::log::start(plan, &stop)).await??;
     let mut progress = Progress::new(ProgressMode::None);
-    let mut stop = Stop::new()?;
-    let outcome = benchmark::log::measure(run, &mut progress, &mut stop).await?;
+    let outcome = measure(run, &mut progress, setup.stop()).await?;
     drop(service);
     if data.exists() {
         std::fs::remove_dir_all(&data)

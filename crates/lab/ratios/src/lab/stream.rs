@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::{Lab, TIMEOUT, cpu_of, usage_in_window};
 use crate::service::Program;
-use crate::setup::say;
 use crate::store;
 use crate::streams::{StreamKind, StreamMeasurement};
 use benchmark::args::stream::SEEDED_SINCE;
+use benchmark::load::Load;
+use benchmark::measure::measure;
+use benchmark::output::say;
 use benchmark::progress::{Progress, ProgressMode, thousands};
 use benchmark::protocol::{Endpoint, Protocol};
-use benchmark::stop::Stop;
 use benchmark::stream;
 use benchmark::stream::plan::{LivePlan, StreamPlan};
 
@@ -32,13 +33,13 @@ impl Lab<'_> {
         store::checkpoint(&self.client).await?;
         let plan = self.stream_plan(kind, round, service.endpoint.clone())?;
         let live = plan.live.is_some();
-        let run = tokio::task::spawn_blocking(move || stream::start(plan)).await??;
+        let stop = self.setup.stop().clone();
+        let run = tokio::task::spawn_blocking(move || stream::start(plan, &stop)).await??;
         let pids = [service.pid(), self.postgres.pid()];
         let before = cpu_of(pids)?;
         let clock = Arc::clone(run.clock());
         let mut progress = Progress::new(ProgressMode::None);
-        let mut stop = Stop::new()?;
-        let measured = stream::measure(run, &mut progress, &mut stop);
+        let measured = measure(run, &mut progress, self.setup.stop());
         let (outcome, [service_cpu, postgres_cpu]) = if live {
             let (outcome, usage) = tokio::join!(measured, usage_in_window(clock, pids));
             (outcome?, usage?)

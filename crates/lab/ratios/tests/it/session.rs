@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -56,6 +58,7 @@ fn both_kinds_of_pair_are_measured_and_audited() {
     let (output, data) = (folder(), folder());
     let run = ratios(output.path(), data.path())
         .arg("--only=rest-pgbench,grpc-single")
+        .envs(spoiled(&["producer-rest", "producer-grpc"]))
         .output()
         .unwrap();
     let report = report(output.path(), &run);
@@ -171,6 +174,7 @@ fn the_log_is_measured_beside_python() {
     let (output, data) = (folder(), folder());
     let run = ratios(output.path(), data.path())
         .args(["log", "--log-entries=2000"])
+        .envs(spoiled(&["event-log"]))
         .output()
         .unwrap();
     let report = report(output.path(), &run);
@@ -194,6 +198,57 @@ fn the_log_is_measured_beside_python() {
         markdown.contains("| verify in-process, to the same in Python"),
         "{markdown}"
     );
+}
+
+/// Every variable that these services and PostgreSQL's programs read, with a value that none of them takes: as a caller's
+/// shell may have them for a purpose of its own.
+fn spoiled(services: &[&str]) -> Vec<(String, &'static str)> {
+    let mut names: Vec<String> = ["PGOPTIONS", "PGDATA", "PGPORT", "PGHOST", "PGSSLMODE"]
+        .map(String::from)
+        .into();
+    for service in services {
+        let binary = Path::new(env!("CARGO_BIN_EXE_ratios")).with_file_name(service);
+        let mut help = Command::new(binary);
+        if *service == "event-log" {
+            help.arg("serve");
+        }
+        let help = help.arg("--help").output().unwrap();
+        let text = String::from_utf8(help.stdout).unwrap();
+        let named = text.split("[env: ").skip(1);
+        let before = names.len();
+        names.extend(named.filter_map(|rest| Some(rest.split(['=', ']']).next()?.to_owned())));
+        assert!(names.len() > before + 10, "{service}: {text}");
+    }
+    names.into_iter().map(|name| (name, "nonsense")).collect()
+}
+
+#[test]
+fn an_interrupted_session_ends_at_once_and_leaves_nothing() {
+    for times in [1, 2] {
+        let (output, data) = (folder(), folder());
+        let run = ratios(output.path(), data.path())
+            .arg("--only=rest-single")
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(120);
+        // PostgreSQL, its workers, and a service that works in the folder.
+        while running_in(data.path()) < 2 || !data.path().join("producer-rest.log").exists() {
+            assert!(Instant::now() < deadline, "the session did not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let begun = Instant::now();
+        for _ in 0..times {
+            kill(Pid::from_raw(run.id().cast_signed()), Signal::SIGINT).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let ended = run.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(130), "{errors}");
+        // A second, and what a busy machine takes to end processes.
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(2000), "{took:?}: {errors}");
+        assert_eq!(running_in(data.path()), 0);
+    }
 }
 
 /// What a run wrote. A debug build misses its bounds: status 1, and nothing but that.

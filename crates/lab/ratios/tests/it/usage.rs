@@ -25,6 +25,16 @@ fn wrong_usage_has_a_status_of_its_own() {
 }
 
 #[test]
+fn a_report_that_has_no_place_shows_before_the_session() {
+    let mut session = ratios();
+    session.args(["log", "--allow-debug", "--output=/dev/null/report"]);
+    let output = session.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("--output /dev/null/report"), "{errors}");
+}
+
+#[test]
 fn the_old_name_goes_on_working() {
     build(&["benchmark"]);
     let benchmark = std::path::Path::new(env!("CARGO_BIN_EXE_ratios")).with_file_name("benchmark");

@@ -72,7 +72,7 @@ impl Native {
         let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
         let k6_version = tools.k6_version().await?;
         progress.step("building the services (the first time: several minutes)");
-        let binaries = Binaries::build(root, state, targets).await?;
+        let binaries = Binaries::build(root, state, targets, progress).await?;
         progress.step("starting the databases");
         leftovers::stop_all(state).await?;
         let application = Cluster::start(state, &tools.pg_bin, &Spec::application(root))

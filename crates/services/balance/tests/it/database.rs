@@ -194,3 +194,39 @@ async fn a_table_that_is_there_already_is_taken() {
     );
     assert_eq!(answer.json()["balances"][1]["balance"], json!(2));
 }
+
+/// Green is who can answer: not while the server answers and the table cannot be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_not_green_while_no_balance_can_be_read() {
+    let fixture = Fixture::start().await;
+    let admin = fixture.database.client().await;
+    wait_for_standard_health(&fixture, true).await;
+    assert_eq!(fixture.get(PATH).await.status, 200);
+    admin
+        .batch_execute("ALTER TABLE accounts RENAME TO hidden")
+        .await
+        .unwrap();
+    assert_eq!(fixture.get("/health").await.status, 503);
+    assert_eq!(own_health(&fixture).await, ServingStatus::NotServing);
+    wait_for_standard_health(&fixture, false).await;
+    assert_eq!(fixture.get(PATH).await.status, 500);
+    admin
+        .batch_execute("ALTER TABLE hidden RENAME TO accounts")
+        .await
+        .unwrap();
+    assert_eq!(fixture.get(PATH).await.status, 200);
+    wait_for_standard_health(&fixture, true).await;
+
+    // What the sessions have prepared no longer fits: each is replaced after one error at most.
+    admin
+        .batch_execute("ALTER TABLE accounts ALTER COLUMN account_id TYPE varchar(255)")
+        .await
+        .unwrap();
+    let mut failed = 0;
+    for _ in 0..30 {
+        failed += usize::from(fixture.get(PATH).await.status != 200);
+    }
+    assert!(failed <= 10, "{failed} of 30 failed");
+    assert_eq!(fixture.get(PATH).await.status, 200);
+    wait_for_standard_health(&fixture, true).await;
+}

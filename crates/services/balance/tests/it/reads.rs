@@ -9,7 +9,7 @@ use serde_json::json;
 use testkit::http::Connection;
 use tokio::task::JoinSet;
 
-use crate::support::{Fixture, get_balance, lock_accounts};
+use crate::support::{Fixture, get_balance, get_balances, lock_accounts};
 
 const PATH: &str = "/api/v1/accounts/a/balance";
 
@@ -143,4 +143,49 @@ async fn one_connection_is_enough() {
         .await
         .unwrap();
     assert_eq!(connections.get::<_, i64>(0), 1);
+}
+
+/// For comparison: a statement a request, with the same answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_single_mode_each_request_reads_for_itself() {
+    let settings = [("READ_MODE", "single"), ("DATABASE_POOL_SIZE", "2")];
+    let fixture = Fixture::start_with(&settings).await;
+    let all = join_all((0..50).map(|_| fixture.get(PATH))).await;
+    assert!(all.iter().all(|answer| answer.status == 200));
+    let mut client = fixture.client().await;
+    let ids = ["b", "a", "unknown", "b"];
+    let over_grpc = get_balances(&mut client, &ids).await.unwrap();
+    let found: Vec<&str> = over_grpc
+        .iter()
+        .map(|one| one.account_id.as_str())
+        .collect();
+    assert_eq!(found, ["b", "a", "b"]);
+    let missing = fixture.get("/api/v1/balances?ids=b,unknown").await;
+    assert_eq!(missing.json()["missing"], json!(["unknown"]));
+    let unknown = fixture.get("/api/v1/accounts/unknown/balance").await;
+    assert_eq!(unknown.status, 404);
+    assert_eq!(fixture.metric("balance_requests_total").await, 53.0);
+    assert_eq!(fixture.metric("balance_reads_total").await, 53.0);
+    assert_eq!(fixture.get("/health").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_single_mode_a_request_has_its_time_limit_too() {
+    let settings = [
+        ("READ_MODE", "single"),
+        ("DATABASE_POOL_SIZE", "1"),
+        ("REQUEST_TIMEOUT", "300ms"),
+    ];
+    let fixture = Fixture::start_with(&settings).await;
+    let mut database = fixture.database.client().await;
+    let lock = lock_accounts(&mut database).await;
+    for answer in join_all((0..5).map(|_| fixture.get(PATH))).await {
+        let told = "no answer from the database in time: retry later";
+        assert_eq!(
+            (answer.status, &answer.json()["message"]),
+            (503, &json!(told))
+        );
+    }
+    lock.commit().await.unwrap();
+    assert_eq!(fixture.get(PATH).await.status, 200);
 }

@@ -274,6 +274,32 @@ async fn health_is_not_green_while_nothing_can_be_streamed() {
     until_health(http, 200).await;
 }
 
+/// A lock on the log that lasts is a cause that is named, and heals.
+#[tokio::test]
+async fn a_locked_log_is_told_and_survived() {
+    let fixture = Fixture::start().await;
+    let http = fixture.service.http();
+    let mut live = Sse::open(http, "").await;
+    let (mut locker, writer) = (fixture.writer().await, fixture.writer().await);
+    insert(&writer, "before").await;
+    live.take(1).await;
+    let lock = locker.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE transaction_log IN SHARE MODE")
+        .await
+        .unwrap();
+    insert(&writer, "held up").await;
+    until_health(http, 503).await;
+    let cause = fixture
+        .service
+        .wait_for_log("lock timeout", Duration::from_secs(10));
+    assert!(cause.is_some(), "{}", fixture.service.log());
+    lock.commit().await.unwrap();
+    let events = live.take(1).await;
+    assert_eq!(ids(&events), ["held up"]);
+    assert_dense(&events, 2);
+    until_health(http, 200).await;
+}
+
 async fn until_health(address: SocketAddr, status: u16) {
     for _ in 0..500 {
         if http::get(address, "/health").await.status == status {

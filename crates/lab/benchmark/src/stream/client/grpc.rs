@@ -7,6 +7,7 @@ use api::benchmark::StreamRequest;
 use bytes::{Buf, BytesMut};
 use h2::RecvStream;
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 
 use super::{From, Read};
 use crate::protocol::grpc::{
@@ -23,11 +24,18 @@ use crate::tally::record;
 pub(crate) async fn connect(
     plan: &StreamPlan,
     lane: &StreamLane,
+    halted: &CancellationToken,
 ) -> std::io::Result<Arc<GrpcConnection>> {
     let begun = Instant::now();
     let wire = Arc::clone(&lane.wire);
-    let connection =
-        GrpcConnection::connect(plan.endpoint.clone(), wire, plan.timeout, STREAM_WINDOWS).await?;
+    let connection = GrpcConnection::connect(
+        plan.endpoint.clone(),
+        wire,
+        plan.timeout,
+        STREAM_WINDOWS,
+        halted,
+    )
+    .await?;
     record(&mut lane.tally().connect, begun.elapsed());
     Ok(connection)
 }

@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use lab_host::child::tail;
 use lab_host::state::State;
 use lab_model::targets::{Native, Target};
 use tokio::process::Command;
+
+use crate::run::progress::Progress;
 
 /// A release build from nothing on a small machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
@@ -22,7 +24,12 @@ pub(crate) struct Binaries {
 
 impl Binaries {
     /// Uses `WEIR_BIN_DIR` as it is where that is set, else builds into the directory of weir itself.
-    pub(crate) async fn build(root: &Path, state: &State, targets: &[&Target]) -> Result<Self> {
+    pub(crate) async fn build(
+        root: &Path,
+        state: &State,
+        targets: &[&Target],
+        progress: &Progress,
+    ) -> Result<Self> {
         if let Some(dir) = std::env::var_os("WEIR_BIN_DIR").filter(|dir| !dir.is_empty()) {
             let dir = std::path::absolute(dir)?;
             let binaries = Self { dir };
@@ -33,9 +40,15 @@ impl Binaries {
         let binaries = Self {
             dir: weir.parent().unwrap_or(Path::new("/")).to_path_buf(),
         };
-        let packages = packages(root, targets);
-        if binaries.belongs_to_cargo() && !packages.is_empty() {
-            binaries.cargo_build(root, state, &packages).await?;
+        if binaries.belongs_to_cargo() {
+            binaries
+                .cargo_build(root, state, &binaries.own(targets))
+                .await?;
+        }
+        for native in targets.iter().filter_map(|target| target.native.as_ref()) {
+            if !native.build.is_empty() {
+                contender(root, state, native, progress).await?;
+            }
         }
         binaries.require(root, targets)?;
         Ok(binaries)
@@ -48,11 +61,10 @@ impl Binaries {
 
     /// Path of a target's binary.
     pub(crate) fn path(&self, root: &Path, native: &Native) -> PathBuf {
-        let named = Path::new(&native.binary);
-        if named.components().count() > 1 {
-            root.join(named)
+        if is_own(native) {
+            self.dir.join(&native.binary)
         } else {
-            self.dir.join(named)
+            root.join(&native.binary)
         }
     }
 
@@ -70,52 +82,48 @@ impl Binaries {
         self.dir.ends_with("release") || self.dir.ends_with("debug")
     }
 
-    async fn cargo_build(&self, root: &Path, state: &State, packages: &[String]) -> Result<()> {
-        let log = state.log("cargo-build");
-        if let Some(directory) = log.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        let out = File::create(&log)?;
+    /// Names of this workspace's programs among the targets' binaries, and the sampler.
+    fn own(&self, targets: &[&Target]) -> Vec<String> {
+        let mut all: Vec<String> = targets
+            .iter()
+            .filter_map(|target| target.native.as_ref())
+            .filter(|native| is_own(native))
+            .map(|native| native.binary.clone())
+            .chain(["stats-sidecar".to_owned()])
+            .collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Builds programs of the workspace. `--workspace` gives the dependencies the same features whichever of the
+    /// programs are built, so that nothing is compiled twice.
+    async fn cargo_build(&self, root: &Path, state: &State, programs: &[String]) -> Result<()> {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(root).args(["build", "--locked"]);
+        command.args(["build", "--locked", "--workspace"]);
         if !self.is_debug() {
             command.arg("--release");
         }
         if let Some(target_dir) = self.dir.parent() {
             command.arg("--target-dir").arg(target_dir);
         }
-        for package in packages {
-            command.args(["--package", package]);
+        for program in programs {
+            command.args(["--bin", program]);
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
-            .kill_on_drop(true);
-        let finished = tokio::time::timeout(BUILD_LIMIT, command.status());
-        let status = match finished
+        // Without cargo, binaries that were built elsewhere are as good; `require` looks for them.
+        built(command.current_dir(root), &state.log("cargo-build"))
             .await
-            .context("the build took more than 90 minutes")?
-        {
-            Ok(status) => status,
-            // Binaries that were built elsewhere are as good; `require` looks for them.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => bail!("cannot start cargo: {error}"),
-        };
-        ensure!(
-            status.success(),
-            "the build failed ({status}); its log {} says:\n{}",
-            log.display(),
-            tail(&log, 10)
-        );
-        Ok(())
+            .map(drop)
     }
 
     fn require(&self, root: &Path, targets: &[&Target]) -> Result<()> {
         let mut needed: Vec<PathBuf> = targets
             .iter()
             .filter(|target| !target.is_external())
-            .filter_map(|target| Some(self.path(root, target.native.as_ref()?)))
+            .filter_map(|target| target.native.as_ref())
+            // What a toolchain of its own builds may be missing: the others are measured all the same.
+            .filter(|native| native.build.is_empty())
+            .map(|native| self.path(root, native))
             .collect();
         needed.push(self.dir.join("stats-sidecar"));
         for path in needed {
@@ -129,15 +137,63 @@ impl Binaries {
     }
 }
 
-/// The packages of this workspace among the targets' binaries, and the sampler.
-fn packages(root: &Path, targets: &[&Target]) -> Vec<String> {
-    let mut all: Vec<String> = targets
-        .iter()
-        .filter_map(|target| Some(target.native.as_ref()?.binary.clone()))
-        .chain(["stats-sidecar".to_owned()])
-        .filter(|name| root.join("crates").join(name).join("Cargo.toml").is_file())
-        .collect();
-    all.sort();
-    all.dedup();
-    all
+/// A name alone is a program of this workspace; everything else is a path.
+fn is_own(native: &Native) -> bool {
+    Path::new(&native.binary).components().count() == 1
+}
+
+/// Builds a program of another stack by its own command, and says how long that took. Where the toolchain is missing it says
+/// so, and the target is left out.
+async fn contender(root: &Path, state: &State, native: &Native, progress: &Progress) -> Result<()> {
+    let [program, arguments @ ..] = &native.build[..] else {
+        return Ok(());
+    };
+    let name = Path::new(&native.binary)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let began = Instant::now();
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root);
+    if built(&mut command, &state.log(&format!("build-{name}"))).await? {
+        let seconds = began.elapsed().as_secs_f64();
+        progress.say(&format!("{name}: built by {program} in {seconds:.0} s"));
+    } else {
+        progress.say(&format!("{name} is left out: '{program}' is not installed"));
+    }
+    Ok(())
+}
+
+/// Runs a build to its end, its output in a log; false where its program is not installed.
+async fn built(command: &mut Command, log: &Path) -> Result<bool> {
+    if let Some(directory) = log.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let out = File::create(log)?;
+    command
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .kill_on_drop(true);
+    let program = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
+    let finished = tokio::time::timeout(BUILD_LIMIT, command.status());
+    let status = match finished
+        .await
+        .context("the build took more than 90 minutes")?
+    {
+        Ok(status) => status,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => bail!("cannot start {program}: {error}"),
+    };
+    ensure!(
+        status.success(),
+        "the build by {program} failed ({status}); its log {} says:\n{}",
+        log.display(),
+        tail(log, 10)
+    );
+    Ok(true)
 }

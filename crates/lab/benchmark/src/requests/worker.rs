@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use bytes::BytesMut;
 
-use super::Plan;
-use super::schedule::Schedule;
+use super::plan::Plan;
 use crate::clock::{Clock, Part};
 use crate::events::ledger::Ledger;
 use crate::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS};
 use crate::protocol::http1::HttpCaller;
 use crate::protocol::{Caller, Protocol};
+use crate::schedule::Schedule;
+use crate::stop::Stop;
 use crate::tally::{Fate, Lane};
 use crate::work::{Requests, Source};
 
@@ -31,6 +32,7 @@ pub(super) struct Share {
     pub(super) number: usize,
     pub(super) requests: Arc<Requests>,
     pub(super) lane: Arc<Lane>,
+    pub(super) stop: Stop,
 }
 
 impl Share {
@@ -64,7 +66,11 @@ impl Share {
         ready: &Sender<anyhow::Result<()>>,
         go: &Receiver<Start>,
     ) -> Vec<Ledger> {
-        let callers = match runtime.block_on(callers) {
+        let callers = self.stop.unless_asked(callers);
+        let callers = match runtime
+            .block_on(callers)
+            .unwrap_or_else(|error| Err(error.into()))
+        {
             Ok(callers) => callers,
             Err(error) => {
                 ready.send(Err(error)).ok();
@@ -112,8 +118,13 @@ impl Share {
         let mut callers = Vec::new();
         for worker in self.workers() {
             let wire = Arc::clone(&self.lane.wire);
-            let caller =
-                HttpCaller::connect(self.plan.endpoint.clone(), wire, self.plan.timeout).await?;
+            let caller = HttpCaller::connect(
+                self.plan.endpoint.clone(),
+                wire,
+                self.plan.timeout,
+                self.stop.halted(),
+            )
+            .await?;
             callers.push((worker, caller));
         }
         Ok(callers)
@@ -129,6 +140,7 @@ impl Share {
                     wire,
                     self.plan.timeout,
                     WINDOWS,
+                    self.stop.halted(),
                 )
                 .await?,
             );

@@ -1,0 +1,108 @@
+//! What every run does around its load: opens where its result goes, records that it begins, and gives what came of it.
+
+use serde::Serialize;
+
+use crate::args::LoadArgs;
+use crate::ending::Ending;
+use crate::load::Load;
+use crate::measure::measure;
+use crate::output::{JsonOutput, say};
+use crate::progress::Progress;
+use crate::record::{Figures, Head, Recording};
+use crate::stop::Stop;
+
+/// What came of a load, in every form that it is given in.
+pub(super) struct Report {
+    /// The human-readable summary.
+    text: String,
+    json: String,
+    /// For the metrics database.
+    figures: Figures,
+    /// Whether all criteria are met and something succeeded.
+    succeeded: bool,
+}
+
+impl Report {
+    /// # Errors
+    /// When `result` cannot be encoded.
+    pub(super) fn new(
+        text: String,
+        result: &impl Serialize,
+        figures: Figures,
+        succeeded: bool,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            text,
+            json: serde_json::to_string_pretty(result)? + "\n",
+            figures,
+            succeeded,
+        })
+    }
+}
+
+/// Carries a run out: `load` makes it, `report` says what came of it. The summary is printed whatever becomes of the rest.
+///
+/// # Errors
+/// Those of the load; a result that cannot be written or recorded.
+pub(super) async fn run<O>(
+    args: &LoadArgs,
+    head: Head<'_>,
+    load: impl Future<Output = anyhow::Result<O>>,
+    report: impl FnOnce(O) -> anyhow::Result<Report>,
+    stop: &Stop,
+) -> anyhow::Result<Ending> {
+    let output = JsonOutput::open(args.json.as_deref())?;
+    let recording = match args.stored() {
+        true => {
+            let beginning = Recording::begin(&args.metrics_db, head);
+            Some(stop.unless_asked(beginning).await??)
+        }
+        false => None,
+    };
+    let reported = match load.await {
+        Ok(outcome) => report(outcome),
+        Err(error) => Err(error),
+    };
+    let report = match (reported, recording) {
+        (Ok(report), Some(recording)) => {
+            let written = output.write(&report.json, &report.text);
+            let completing = recording.complete(&report.figures);
+            let run = stop.unless_halted(completing).await??;
+            say(&format!("recorded as run {run}"));
+            written?;
+            report
+        }
+        (Ok(report), None) => {
+            output.write(&report.json, &report.text)?;
+            report
+        }
+        (Err(error), recording) => {
+            if let Some(recording) = recording {
+                // The load's own error is the one to report.
+                stop.unless_halted(recording.fail(&error)).await.ok();
+            }
+            return Err(error);
+        }
+    };
+    Ok(match (stop.was_asked(), report.succeeded) {
+        (true, _) => Ending::Interrupted,
+        (false, true) => Ending::Complete,
+        (false, false) => Ending::NoSuccess,
+    })
+}
+
+/// Starts a load on a thread of its own, since that blocks, and stands by it until it is over.
+///
+/// # Errors
+/// Those of `start` and of [`measure`].
+pub(super) async fn make<L: Load + Send + 'static>(
+    args: &LoadArgs,
+    start: impl FnOnce(&Stop) -> anyhow::Result<L> + Send + 'static,
+    stop: &Stop,
+) -> anyhow::Result<L::Outcome> {
+    let its = stop.clone();
+    let starting = tokio::task::spawn_blocking(move || start(&its));
+    let load = stop.unless_halted(starting).await???;
+    let mut progress = Progress::new(args.progress);
+    Box::pin(measure(load, &mut progress, stop)).await
+}

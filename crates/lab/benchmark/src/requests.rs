@@ -1,0 +1,168 @@
+//! Loads of requests: threads with a runtime each, workers that call in a closed or an open loop.
+//!
+//! - [`plan`]: what is asked for; `worker`: one thread's share
+//! - [`start`]: opens all connections, then starts the clock
+//! - [`RequestLoad`]: the run while it is on
+//! - [`outcome`]: what came of it
+
+pub mod outcome;
+pub mod plan;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+
+use crate::clock::Clock;
+use crate::events::ledger::Ledger;
+use crate::load::{Load, Standing, Window};
+use crate::schedule::Schedule;
+use crate::stop::Stop;
+use crate::tally::{Lane, Tally, WireCounts};
+use crate::work::Requests;
+use outcome::Outcome;
+use plan::Plan;
+use worker::Start;
+
+/// A run while it is on.
+pub struct RequestLoad {
+    plan: Plan,
+    clock: Arc<Clock>,
+    lanes: Vec<Arc<Lane>>,
+    threads: Vec<JoinHandle<Vec<Ledger>>>,
+    schedule: Option<Arc<Schedule>>,
+    pacer: Option<JoinHandle<()>>,
+}
+
+/// Opens every connection and, when all are there, starts the clock and the workers.
+///
+/// # Errors
+/// When the plan contradicts itself or the target cannot be reached; [`crate::stop::Interrupted`] when the run is asked to
+/// stop meanwhile.
+pub fn start(plan: Plan, stop: &Stop) -> anyhow::Result<RequestLoad> {
+    plan.check()?;
+    let requests = Requests::prepare(&plan.work, plan.concurrency, plan.wording())?;
+    let requests = Arc::new(requests);
+    let (ready, is_ready) = mpsc::channel();
+    let mut lanes = Vec::new();
+    let mut threads = Vec::new();
+    let mut go = Vec::new();
+    for number in 0..plan.threads {
+        let lane = Arc::new(Lane::default());
+        let (clock, wait) = mpsc::channel();
+        let share = worker::Share {
+            plan: plan.clone(),
+            number,
+            requests: Arc::clone(&requests),
+            lane: Arc::clone(&lane),
+            stop: stop.clone(),
+        };
+        let ready = ready.clone();
+        let thread = std::thread::Builder::new().name(format!("load-{number}"));
+        threads.push(thread.spawn(move || share.run(&ready, &wait))?);
+        lanes.push(lane);
+        go.push(clock);
+    }
+    drop(ready);
+    for _ in 0..plan.threads {
+        is_ready
+            .recv()
+            .context("a load thread ended before it was ready")?
+            .with_context(|| format!("cannot connect to {}", plan.endpoint.authority))?;
+    }
+    let clock = Arc::new(Clock::start(plan.warmup, plan.duration));
+    let schedule = plan.rate.map(|rate| Schedule::new(rate, &clock));
+    let pacer = match &schedule {
+        Some(schedule) => {
+            let (schedule, clock) = (Arc::clone(schedule), Arc::clone(&clock));
+            let thread = std::thread::Builder::new().name("pacer".into());
+            Some(thread.spawn(move || schedule.pace(&clock))?)
+        }
+        None => None,
+    };
+    let start = Start {
+        clock: Arc::clone(&clock),
+        schedule: schedule.clone(),
+    };
+    for thread in go {
+        thread
+            .send(start.clone())
+            .ok()
+            .context("a load thread ended before it began")?;
+    }
+    Ok(RequestLoad {
+        plan,
+        clock,
+        lanes,
+        threads,
+        schedule,
+        pacer,
+    })
+}
+
+impl RequestLoad {
+    fn tally(&self) -> Tally {
+        let mut sum = Tally::default();
+        for lane in &self.lanes {
+            sum.merge(&lane.tally());
+        }
+        sum
+    }
+}
+
+impl Load for RequestLoad {
+    type Outcome = Outcome;
+
+    fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    fn wire(&self) -> WireCounts {
+        self.lanes.iter().map(|lane| lane.wire.read()).sum()
+    }
+
+    fn standing(&self) -> Standing {
+        let tally = self.tally();
+        Standing {
+            done: tally.whole.acknowledged,
+            errors: tally.whole.errors(),
+            latencies: tally.histogram,
+        }
+    }
+
+    async fn finish(mut self, window: Window, _stop: &Stop) -> anyhow::Result<Outcome> {
+        let mut ledger = Ledger::default();
+        for thread in std::mem::take(&mut self.threads) {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await?;
+            let Ok(ledgers) = joined else {
+                anyhow::bail!("a load thread panicked")
+            };
+            ledgers.into_iter().for_each(|share| ledger.merge(share));
+        }
+        if let Some(pacer) = self.pacer.take() {
+            let joined = tokio::task::spawn_blocking(move || pacer.join()).await?;
+            anyhow::ensure!(joined.is_ok(), "the pacer panicked");
+        }
+        let (from, to) = (self.clock.measured_from(), self.clock.end());
+        Ok(Outcome {
+            intended: self
+                .schedule
+                .as_ref()
+                .map(|schedule| schedule.due_between(from, to)),
+            tally: self.tally(),
+            ledger: self.plan.work.keys().map(|_| ledger),
+            wire: self.wire(),
+            plan: self.plan.clone(),
+            window,
+        })
+    }
+}
+
+/// A load that nobody stands by any more ends.
+impl Drop for RequestLoad {
+    fn drop(&mut self) {
+        self.clock.stop();
+    }
+}

@@ -1,0 +1,107 @@
+//! One read: a statement on a pooled connection, within the time limit, counted, its failure logged.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::Client;
+use domain::{AccountId, Balance};
+use runtime::postgres::{Connection, Database, DatabaseError, DatabaseErrorKind};
+use tokio::time::{Instant, timeout};
+
+use crate::batch;
+use crate::error::BalanceError;
+use crate::metrics::BalanceMetrics;
+use crate::store;
+
+/// What all reads of the process have in common.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    database: Database,
+    metrics: BalanceMetrics,
+    /// Limit of one statement.
+    statement_timeout: Duration,
+    /// Whether the last read failed for want of the database, so that it is logged once.
+    away: AtomicBool,
+}
+
+impl Reading {
+    /// Reads from `database`, each for `statement_timeout` at most.
+    pub(crate) fn new(
+        database: Database,
+        metrics: BalanceMetrics,
+        statement_timeout: Duration,
+    ) -> Self {
+        Self {
+            database,
+            metrics,
+            statement_timeout,
+            away: AtomicBool::new(false),
+        }
+    }
+
+    /// A connection for one read.
+    pub(crate) async fn connection(&self) -> Result<Client, DatabaseError> {
+        self.database.get().await
+    }
+
+    /// The balances of all `ids`, one after the other, for `requests` requests.
+    pub(crate) async fn read<'a>(
+        &self,
+        client: Client,
+        requests: usize,
+        ids: impl Iterator<Item = &'a AccountId>,
+    ) -> Result<Vec<Option<Balance>>, BalanceError> {
+        let ids: Vec<&str> = ids.map(AccountId::as_str).collect();
+        let distinct = batch::distinct(&ids);
+        let began = Instant::now();
+        // Given up, by the time limit or by the stop, or failed, it is closed.
+        let connection = Connection::new(client);
+        let Ok(read) = timeout(self.statement_timeout, store::read(&connection, &distinct)).await
+        else {
+            tracing::warn!("a read took longer than REQUEST_TIMEOUT");
+            return Err(BalanceError::Timeout);
+        };
+        let found = read.map_err(|error| self.report(&error))?;
+        // Before anyone is answered.
+        connection.give_back();
+        self.metrics.read(requests, ids.len(), began.elapsed());
+        if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
+            tracing::info!("reads succeed again");
+        }
+        Ok(batch::spread(&ids, &distinct, &found))
+    }
+
+    /// Whether a read succeeds: the table is asked, and not only the server. `limit` holds for the connection and for the
+    /// read, one after the other.
+    pub(crate) async fn check(&self, limit: Duration) -> Result<(), DatabaseError> {
+        let Ok(client) = timeout(limit, self.connection()).await else {
+            let (open, in_use) = self.database.connections();
+            return Err(DatabaseError::AcquireTimeout {
+                limit,
+                pool_exhausted: open > 0 && in_use >= open,
+            });
+        };
+        let connection = Connection::new(client?);
+        let read = timeout(limit, store::read(&connection, &[])).await;
+        read.map_err(|_elapsed| DatabaseError::NoAnswer { limit })??;
+        connection.give_back();
+        Ok(())
+    }
+
+    /// What callers are told. Logs what they are not told, here and nowhere else; a database that is away once.
+    pub(crate) fn report(&self, error: &DatabaseError) -> BalanceError {
+        match error.kind() {
+            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
+                if self.away.swap(true, Ordering::Relaxed) {
+                    tracing::debug!(error = %error.chain(), "the database cannot be reached");
+                } else {
+                    tracing::warn!(error = %error.chain(), "the database cannot be reached; no further line until reads succeed");
+                }
+            }
+            DatabaseErrorKind::Data | DatabaseErrorKind::Other => {
+                tracing::error!(error = %error.chain(), "a read failed");
+            }
+        }
+        error.into()
+    }
+}
