@@ -7,9 +7,11 @@
 //! - [`Connection`] (`stream`): an accepted connection as servers read and write it; `upgrade`: offers that it leaves out;
 //!   `frames`: how many control frames an HTTP/2 client sends
 //! - [`Unfinished`] (`unfinished`): bodies that have not come whole; [`Body`]: one of them
+//!   `given_back`: the memory of large ones
 //! - [`Transport`] (`transport`): what carries its bytes
 
 mod frames;
+mod given_back;
 mod seat;
 mod settings;
 mod stream;

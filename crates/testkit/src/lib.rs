@@ -6,6 +6,7 @@
 //! - [`network`]: what holds for every port of every service, as checks
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
 //! - [`tls`]: an authority that signs certificates
+//! - [`left_out`]: what a test does where a part that it needs is missing
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
 //! of a pipe. Failures panic: there is nothing a test could do about them.
@@ -13,6 +14,7 @@
 #![allow(clippy::print_stderr, reason = "a test's output")]
 
 pub mod http;
+mod left_out;
 pub mod network;
 pub mod postgres;
 pub mod process;
@@ -20,5 +22,6 @@ pub mod proxy;
 pub mod tls;
 mod watchdog;
 
+pub use left_out::left_out;
 pub use postgres::Database;
 pub use process::Service;

@@ -8,6 +8,7 @@ use slab::Slab;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::given_back::GivenBack;
 use super::seat::{Busy, Limits, Seat};
 use super::settings::ConnectionPolicy;
 use super::unfinished::Unfinished;
@@ -198,8 +199,10 @@ impl Port {
         let shortest = shortest.fold(limits.head, u64::min);
         let mut ticks = tokio::time::interval(Duration::from_millis((shortest / 8).clamp(10, 250)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut memory = GivenBack::default();
         loop {
             ticks.tick().await;
+            memory.watch(self.0.table.unfinished.bytes());
             let now = self.0.table.tick();
             for (_, seat) in lock(&self.0.taken).iter() {
                 seat.watch(now, limits);

@@ -4,6 +4,7 @@
 mod broken;
 mod browser;
 mod checkout;
+mod contenders;
 mod feed;
 mod history;
 mod invented;
