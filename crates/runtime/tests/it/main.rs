@@ -5,3 +5,6 @@ mod calls;
 mod database;
 mod grpc;
 mod http;
+mod pooler;
+mod schema;
+mod start;

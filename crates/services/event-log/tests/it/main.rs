@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
 mod chain;
+<<<<<<< HEAD
 mod network;
+=======
+mod faults;
+>>>>>>> main
 mod support;
 mod topics;

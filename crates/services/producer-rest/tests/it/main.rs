@@ -2,9 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
 mod bulk;
+mod deadlines;
 mod durability;
 mod events;
+<<<<<<< HEAD
 mod network;
+=======
+mod locks;
+>>>>>>> main
 mod overload;
+mod start;
 mod stopping;
 mod support;
+mod trouble;
