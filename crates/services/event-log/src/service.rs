@@ -132,14 +132,9 @@ impl Service {
             in_flight,
             timeout,
         } = self.topics.clone();
-<<<<<<< HEAD
-        let topics_service = topic_service::grpc::service(topics.clone(), in_flight, timeout);
-        let services = standard.services.add_service(topics_service);
-=======
         let topics_service =
             topic_service::grpc::service(topics.clone(), in_flight, timeout, self.writable.clone());
-        let routes = standard.routes.add_service(topics_service);
->>>>>>> main
+        let services = standard.services.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
         let writable = Data::new(self.writable.clone());

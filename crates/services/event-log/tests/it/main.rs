@@ -2,10 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
 mod chain;
-<<<<<<< HEAD
-mod network;
-=======
 mod faults;
->>>>>>> main
+mod network;
 mod support;
 mod topics;

@@ -5,11 +5,8 @@ mod bulk;
 mod deadlines;
 mod durability;
 mod events;
-<<<<<<< HEAD
-mod network;
-=======
 mod locks;
->>>>>>> main
+mod network;
 mod overload;
 mod start;
 mod stopping;
