@@ -7,6 +7,7 @@ mod checkout;
 mod contenders;
 mod feed;
 mod history;
+#[path = "../../../lab-report/src/invented.rs"]
 mod invented;
 mod judge;
 mod report_page;
