@@ -1,9 +1,11 @@
 //! The one place where a gRPC server is built and served.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -22,7 +24,12 @@ use tower::Service;
 use super::admission::Admission;
 use super::call::Calls;
 use super::first::First;
+<<<<<<< HEAD
 use crate::connection::{Connection, Connections, Door, Port, PortKind, Seated};
+=======
+use super::standard::Services;
+use crate::connection::{Connection, Connections, Port, PortKind, Seated, Transport};
+>>>>>>> main
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
 
@@ -42,7 +49,7 @@ const LINGER: Duration = Duration::from_millis(300);
 /// After connections were cut: how long their tasks may take to notice.
 const CUT_TIME: Duration = Duration::from_secs(1);
 
-/// Serves `first`, the service that nearly all calls are for, and `routes`, the others, on `listener` until `in_flight` is
+/// Serves `first`, the service that nearly all calls are for, and `others`, on `listener` until `in_flight` is
 /// drained. At the stop the listener closes and clients are told to go away (idle connections close at once); running calls
 /// are finished; what is open when nothing is in flight any more (half-sent calls, health watches, silent streams) is cut.
 ///
@@ -51,7 +58,7 @@ const CUT_TIME: Duration = Duration::from_secs(1);
 pub async fn serve<M>(
     listener: TcpListener,
     first: M,
-    routes: Routes,
+    others: Services,
     metrics: &Metrics,
     connections: &Connections,
     in_flight: &InFlight,
@@ -84,8 +91,9 @@ where
     );
     let server = Server {
         http2: http2(connections),
-        calls: First::new(first, routes.prepare()),
+        calls: First::new(first, others.routes.prepare()),
         metrics: metrics.clone(),
+        client_streams: others.client_streams,
         port: connections.port(PortKind::Grpc),
         door: Door::new(connections, &[b"h2"]).context("TLS of the gRPC port")?,
         protection: connections.protection().clone(),
@@ -117,6 +125,7 @@ struct Server<M> {
     http2: http2::Builder<TokioExecutor>,
     calls: First<M, Routes>,
     metrics: Metrics,
+    client_streams: Arc<HashSet<String>>,
     port: Port,
     door: Door,
     protection: Protection,
@@ -181,9 +190,22 @@ where
             local_addr: stream.local_addr().ok(),
             remote_addr: stream.peer_addr().ok(),
         };
+<<<<<<< HEAD
         let (door, http2) = (self.door.clone(), self.http2.clone());
         let (calls, metrics) = (self.calls.clone(), self.metrics.clone());
         let protection = self.protection.clone();
+=======
+        let seat = seated.seat().clone();
+        let calls = Calls::new(
+            self.calls.clone(),
+            self.metrics.clone(),
+            seated.requests(),
+            Arc::clone(&self.client_streams),
+            peer,
+        );
+        let connection = Connection::http2(Transport::Plain(stream), seated);
+        let serving = self.http2.serve_connection(TokioIo::new(connection), calls);
+>>>>>>> main
         async move {
             let (transport, peer) = match door.enter(stream).await {
                 Ok(entered) => entered,

@@ -14,6 +14,7 @@ use hash_chain::{ChainError, Entry, MAX_DATA_BYTES};
 use protect::Verb;
 use runtime::protection::{denied, grpc_caller};
 use runtime::status::Failure;
+use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
 use super::served::{Served, ServedEntries, ServedError};
@@ -32,6 +33,7 @@ pub struct Face(Served);
 #[must_use]
 pub fn service(served: Served) -> ImmutableLogServiceServer<Face> {
     ImmutableLogServiceServer::new(Face(served))
+        .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         // An entry is longer than the data that was sent, where that has much to escape.
         .max_encoding_message_size(usize::MAX)

@@ -19,6 +19,7 @@ use futures_util::stream::{self, BoxStream};
 use protect::Verb;
 use runtime::protection::{denied, grpc_caller};
 use runtime::shutdown::InFlight;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 use topics::{Consumer, Identity, MAX_RECORD_BYTES, Pace, Start, TopicDraft, Topics, TopicsError};
@@ -65,6 +66,7 @@ pub fn service(
         started: Instant::now(),
     };
     TakhinServiceServer::new(face)
+        .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         // Bounded by what is read at once.
         .max_encoding_message_size(usize::MAX)

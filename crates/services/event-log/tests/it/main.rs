@@ -4,5 +4,6 @@
 mod chain;
 mod faults;
 mod protection;
+mod network;
 mod support;
 mod topics;
