@@ -11,12 +11,9 @@
 //! - [`Transport`] (`transport`): what carries its bytes
 //! - [`Door`] (`door`): TLS, and who the client is
 
-<<<<<<< HEAD
 mod door;
-=======
 mod frames;
 mod given_back;
->>>>>>> main
 mod seat;
 mod settings;
 mod stream;

@@ -2,12 +2,9 @@
 //!
 //! - [`serve`] (`server`): the one place where a gRPC server is built and served
 //! - `call`: around every call: counted, timed, named, ended at its deadline; `deadline`: what the client said
-<<<<<<< HEAD
 //! - `admission`: whether a call may be made
 //! - [`connect`] (`client`): channels of our own clients
-=======
 //! - `inbound`: messages on their way in; `framing`: where they begin and end
->>>>>>> main
 //! - `first`: the calls of one service go straight to it; `restate`: two statuses that tonic words otherwise
 //! - [`health_and_reflection`] (`standard`): the services that every server offers
 

@@ -8,11 +8,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-<<<<<<< HEAD
 use super::door::Peer;
-=======
 use super::frames::Frames;
->>>>>>> main
 use super::seat::Seat;
 use super::table::Seated;
 use super::transport::Transport;
@@ -40,12 +37,8 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that speaks HTTP/2 from its first byte.
-<<<<<<< HEAD
     pub fn http2(transport: Transport, peer: Peer, seated: Seated) -> Self {
-=======
-    pub fn http2(transport: Transport, seated: Seated) -> Self {
         let frames = Frames::new(PREFACE.len(), seated.now_ms());
->>>>>>> main
         Self {
             transport,
             peer: Arc::new(peer),

@@ -98,16 +98,12 @@ impl Connections {
         &self.0.policy
     }
 
-<<<<<<< HEAD
     /// What decides about connections and calls.
     pub fn protection(&self) -> &Protection {
         &self.0.protection
     }
 
-    /// How many connections there may be, those for health included.
-=======
     /// How many connections there may be, those included that wait or are for health.
->>>>>>> main
     pub fn capacity(&self) -> usize {
         self.0.most + FOR_HEALTH + WAITING
     }

@@ -24,12 +24,8 @@ use tower::Service;
 use super::admission::Admission;
 use super::call::Calls;
 use super::first::First;
-<<<<<<< HEAD
-use crate::connection::{Connection, Connections, Door, Port, PortKind, Seated};
-=======
 use super::standard::Services;
-use crate::connection::{Connection, Connections, Port, PortKind, Seated, Transport};
->>>>>>> main
+use crate::connection::{Connection, Connections, Door, Port, PortKind, Seated};
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
 
@@ -190,22 +186,10 @@ where
             local_addr: stream.local_addr().ok(),
             remote_addr: stream.peer_addr().ok(),
         };
-<<<<<<< HEAD
         let (door, http2) = (self.door.clone(), self.http2.clone());
         let (calls, metrics) = (self.calls.clone(), self.metrics.clone());
         let protection = self.protection.clone();
-=======
-        let seat = seated.seat().clone();
-        let calls = Calls::new(
-            self.calls.clone(),
-            self.metrics.clone(),
-            seated.requests(),
-            Arc::clone(&self.client_streams),
-            peer,
-        );
-        let connection = Connection::http2(Transport::Plain(stream), seated);
-        let serving = self.http2.serve_connection(TokioIo::new(connection), calls);
->>>>>>> main
+        let client_streams = Arc::clone(&self.client_streams);
         async move {
             let (transport, peer) = match door.enter(stream).await {
                 Ok(entered) => entered,
@@ -219,7 +203,7 @@ where
             let requests = seated.requests();
             let connection = Connection::http2(transport, peer, seated);
             let admission = Admission::new(&protection, connection.peer());
-            let calls = Calls::new(calls, metrics, requests, info, admission);
+            let calls = Calls::new(calls, metrics, requests, client_streams, info, admission);
             let serving = http2.serve_connection(TokioIo::new(connection), calls);
             let mut serving = std::pin::pin!(serving);
             let mut retired = false;

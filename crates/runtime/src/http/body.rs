@@ -8,12 +8,9 @@ use actix_web::{HttpMessage, HttpRequest, web};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 
-<<<<<<< HEAD
-use crate::protection::http_caller;
-=======
 use super::decode::{Encoding, Whole};
 use crate::connection::{self, ConnectionPolicy, Requests, Unfinished};
->>>>>>> main
+use crate::protection::http_caller;
 use crate::status::{Failure, Kind};
 
 /// Longest body that is read for nothing, so that the connection stays usable after an error.
@@ -43,7 +40,15 @@ pub async fn body(
             format!("the body is larger than {limit} bytes"),
         ));
     }
-    read(request, payload, limit, encoding).await
+    // Bytes of a body without a length are counted once it is whole.
+    let caller = http_caller(request);
+    if let Some(length) = announced(request) {
+        caller.take_bytes(length)?;
+        return read(request, payload, limit, encoding).await;
+    }
+    let whole = read(request, payload, limit, encoding).await?;
+    caller.take_bytes(whole.len() as u64)?;
+    Ok(whole)
 }
 
 /// Reads a body for nothing.
@@ -81,46 +86,6 @@ async fn read(
         let pieces = Pieces::new(request, payload, limit);
         return pieces.whole(encoding, [first.clone(), second]).await;
     }
-<<<<<<< HEAD
-    let caller = http_caller(request);
-    if let Some(length) = announced {
-        caller.take_bytes(length)?;
-    }
-    // Where no length is announced, bytes are counted as they come.
-    let count = |piece: &Bytes| match announced {
-        Some(_) => Ok(()),
-        None => caller.take_bytes(piece.len() as u64),
-    };
-    let broken = |error| {
-        Failure::new(
-            Kind::InvalidArgument,
-            format!("the body is incomplete: {error}"),
-        )
-    };
-    let Some(first) = payload.next().await.transpose().map_err(broken)? else {
-        return Ok(Bytes::new());
-    };
-    if first.len() > limit {
-        return Err(too_large());
-    }
-    count(&first)?;
-    // The end of the body shows only when the next piece is asked for.
-    let Some(second) = payload.next().await.transpose().map_err(broken)? else {
-        return Ok(first);
-    };
-    count(&second)?;
-    let expected = announced.map_or(first.len() + second.len(), |length| length as usize);
-    let mut whole = BytesMut::with_capacity(expected.min(limit));
-    whole.extend_from_slice(&first);
-    let mut next = Some(second);
-    while let Some(piece) = next {
-        if whole.len() + piece.len() > limit {
-            return Err(too_large());
-        }
-        whole.extend_from_slice(&piece);
-        count(&piece)?;
-        next = payload.next().await.transpose().map_err(broken)?;
-=======
     let pieces = Pieces::new(request, payload, limit);
     pieces.whole(encoding, first).await
 }
@@ -151,7 +116,6 @@ impl Pieces {
             limit,
             expected: announced.unwrap_or(0).min(limit),
         }
->>>>>>> main
     }
 
     /// Reads what follows `first`.

@@ -3,7 +3,7 @@
 
 mod chain;
 mod faults;
-mod protection;
 mod network;
+mod protection;
 mod support;
 mod topics;
