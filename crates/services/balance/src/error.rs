@@ -1,7 +1,8 @@
 //! Why a request for balances was not answered with balances.
 
 use domain::{AccountId, Invalid, Kind};
-use runtime::postgres::{DatabaseError, DatabaseErrorKind};
+use protect::Refusal;
+use runtime::postgres::{Cause, DatabaseError, DatabaseErrorKind};
 use runtime::shutdown::ShuttingDown;
 use runtime::status::Failure;
 
@@ -11,15 +12,18 @@ pub enum BalanceError {
     /// The request breaks the contract.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// The caller may not read one of the accounts.
+    #[error(transparent)]
+    Denied(#[from] Refusal),
     /// There is no such account.
     #[error("no such account: {}", .0.as_str())]
     UnknownAccount(AccountId),
     /// As many accounts wait for a reader as may wait.
     #[error("the queue is full: retry later")]
     QueueFull,
-    /// The database cannot be reached or went away.
-    #[error("the database cannot be reached: retry later")]
-    DatabaseUnavailable,
+    /// The database could not answer.
+    #[error("{0}: retry later")]
+    Database(Cause),
     /// `REQUEST_TIMEOUT` passed.
     #[error("no answer from the database in time: retry later")]
     Timeout,
@@ -36,9 +40,10 @@ impl BalanceError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(invalid) => invalid.kind(),
+            Self::Denied(refusal) => refusal.kind(),
             Self::UnknownAccount(_) => Kind::NotFound,
             Self::QueueFull => Kind::ResourceExhausted,
-            Self::DatabaseUnavailable | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::Database(_) | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
             Self::Internal => Kind::Internal,
         }
     }
@@ -47,9 +52,10 @@ impl BalanceError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid",
+            Self::Denied(_) => "permission_denied",
             Self::UnknownAccount(_) => "unknown_account",
             Self::QueueFull => "queue_full",
-            Self::DatabaseUnavailable => "database_unavailable",
+            Self::Database(_) => "database_unavailable",
             Self::Timeout => "timeout",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
@@ -57,8 +63,9 @@ impl BalanceError {
     }
 
     /// Every value of [`Self::reason`], so that each is in the metrics from the start.
-    pub const REASONS: [&'static str; 7] = [
+    pub const REASONS: [&'static str; 8] = [
         "invalid",
+        "permission_denied",
         "unknown_account",
         "queue_full",
         "database_unavailable",
@@ -72,7 +79,9 @@ impl From<&DatabaseError> for BalanceError {
     /// What the callers of a failed read are told; says no internals.
     fn from(error: &DatabaseError) -> Self {
         match error.kind() {
-            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => Self::DatabaseUnavailable,
+            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
+                Self::Database(error.cause())
+            }
             DatabaseErrorKind::Data | DatabaseErrorKind::Other => Self::Internal,
         }
     }

@@ -2,8 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
 mod bulk;
+mod deadlines;
 mod durability;
 mod events;
+mod locks;
+mod network;
 mod overload;
+mod protection;
+mod start;
 mod stopping;
 mod support;
+mod trouble;
