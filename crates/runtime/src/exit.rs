@@ -1,5 +1,6 @@
 //! How a process ends that does not go on.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The stop came before the service was ready: nothing was accepted, so nothing is lost, and the process ends well.
@@ -9,10 +10,6 @@ pub struct Stopped(pub String);
 
 /// The exit code of `main`: 0 for [`Stopped`]. Another error is told once, with its causes in one line: as a log line, or
 /// on standard error where there is no log yet.
-#[expect(
-    clippy::print_stderr,
-    reason = "there is no log before `telemetry::init`"
-)]
 pub fn exit(ended: anyhow::Result<ExitCode>) -> ExitCode {
     ended.unwrap_or_else(|error| {
         if let Some(stopped) = error.downcast_ref::<Stopped>() {
@@ -22,7 +19,8 @@ pub fn exit(ended: anyhow::Result<ExitCode>) -> ExitCode {
         if tracing::dispatcher::has_been_set() {
             tracing::error!("cannot go on: {error:#}");
         } else {
-            eprintln!("error: {error:#}");
+            // There is no log before `telemetry::init`. Where nobody reads this, the exit code tells.
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
         }
         ExitCode::FAILURE
     })

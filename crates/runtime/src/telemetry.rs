@@ -27,7 +27,10 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<()> {
         }
     });
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        // Of a line that nobody reads it would tell on standard error, and panic where that is closed.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => registry
             .with(layer.with_ansi(std::io::stderr().is_terminal()))

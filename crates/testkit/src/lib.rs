@@ -3,8 +3,10 @@
 //! - [`postgres`]: a PostgreSQL for the test process, a fresh database for each test, servers of a test's own
 //! - [`process`]: a service of the workspace as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
+//! - [`pooler`]: a connection pooler in session or transaction mode
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
 //! - [`tls`]: an authority that signs certificates
+//! - [`left_out`]: what a test does where a part that it needs is missing
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
 //! of a pipe. Failures panic: there is nothing a test could do about them.
@@ -12,11 +14,14 @@
 #![allow(clippy::print_stderr, reason = "a test's output")]
 
 pub mod http;
+mod left_out;
+pub mod pooler;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod tls;
 mod watchdog;
 
+pub use left_out::left_out;
 pub use postgres::Database;
 pub use process::Service;

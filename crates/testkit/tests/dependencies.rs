@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What measures, stores or shows results; nothing else may know the metrics database.
-const LAB: &[&str] = &["benchmark", "ratios", "stats-sidecar", "weir"];
+const LAB: &[&str] = &["benchmark", "lab-report", "ratios", "stats-sidecar", "weir"];
 /// Binaries: nobody's library.
 const BINARIES: &[&str] = &[
     "balance",
@@ -158,6 +158,10 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("lab-contract", &["api", "lab-model"][..]),
         ("lab-model", &[][..]),
         ("lab-host", &[][..]),
+        (
+            "lab-report",
+            &["lab-model", "lab-verdict", "metrics-db"][..],
+        ),
         ("lab-verdict", &[][..]),
         ("testkit", &["lab-host"][..]),
     ] {

@@ -33,7 +33,7 @@ func serve(ctx context.Context, address string, w service.Writer) error {
 		return err
 	}
 	server := newServer(w)
-	slog.Info("ready", "address", listener.Addr().String())
+	slog.Info("ready", "grpc.address", listener.Addr().String())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {

@@ -32,7 +32,7 @@ func serve(ctx context.Context, address string, w service.Writer) error {
 	if err != nil {
 		return err
 	}
-	slog.Info("ready", "address", listener.Addr().String())
+	slog.Info("ready", "http.address", listener.Addr().String())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {

@@ -43,7 +43,7 @@ func Run(name string, portVariable string, port uint16, serve func(ctx context.C
 	if len(os.Args) == 2 && os.Args[1] == "health" {
 		os.Exit(health(portVariable, port))
 	}
-	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level()})))
+	slog.SetDefault(slog.New(logHandler()))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, name, portVariable, port, serve); err != nil && !errors.Is(err, context.Canceled) {
@@ -141,6 +141,14 @@ func number(name string, otherwise uint16) (uint16, error) {
 		return 0, fmt.Errorf("%s must be a number from 0 to 65535: %w", name, err)
 	}
 	return uint16(value), nil
+}
+
+func logHandler() slog.Handler {
+	options := &slog.HandlerOptions{Level: level()}
+	if setting("LOG_FORMAT", "text") == "json" {
+		return slog.NewJSONHandler(os.Stderr, options)
+	}
+	return slog.NewTextHandler(os.Stderr, options)
 }
 
 func level() slog.Level {

@@ -56,7 +56,7 @@ pub(crate) struct JudgeArgs {
 }
 
 /// A share above 0 and below 1, as `3%` or `0.03`.
-fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     let (number, unit) = match text.trim().strip_suffix('%') {
         Some(percent) => (percent, 0.01),
         None => (text, 1.0),

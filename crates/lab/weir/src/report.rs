@@ -1,52 +1,16 @@
-//! The comparison report of a session: one HTML page, its Markdown twin, and exports of the same data.
-//!
-//! - [`input`]: the rows that a report is built from
-//! - [`build`]: rows to [`model::Report`], a pure function over the modules below
-//!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
-//!   - [`generator`] was the generator the limit, [`stats`] the statistics, [`series`] samples over time
-//!   - [`verdict`] the first sentence, [`badges`] why to believe it, [`limits`] what is not shown,
-//!     [`environment`] settings side by side
-//! - [`html`], [`markdown`], [`export`]: the model as files; [`render`] the template engine, [`words`] figures in words
-
-pub mod badges;
-pub mod build;
-pub mod cell;
-pub mod compare;
-pub mod environment;
-pub mod export;
-pub mod generator;
-pub mod html;
-pub mod input;
-pub mod limits;
-pub mod markdown;
-pub mod model;
-pub mod render;
-mod scenarios;
-pub mod series;
-pub mod stats;
-pub mod trial;
-pub mod verdict;
-pub mod words;
-
-#[cfg(test)]
-mod fairness_tests;
-#[cfg(test)]
-#[path = "../tests/it/invented.rs"]
-mod invented;
-#[cfg(test)]
-mod scenario_tests;
-#[cfg(test)]
-mod tests;
+//! `weir report`: reads the rows of sessions and has `lab-report` write them as files.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use lab_report::input::{RunRows, SessionRows};
+use lab_report::model::{Metric, Report};
+use lab_report::{Options, export, html, markdown};
 use metrics_db::{MetricsDbConfig, RunFilter, Store};
 
-use self::input::{RunRows, SessionRows};
-use self::model::Report;
 use crate::output;
+use crate::usage::UsageError;
 
 /// `weir report`: write the report of a session anew.
 #[derive(Args, Debug)]
@@ -60,8 +24,38 @@ pub(crate) struct ReportArgs {
     /// What to write
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["html", "markdown"])]
     format: Vec<Format>,
+    /// Ratios within this margin of 1 count as equal
+    #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = crate::judge::share)]
+    margin: f64,
+    /// Compare the other targets with this one only; name it before you look at the figures
+    #[arg(long, value_name = "TARGET")]
+    reference: Option<String>,
+    /// The figure that decides, named before you look; the others describe
+    #[arg(long, value_enum, value_name = "FIGURE")]
+    primary: Option<Primary>,
     #[command(flatten)]
     metrics: MetricsDbConfig,
+}
+
+/// A figure that targets are compared in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Primary {
+    /// Successes a second (full, saturation)
+    Rate,
+    /// CPU of the service for each success (compare)
+    Cpu,
+    /// 99th percentile of the latency (compare)
+    P99,
+}
+
+impl Primary {
+    fn metric(self) -> Metric {
+        match self {
+            Self::Rate => Metric::Rate,
+            Self::Cpu => Metric::Cpu,
+            Self::P99 => Metric::P99,
+        }
+    }
 }
 
 /// A form that the report can take.
@@ -107,12 +101,48 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
     let out_dir = args
         .out
         .unwrap_or_else(|| root.join("load-test/results").join(sessions.join("+")));
-    let report = build::build(&rows, POINTS);
+    let options = Options {
+        margin: args.margin,
+        reference: args.reference,
+        primary: args.primary.map(Primary::metric),
+    };
+    check(&options, &rows)?;
+    let report = lab_report::build(&rows, &options);
     let mut paths = Vec::new();
     for format in &args.format {
-        paths.push(save(&out_dir, *format, &text(&rows, &report, *format)?)?);
+        paths.push(save(&out_dir, *format, &text(&report, *format)?)?);
     }
     announce(&report, &args.format, &paths, json)
+}
+
+/// What is named must be there.
+fn check(options: &Options, rows: &[SessionRows]) -> Result<()> {
+    let runs = || rows.iter().flat_map(|session| &session.runs);
+    if let Some(name) = &options.reference
+        && runs().all(|rows| rows.run.api_name != *name)
+    {
+        let mut known: Vec<&str> = runs().map(|rows| rows.run.api_name.as_str()).collect();
+        known.sort_unstable();
+        known.dedup();
+        return Err(UsageError::plain(format!(
+            "--reference: these sessions have no target {name:?}; they have {}",
+            known.join(", ")
+        ))
+        .into());
+    }
+    let open_model = runs().any(|rows| {
+        let performance = rows.performance.as_ref();
+        performance.is_some_and(|p| p.intended_per_sec.is_some())
+    });
+    let fits = |metric: Metric| (metric == Metric::Rate) != open_model;
+    if options.primary.is_some_and(|metric| !fits(metric)) {
+        let figures = if open_model { "cpu and p99" } else { "rate" };
+        return Err(UsageError::plain(format!(
+            "--primary: these sessions are compared in {figures}"
+        ))
+        .into());
+    }
+    Ok(())
 }
 
 /// Writes both files of `session` into `out_dir`.
@@ -121,19 +151,12 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
 /// No such session, the metrics database cannot be read, or a file cannot be written.
 pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<ReportPaths> {
     let rows = read(store, &[session.to_owned()]).await?;
-    let report = build::build(&rows, POINTS);
+    let report = lab_report::build(&rows, &Options::default());
     Ok(ReportPaths {
-        html: save(out_dir, Format::Html, &text(&rows, &report, Format::Html)?)?,
-        markdown: save(
-            out_dir,
-            Format::Markdown,
-            &text(&rows, &report, Format::Markdown)?,
-        )?,
+        html: save(out_dir, Format::Html, &text(&report, Format::Html)?)?,
+        markdown: save(out_dir, Format::Markdown, &text(&report, Format::Markdown)?)?,
     })
 }
-
-/// Points of a time series to begin with; fewer where the page would grow past its limit.
-const POINTS: usize = 300;
 
 /// Reads all rows of the sessions.
 async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
@@ -163,9 +186,9 @@ async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
     Ok(sessions)
 }
 
-fn text(rows: &[SessionRows], report: &Report, format: Format) -> Result<String> {
+fn text(report: &Report, format: Format) -> Result<String> {
     match format {
-        Format::Html => html::page(rows),
+        Format::Html => html::page(report),
         Format::Markdown => markdown::text(report),
         Format::Json => export::json(report),
         Format::Csv => export::csv(report),

@@ -3,7 +3,7 @@
 use lab_model::bounds;
 use metrics_db::{Check, CheckStatus, Performance, Phase, PhaseUsage, RoleUsage};
 
-use crate::report::words::plural;
+use lab_report::words::plural;
 
 /// CPUs that each part may use: its quota, or the machine's cores.
 #[derive(Clone, Copy, Debug)]

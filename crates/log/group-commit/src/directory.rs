@@ -74,8 +74,9 @@ impl Directory {
             .open(path.join(LOCK_FILE))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut lock) => {
-                lock.set_len(0)?;
-                writeln!(*lock, "{}", std::process::id())?;
+                // For people: a full disk is no reason not to start.
+                let noted = lock.set_len(0);
+                drop(noted.and_then(|()| writeln!(*lock, "{}", std::process::id())));
                 Ok(Ok(lock))
             }
             Err((mut file, Errno::EWOULDBLOCK)) => {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::*;
 
+mod faults;
+
 /// Keeps what it is given, and can be told to fail.
 #[derive(Default)]
 struct Memory {

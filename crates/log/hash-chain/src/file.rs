@@ -14,28 +14,64 @@ const BLOCK_BYTES: u64 = 8 * 1024;
 /// More than the head of any line: a name of 200 bytes takes 1,200 as escapes.
 const HEAD_BYTES: usize = 2 * 1024;
 
+/// How the first line of every chain begins.
+const FIRST_HEAD: &[u8] = b"{\"seq\":0,\"ts\":\"";
+/// What stands in the first line of every chain before its data, behind the zeros.
+const FIRST_LINK: &[u8] = b"0000000000000000\",\"data\":";
+
 /// Whose file it is, as its first line says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// There is no whole line yet.
+    /// It is empty.
     Nobody,
+    /// A first entry that a crash tore: nothing in it was acknowledged.
+    Torn,
     /// A partition of this name.
     Name(String),
-    /// The first line is damaged, or tells a name that has another file.
+    /// It is a chain whose first line is damaged, or tells a name that has another file.
     Damaged,
+    /// It is no chain: somebody else's file, which is left alone.
+    Stranger,
 }
 
-/// Reads the first line's head. `stem_found` is the file's own name.
+/// Reads the first line's head, and the last line where the first is no entry. `stem_found` is the file's own name.
 pub(super) fn owner(file: &File, stem_found: &str) -> io::Result<Owner> {
     let mut bytes = vec![0; HEAD_BYTES];
     let length = read_up_to(file, &mut bytes, 0)?;
     let bytes = &bytes[..length];
-    let name = entry::head(bytes).and_then(|head| entry::unescaped(&bytes[head.partition]));
-    match name {
-        Some(name) if stem(&name) == stem_found => Ok(Owner::Name(name)),
-        _ if length < HEAD_BYTES && memchr::memchr(b'\n', bytes).is_none() => Ok(Owner::Nobody),
-        _ => Ok(Owner::Damaged),
+    let named = |line: &[u8]| {
+        let head = entry::head(line)?;
+        entry::unescaped(&line[head.partition])
+    };
+    let first = memchr::memchr(b'\n', bytes);
+    match named(bytes) {
+        Some(name) if stem(&name) == stem_found => return Ok(Owner::Name(name)),
+        Some(_) => return Ok(Owner::Damaged),
+        None if length == 0 => return Ok(Owner::Nobody),
+        None if length < HEAD_BYTES && first.is_none() => {
+            // A block that did not come to the disk before the machine failed reads as zeros.
+            let is_torn = bytes.starts_with(FIRST_HEAD) || bytes.iter().all(|byte| *byte == 0);
+            return Ok(if is_torn {
+                Owner::Torn
+            } else {
+                Owner::Stranger
+            });
+        }
+        None => {}
     }
+    let line = &bytes[..first.unwrap_or(length)];
+    if line.starts_with(FIRST_HEAD) || memchr::memmem::find(line, FIRST_LINK).is_some() {
+        return Ok(Owner::Damaged);
+    }
+    let end = whole_end(file, file.metadata()?.len())?;
+    Ok(match last_line(file, end) {
+        Ok((_, line)) if named(&line).is_some_and(|name| stem(&name) == stem_found) => {
+            Owner::Damaged
+        }
+        Ok(_) => Owner::Stranger,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Owner::Stranger,
+        Err(error) => return Err(error),
+    })
 }
 
 /// Whether the file is this partition's, or the name whose it is.
@@ -135,8 +171,28 @@ mod tests {
         assert_eq!(owner(head, "a_b"), named);
         assert_eq!(owner(&format!("{head},...\n"), "b"), Owner::Damaged);
         assert_eq!(owner("", "a_b"), Owner::Nobody);
-        assert_eq!(owner(&head[..20], "a_b"), Owner::Nobody);
-        assert_eq!(owner("nonsense\n", "a_b"), Owner::Damaged);
-        assert_eq!(owner(&"x".repeat(5000), "a_b"), Owner::Damaged);
+        for torn in [&head[..20], &head[..15], "\0\0\0"] {
+            assert_eq!(owner(torn, "a_b"), Owner::Torn, "{torn}");
+        }
+        let bad = head.replacen('s', "S", 1);
+        let zeros = "0".repeat(64);
+        for damaged in [
+            format!("{bad},...\n{head},...\n"),
+            format!("{bad},\"prev_hash\":\"{zeros}\",\"data\":1,...\n"),
+            head.replace("2026", "year") + ",...\n",
+        ] {
+            assert_eq!(owner(&damaged, "a_b"), Owner::Damaged, "{damaged}");
+        }
+        for stranger in [
+            "nonsense\n",
+            "{\"a\":1}",
+            "{\"seq\":0}\n{\"seq\":1}\n",
+            "{",
+            "\n",
+            &"x".repeat(5000),
+            &"{\"a\":1}\n".repeat(500),
+        ] {
+            assert_eq!(owner(stranger, "a_b"), Owner::Stranger, "{stranger}");
+        }
     }
 }

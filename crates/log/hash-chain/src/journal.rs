@@ -27,14 +27,15 @@ use std::sync::Arc;
 use group_commit::{is_out_of_room, sync_names};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+mod place;
 mod records;
 mod recovery;
 
+pub(super) use place::is_named_as_one;
+use place::{JOURNAL_BYTES, path_of};
 pub(super) use records::HEAD_BYTES;
 pub(super) use recovery::{missing_from, recover};
 
-/// Bytes of a journal.
-const JOURNAL_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes appended after which a partition is worth a journal.
 const WORTH_BYTES: u64 = 1024 * 1024;
 
@@ -164,29 +165,26 @@ impl Journaling {
             }
             Err(error) => {
                 tracing::warn!(%error, journal = %path.display(), "a partition goes on without a journal");
-                drop(fs::remove_file(&path));
                 self.worth_from = u64::MAX;
             }
         }
     }
 }
 
-/// The journal of the partition whose file is at `partition`.
-fn path_of(partition: &Path) -> PathBuf {
-    partition.with_extension("journal")
+/// A new file with all its blocks, to stay. One that is there is somebody else's: those of ours were removed at the opening.
+fn allocated(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    fill(&file, path).inspect_err(|_| drop(fs::remove_file(path)))?;
+    Ok(file)
 }
 
-/// A file with all its blocks, to stay.
-fn allocated(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).open(path)?;
+fn fill(mut file: &File, path: &Path) -> io::Result<()> {
     let zeros = vec![0; 64 * 1024];
     for _ in 0..JOURNAL_BYTES / zeros.len() as u64 {
         file.write_all(&zeros)?;
     }
     file.sync_all()?;
-    sync_names(path.parent().unwrap_or_else(|| Path::new(".")))?;
-    Ok(file)
+    sync_names(path.parent().unwrap_or_else(|| Path::new(".")))
 }
 
 #[cfg(test)]

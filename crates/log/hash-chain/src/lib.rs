@@ -9,6 +9,7 @@
 //! - `partition`: an open partition, where its chain ends, and the sink that writes; `file`: both ends of a file;
 //!   `journal`: how a steady writer's lines come to the disk sooner
 //! - `reader`, [`entries`]: entries in order, from any place on; [`verify`]: whether all of them are whole
+//! - `recovery`: what a server does to the files before it appends
 //! - [`error`]; [`counters`]: what was written, for whoever shows it
 
 pub mod canonical;
@@ -23,6 +24,7 @@ pub mod log;
 pub mod name;
 mod partition;
 mod reader;
+mod recovery;
 pub mod verify;
 
 pub use counters::Counters;
@@ -34,7 +36,7 @@ pub use log::Log;
 pub use name::PartitionName;
 pub use partition::WriteOptions;
 pub use reader::Chunk;
-pub use verify::Verification;
+pub use verify::{Checks, Verification};
 
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,10 @@ use super::error::ChainError;
 use super::file::{self, Owner};
 use super::journal;
 use super::name::{self, PartitionName};
-use super::partition::{ChainSink, Partition, WriteOptions, cut_torn_line};
+use super::partition::{ChainSink, Partition, WriteOptions};
 use super::reader::Reader;
-use super::verify::{self, Verification};
+use super::recovery;
+use super::verify::{self, Checks, Verification};
 use group_commit::Directory;
 
 mod open;
@@ -33,6 +34,7 @@ struct Inner {
     folder: PathBuf,
     /// `None` for a log that is only read, which needs no lock.
     writing: Option<Writing>,
+    checks: Checks,
 }
 
 impl Log {
@@ -42,6 +44,7 @@ impl Log {
     pub fn open(directory: Arc<Directory>, options: WriteOptions) -> Self {
         Self(Arc::new(Inner {
             folder: directory.path().to_owned(),
+            checks: options.checks.clone(),
             writing: Some(Writing::new(directory, options)),
         }))
     }
@@ -51,29 +54,20 @@ impl Log {
         Self(Arc::new(Inner {
             folder: folder.into(),
             writing: None,
+            checks: Checks::default(),
         }))
     }
 
     /// Brings back from journals what the machine lost in a failure, then cuts and reports torn last lines, in all partitions
-    /// that are not open. A look at the end of each file. Gives the number of partitions. A partition whose journal does not
-    /// fit its file is logged, and refuses when it is opened.
+    /// that are not open. A look at the end of each file. Gives the number of partitions. What is no chain is left alone and
+    /// named in a warning; a partition that is damaged or cannot be read is named in an error, and refuses when it is opened.
     ///
     /// # Errors
-    /// The log is only read, or the operating system refuses.
+    /// The log is only read, or the folder cannot be read.
     pub fn recover(&self) -> Result<usize, ChainError> {
         let open = self.writing()?.all();
-        let paths = self.0.files()?;
-        for path in &paths {
-            if open.iter().any(|partition| partition.path == *path) {
-                continue;
-            }
-            // Damage was logged where it was found.
-            if let Err(ChainError::Io(error)) = recover_file(path) {
-                let message = format!("{}: {error}", path.display());
-                return Err(io::Error::new(error.kind(), message).into());
-            }
-        }
-        Ok(paths.len())
+        let is_open = |path: &Path| open.iter().any(|partition| partition.path == path);
+        Ok(recovery::recover(&self.0.folder, is_open)?)
     }
 
     /// Bytes of entries that are in the partition's journal alone, since the machine failed: the next opening for writing
@@ -185,7 +179,7 @@ impl Log {
         .await
     }
 
-    /// Checks the whole chain, on all cores. `progress` is told bytes done and bytes in all, now and then. What is wrong
+    /// Checks the whole chain, on as many cores as [`WriteOptions::checks`] leaves, all for a log that is only read. `progress` is told bytes done and bytes in all, now and then. What is wrong
     /// with the chain is no error, nor is a partition that is not there.
     ///
     /// # Errors
@@ -207,7 +201,7 @@ impl Log {
             end => end.now(&reader)?,
         };
         let (file, name) = reader.into_parts();
-        Ok(verify::verify(&file, &name, end, |done| {
+        Ok(verify::verify(&file, &name, end, &self.0.checks, |done| {
             progress(done, end);
         })?)
     }
@@ -251,10 +245,11 @@ impl Log {
             let Some(stem) = name::stem_of(&path) else {
                 continue;
             };
-            match file::owner(&File::open(&path)?, stem)? {
-                Owner::Name(name) => names.push(name),
-                Owner::Damaged => names.push(stem.to_owned()),
-                Owner::Nobody => {}
+            // One that cannot be read was named when the server started.
+            match File::open(&path).and_then(|file| file::owner(&file, stem)) {
+                Ok(Owner::Name(name)) => names.push(name),
+                Ok(Owner::Damaged) => names.push(stem.to_owned()),
+                Ok(Owner::Nobody | Owner::Torn | Owner::Stranger) | Err(_) => {}
             }
         }
         names.sort_unstable();
@@ -329,14 +324,6 @@ impl Inner {
         }
         Ok(paths)
     }
-}
-
-fn recover_file(path: &Path) -> Result<(), ChainError> {
-    journal::recover(path)?;
-    let mut options = fs::OpenOptions::new();
-    let file = options.read(true).append(true).open(path)?;
-    cut_torn_line(&file, path)?;
-    Ok(())
 }
 
 /// Runs `work` on a thread of the runtime's blocking pool.

@@ -107,6 +107,11 @@ fn is_letter_or_digit(char: char) -> bool {
     )
 }
 
+/// The partition file beside a journal.
+pub(super) fn of_journal(journal: &Path) -> PathBuf {
+    journal.with_extension(EXTENSION)
+}
+
 /// The stem of a partition file, or `None` for another file.
 pub(super) fn stem_of(path: &Path) -> Option<&str> {
     let is_partition = path.extension().is_some_and(|found| found == EXTENSION);

@@ -11,10 +11,10 @@ use tokio::sync::{Semaphore, watch};
 use super::data::Data;
 use super::entry::{Appended, Entry, Hash, NUMBER_BYTES, Timestamp, decimal, write_line};
 use super::error::ChainError;
-use super::file;
+use super::file::{self, Owner};
 use super::journal::{self, Journaling};
 use super::name::PartitionName;
-use super::verify;
+use super::verify::{self, Checks};
 use crate::counters::Counters;
 
 /// How a log is written to.
@@ -28,6 +28,8 @@ pub struct WriteOptions {
     pub journals: Arc<Semaphore>,
     /// Counters.
     pub counters: Counters,
+    /// How many blocks of chains are checked at a time, for all verifications together.
+    pub checks: Checks,
 }
 
 /// Journals at a time without another word: 256 MiB of them.
@@ -40,6 +42,7 @@ impl Default for WriteOptions {
             terms: Terms::default(),
             journals: Arc::new(Semaphore::new(JOURNALS)),
             counters: Counters::default(),
+            checks: Checks::default(),
         }
     }
 }
@@ -64,17 +67,17 @@ impl Partition {
         create: bool,
     ) -> Result<Option<Self>, ChainError> {
         let path = name.file(folder);
-        journal::recover(&path)?;
-        let Some(file) = open_file(&path, folder, create)? else {
-            return Ok(None);
-        };
-        if let Err(owner) = file::belongs_to(&file, &name)? {
-            return Err(ChainError::Taken {
-                name: name.as_str().to_owned(),
-                file: path.file_name().unwrap_or_default().display().to_string(),
-                owner,
-            });
+        let known = existing(&path)?;
+        if let Some(file) = &known {
+            // Before anything is cut or brought back: it may be somebody else's.
+            check_owner(file, &path, &name)?;
         }
+        journal::recover(&path)?;
+        let file = match known {
+            Some(file) => file,
+            None if create => new_file(&path, folder)?,
+            None => return Ok(None),
+        };
         let length = cut_torn_line(&file, &path)?;
         let (next_seq, last_hash) = chain_end(&file, &path, &name, length)?;
         let (shown, shown_to) = watch::channel(length);
@@ -100,21 +103,37 @@ impl Partition {
     }
 }
 
-fn open_file(path: &Path, folder: &Path, create: bool) -> io::Result<Option<File>> {
+fn existing(path: &Path) -> io::Result<Option<File>> {
+    match OpenOptions::new().read(true).append(true).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether entries of `name` may be appended to the file.
+fn check_owner(file: &File, path: &Path, name: &PartitionName) -> Result<(), ChainError> {
+    let stranger = "is not a chain: nothing is appended to it; move it away or choose another name";
+    if !file.metadata()?.is_file() {
+        return Err(ChainError::damaged(path, stranger));
+    }
+    match file::owner(file, name.stem())? {
+        Owner::Name(owner) if owner != name.as_str() => Err(ChainError::Taken {
+            name: name.as_str().to_owned(),
+            file: path.file_name().unwrap_or_default().display().to_string(),
+            owner,
+        }),
+        Owner::Stranger => Err(ChainError::damaged(path, stranger)),
+        Owner::Name(_) | Owner::Nobody | Owner::Torn | Owner::Damaged => Ok(()),
+    }
+}
+
+fn new_file(path: &Path, folder: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).append(true);
-    match options.open(path) {
-        Ok(file) => return Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    if !create {
-        return Ok(None);
-    }
-    let file = options.create(true).open(path)?;
+    let file = options.read(true).append(true).create(true).open(path)?;
     // Before the first append is acknowledged its file must be there to stay.
     sync_names(folder)?;
-    Ok(Some(file))
+    Ok(file)
 }
 
 /// Cuts what stands behind the last line end; gives the length that is left.

@@ -12,6 +12,7 @@ use group_commit::Durability;
 mod damage;
 mod journal;
 mod python;
+mod strangers;
 
 struct Fixture {
     folder: tempfile::TempDir,

@@ -1,10 +1,9 @@
-//! Whether a chain is whole: every line, every hash, every link. Blocks of lines are checked on all cores at once; memory
-//! is bounded by their size.
+//! Whether a chain is whole: every line, every hash, every link. Blocks of lines are checked on several cores at once, as
+//! many as [`Checks`] allows for all verifications together; memory is bounded by their size.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
@@ -15,8 +14,10 @@ use super::entry::{Entry, EntryHash, Hash, MAX_LINE_BYTES, NUMBER_BYTES, decimal
 use super::name::PartitionName;
 
 mod blocks;
+mod checks;
 
 use blocks::{Block, Blocks};
+pub use checks::Checks;
 
 /// What a check of a partition found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +48,10 @@ pub(super) fn verify(
     file: &File,
     name: &PartitionName,
     end: u64,
+    checks: &Checks,
     mut progress: impl FnMut(u64),
 ) -> io::Result<Verification> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = checks.at_once();
     let blocks = Mutex::new(Blocks::new(file, end));
     let stop = AtomicBool::new(false);
     // A thread waits here until its block's turn has come: no more than two for each are in memory.
@@ -67,7 +69,7 @@ pub(super) fn verify(
                         .next_block();
                     let result = match block {
                         Ok(None) => break,
-                        Ok(Some(block)) => Ok(block.check(name)),
+                        Ok(Some(block)) => Ok(checks.run(|| block.check(name))),
                         Err(error) => Err(error),
                     };
                     if checked.send(result).is_err() {

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::files::FileKind;
 use super::index::{Entry, INTERVAL};
-use super::log::{Log, Segment};
+use super::log::{CLOCK_TOLERANCE_MS, Log, Segment};
 use super::record::NewRecord;
 use group_commit::{Sink, is_out_of_room};
 
@@ -211,8 +211,13 @@ impl Sink for Appender {
         if let Some(reason) = self.log.failure() {
             return Err(io::Error::other(reason.to_owned()));
         }
-        // The clock may go back; the order of appends does not.
-        let now = now_ms().max(self.last_append);
+        // Records carry the clock, which may go back; their order is that of their offsets.
+        let now = now_ms();
+        if now < self.last_append - CLOCK_TOLERANCE_MS {
+            self.log
+                .common
+                .note_clock(self.log.partition, self.last_append, now);
+        }
         (self.encoded, self.flushed) = (0, 0);
         let written = BUFFER.with_borrow_mut(|buffer| {
             buffer.clear();

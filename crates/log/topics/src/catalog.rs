@@ -4,20 +4,21 @@
 //! |---|---|
 //! | `logs/TOPIC/topic.json` | name, number of partitions, configs |
 //! | `logs/TOPIC/N/BASE.log`, `.index` | partition N, made with its first record; a segment each |
-//! | `new/`, `deleted/` | topics on the way in or out; emptied when the folder is opened |
+//! | `new/`, `deleted/` | topics on the way in or out; removed when the folder is opened, as far as they are topics |
 //!
 //! A topic comes and goes with one rename.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::counters::Counters;
 use super::error::TopicsError;
 use super::files::Files;
+use super::remains;
 use super::topic::{Description, Topic};
 use group_commit::{Terms, sync_names};
 
@@ -33,9 +34,11 @@ pub(crate) struct Catalog {
     terms: Terms,
     counters: Counters,
     topics: RwLock<Map>,
+    /// The names of those whose files are damaged: they are left as they are until they are deleted.
+    aside: Mutex<BTreeSet<String>>,
     /// Held while a topic is made or deleted.
     changing: Mutex<()>,
-    deletions: AtomicU64,
+    changes: AtomicU64,
 }
 
 impl Catalog {
@@ -54,23 +57,28 @@ impl Catalog {
             folder.join("new"),
             folder.join("deleted"),
         );
-        for unfinished in [&new, &deleted] {
-            if unfinished.is_dir() {
-                fs::remove_dir_all(unfinished)?;
-            }
-        }
         for folder in [&logs, &new, &deleted] {
             fs::create_dir_all(folder)?;
         }
+        for unfinished in [&new, &deleted] {
+            remains::remove(unfinished)?;
+        }
         sync_names(folder)?;
         let files = Arc::new(Files::new(open_files));
-        let mut topics = Map::new();
+        let (mut topics, mut aside) = (Map::new(), BTreeSet::new());
         for entry in fs::read_dir(&logs)? {
             let path = entry?.path();
-            let topic = Topic::open(&path, &files, &terms, &counters).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-            })?;
-            topics.insert(Arc::clone(&topic.common.topic), Arc::new(topic));
+            let Some(name) = remains::topic_of(&path) else {
+                tracing::warn!(path = %path.display(), "left alone: is no folder of a topic");
+                continue;
+            };
+            match Topic::open(&path, &files, &terms, &counters) {
+                Ok(topic) => drop(topics.insert(Arc::clone(&topic.common.topic), Arc::new(topic))),
+                Err(error) => {
+                    tracing::error!(topic = name, folder = %path.display(), %error, "a topic is set aside: its files are damaged");
+                    aside.insert(name);
+                }
+            }
         }
         Ok(Self {
             logs,
@@ -80,8 +88,9 @@ impl Catalog {
             terms,
             counters,
             topics: RwLock::new(topics),
+            aside: Mutex::new(aside),
             changing: Mutex::default(),
-            deletions: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
         })
     }
 
@@ -93,11 +102,29 @@ impl Catalog {
     /// The topic of this name.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or it is set aside.
     pub(crate) fn get(&self, name: &str) -> Result<Arc<Topic>, TopicsError> {
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        let topic = topics.get(name).cloned();
-        topic.ok_or_else(|| TopicsError::NoSuchTopic(name.to_owned()))
+        if let Some(topic) = topics.get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        if self.aside().contains(name) {
+            return Err(TopicsError::TopicAside(name.to_owned()));
+        }
+        Err(TopicsError::NoSuchTopic(name.to_owned()))
+    }
+
+    /// The names of all topics, those that are set aside too, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<String> = topics.keys().map(|name| name.to_string()).collect();
+        names.extend(self.aside().iter().cloned());
+        names.sort_unstable();
+        names
+    }
+
+    fn aside(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All topics, by name.
@@ -112,8 +139,10 @@ impl Catalog {
     /// There is one of this name, or the operating system refuses.
     pub(crate) fn create(&self, description: Description) -> Result<Arc<Topic>, TopicsError> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.get(&description.name).is_ok() {
-            return Err(TopicsError::TopicExists(description.name));
+        match self.get(&description.name) {
+            Err(TopicsError::NoSuchTopic(_)) => {}
+            Ok(_) => return Err(TopicsError::TopicExists(description.name)),
+            Err(error) => return Err(error),
         }
         let topic = self
             .make(&description)
@@ -126,16 +155,12 @@ impl Catalog {
     }
 
     fn make(&self, description: &Description) -> io::Result<Topic> {
-        let (new, folder) = (
-            self.new.join(&description.name),
-            self.logs.join(&description.name),
-        );
-        if new.is_dir() {
-            // Left by an attempt that failed.
-            fs::remove_dir_all(&new)?;
-        }
+        let folder = self.logs.join(&description.name);
+        let new = self.free_name(&self.new);
         fs::create_dir(&new)?;
-        description.write(&new)?;
+        description
+            .write(&new)
+            .inspect_err(|_| drop(fs::remove_dir_all(&new)))?;
         fs::rename(&new, &folder)?;
         sync_names(&self.logs)?;
         Topic::open(&folder, &self.files, &self.terms, &self.counters)
@@ -151,25 +176,37 @@ impl Catalog {
             let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
             topics.remove(name)
         };
-        let topic = topic.ok_or_else(|| TopicsError::NoSuchTopic(name.to_owned()))?;
-        topic.close();
-        self.remove(&topic)
+        match &topic {
+            Some(topic) => topic.close(),
+            None if self.aside().remove(name) => {}
+            None => return Err(TopicsError::NoSuchTopic(name.to_owned())),
+        }
+        self.remove(name)
             .map_err(|error| TopicsError::internal("a topic cannot be removed", &error))?;
+        if let Some(topic) = topic {
+            // A reader may have opened a file again.
+            let partitions = topic.partitions.iter();
+            partitions.for_each(|partition| partition.log.close());
+        }
         tracing::info!(topic = name, "topic deleted");
         Ok(())
     }
 
-    fn remove(&self, topic: &Topic) -> io::Result<()> {
-        let number = self.deletions.fetch_add(1, Ordering::Relaxed);
-        let deleted = self.deleted.join(number.to_string());
-        fs::rename(self.logs.join(topic.name()), &deleted)?;
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let deleted = self.free_name(&self.deleted);
+        fs::rename(self.logs.join(name), &deleted)?;
         sync_names(&self.logs)?;
-        fs::remove_dir_all(&deleted)?;
-        // A reader may have opened a file again.
-        topic
-            .partitions
-            .iter()
-            .for_each(|partition| partition.log.close());
-        Ok(())
+        fs::remove_dir_all(&deleted)
+    }
+
+    /// A name in `folder` that nothing has.
+    fn free_name(&self, folder: &Path) -> PathBuf {
+        loop {
+            let number = self.changes.fetch_add(1, Ordering::Relaxed);
+            let path = folder.join(number.to_string());
+            if fs::symlink_metadata(&path).is_err() {
+                return path;
+            }
+        }
     }
 }

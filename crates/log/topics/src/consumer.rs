@@ -171,7 +171,14 @@ impl Consumer {
             {
                 continue;
             }
-            let cursor = membership.cursor(&self.topic, partition)?;
+            let cursor = match membership.cursor(&self.topic, partition) {
+                // The others of this member are whole.
+                Err(error @ TopicsError::PartitionAside { .. }) => {
+                    tracing::error!(group = membership.member.group(), %error, "a member reads without a partition");
+                    continue;
+                }
+                cursor => cursor?,
+            };
             self.sources.push(Source { partition, cursor });
         }
         Ok(())

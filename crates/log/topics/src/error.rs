@@ -69,6 +69,20 @@ pub enum TopicsError {
         /// The first offset that cannot be read.
         offset: u64,
     },
+    /// The topic's description is damaged.
+    #[error("topic {0} is set aside: its files are damaged")]
+    TopicAside(String),
+    /// A partition's files cannot be read.
+    #[error("partition {partition} of topic {topic} is set aside: its files cannot be read")]
+    PartitionAside {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u32,
+    },
+    /// The file of committed offsets cannot be read.
+    #[error("consumer groups are set aside: the file of their offsets cannot be read")]
+    GroupsAside,
     /// Too much waits to be written.
     #[error("too many records are waiting to be written: retry later")]
     Busy,
@@ -101,7 +115,10 @@ impl TopicsError {
             Self::TopicExists(_) | Self::GroupHasMembers { .. } => Kind::Conflict,
             Self::OutOfRange { .. } => Kind::OutOfRange,
             Self::RecordTooLarge { .. } => Kind::TooLarge,
-            Self::Damaged { .. } => Kind::DataLoss,
+            Self::Damaged { .. }
+            | Self::TopicAside(_)
+            | Self::PartitionAside { .. }
+            | Self::GroupsAside => Kind::DataLoss,
             Self::Busy => Kind::ResourceExhausted,
             Self::Timeout | Self::ShuttingDown | Self::NoRoom => Kind::Unavailable,
             Self::Poisoned | Self::Internal => Kind::Internal,

@@ -33,7 +33,8 @@ pub(crate) struct Groups(Arc<Shared>);
 struct Shared {
     active: Mutex<HashMap<String, Group>>,
     offsets: Offsets,
-    file: GroupCommit<OffsetsFile>,
+    /// `None` where it could not be read.
+    file: Option<GroupCommit<OffsetsFile>>,
     /// How long a group prepares.
     delay: Duration,
 }
@@ -60,17 +61,21 @@ struct MemberState {
 }
 
 impl Groups {
-    pub(crate) fn new(file: OffsetsFile, offsets: Offsets, terms: Terms, delay: Duration) -> Self {
+    /// `opened` is `None` where the file of offsets cannot be read.
+    pub(crate) fn new(
+        opened: Option<(OffsetsFile, Offsets)>,
+        terms: Terms,
+        delay: Duration,
+    ) -> Self {
+        let (file, offsets) = opened.unzip();
+        let terms = Terms {
+            capacity: CAPACITY,
+            ..terms
+        };
         Self(Arc::new(Shared {
             active: Mutex::default(),
-            offsets,
-            file: GroupCommit::new(
-                file,
-                Terms {
-                    capacity: CAPACITY,
-                    ..terms
-                },
-            ),
+            offsets: offsets.unwrap_or_default(),
+            file: file.map(|file| GroupCommit::new(file, terms)),
             delay,
         }))
     }
@@ -98,9 +103,18 @@ impl Groups {
         self.write(Change::DeleteTopic { topic }).await
     }
 
+    /// The file of offsets.
+    ///
+    /// # Errors
+    /// It could not be read: groups are set aside.
+    pub(crate) fn file(&self) -> Result<&GroupCommit<OffsetsFile>, TopicsError> {
+        self.0.file.as_ref().ok_or(TopicsError::GroupsAside)
+    }
+
     async fn write(&self, change: Change) -> Result<(), TopicsError> {
         let bytes = size_of_val(&change);
-        let written = self.0.file.append(change, bytes, Durability::Synced).await;
+        let file = self.file()?;
+        let written = file.append(change, bytes, Durability::Synced).await;
         written.map_err(|error| TopicsError::append(&error, "", false))
     }
 

@@ -94,14 +94,13 @@ impl Topics {
             options.terms.clone(),
             counters.clone(),
         )?);
-        let is_topic = |name: &str| catalog.get(name).is_ok();
-        let (file, offsets) = OffsetsFile::open(&folder, is_topic)?;
-        let groups = Groups::new(
-            file,
-            offsets,
-            options.terms.clone(),
-            options.rebalance_delay,
-        );
+        // What is committed for a topic that is set aside stays.
+        let is_topic = |name: &str| !matches!(catalog.get(name), Err(TopicsError::NoSuchTopic(_)));
+        let opened = OffsetsFile::open(&folder, is_topic);
+        let opened = opened.inspect_err(|error| {
+            tracing::error!(folder = %folder.display(), %error, "consumer groups are set aside: the file of their offsets cannot be read");
+        });
+        let groups = Groups::new(opened.ok(), options.terms.clone(), options.rebalance_delay);
         Ok(Self(Arc::new(Shared {
             maintenance: Maintenance::start(Arc::clone(&catalog), options)?,
             catalog,
@@ -153,14 +152,17 @@ impl Topics {
     pub async fn delete(&self, name: &str) -> Result<(), TopicsError> {
         let (this, topic) = (self.clone(), name.to_owned());
         blocking(move || this.0.catalog.delete(&topic)).await?;
-        self.0.groups.topic_deleted(name.to_owned()).await
+        match self.0.groups.topic_deleted(name.to_owned()).await {
+            // The topic is gone, and its offsets are forgotten: that is noted on the disk as soon as there is room.
+            Err(TopicsError::NoRoom | TopicsError::GroupsAside) => Ok(()),
+            noted => noted,
+        }
     }
 
     /// The names of all topics, in order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let topics = self.0.catalog.all();
-        topics.iter().map(|topic| topic.name().to_owned()).collect()
+        self.0.catalog.names()
     }
 
     /// One topic.
@@ -230,6 +232,7 @@ impl Topics {
         name::group(group, "group-id")?;
         let topic = self.0.catalog.get(topic)?;
         let groups = self.0.groups.clone();
+        groups.file()?;
         let member = groups.join(
             group,
             Arc::clone(&topic.common.topic),
@@ -288,6 +291,7 @@ impl Topics {
         offsets: Vec<(String, i64, i64)>,
     ) -> Result<(), TopicsError> {
         name::group(group, "groupId")?;
+        self.0.groups.file()?;
         let mut checked = Vec::with_capacity(offsets.len());
         for (at, (topic, partition, offset)) in offsets.into_iter().enumerate() {
             let number = self.0.catalog.get(&topic)?.partition(partition)?.number();
@@ -311,6 +315,7 @@ impl Topics {
     /// There is none of this name.
     pub fn group(&self, id: &str) -> Result<GroupInfo, TopicsError> {
         name::group(id, "groupId")?;
+        self.0.groups.file()?;
         self.0.groups.get(id)
     }
 

@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// Bytes of an entry.
 pub(crate) const ENTRY_BYTES: u64 = 32;
@@ -49,6 +50,12 @@ impl Entry {
             last_append: long(16).cast_signed(),
         })
     }
+}
+
+/// Whether the file at `path` is an index: empty, or begins with a whole entry.
+pub(crate) fn is_one(path: &Path) -> io::Result<bool> {
+    let file = File::open(path)?;
+    Ok(file.metadata()?.len() == 0 || read(&file, 0)?.is_some())
 }
 
 /// Number of entries.

@@ -11,7 +11,7 @@
 //! - `reader`, `scan`: back from the disk; [`consumer`]: on and on; [`pace`]: how much at once
 //! - [`groups`]: who reads what (`assignment`, pure); `offsets`: how far
 //! - `recovery`: what is done when a partition is opened; `maintenance`: what is done all the time
-//! - [`counters`], [`error`]
+//! - `remains`: which files are a topic's; [`counters`], [`error`]
 
 mod appender;
 mod assignment;
@@ -34,6 +34,7 @@ pub mod produce;
 mod reader;
 pub mod record;
 mod recovery;
+mod remains;
 mod scan;
 pub mod settings;
 #[cfg(test)]

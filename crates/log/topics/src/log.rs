@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use group_commit::Faults;
 use tokio::sync::Notify;
 
 use super::counters::Counters;
@@ -29,6 +30,28 @@ pub(crate) struct Common {
     /// Told of each append to any partition, and of the end of the topic: for those who wait for several.
     pub(crate) grown: Notify,
     pub(crate) deleted: AtomicBool,
+    /// What keeps the store from being written to.
+    pub(crate) faults: Faults,
+    /// Whether it was said that records carry times of the future.
+    pub(crate) clock_noted: AtomicBool,
+}
+
+/// A clock that goes back by less than this is not worth a word.
+pub(crate) const CLOCK_TOLERANCE_MS: i64 = 60_000;
+
+impl Common {
+    /// Says once that records of `partition` carry `time`, which is later than `now`.
+    pub(crate) fn note_clock(&self, partition: u32, time: i64, now: i64) {
+        if !self.clock_noted.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                topic = %self.topic,
+                partition,
+                ahead_ms = time - now,
+                "records carry times of the future: the clock was ahead; retention counts their age from records after them, \
+                 or from now"
+            );
+        }
+    }
 }
 
 /// One partition's segments.

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use group_commit::{Sink, is_out_of_room, sync_names};
 use serde::{Deserialize, Serialize};
 
 use super::record::{Found, NewRecord, decode};
-use group_commit::Sink;
-use group_commit::sync_names;
 
 /// The file of changes.
 const FILE: &str = "offsets.log";
@@ -81,13 +80,16 @@ pub(crate) struct OffsetsFile {
     rewrite_at: u64,
     number: u64,
     offsets: Offsets,
+    /// Topics that were deleted while the disk had no room to note it.
+    owed: Vec<Change>,
 }
 
 impl OffsetsFile {
-    /// Reads the file, cuts and reports a torn tail, and forgets the topics of which `is_topic` knows nothing.
+    /// Reads the file and forgets the topics of which `is_topic` knows nothing. A torn tail is cut and reported. Where the
+    /// file is damaged, what is whole counts, and the damaged file is kept under another name.
     ///
     /// # Errors
-    /// The file cannot be read or written, or is damaged before its end.
+    /// The file cannot be read, or is damaged and cannot be kept.
     pub(crate) fn open(
         folder: &Path,
         is_topic: impl Fn(&str) -> bool,
@@ -101,8 +103,9 @@ impl OffsetsFile {
             .open(&path)?;
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
+        let is_empty = content.is_empty();
         let offsets = Offsets::default();
-        let (whole, number) = replay(&path, content.into(), &offsets)?;
+        let found = replay(&path, content.into(), &offsets);
         {
             let mut groups = offsets.lock();
             for committed in groups.values_mut() {
@@ -110,20 +113,34 @@ impl OffsetsFile {
             }
             groups.retain(|_, committed| !committed.is_empty());
         }
-        if file.metadata()?.len() > whole {
-            file.set_len(whole)?;
-        }
         let mut this = Self {
             folder: folder.to_owned(),
             file,
-            bytes: whole,
+            bytes: found.end,
             rewrite_at: 0,
-            number,
+            number: found.number,
             offsets: offsets.clone(),
+            owed: Vec::new(),
         };
-        // Short again after each start, and without the topics that are gone.
-        if whole > 0 {
+        if found.damaged {
+            let kept = keep(&path)?;
+            tracing::error!(
+                file = %path.display(),
+                kept = %kept.display(),
+                "committed offsets are damaged: what is whole counts, the file is kept; groups whose commits were lost read \
+                 records again"
+            );
             this.rewrite()?;
+        } else if !is_empty {
+            this.file.set_len(found.end)?;
+            // Short again after each start, and without the topics that are gone.
+            let is_passing = |error: &_| is_out_of_room(error) || is_in_the_way(error);
+            match this.rewrite() {
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!(%error, "committed offsets stay in a long file");
+                }
+                rewritten => rewritten?,
+            }
         }
         this.rewrite_at = this.bytes.saturating_mul(4).max(MIN_REWRITE_BYTES);
         sync_names(folder)?;
@@ -132,8 +149,8 @@ impl OffsetsFile {
 
     /// Writes what is committed to a new file that takes the place of this one.
     fn rewrite(&mut self) -> io::Result<()> {
-        let path = self.folder.join(NEW_FILE);
         let mut bytes = Vec::new();
+        let mut number = self.number;
         for (group, committed) in &*self.offsets.lock() {
             let offsets = committed.iter();
             let offsets =
@@ -143,46 +160,120 @@ impl OffsetsFile {
                 group,
                 offsets: offsets.collect(),
             };
-            encode(&change, self.number, &mut bytes)?;
-            self.number += 1;
+            encode(&change, number, &mut bytes)?;
+            number += 1;
+        }
+        let path = self.folder.join(NEW_FILE);
+        if !is_rest(&path)? {
+            let problem = format!("{} is in the way: it is no file of offsets", path.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, problem));
         }
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .open(&path)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
+        let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+        written.inspect_err(|_| drop(fs::remove_file(&path)))?;
         fs::rename(&path, self.folder.join(FILE))?;
         sync_names(&self.folder)?;
         self.file = file;
+        self.number = number;
         self.bytes = bytes.len() as u64;
         self.rewrite_at = self.bytes.saturating_mul(4).max(MIN_REWRITE_BYTES);
         Ok(())
     }
 }
 
-/// Applies the changes in `content`. Gives the bytes of whole ones, and the number after the last.
-fn replay(path: &Path, mut content: Bytes, offsets: &Offsets) -> io::Result<(u64, u64)> {
-    let (mut position, mut number) = (0, 0);
-    while !content.is_empty() {
-        let Found::Record(record, bytes) = decode(&content) else {
-            let rest = content.len();
-            let later =
-                (1..rest).any(|at| matches!(decode(&content.slice(at..)), Found::Record(..)));
-            if later {
-                let message = format!("{} is damaged at byte {position}", path.display());
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-            }
-            tracing::warn!(file = %path.display(), offset = position, bytes = rest, "a torn tail is cut");
-            break;
-        };
-        offsets.apply(serde_json::from_slice(&record.value)?);
-        number = record.offset + 1;
-        position += bytes as u64;
-        content = content.slice(bytes..);
+fn is_in_the_way(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AlreadyExists
+}
+
+/// Whether nothing is at `path`, or what a rewriting left there that was not finished.
+fn is_rest(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+        Ok(found) if !found.is_file() => Ok(false),
+        Ok(found) if found.len() == 0 => Ok(true),
+        Ok(_) => Ok(matches!(
+            decode(&fs::read(path)?.into()),
+            Found::Record(..) | Found::Incomplete(_)
+        )),
     }
-    Ok((position, number))
+}
+
+/// Gives the file at `path` a second name, under which it stays.
+fn keep(path: &Path) -> io::Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let kept = path.with_extension(format!("damaged-{number}"));
+        match fs::hard_link(path, &kept) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                fs::copy(path, &kept)?;
+                return Ok(kept);
+            }
+            linked => return linked.map(|()| kept),
+        }
+    }
+}
+
+/// What a file of changes holds.
+struct Replayed {
+    /// Bytes up to the end of the last whole change.
+    end: u64,
+    /// The number after the last change.
+    number: u64,
+    /// Whether there is something else between changes.
+    damaged: bool,
+}
+
+/// Applies the changes in `content`, those behind damage too.
+fn replay(path: &Path, content: Bytes, offsets: &Offsets) -> Replayed {
+    let mut found = Replayed {
+        end: 0,
+        number: 0,
+        damaged: false,
+    };
+    let mut at = 0;
+    while at < content.len() {
+        if let Some((change, number, bytes)) = change_at(&content.slice(at..)) {
+            offsets.apply(change);
+            at += bytes;
+            (found.end, found.number) = (at as u64, number + 1);
+            continue;
+        }
+        let later = (at + 1..content.len()).find(|at| change_at(&content.slice(*at..)).is_some());
+        match later {
+            Some(later) => {
+                tracing::error!(file = %path.display(), offset = at, bytes = later - at, "damaged: no change where one should be");
+                (at, found.damaged) = (later, true);
+            }
+            // Without a whole change it may be somebody else's file.
+            None if at == 0 => {
+                tracing::error!(file = %path.display(), bytes = content.len(), "damaged: no change in the file");
+                found.damaged = true;
+                break;
+            }
+            None => {
+                tracing::warn!(file = %path.display(), offset = at, bytes = content.len() - at, "a torn tail is cut");
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// The change at the beginning of `bytes`, its number, and the bytes that it takes.
+fn change_at(bytes: &Bytes) -> Option<(Change, u64, usize)> {
+    match decode(bytes) {
+        Found::Record(record, size) => {
+            let change = serde_json::from_slice(&record.value).ok()?;
+            Some((change, record.offset, size))
+        }
+        Found::Incomplete(_) | Found::Damaged => None,
+    }
 }
 
 fn encode(change: &Change, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -200,12 +291,22 @@ impl Sink for OffsetsFile {
 
     fn write(&mut self, batch: &mut Vec<Change>, answers: &mut Vec<()>) -> io::Result<()> {
         let mut bytes = Vec::new();
-        for (change, number) in batch.iter().zip(self.number..) {
+        for (change, number) in self.owed.iter().chain(&*batch).zip(self.number..) {
             encode(change, number, &mut bytes)?;
         }
-        self.file.write_all_at(&bytes, self.bytes)?;
+        if let Err(error) = self.file.write_all_at(&bytes, self.bytes) {
+            let is_deletion = |change: &Change| matches!(change, Change::DeleteTopic { .. });
+            let deletions = batch.drain(..).filter(is_deletion);
+            // The topics are gone, whether that can be noted or not.
+            for change in deletions {
+                self.offsets.apply(change.clone());
+                self.owed.push(change);
+            }
+            return Err(error);
+        }
         self.bytes += bytes.len() as u64;
-        self.number += batch.len() as u64;
+        self.number += (self.owed.len() + batch.len()) as u64;
+        self.owed.clear();
         for change in batch.drain(..) {
             self.offsets.apply(change);
             answers.push(());
@@ -297,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_tail_is_cut_and_damage_is_an_error() {
+    fn a_torn_tail_is_cut() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE);
         let (mut file, _) = OffsetsFile::open(folder.path(), |_| true).expect("open");
@@ -306,15 +407,98 @@ mod tests {
         fs::write(&path, &whole[..whole.len() - 1]).expect("torn");
         let (_, offsets) = OffsetsFile::open(folder.path(), |_| true).expect("open");
         assert_eq!(offsets.lock()["g"][&("t".to_owned(), 0)], 3);
-        let mut damaged = whole;
-        damaged[50] ^= 1;
-        fs::write(&path, &damaged).expect("damaged");
-        let error = OffsetsFile::open(folder.path(), |_| true)
-            .expect_err("damage")
-            .to_string();
-        assert!(
-            error.contains("offsets.log is damaged at byte 0"),
-            "{error}"
-        );
+        let files = fs::read_dir(folder.path()).expect("a folder");
+        assert_eq!(files.count(), 1);
+    }
+
+    #[test]
+    fn of_a_damaged_file_what_is_whole_counts_and_the_file_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        let (mut file, _) = OffsetsFile::open(folder.path(), |_| true).expect("open");
+        let changes = vec![
+            commit("g", "t", 3),
+            commit("h", "t", 5),
+            commit("g", "t", 4),
+            commit("i", "t", 6),
+        ];
+        write(&mut file, changes);
+        let whole = fs::read(&path).expect("read");
+        for (at, number) in (0..whole.len()).step_by(11).zip(1..) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            fs::write(&path, &damaged).expect("damaged");
+            let (mut file, offsets) = OffsetsFile::open(folder.path(), |_| true).expect("open");
+            let of = |group: &str| {
+                offsets
+                    .lock()
+                    .get(group)
+                    .map(|all| all[&("t".to_owned(), 0)])
+            };
+            let found = (of("g"), of("h"), of("i"));
+            let lost = [
+                (Some(4), Some(5), Some(6)),
+                (Some(4), None, Some(6)),
+                (Some(3), Some(5), Some(6)),
+                // The last change looks torn.
+                (Some(4), Some(5), None),
+            ];
+            assert!(lost.contains(&found), "{at}: {found:?}");
+            let kept = folder.path().join(format!("offsets.damaged-{number}"));
+            if found.2.is_some() {
+                assert_eq!(fs::read(kept).expect("kept"), damaged, "{at}");
+            } else {
+                fs::write(kept, "").expect("the next number");
+            }
+            write(&mut file, vec![commit("g", "t", 9)]);
+            let (_, offsets) = OffsetsFile::open(folder.path(), |_| true).expect("open");
+            assert_eq!(offsets.lock()["g"][&("t".to_owned(), 0)], 9);
+        }
+    }
+
+    #[test]
+    fn somebody_elses_files_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let foreign = "Monday: rain\n".repeat(20);
+        fs::write(folder.path().join(FILE), &foreign).expect("a file");
+        let (_, offsets) = OffsetsFile::open(folder.path(), |_| true).expect("open");
+        assert!(offsets.lock().is_empty());
+        let kept = folder.path().join("offsets.damaged-1");
+        assert_eq!(fs::read_to_string(kept).expect("kept"), foreign);
+        let (mut file, _) = OffsetsFile::open(folder.path(), |_| true).expect("open");
+        write(&mut file, vec![commit("g", "t", 3)]);
+        fs::write(folder.path().join(NEW_FILE), &foreign).expect("a file");
+        let (_, offsets) = OffsetsFile::open(folder.path(), |_| true).expect("open");
+        assert_eq!(offsets.lock()["g"].len(), 1);
+        let left = fs::read_to_string(folder.path().join(NEW_FILE)).expect("the file");
+        assert_eq!(left, foreign);
+    }
+
+    /// `/dev/full` stands for the disk: reads give nothing here, writes find no room.
+    #[test]
+    fn without_room_nothing_changes_but_deleted_topics_and_they_are_noted_later() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut file, offsets) = OffsetsFile::open(folder.path(), |_| true).expect("open");
+        write(&mut file, vec![commit("g", "t", 3), commit("g", "u", 7)]);
+        let full = OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("open");
+        let disk = std::mem::replace(&mut file.file, full);
+        let mut batch = vec![
+            commit("g", "u", 8),
+            Change::DeleteTopic { topic: "t".into() },
+        ];
+        let mut answers = Vec::new();
+        let error = file.write(&mut batch, &mut answers).expect_err("no room");
+        assert!(is_out_of_room(&error) && answers.is_empty(), "{error}");
+        let expected = BTreeMap::from([(("u".to_owned(), 0), 7)]);
+        assert_eq!(offsets.lock()["g"], expected);
+        file.file = disk;
+        file.take_back().expect("a cut");
+        write(&mut file, vec![commit("h", "u", 1)]);
+        let (_, offsets) = OffsetsFile::open(folder.path(), |_| true).expect("open");
+        assert_eq!(offsets.lock()["g"], expected);
+        assert_eq!(offsets.lock()["h"].len(), 1);
     }
 }

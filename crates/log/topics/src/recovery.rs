@@ -29,7 +29,19 @@ pub(crate) fn open(folder: &Path) -> io::Result<View> {
     Ok(view)
 }
 
-/// The first offsets of the segments, in order. Indexes without a log are removed.
+/// The first offset in the name of a segment's file, and what it holds; `None` for a file that is no segment's.
+pub(crate) fn parse_name(name: &str) -> Option<(u64, FileKind)> {
+    let (digits, extension) = name.split_once('.')?;
+    let kind = match extension {
+        "log" => FileKind::Log,
+        "index" => FileKind::Index,
+        _ => return None,
+    };
+    let is_base = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    Some((is_base.then(|| digits.parse().ok()).flatten()?, kind))
+}
+
+/// The first offsets of the segments, in order. Indexes without a log are removed; other files are left alone.
 pub(crate) fn bases(folder: &Path) -> io::Result<Vec<u64>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -38,14 +50,11 @@ pub(crate) fn bases(folder: &Path) -> io::Result<Vec<u64>> {
     let (mut logs, mut indexes) = (Vec::new(), Vec::new());
     for entry in entries {
         let name = entry?.file_name();
-        let Some((digits, extension)) = name.to_str().and_then(|name| name.split_once('.')) else {
-            continue;
-        };
-        if let Ok(base) = digits.parse::<u64>() {
-            match extension {
-                "log" => logs.push(base),
-                "index" => indexes.push(base),
-                _ => {}
+        match name.to_str().and_then(parse_name) {
+            Some((base, FileKind::Log)) => logs.push(base),
+            Some((base, FileKind::Index)) => indexes.push(base),
+            None => {
+                tracing::warn!(file = %folder.join(&name).display(), "left alone: is no file of a segment");
             }
         }
     }
@@ -53,7 +62,12 @@ pub(crate) fn bases(folder: &Path) -> io::Result<Vec<u64>> {
     for base in indexes {
         if logs.binary_search(&base).is_err() {
             // Retention or a loss of power left it.
-            fs::remove_file(segment_path(folder, base, FileKind::Index))?;
+            let path = segment_path(folder, base, FileKind::Index);
+            if index::is_one(&path)? {
+                fs::remove_file(path)?;
+            } else {
+                tracing::warn!(file = %path.display(), "left alone: is no index of a segment");
+            }
         }
     }
     Ok(logs)
@@ -105,6 +119,16 @@ fn last_entry(path: &Path, log_bytes: u64) -> io::Result<Option<(u64, Entry)>> {
         index => index?,
     };
     let last = index::last(&index, log_bytes)?;
+    if let Some((_, synced)) = index::last(&index, u64::MAX)?
+        && synced.position > log_bytes
+    {
+        tracing::error!(
+            index = %path.display(),
+            synced = synced.position,
+            bytes = log_bytes,
+            "damaged: a segment is shorter than what was on the disk"
+        );
+    }
     let bytes = last.map_or(0, |(number, _)| (number + 1) * ENTRY_BYTES);
     if index.metadata()?.len() != bytes {
         index.set_len(bytes)?;

@@ -14,6 +14,8 @@ use crate::{NewRecord, Options, Pace, Start, StoredRecord, TopicDraft, Topics, T
 use group_commit::Directory;
 use group_commit::Durability;
 
+mod aside;
+mod clock;
 mod keeping;
 mod opening;
 

@@ -15,6 +15,7 @@ use super::counters::Counters;
 use super::error::TopicsError;
 use super::files::Files;
 use super::log::{Common, Log, View};
+use super::name::MAX_PARTITIONS;
 use super::partitioner::Partitioner;
 use super::recovery;
 use super::settings::TopicSettings;
@@ -23,7 +24,7 @@ use group_commit::sync_names;
 use group_commit::{GroupCommit, Pending, Terms};
 
 /// The file that describes a topic, in its folder.
-const DESCRIPTION: &str = "topic.json";
+pub(crate) const DESCRIPTION: &str = "topic.json";
 
 /// What is kept of a topic beside its records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,8 @@ pub(crate) struct Topic {
 pub(crate) struct Partition {
     pub(crate) log: Arc<Log>,
     committer: GroupCommit<Appender>,
+    /// Whether its files could not be read: it is left as it is, neither read nor written to.
+    is_aside: bool,
 }
 
 impl Description {
@@ -77,6 +80,17 @@ impl Topic {
         counters: &Counters,
     ) -> io::Result<Self> {
         let description = Description::read(folder)?;
+        let named = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
+        if folder.file_name().and_then(|name| name.to_str()) != Some(&description.name) {
+            return Err(named(format!(
+                "{DESCRIPTION} names the topic {}",
+                description.name
+            )));
+        }
+        if !(1..=MAX_PARTITIONS).contains(&description.partitions) {
+            let partitions = description.partitions;
+            return Err(named(format!("{DESCRIPTION} has {partitions} partitions")));
+        }
         let settings = TopicSettings::parse(&description.configs).map_err(io::Error::other)?;
         let common = Arc::new(Common {
             topic: description.name.into(),
@@ -85,17 +99,27 @@ impl Topic {
             counters: counters.clone(),
             grown: Notify::new(),
             deleted: AtomicBool::new(false),
+            faults: terms.faults.clone(),
+            clock_noted: AtomicBool::new(false),
         });
         let mut views = views(folder, description.partitions)?;
         let partitions = (0..description.partitions).map(|number| {
-            let view = views.remove(&number).unwrap_or_default();
-            Partition::new(
-                &common,
-                number,
-                folder.join(number.to_string()),
-                view,
-                terms,
-            )
+            let folder = folder.join(number.to_string());
+            let view = views.remove(&number).unwrap_or(Ok(View::default()));
+            let is_aside = view.is_err();
+            if let Err(error) = &view {
+                tracing::error!(
+                    topic = %common.topic,
+                    partition = number,
+                    folder = %folder.display(),
+                    %error,
+                    "a partition is set aside: its files cannot be read"
+                );
+            }
+            let view = view.unwrap_or_default();
+            let mut partition = Partition::new(&common, number, folder, view, terms);
+            partition.is_aside = is_aside;
+            partition
         });
         Ok(Self {
             partitions: partitions.collect(),
@@ -119,24 +143,39 @@ impl Topic {
     /// # Errors
     /// There is none of this number.
     pub(crate) fn partition_for(&self, number: i64, key: &[u8]) -> Result<&Partition, TopicsError> {
-        if number == -1 {
-            return self.partition(self.partitioner.choose(key, self.len()).into());
+        if number != -1 {
+            return self.partition(number);
         }
-        self.partition(number)
+        let chosen = self.partition(self.partitioner.choose(key, self.len()).into());
+        match chosen {
+            // Without a key any other does as well.
+            Err(TopicsError::PartitionAside { .. }) if key.is_empty() => {
+                let whole = self.partitions.iter().find(|partition| !partition.is_aside);
+                whole.map_or(chosen, Ok)
+            }
+            chosen => chosen,
+        }
     }
 
     /// The partition `number`.
     ///
     /// # Errors
-    /// There is none of this number.
+    /// There is none of this number, or it is set aside.
     pub(crate) fn partition(&self, number: i64) -> Result<&Partition, TopicsError> {
         let at = usize::try_from(number).ok();
-        at.and_then(|at| self.partitions.get(at))
-            .ok_or_else(|| TopicsError::NoSuchPartition {
+        let found = at.and_then(|at| self.partitions.get(at));
+        let partition = found.ok_or_else(|| TopicsError::NoSuchPartition {
+            topic: self.name().to_owned(),
+            partition: number,
+            partitions: self.len(),
+        })?;
+        if partition.is_aside {
+            return Err(TopicsError::PartitionAside {
                 topic: self.name().to_owned(),
-                partition: number,
-                partitions: self.len(),
-            })
+                partition: partition.number(),
+            });
+        }
+        Ok(partition)
     }
 
     /// Takes no more records, gives no more, and lets consumers know. Appends under way are finished.
@@ -156,13 +195,13 @@ impl Topic {
 }
 
 /// What the partitions that have files hold.
-fn views(folder: &Path, partitions: u32) -> io::Result<BTreeMap<u32, View>> {
+fn views(folder: &Path, partitions: u32) -> io::Result<BTreeMap<u32, io::Result<View>>> {
     let mut views = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
         let number = name.to_str().and_then(|name| name.parse::<u32>().ok());
         if let Some(number) = number.filter(|number| *number < partitions) {
-            views.insert(number, recovery::open(&folder.join(name))?);
+            views.insert(number, recovery::open(&folder.join(name)));
         }
     }
     Ok(views)
@@ -175,6 +214,7 @@ impl Partition {
         Self {
             committer: GroupCommit::new(appender, terms.clone()),
             log,
+            is_aside: false,
         }
     }
 
@@ -219,6 +259,7 @@ impl Partition {
     /// Applies retention. Blocks.
     pub(crate) fn retain(&self) {
         let now = now_ms();
+        self.log.correct_times(now);
         if self.log.is_expired(now)
             && let Ok(Err(error)) = self
                 .committer

@@ -7,6 +7,7 @@
 //! - [`Service`] ([`service`]): built (directory locked, ports bound), then run until the stop
 //! - [`chain_service`]: hash-chained partitions, and their faces
 //! - [`topic_service`]: topics with consumer groups, and their faces
+//! - [`writable`]: what health says
 //! - `uri`: paths and queries of the REST faces
 
 pub mod chain_service;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod service;
 pub mod topic_service;
 mod uri;
+pub mod writable;
 
 pub use config::Config;
 pub use service::Service;

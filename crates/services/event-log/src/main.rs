@@ -1,5 +1,6 @@
 //! `event-log`: the server and the command line. `--help` lists the commands and the settings.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use event_log::cli::{self, ChainCommand, Cli, Command};
@@ -38,7 +39,6 @@ fn serve(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Standard error has what was refused, and warnings, such as that of a torn line that was cut.
-#[expect(clippy::print_stderr, reason = "the output of a command")]
 fn chain(command: ChainCommand) -> anyhow::Result<ExitCode> {
     telemetry::init(&TelemetryConfig {
         // Damage is what the command itself tells.
@@ -48,7 +48,8 @@ fn chain(command: ChainCommand) -> anyhow::Result<ExitCode> {
     })?;
     let ended = threads::runtime(1)?.block_on(cli::run(command));
     Ok(ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // Where nobody reads it, the exit code tells.
+        drop(writeln!(std::io::stderr(), "error: {error:#}"));
         ExitCode::FAILURE
     }))
 }

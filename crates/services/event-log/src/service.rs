@@ -8,9 +8,8 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
 use group_commit::{Budget, Directory, Faults, Terms};
-use hash_chain::{Counters, Log, WriteOptions};
+use hash_chain::{Checks, Counters, Log, WriteOptions};
 use runtime::connection::Connections;
-use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::{http, wakeups};
@@ -22,6 +21,7 @@ use crate::chain_service;
 use crate::config::Config;
 use crate::topic_service;
 use crate::topic_service::rest::TopicsData;
+use crate::writable::Writable;
 
 /// The services that this process offers beside the standard ones, by full name.
 pub const SERVICES: [&str; 2] = [chain_service::grpc::SERVICE, topic_service::grpc::SERVICE];
@@ -30,6 +30,7 @@ pub const SERVICES: [&str; 2] = [chain_service::grpc::SERVICE, topic_service::gr
 pub struct Service {
     log: Log,
     chains: chain_service::Served,
+    writable: Writable,
     topics: TopicsData,
     metrics: Metrics,
     http: TcpListener,
@@ -53,12 +54,14 @@ impl Service {
             budget: Budget::new(usize::try_from(store.queue_bytes).unwrap_or(usize::MAX)),
             faults: Faults::default(),
         };
+        let writable = Writable::new(directory.path(), terms.faults.clone());
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let options = WriteOptions {
             durability: store.event_log_durability,
             terms: terms.clone(),
             counters: Counters::default(),
+            checks: Checks::new(config.threads.count() / 2),
             ..WriteOptions::default()
         };
         chain_service::metrics::register(&metrics, options.counters.clone())?;
@@ -88,6 +91,7 @@ impl Service {
                 in_flight: in_flight.clone(),
                 timeout: store.request_timeout,
             },
+            writable,
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
@@ -128,16 +132,19 @@ impl Service {
             in_flight,
             timeout,
         } = self.topics.clone();
-        let topics_service = topic_service::grpc::service(topics.clone(), in_flight, timeout);
+        let topics_service =
+            topic_service::grpc::service(topics.clone(), in_flight, timeout, self.writable.clone());
         let routes = standard.routes.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
+        let writable = Data::new(self.writable.clone());
         let face = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
             config
                 .app_data(chains.clone())
                 .app_data(topics_data.clone())
+                .app_data(writable.clone())
                 .configure(rest_routes);
         };
         let rest = http::server(
@@ -147,15 +154,15 @@ impl Service {
             &self.metrics,
             &self.connections,
         )?;
-        let health = Health::new();
-        health.set(true);
+        let health = self.writable.health();
+        health.set(self.writable.is_serving());
         tracing::info!(
             http.address = %http_address,
             grpc.address = %grpc_address,
             threads = self.threads,
             "ready"
         );
-        let (ending, rest_served, grpc_served, ()) = tokio::join!(
+        let (ending, rest_served, grpc_served, (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             rest.serve(&self.in_flight),
             runtime::grpc::serve(
@@ -167,6 +174,7 @@ impl Service {
                 &self.in_flight
             ),
             standard.health.follow(health.subscribe(), &self.in_flight),
+            self.writable.watch(self.in_flight.stop()),
         );
         let log = self.log;
         let last_sync = move || {
@@ -196,6 +204,12 @@ struct Healthy {
     status: &'static str,
 }
 
-async fn healthy() -> HttpResponse {
-    HttpResponse::Ok().json(Healthy { status: "healthy" })
+/// 503 while no append can succeed.
+async fn healthy(writable: Data<Writable>) -> HttpResponse {
+    if writable.is_serving() {
+        return HttpResponse::Ok().json(Healthy { status: "healthy" });
+    }
+    HttpResponse::ServiceUnavailable().json(Healthy {
+        status: "unhealthy",
+    })
 }

@@ -1,4 +1,4 @@
-//! A container through a real engine; skipped with its reason where none answers.
+//! A container through a real engine; left out with the reason where none answers.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ async fn burner() -> Option<ContainerAsync<GenericImage>> {
     match request.start().await {
         Ok(container) => Some(container),
         Err(error) => {
-            println!("skipped: no container can be started: {error}");
+            testkit::left_out(&format!("no container can be started: {error}"));
             None
         }
     }
@@ -153,7 +153,7 @@ async fn the_api_and_the_kernels_files_agree() {
         return;
     };
     let Some(group) = Cgroup::of_container(container.id()) else {
-        println!("skipped: the engine's cgroups are not to be seen from here");
+        testkit::left_out("the engine's cgroups are not to be seen from here");
         return;
     };
     let engine = Engine::default();

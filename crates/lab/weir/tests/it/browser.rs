@@ -40,7 +40,7 @@ impl Browser {
     /// None, with a word on standard error, where there is no Chromium. `WEIR_CHROMIUM` names one.
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = find() else {
-            eprintln!("left out: no Chromium found (install `chromium`, or set WEIR_CHROMIUM)");
+            testkit::left_out("no Chromium found: install `chromium`, or set WEIR_CHROMIUM");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();

@@ -24,9 +24,7 @@ impl Checkout {
     pub(crate) fn new() -> Option<Self> {
         let repository = repository();
         let Some(tools) = Tools::find(&repository) else {
-            eprintln!(
-                "left out: run scripts/native-tools.sh first, there is no k6 or no PostgreSQL"
-            );
+            testkit::left_out("there is no k6 or no PostgreSQL: run scripts/native-tools.sh first");
             return None;
         };
         static TURN: Mutex<()> = Mutex::new(());

@@ -4,8 +4,10 @@
 mod broken;
 mod browser;
 mod checkout;
+mod contenders;
 mod feed;
 mod history;
+#[path = "../../../lab-report/src/invented.rs"]
 mod invented;
 mod judge;
 mod report_page;

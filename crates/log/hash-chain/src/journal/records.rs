@@ -44,6 +44,14 @@ impl Kept {
     }
 }
 
+/// Whether a whole record anywhere in `journal` has lines that end behind `end` in the partition's file. Records of earlier
+/// rounds never do, since places only grow.
+pub(super) fn reach_beyond(journal: &[u8], end: u64) -> bool {
+    (0..journal.len().saturating_sub(HEAD_BYTES)).any(|at| {
+        first(&journal[at..]).is_some_and(|(place, lines)| place + lines.len() as u64 > end)
+    })
+}
+
 /// Place and lines of the record at the beginning, if it is whole.
 fn first(journal: &[u8]) -> Option<(u64, &[u8])> {
     let (checksum, rest) = journal.split_first_chunk::<4>()?;

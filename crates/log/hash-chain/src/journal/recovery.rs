@@ -5,8 +5,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::records::Kept;
-use super::{JOURNAL_BYTES, path_of};
+use super::place::{JOURNAL_BYTES, path_of};
+use super::records::{self, Kept};
 use crate::error::ChainError;
 use crate::file;
 
@@ -15,12 +15,23 @@ use crate::file;
 ///
 /// # Errors
 /// The file is missing, is shorter than it was when the journal began, or has other bytes than the journal where both have
-/// some: somebody else has changed it, and must say which of them counts. Or the operating system refuses.
+/// some: somebody else has changed it, and must say which of them counts. The journal is damaged, and has lines behind the
+/// damage that the file lacks. Or the operating system refuses.
 pub(crate) fn recover(partition: &Path) -> Result<(), ChainError> {
     let journal = path_of(partition);
-    let Some(kept) = kept(&journal)? else {
+    let Some(bytes) = content(&journal)? else {
         return Ok(());
     };
+    let kept = Kept::read(&bytes);
+    if !is_ours(&bytes, &kept) {
+        tracing::warn!(file = %journal.display(), "left alone: is no journal of a chain");
+        return Ok(());
+    }
+    let length = fs::metadata(partition).map_or(0, |file| file.len());
+    if records::reach_beyond(&bytes, kept.end().max(length)) {
+        let what = "is damaged, and has entries that the chain lacks: bring it back, or remove it to go on without them";
+        return Err(ChainError::damaged(&journal, what));
+    }
     if !kept.lines.is_empty() {
         write_again(partition, &journal, &kept)?;
     }
@@ -28,25 +39,40 @@ pub(crate) fn recover(partition: &Path) -> Result<(), ChainError> {
     Ok(())
 }
 
+/// Whether a chain left it: it has whole lines, or is about to be made, or its first record was torn.
+fn is_ours(bytes: &[u8], kept: &Kept) -> bool {
+    let has_zeros = |part: &[u8]| part.iter().all(|byte| *byte == 0);
+    let is_allocated = bytes.len() as u64 == JOURNAL_BYTES;
+    !kept.lines.is_empty()
+        || (!bytes.is_empty() && has_zeros(bytes))
+        || (is_allocated
+            && (has_zeros(&bytes[bytes.len() / 2..]) || records::reach_beyond(bytes, 0)))
+}
+
 /// Bytes in the partition's journal that are not in its file: lines that the next opening for writing brings back. Anybody
 /// may ask at any time, since a writer writes to the file first.
 pub(crate) fn missing_from(partition: &Path) -> io::Result<u64> {
-    let Some(kept) = kept(&path_of(partition))? else {
+    let Some(bytes) = content(&path_of(partition))? else {
         return Ok(0);
     };
+    let kept = Kept::read(&bytes);
     let length = fs::metadata(partition).map_or(0, |file| file.len());
     Ok(kept.end().saturating_sub(length.max(kept.place)))
 }
 
-/// What the journal holds, if there is one.
-fn kept(journal: &Path) -> io::Result<Option<Kept>> {
-    let file = match File::open(journal) {
+/// What the journal holds, if there is a file that may be one.
+fn content(journal: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::symlink_metadata(journal) {
+        Ok(found) if found.is_file() && found.len() <= JOURNAL_BYTES => {}
+        Ok(_) => return Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
+        Err(error) => return Err(error),
+    }
     let mut bytes = Vec::new();
-    file.take(JOURNAL_BYTES).read_to_end(&mut bytes)?;
-    Ok(Some(Kept::read(&bytes)))
+    File::open(journal)?
+        .take(JOURNAL_BYTES)
+        .read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 fn write_again(partition: &Path, journal: &Path, kept: &Kept) -> Result<(), ChainError> {

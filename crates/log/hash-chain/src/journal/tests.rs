@@ -134,6 +134,7 @@ fn a_file_that_somebody_changed_stays_as_it_is() {
 #[test]
 fn a_journal_that_never_was_written_goes() {
     let (_folder, path) = left_by_a_crash(None);
+    fs::remove_file(path_of(&path)).expect("the journal");
     allocated(&path_of(&path)).expect("room");
     assert_eq!(
         fs::metadata(path_of(&path)).expect("a file").len(),

@@ -158,14 +158,44 @@ fn journals_are_few_and_end_with_the_last_sync() {
 }
 
 #[test]
-fn without_room_for_a_journal_appends_go_on() {
+fn beside_a_file_named_as_its_journal_appends_go_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = synced(folder.path(), 1);
     append(&log, "p");
     let journal = folder.path().join("p.journal");
-    std::os::unix::fs::symlink("/dev/full", &journal).expect("a link");
+    fs::write(&journal, "Monday: rain").expect("a file");
     while append(&log, "p") < 40 {}
-    assert!(!journal.exists(), "nothing of it is left");
     drop(log);
-    whole(folder.path(), 41);
+    let log = synced(folder.path(), 1);
+    assert_eq!(log.recover().expect("files"), 1);
+    append(&log, "p");
+    drop(log);
+    let left = fs::read_to_string(&journal).expect("the file");
+    assert_eq!(left, "Monday: rain");
+    whole(folder.path(), 42);
+}
+
+/// Lines behind the damage are in the journal alone: neither they nor the journal may go without a word.
+#[test]
+fn a_damaged_journal_with_lines_that_the_file_lacks_sets_its_partition_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = synced(folder.path(), 1);
+    while append(&log, "p") < 20 {}
+    let settled = first_place(&folder.path().join("p.journal"));
+    for at in [2, 40, 5000] {
+        let failed = after_a_failure(folder.path(), settled, |lost| lost.clear());
+        let journal = failed.path().join("p.journal");
+        let mut bytes = fs::read(&journal).expect("a journal");
+        bytes[at] ^= 1;
+        fs::write(&journal, &bytes).expect("a journal");
+        let log = synced(failed.path(), 1);
+        assert_eq!(log.recover().expect("the other partitions"), 1);
+        let refused = log.append_blocking("p", b"1").expect_err("damage");
+        assert!(
+            matches!(&refused, ChainError::Damaged(text) if text.contains("p.journal: is damaged")),
+            "{refused}"
+        );
+        assert_eq!(fs::read(&journal).expect("a journal"), bytes);
+        append(&log, "q");
+    }
 }

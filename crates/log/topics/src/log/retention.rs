@@ -3,8 +3,9 @@
 use std::fs;
 use std::io;
 
-use super::{Log, Segment};
+use super::{CLOCK_TOLERANCE_MS, Log, Segment};
 use crate::files::FileKind;
+use crate::index;
 
 impl Log {
     /// Removes the oldest segments that `settings` do not keep, never the last one. Gives their number.
@@ -13,6 +14,7 @@ impl Log {
         if settings.retention_bytes.is_none() && settings.retention_ms.is_none() {
             return 0;
         }
+        self.correct_times(now);
         let removed = self.change(|view| {
             let mut total: u64 = view.segments.iter().map(|segment| segment.bytes).sum();
             let mut removed = Vec::new();
@@ -35,6 +37,42 @@ impl Log {
             tracing::debug!(topic = %self.common.topic, partition = self.partition, first, count, "segments removed");
         }
         removed.len()
+    }
+
+    /// Corrects times of the future, which a clock that was ahead has left: retention would keep such records until then.
+    /// Offsets tell the order, so that a segment is at least as old as the records after it, and no record is of later than
+    /// now. What is corrected is noted in the index, so that the age counts on after a restart.
+    pub(crate) fn correct_times(&self, now: i64) {
+        let is_ahead = |segment: &Segment| segment.last_append > now;
+        if !self.view().segments.iter().any(is_ahead) {
+            return;
+        }
+        let (mut corrected, mut most) = (Vec::new(), now);
+        self.change(|view| {
+            for segment in view.segments.iter_mut().rev() {
+                if segment.last_append > now {
+                    if segment.last_append > now + CLOCK_TOLERANCE_MS {
+                        self.common
+                            .note_clock(self.partition, segment.last_append, now);
+                    }
+                    segment.last_append = most;
+                    if segment.is_synced() {
+                        segment.checkpoint.last_append = most;
+                        corrected.push((segment.base, segment.on_disk - 1, segment.checkpoint));
+                    }
+                }
+                // An empty segment has no time of its own.
+                if segment.bytes > 0 && segment.last_append > 0 {
+                    most = most.min(segment.last_append);
+                }
+            }
+        });
+        for (base, number, checkpoint) in corrected {
+            let noted = self.file(base, FileKind::Index);
+            if let Err(error) = noted.and_then(|file| index::write(&file, number, &[checkpoint])) {
+                tracing::debug!(topic = %self.common.topic, partition = self.partition, base, %error, "a corrected time is not noted");
+            }
+        }
     }
 
     /// Whether the segment that is written to holds only what `retention.ms` does not keep.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::Log;
 use crate::files::FileKind;
 use crate::index::{self, Entry};
-use group_commit::sync_names;
+use group_commit::{is_out_of_room, sync_names};
 
 impl Log {
     /// Brings all that is written so far to the disk, then the indexes to that state. Others may write meanwhile.
@@ -99,7 +99,15 @@ impl Log {
         };
         let noted = entries.len();
         entries.push(checkpoint);
-        index::write(&*self.file_or_new(base, FileKind::Index)?, from, &entries)?;
+        let index = self.file_or_new(base, FileKind::Index);
+        match index.and_then(|index| index::write(&index, from, &entries)) {
+            // The records are on the disk: without room for the index they are read again after a crash, no more.
+            Err(error) if is_out_of_room(&error) => {
+                self.common.faults.note_full(&error);
+                return Ok(());
+            }
+            written => written?,
+        }
         self.change(|view| {
             if let Some(current) = view.find_mut(base) {
                 current.on_disk = from + entries.len() as u64;
@@ -117,6 +125,9 @@ impl Log {
     /// Takes no more records, since nobody knows what is on the disk.
     pub(crate) fn fail(&self, error: &io::Error) {
         if !self.is_deleted() && self.refuse("sync", error) {
+            self.common
+                .faults
+                .note_poisoned(&format!("sync: {error}").into());
             tracing::error!(
                 topic = %self.common.topic,
                 partition = self.partition,

@@ -10,8 +10,9 @@ use runtime::status::Failure;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Chains that are verified at a time: one takes all cores.
-const VERIFICATIONS: usize = 2;
+/// Chains that are verified at a time, which bounds their memory. They share turns at the cores
+/// ([`hash_chain::Checks`]), so that a short chain does not wait for a long one.
+const VERIFICATIONS: usize = 16;
 
 /// Why something was not done. `Display` is what the client may see.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::answer::{Appended, Verified, Wanted};
 use super::command::{ChainCommand, Place};
 use super::local::Local;
-use super::output::{BLOCKS_AHEAD, write};
+use super::output::{BLOCKS_AHEAD, reader_gone, write};
 use super::remote::Remote;
 
 pub(super) enum AnyPlace {
@@ -75,9 +75,17 @@ impl AnyPlace {
             }
             anyhow::Ok(())
         });
-        let read = match self {
-            Self::Local(local) => local.read(&partition, wanted, lines).await,
-            Self::Remote(remote) => remote.read(partition, wanted, lines).await,
+        let follows = matches!(wanted, Wanted::Follow { .. });
+        let read = async {
+            match self {
+                Self::Local(local) => local.read(&partition, wanted, lines).await,
+                Self::Remote(remote) => remote.read(partition, wanted, lines).await,
+            }
+        };
+        let read = tokio::select! {
+            read = read => read,
+            // The next write would tell, which may never come.
+            () = reader_gone(), if follows => Ok(()),
         };
         printing.await??;
         read

@@ -22,6 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 use topics::{Consumer, Identity, MAX_RECORD_BYTES, Pace, Start, TopicDraft, Topics, TopicsError};
 
 use super::failure::status;
+use crate::writable::Writable;
 
 mod convert;
 mod produce_stream;
@@ -41,6 +42,7 @@ pub struct Face {
     in_flight: InFlight,
     /// Longest wait for a sync where the request names none.
     timeout: Duration,
+    writable: Writable,
     started: Instant,
 }
 
@@ -50,11 +52,13 @@ pub fn service(
     topics: Topics,
     in_flight: InFlight,
     timeout: Duration,
+    writable: Writable,
 ) -> TakhinServiceServer<Face> {
     let face = Face {
         topics,
         in_flight,
         timeout,
+        writable,
         started: Instant::now(),
     };
     TakhinServiceServer::new(face)
@@ -301,8 +305,13 @@ impl TakhinService for Face {
         &self,
         _: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
+        let status = if self.writable.is_serving() {
+            "healthy"
+        } else {
+            "unhealthy"
+        };
         Ok(Response::new(HealthCheckResponse {
-            status: "healthy".to_owned(),
+            status: status.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: convert::long(self.started.elapsed().as_secs()),
         }))

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
 mod chain;
+mod faults;
 mod support;
 mod topics;

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use group_commit::Directory;
 use hash_chain::{Log, WriteOptions};
@@ -293,4 +294,82 @@ fn entries_in_the_journal_alone_are_told() {
     );
     let ran = place.run("verify", &["p"]);
     assert_eq!((ran.code, &*ran.errors), (0, ""));
+}
+
+/// `tail --follow p | head -1`: the command ends with its reader, without another entry.
+#[test]
+fn a_tail_ends_when_its_reader_is_gone() {
+    let fixture = Fixture::start();
+    let (directory, server) = (
+        Place::directory(fixture.folder.path()),
+        Place::server(&fixture.service),
+    );
+    server.run("append", &["p", "1"]);
+    for place in [&directory, &server] {
+        for read_one in [true, false] {
+            let mut process = place
+                .command("tail", &["p", "--follow", "-n", "1"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut output = BufReader::new(process.stdout.take().unwrap());
+            if read_one {
+                let mut line = String::new();
+                output.read_line(&mut line).unwrap();
+                assert!(line.starts_with("{\"seq\":0,"), "{line}");
+            }
+            drop(output);
+            let ended = ended_within(&mut process, Duration::from_secs(20));
+            let errors = std::io::read_to_string(process.stderr.take().unwrap()).unwrap();
+            assert_eq!((ended, &*errors), (Some(0), ""), "{:?} {read_one}", place.0);
+        }
+    }
+}
+
+/// A closed pipe is no panic, on standard output and standard error alike.
+#[test]
+fn no_command_minds_that_nobody_reads_its_output() {
+    let fixture = Fixture::start();
+    let places = [
+        Place::directory(fixture.folder.path()),
+        Place::server(&fixture.service),
+    ];
+    places[1].run("append", &["p", "1"]);
+    for place in &places {
+        for (command, arguments, code) in [
+            ("read", &["p"][..], 0),
+            ("tail", &["p"], 0),
+            ("verify", &["p"], 0),
+            ("list", &[], 0),
+            ("last", &["p"], 0),
+            ("read", &["zz"], 1),
+            ("append", &["p"], 2),
+        ] {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let mut process = place
+                .command(command, arguments)
+                .stdout(writer.try_clone().unwrap())
+                .stderr(writer)
+                .spawn()
+                .unwrap();
+            let ended = ended_within(&mut process, Duration::from_secs(20));
+            assert_eq!(ended, Some(code), "{command} {arguments:?} {:?}", place.0);
+        }
+    }
+}
+
+/// The exit code, or `None` after a kill for being too late.
+fn ended_within(process: &mut std::process::Child, patience: Duration) -> Option<i32> {
+    let begun = Instant::now();
+    while begun.elapsed() < patience {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    None
 }

@@ -1,0 +1,376 @@
+//! Rows to report: a pure function, so that every sentence and figure can be tested without a database.
+
+use metrics_db::Session;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+use super::cell::{self, Cell};
+use super::generator::{self, Cores};
+use super::input::{RunRows, SessionRows};
+use super::model::{
+    FORMAT, Level, Metric, PhaseInfo, PhaseRow, Report, RunInfo, SessionInfo, Standing, Target,
+    Verdict, VerdictKind,
+};
+use super::options::Options;
+use super::words::{figure, list, plural};
+use super::{badges, compare, environment, limits, scenarios, series, trial, verdict};
+
+/// Builds the report of these sessions. `points`: the most points a time series may have.
+pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
+    let sessions: Vec<&Session> = rows.iter().map(|rows| &rows.session).collect();
+    let all: Vec<(&SessionRows, &RunRows)> = rows
+        .iter()
+        .flat_map(|session| session.runs.iter().map(move |run| (session, run)))
+        .collect();
+    let first = all.first().map(|(_, run)| &run.run);
+    let mode = first.map_or_else(String::new, |run| run.test_mode.clone());
+    let scale = first.map_or(1.0, |run| run.phase_scale);
+    let by_peak = mode == "saturation";
+    let intended_rate = all
+        .iter()
+        .filter(|(_, run)| run.run.test_mode == mode && run.run.phase_scale == scale)
+        .find_map(|(_, run)| intended(run));
+    let targets = targets(&all);
+    let scenarios = scenarios::of(&all, &targets);
+    let payloads: Vec<String> = scenarios.iter().flat_map(|s| s.payloads.clone()).collect();
+    let like = Like {
+        mode: &mode,
+        scale,
+        rate: intended_rate,
+    };
+    let mut runs = runs(&all, &targets, &like, by_peak);
+    scenarios::label(&mut runs, &scenarios);
+    let phases = phases(&runs);
+    let fingerprints = environment::fingerprints(&sessions);
+
+    let cells = cell::cells(&runs, &payloads, targets.len(), by_peak);
+    let measures = mode != "smoke";
+    let metrics: &[Metric] = match (measures, intended_rate) {
+        (false, _) => &[],
+        (true, None) => &[Metric::Rate],
+        // The rate is given: what differs is what it costs, and how long it takes.
+        (true, Some(_)) => &[Metric::Cpu, Metric::P99],
+    };
+    let comparisons = scenarios
+        .iter()
+        .flat_map(|scenario| {
+            let own = cells
+                .iter()
+                .filter(|cell| scenario.targets.contains(&cell.target));
+            compare::comparisons(&own.collect::<Vec<_>>(), metrics, &targets, &runs, options)
+        })
+        .collect::<Vec<_>>();
+    let mut throughput: Vec<_> = cells
+        .iter()
+        .map(|cell| cell.throughput(best(&cells, cell.payload)))
+        .collect();
+    compare::rank(&mut throughput, &comparisons);
+
+    let mut report = Report {
+        format: FORMAT,
+        title: title(&mode, &targets),
+        subtitle: String::new(),
+        sessions: sessions
+            .iter()
+            .map(|session| session_info(session))
+            .collect(),
+        measures,
+        phase_scale: scale,
+        think_time_ms: think_time(&sessions, &mode),
+        margin: options.margin,
+        intended_rate,
+        rate_is: rate_is(&mode).to_owned(),
+        words: scenarios::words(&scenarios),
+        wire: cells
+            .iter()
+            .filter_map(|cell| cell.wire(&targets[cell.target]))
+            .collect(),
+        phase_rows: phase_rows(&cells, &payloads),
+        cost: cells.iter().map(Cell::cost).collect(),
+        series: all
+            .iter()
+            .filter(|_| measures)
+            .flat_map(|(_, rows)| series::of_run(rows.run.id, &rows.samples, points))
+            .collect(),
+        settings: environment::settings(&sessions, &fingerprints),
+        verdict: Verdict {
+            kind: VerdictKind::Seen,
+            level: Level::Ok,
+            sentence: Vec::new(),
+            notes: Vec::new(),
+        },
+        badges: Vec::new(),
+        limits: Vec::new(),
+        scenarios,
+        mode,
+        targets,
+        payloads,
+        phases,
+        throughput,
+        comparisons,
+        runs,
+        fingerprints,
+    };
+    report.subtitle = subtitle(&report, &sessions);
+    report.verdict = match &report.scenarios[..] {
+        [] | [_] => verdict::judge(&report),
+        several => verdict::of_several(
+            &report,
+            several
+                .iter()
+                .map(|scenario| {
+                    let own = scenarios::only(rows, &scenario.name);
+                    (scenario.name.clone(), build(&own, 0, options))
+                })
+                .collect(),
+        ),
+    };
+    report.badges = badges::of(&report);
+    report.limits = limits::paragraphs(
+        &report,
+        sessions
+            .first()
+            .map_or("", |session| session.runtime.as_str()),
+    );
+    report
+}
+
+/// The highest median under a payload.
+fn best(cells: &[Cell<'_>], payload: &str) -> f64 {
+    cells
+        .iter()
+        .filter(|cell| cell.payload == payload)
+        .map(Cell::rate)
+        .fold(0.0, f64::max)
+}
+
+/// By payload, phase, target: what is compared stands together.
+fn phase_rows(cells: &[Cell<'_>], payloads: &[String]) -> Vec<PhaseRow> {
+    let mut rows: Vec<PhaseRow> = cells.iter().flat_map(Cell::phase_rows).collect();
+    rows.sort_by_key(|row| {
+        (
+            payloads.iter().position(|payload| *payload == row.payload),
+            row.phase.number,
+            row.target,
+        )
+    });
+    rows
+}
+
+fn targets(all: &[(&SessionRows, &RunRows)]) -> Vec<Target> {
+    let mut found: Vec<Target> = Vec::new();
+    for (_, rows) in all {
+        let run = &rows.run;
+        if found.iter().all(|target| target.name != run.api_name) {
+            found.push(Target {
+                name: run.api_name.clone(),
+                scenario: run.scenario.clone(),
+                protocol: run.protocol.clone(),
+                language: run.language.clone(),
+                framework: run.framework.clone(),
+                driver: run.driver.clone(),
+                color: 0,
+            });
+        }
+    }
+    // By name, so that a target keeps its colour whatever the order of a session; REST before gRPC, as people say it.
+    found.sort_by_key(|target| {
+        (
+            scenarios::place(&target.scenario),
+            target.protocol != "rest",
+            target.name.clone(),
+        )
+    });
+    for (color, target) in found.iter_mut().enumerate() {
+        target.color = color;
+    }
+    found
+}
+
+/// Arrivals a second that a run was to have, in an open model.
+fn intended(rows: &RunRows) -> Option<f64> {
+    rows.performance.as_ref()?.intended_per_sec
+}
+
+/// What runs must have in common to stand in one figure.
+struct Like<'a> {
+    mode: &'a str,
+    scale: f64,
+    rate: Option<f64>,
+}
+
+impl Like<'_> {
+    /// Why a run is not mixed with the others.
+    fn differs(&self, rows: &RunRows) -> Option<String> {
+        let (run, scale) = (&rows.run, self.scale);
+        if run.test_mode != self.mode || run.phase_scale != scale {
+            return Some(format!(
+                "{} at scale {} is not mixed with {} at scale {scale}",
+                run.test_mode, run.phase_scale, self.mode
+            ));
+        }
+        let (own, wanted) = (intended(rows)?, self.rate?);
+        (own != wanted).then(|| {
+            format!(
+                "{} arrivals a second are not mixed with {}",
+                figure(own),
+                figure(wanted)
+            )
+        })
+    }
+}
+
+fn runs(
+    all: &[(&SessionRows, &RunRows)],
+    targets: &[Target],
+    like: &Like<'_>,
+    by_peak: bool,
+) -> Vec<RunInfo> {
+    all.iter()
+        .filter_map(|(session, rows)| {
+            let target = targets
+                .iter()
+                .position(|target| target.name == rows.run.api_name)?;
+            let cores: Cores = generator::cores(&session.session.environment);
+            let mut info = trial::info(rows, &session.session.id, target, cores, by_peak);
+            if let Some(reason) = like.differs(rows) {
+                info.standing = Standing::LeftOut;
+                info.reasons.push(reason);
+            }
+            Some(info)
+        })
+        .collect()
+}
+
+/// The phases of the run that has the most of them.
+fn phases(runs: &[RunInfo]) -> Vec<PhaseInfo> {
+    runs.iter()
+        .filter(|run| run.standing != Standing::LeftOut)
+        .map(|run| {
+            run.phases
+                .iter()
+                .map(|row| row.phase.clone())
+                .collect::<Vec<_>>()
+        })
+        .max_by_key(Vec::len)
+        .unwrap_or_default()
+}
+
+/// The pause between two requests of a VU, as the mode was when the session was planned.
+fn think_time(sessions: &[&Session], mode: &str) -> Option<f64> {
+    sessions
+        .iter()
+        .filter_map(|session| session.plan.as_ref())
+        .find(|plan| plan.get("mode").and_then(Value::as_str) == Some(mode))?
+        .pointer("/load/thinkTimeMs")?
+        .as_f64()
+}
+
+fn rate_is(mode: &str) -> &'static str {
+    match mode {
+        "saturation" => "the highest phase of each trial",
+        "smoke" => "five requests, one after the other",
+        "compare" => "at a fixed rate of arrivals, the same for all",
+        _ => "mean over all phases",
+    }
+}
+
+fn title(mode: &str, targets: &[Target]) -> String {
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    match names.as_slice() {
+        [] => format!("Weir {mode}"),
+        [one] => format!("Weir {mode}: {one}"),
+        many => format!("Weir {mode}: {}", list(many)),
+    }
+}
+
+fn subtitle(report: &Report, sessions: &[&Session]) -> String {
+    let mut parts = Vec::new();
+    let format =
+        format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+    // What several sessions were stands in a line of its own.
+    let only = match sessions {
+        [only] => Some(only),
+        _ => None,
+    };
+    parts.extend(only.and_then(|session| session.started_at.format(&format).ok()));
+    let trials = || report.throughput.iter().map(|row| row.trials.len());
+    let (fewest, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
+    let trials = if fewest == most {
+        plural(most, "trial")
+    } else {
+        format!("{fewest} to {}", plural(most, "trial"))
+    };
+    let scale = if report.phase_scale == 1.0 {
+        String::new()
+    } else {
+        format!(" at scale {}", report.phase_scale)
+    };
+    parts.push(format!("{}{scale}, {trials} each", report.mode));
+    parts.extend(
+        report
+            .intended_rate
+            .map(|rate| format!("{} arrivals/s", figure(rate))),
+    );
+    let what = match (&report.scenarios[..], report.payloads.len()) {
+        ([_, _, ..], _) => "scenarios",
+        (_, 1) => "payload",
+        _ => "payloads",
+    };
+    parts.push(format!("{what} {}", report.payloads.join(", ")));
+    if let Some(session) = only {
+        parts.push(format!("seed {}", session.seed));
+        parts.extend(machine(&session.environment));
+        parts.push(session.runtime.clone());
+        parts.push(format!("session {}", session.id));
+    }
+    parts.join(" · ")
+}
+
+/// Cores, memory, and the versions that matter most.
+fn machine(environment: &Value) -> Option<String> {
+    let text = |path| environment.pointer(path).and_then(Value::as_str);
+    let number = |path| environment.pointer(path).and_then(Value::as_f64);
+    let version = |name: &str, path| Some(format!("{name} {}", version_in(text(path)?)?));
+    let parts: Vec<String> = [
+        number("/machine/cores").map(|cores| {
+            if cores == 1.0 {
+                "1 core".to_owned()
+            } else {
+                format!("{cores} cores")
+            }
+        }),
+        number("/machine/memory_mb").map(|mb| format!("{:.0} GiB", mb / 1024.0)),
+        version(text("/machine/os").unwrap_or("kernel"), "/machine/kernel"),
+        version("PostgreSQL", "/database/version"),
+        version("k6", "/lab/k6"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The first dotted number of a text: `1.1.0` of `k6 v1.1.0 (commit/…)`.
+fn version_in(text: &str) -> Option<String> {
+    text.split(|c: char| !c.is_ascii_digit() && c != '.')
+        .map(|part| part.trim_matches('.'))
+        .find(|part| part.contains('.'))
+        .map(str::to_owned)
+}
+
+fn session_info(session: &Session) -> SessionInfo {
+    let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+    SessionInfo {
+        id: session.id.clone(),
+        command: session.command.clone(),
+        seed: session.seed,
+        runtime: session.runtime.clone(),
+        git_commit: session.git_commit.clone(),
+        fingerprint: session.fingerprint.clone(),
+        started_at: text(session.started_at),
+        completed_at: session.completed_at.map(text),
+    }
+}

@@ -1,0 +1,58 @@
+//! The comparison report of sessions: one HTML page, its Markdown twin, and exports of the same data.
+//!
+//! A pure function of stored rows: it connects to nothing and reads no file of today's checkout.
+//!
+//! - [`input`], [`options`]: the rows that a report is built from, and what was named beforehand
+//! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
+//!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
+//!   - [`generator`] was the generator the limit, [`stats`] order statistics, [`series`] samples over time
+//!   - [`verdict`] the first sentence, [`badges`] why to believe it, [`limits`] what is not shown,
+//!     [`environment`] settings side by side
+//! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine, [`words`] figures in words
+
+pub mod badges;
+pub mod build;
+pub mod cell;
+pub mod compare;
+mod detail;
+pub mod environment;
+pub mod export;
+pub mod generator;
+pub mod html;
+pub mod input;
+pub mod limits;
+pub mod markdown;
+pub mod model;
+pub mod options;
+pub mod render;
+mod scenarios;
+pub mod series;
+pub mod stats;
+pub mod trial;
+pub mod verdict;
+pub mod words;
+
+#[cfg(test)]
+mod fairness_tests;
+#[cfg(test)]
+mod invented;
+#[cfg(test)]
+mod scenario_tests;
+#[cfg(test)]
+mod size_tests;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod verdict_tests;
+
+use self::input::SessionRows;
+use self::model::Report;
+pub use self::options::Options;
+
+/// Points of a time series; the page has fewer where it would grow past its limit.
+pub const POINTS: usize = 300;
+
+/// Builds the report of these sessions.
+pub fn build(rows: &[SessionRows], options: &Options) -> Report {
+    build::build(rows, POINTS, options)
+}

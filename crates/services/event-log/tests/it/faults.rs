@@ -1,0 +1,7 @@
+//! What goes wrong around a server, and what it does then.
+
+#[cfg(target_os = "linux")]
+mod full_disk;
+mod set_aside;
+mod settings;
+mod verifying;
