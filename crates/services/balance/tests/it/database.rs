@@ -233,9 +233,7 @@ async fn health_is_not_green_while_no_balance_can_be_read() {
 
 /// A service that was started once leaves a schema that others need not make.
 async fn with_a_schema() -> Database {
-    let first = Fixture::start().await;
-    add_accounts(&first.database.client().await).await;
-    first.database
+    Fixture::start().await.database
 }
 
 #[tokio::test]
