@@ -1,9 +1,11 @@
 //! Around every call: it is counted, timed, named and ended at its deadline. The code of a call stands in the trailers, at
 //! the very end.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -17,6 +19,7 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::deadline::Deadline;
+use super::inbound::Inbound;
 use super::restate;
 use crate::connection::{Busy, Requests};
 use crate::metrics::Metrics;
@@ -33,6 +36,8 @@ pub(super) struct Calls<S> {
     service: S,
     metrics: Metrics,
     requests: Requests,
+    /// Paths of the methods to which a client sends a stream.
+    client_streams: Arc<HashSet<String>>,
     peer: TcpConnectInfo,
 }
 
@@ -41,12 +46,14 @@ impl<S> Calls<S> {
         service: S,
         metrics: Metrics,
         requests: Requests,
+        client_streams: Arc<HashSet<String>>,
         peer: TcpConnectInfo,
     ) -> Self {
         Self {
             service,
             metrics,
             requests,
+            client_streams,
             peer,
         }
     }
@@ -63,7 +70,9 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let begun = Instant::now();
-        let mut request = request.map(Body::new);
+        let is_stream = self.client_streams.contains(request.uri().path());
+        let body = self.requests.unfinished().begin();
+        let mut request = request.map(|inner| Body::new(Inbound::new(inner, body, is_stream)));
         let deadline = Deadline::of(request.headers(), begun);
         let id = id(request.headers());
         let mut call = Call {

@@ -1,9 +1,11 @@
 //! The one place where a gRPC server is built and served.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -20,6 +22,7 @@ use tower::Service;
 
 use super::call::Calls;
 use super::first::First;
+use super::standard::Services;
 use crate::connection::{Connection, Connections, Port, PortKind, Seated, Transport};
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
@@ -40,7 +43,7 @@ const LINGER: Duration = Duration::from_millis(300);
 /// After connections were cut: how long their tasks may take to notice.
 const CUT_TIME: Duration = Duration::from_secs(1);
 
-/// Serves `first`, the service that nearly all calls are for, and `routes`, the others, on `listener` until `in_flight` is
+/// Serves `first`, the service that nearly all calls are for, and `others`, on `listener` until `in_flight` is
 /// drained. At the stop the listener closes and clients are told to go away (idle connections close at once); running calls
 /// are finished; what is open when nothing is in flight any more (half-sent calls, health watches, silent streams) is cut.
 ///
@@ -49,7 +52,7 @@ const CUT_TIME: Duration = Duration::from_secs(1);
 pub async fn serve<M>(
     listener: TcpListener,
     first: M,
-    routes: Routes,
+    others: Services,
     metrics: &Metrics,
     connections: &Connections,
     in_flight: &InFlight,
@@ -82,8 +85,9 @@ where
     );
     let server = Server {
         http2: http2(connections),
-        calls: First::new(first, routes.prepare()),
+        calls: First::new(first, others.routes.prepare()),
         metrics: metrics.clone(),
+        client_streams: others.client_streams,
         port: connections.port(PortKind::Grpc),
     };
     let port = server.port.clone();
@@ -113,6 +117,7 @@ struct Server<M> {
     http2: http2::Builder<TokioExecutor>,
     calls: First<M, Routes>,
     metrics: Metrics,
+    client_streams: Arc<HashSet<String>>,
     port: Port,
 }
 
@@ -180,6 +185,7 @@ where
             self.calls.clone(),
             self.metrics.clone(),
             seated.requests(),
+            Arc::clone(&self.client_streams),
             peer,
         );
         let connection = Connection::http2(Transport::Plain(stream), seated);

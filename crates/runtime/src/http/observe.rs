@@ -91,8 +91,7 @@ where
             request.head_mut().method = Method::GET;
             request.extensions_mut().insert(HeadOnly);
         }
-        if around.is_refused(&request) {
-            let message = "all connections are taken, and this one is kept for health: retry later";
+        if let Some(message) = around.refusal(&request) {
             let answer = http_response(Kind::Unavailable, message);
             let response = around.finish(request.into_response(answer));
             return Box::pin(ready(Ok(response)));
@@ -136,10 +135,15 @@ struct Around {
 }
 
 impl Around {
-    /// Whether the connection is kept for health, and the request is for something else.
-    fn is_refused(&self, request: &ServiceRequest) -> bool {
-        let for_health = |busy: &Busy| busy.seat().is_for_health();
-        self.busy.as_ref().is_some_and(for_health) && !request.path().ends_with("/health")
+    /// Why the request is not answered, if it is not: its connection is kept for health, or has too many requests.
+    fn refusal(&self, request: &ServiceRequest) -> Option<&'static str> {
+        let requests = request.conn_data::<Requests>()?;
+        if requests.seat().is_for_health() && !request.path().ends_with("/health") {
+            return Some("all connections are taken, and this one is kept for health: retry later");
+        }
+        // HTTP/1 has one at a time, and actix-web tells clients of HTTP/2 no bound.
+        let too_many = requests.are_too_many();
+        too_many.then_some("the connection has too many requests in flight: retry later")
     }
 
     fn finish(&mut self, mut response: ServiceResponse) -> ServiceResponse<Answer> {

@@ -41,6 +41,7 @@ use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::{http, wakeups};
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 
 pub use config::Config;
 pub use error::BalanceError;
@@ -115,8 +116,11 @@ impl Service {
         let standard =
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
-        let balance_service = BalanceServiceServer::new(face.clone());
-        let routes = standard.routes.add_service(HealthServer::new(face));
+        let balance_service =
+            BalanceServiceServer::new(face.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let services = standard
+            .services
+            .add_service(HealthServer::new(face).accept_compressed(CompressionEncoding::Gzip));
         let probed = self.balances.clone();
         let balances = Data::new(self.balances);
         let face = move |config: &mut ServiceConfig| {
@@ -144,7 +148,7 @@ impl Service {
             runtime::grpc::serve(
                 self.grpc,
                 balance_service,
-                routes,
+                services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight

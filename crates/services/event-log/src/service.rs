@@ -134,7 +134,7 @@ impl Service {
         } = self.topics.clone();
         let topics_service =
             topic_service::grpc::service(topics.clone(), in_flight, timeout, self.writable.clone());
-        let routes = standard.routes.add_service(topics_service);
+        let services = standard.services.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
         let writable = Data::new(self.writable.clone());
@@ -168,7 +168,7 @@ impl Service {
             runtime::grpc::serve(
                 self.grpc,
                 chain_service,
-                routes,
+                services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight

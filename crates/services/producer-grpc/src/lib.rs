@@ -21,6 +21,7 @@ use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::{grpc as server, http};
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 
 pub use config::Config;
 
@@ -94,7 +95,9 @@ impl Service {
             &[api::FILE_DESCRIPTOR_SET],
         )
         .await?;
-        let events = EventServiceServer::new(events).max_decoding_message_size(message_limit);
+        let events = EventServiceServer::new(events)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(message_limit);
         let admin = admin::server(self.admin, &self.ingest, &self.metrics, &self.connections)?;
         let health = Health::new();
         tracing::info!(
@@ -109,7 +112,7 @@ impl Service {
             server::serve(
                 self.grpc,
                 events,
-                standard.routes,
+                standard.services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight

@@ -49,6 +49,7 @@ use runtime::postgres::Database;
 use runtime::shutdown::{self, Ending, Guard, InFlight};
 use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 
 pub use config::Config;
 pub use error::StreamError;
@@ -134,7 +135,9 @@ impl Service {
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
         let streaming = grpc::TransactionServer::new(server.clone());
-        let routes = standard.routes.add_service(HealthServer::new(server));
+        let services = standard
+            .services
+            .add_service(HealthServer::new(server).accept_compressed(CompressionEncoding::Gzip));
         let transactions = Data::new(self.transactions.clone());
         let face = move |config: &mut ServiceConfig| {
             config.app_data(transactions.clone()).configure(sse::routes);
@@ -161,7 +164,7 @@ impl Service {
             runtime::grpc::serve(
                 self.grpc,
                 streaming,
-                routes,
+                services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight

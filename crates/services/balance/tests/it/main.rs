@@ -3,6 +3,7 @@
 
 mod calls;
 mod database;
+mod network;
 mod overload;
 mod parity;
 mod reads;

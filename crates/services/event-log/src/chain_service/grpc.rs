@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hash_chain::{ChainError, Entry, MAX_DATA_BYTES};
 use runtime::status::Failure;
+use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
 use super::served::{Served, ServedEntries, ServedError};
@@ -29,6 +30,7 @@ pub struct Face(Served);
 #[must_use]
 pub fn service(served: Served) -> ImmutableLogServiceServer<Face> {
     ImmutableLogServiceServer::new(Face(served))
+        .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         // An entry is longer than the data that was sent, where that has much to escape.
         .max_encoding_message_size(usize::MAX)

@@ -17,6 +17,7 @@ use domain::Invalid;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use runtime::shutdown::InFlight;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 use topics::{Consumer, Identity, MAX_RECORD_BYTES, Pace, Start, TopicDraft, Topics, TopicsError};
@@ -62,6 +63,7 @@ pub fn service(
         started: Instant::now(),
     };
     TakhinServiceServer::new(face)
+        .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         // Bounded by what is read at once.
         .max_encoding_message_size(usize::MAX)

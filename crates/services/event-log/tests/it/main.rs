@@ -3,5 +3,6 @@
 
 mod chain;
 mod faults;
+mod network;
 mod support;
 mod topics;

@@ -6,6 +6,7 @@ mod deadlines;
 mod durability;
 mod events;
 mod locks;
+mod network;
 mod overload;
 mod start;
 mod stopping;

@@ -8,6 +8,7 @@ mod crowd;
 mod database;
 mod faces;
 mod memory;
+mod network;
 mod numbering;
 mod reading;
 mod stopping;
