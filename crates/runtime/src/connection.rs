@@ -9,7 +9,9 @@
 //! - [`Unfinished`] (`unfinished`): bodies that have not come whole; [`Body`]: one of them
 //!   `given_back`: the memory of large ones
 //! - [`Transport`] (`transport`): what carries its bytes
+//! - [`Door`] (`door`): TLS, and who the client is
 
+mod door;
 mod frames;
 mod given_back;
 mod seat;
@@ -20,6 +22,7 @@ mod transport;
 mod unfinished;
 mod upgrade;
 
+pub use door::{Door, Peer};
 pub use seat::{Busy, Seat};
 pub use settings::{ConnectionConfig, ConnectionPolicy, GrpcConnectionConfig};
 pub use stream::Connection;

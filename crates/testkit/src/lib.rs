@@ -6,6 +6,7 @@
 //! - [`network`]: what holds for every port of every service, as checks
 //! - [`pooler`]: a connection pooler in session or transaction mode
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
+//! - [`eventually()`]: waits for what happens elsewhere
 //! - [`tls`]: an authority that signs certificates
 //! - [`left_out`]: what a test does where a part that it needs is missing
 //!
@@ -14,6 +15,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 #![allow(clippy::print_stderr, reason = "a test's output")]
 
+mod eventually;
 pub mod http;
 mod left_out;
 pub mod network;
@@ -24,6 +26,7 @@ pub mod proxy;
 pub mod tls;
 mod watchdog;
 
+pub use eventually::eventually;
 pub use left_out::left_out;
 pub use postgres::Database;
 pub use process::Service;

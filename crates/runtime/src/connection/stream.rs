@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use super::door::Peer;
 use super::frames::Frames;
 use super::seat::Seat;
 use super::table::Seated;
@@ -24,6 +25,7 @@ const FIRST_READ: usize = 4096;
 #[derive(Debug)]
 pub struct Connection {
     transport: Transport,
+    peer: Arc<Peer>,
     seated: Seated,
     /// Read to tell the protocol, and not taken yet.
     first: BytesMut,
@@ -35,10 +37,11 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that speaks HTTP/2 from its first byte.
-    pub fn http2(transport: Transport, seated: Seated) -> Self {
+    pub fn http2(transport: Transport, peer: Peer, seated: Seated) -> Self {
         let frames = Frames::new(PREFACE.len(), seated.now_ms());
         Self {
             transport,
+            peer: Arc::new(peer),
             seated,
             first: BytesMut::new(),
             frames: Some(frames),
@@ -51,9 +54,10 @@ impl Connection {
     ///
     /// # Errors
     /// The connection broke or closed; nothing came in time.
-    pub async fn http(transport: Transport, seated: Seated) -> io::Result<Self> {
+    pub async fn http(transport: Transport, peer: Peer, seated: Seated) -> io::Result<Self> {
         let mut connection = Self {
             transport,
+            peer: Arc::new(peer),
             seated,
             first: BytesMut::with_capacity(FIRST_READ),
             frames: None,
@@ -90,6 +94,11 @@ impl Connection {
     /// Its place among all connections.
     pub fn seated(&self) -> &Seated {
         &self.seated
+    }
+
+    /// Who is at its other end.
+    pub fn peer(&self) -> &Arc<Peer> {
+        &self.peer
     }
 
     /// What carries its bytes.

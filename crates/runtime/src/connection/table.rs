@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use protect::Protection;
 use slab::Slab;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -36,6 +37,7 @@ pub struct Connections(Arc<Table>);
 #[derive(Debug)]
 struct Table {
     policy: ConnectionPolicy,
+    protection: Protection,
     most: usize,
     open: AtomicUsize,
     ports: Mutex<Vec<Weak<Seats>>>,
@@ -72,9 +74,15 @@ struct Seats {
 impl Connections {
     /// No connection yet.
     pub fn new(policy: ConnectionPolicy) -> Self {
+        Self::protected(policy, Protection::default())
+    }
+
+    /// No connection yet; all of them will be protected by `protection`.
+    pub fn protected(policy: ConnectionPolicy, protection: Protection) -> Self {
         let most = most(policy.max_connections, open_files::limit());
         Self(Arc::new(Table {
             policy,
+            protection,
             most,
             open: AtomicUsize::new(0),
             ports: Mutex::default(),
@@ -88,6 +96,11 @@ impl Connections {
     /// The limits.
     pub fn policy(&self) -> &ConnectionPolicy {
         &self.0.policy
+    }
+
+    /// What decides about connections and calls.
+    pub fn protection(&self) -> &Protection {
+        &self.0.protection
     }
 
     /// How many connections there may be, those included that wait or are for health.

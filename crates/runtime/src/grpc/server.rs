@@ -12,6 +12,7 @@ use anyhow::Context;
 use http::{Request, Response};
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use protect::Protection;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tonic::body::Body;
@@ -20,10 +21,11 @@ use tonic::service::Routes;
 use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
 
+use super::admission::Admission;
 use super::call::Calls;
 use super::first::First;
 use super::standard::Services;
-use crate::connection::{Connection, Connections, Port, PortKind, Seated, Transport};
+use crate::connection::{Connection, Connections, Door, Port, PortKind, Seated};
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
 
@@ -89,6 +91,8 @@ where
         metrics: metrics.clone(),
         client_streams: others.client_streams,
         port: connections.port(PortKind::Grpc),
+        door: Door::new(connections, &[b"h2"]).context("TLS of the gRPC port")?,
+        protection: connections.protection().clone(),
     };
     let port = server.port.clone();
     tokio::select! {
@@ -119,6 +123,8 @@ struct Server<M> {
     metrics: Metrics,
     client_streams: Arc<HashSet<String>>,
     port: Port,
+    door: Door,
+    protection: Protection,
 }
 
 impl<M> Server<M>
@@ -176,21 +182,29 @@ where
         stream: TcpStream,
         seated: Seated,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let peer = TcpConnectInfo {
+        let info = TcpConnectInfo {
             local_addr: stream.local_addr().ok(),
             remote_addr: stream.peer_addr().ok(),
         };
-        let seat = seated.seat().clone();
-        let calls = Calls::new(
-            self.calls.clone(),
-            self.metrics.clone(),
-            seated.requests(),
-            Arc::clone(&self.client_streams),
-            peer,
-        );
-        let connection = Connection::http2(Transport::Plain(stream), seated);
-        let serving = self.http2.serve_connection(TokioIo::new(connection), calls);
+        let (door, http2) = (self.door.clone(), self.http2.clone());
+        let (calls, metrics) = (self.calls.clone(), self.metrics.clone());
+        let protection = self.protection.clone();
+        let client_streams = Arc::clone(&self.client_streams);
         async move {
+            let (transport, peer) = match door.enter(stream).await {
+                Ok(entered) => entered,
+                Err(error) => {
+                    let address = info.remote_addr;
+                    tracing::debug!(?address, %error, "a connection was not let in");
+                    return;
+                }
+            };
+            let seat = seated.seat().clone();
+            let requests = seated.requests();
+            let connection = Connection::http2(transport, peer, seated);
+            let admission = Admission::new(&protection, connection.peer());
+            let calls = Calls::new(calls, metrics, requests, client_streams, info, admission);
+            let serving = http2.serve_connection(TokioIo::new(connection), calls);
             let mut serving = std::pin::pin!(serving);
             let mut retired = false;
             let ended = poll_fn(|cx| {

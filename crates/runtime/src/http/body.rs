@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::decode::{Encoding, Whole};
 use crate::connection::{self, ConnectionPolicy, Requests, Unfinished};
+use crate::protection::http_caller;
 use crate::status::{Failure, Kind};
 
 /// Longest body that is read for nothing, so that the connection stays usable after an error.
@@ -39,7 +40,15 @@ pub async fn body(
             format!("the body is larger than {limit} bytes"),
         ));
     }
-    read(request, payload, limit, encoding).await
+    // Bytes of a body without a length are counted once it is whole.
+    let caller = http_caller(request);
+    if let Some(length) = announced(request) {
+        caller.take_bytes(length)?;
+        return read(request, payload, limit, encoding).await;
+    }
+    let whole = read(request, payload, limit, encoding).await?;
+    caller.take_bytes(whole.len() as u64)?;
+    Ok(whole)
 }
 
 /// Reads a body for nothing.

@@ -210,7 +210,7 @@ async fn the_health_command_asks_the_server() {
     let port = face.address.port();
     let is = |code: ExitCode, expected: ExitCode| format!("{code:?}") == format!("{expected:?}");
     assert!(is(
-        runtime::health::check_grpc("0.0.0.0", port).await,
+        runtime::health::check_grpc("0.0.0.0", port, &protection()).await,
         ExitCode::FAILURE
     ));
     face.health.set(true);
@@ -222,11 +222,11 @@ async fn the_health_command_asks_the_server() {
         .into_inner();
     while watch.message().await.unwrap().unwrap().status != 1 {}
     assert!(is(
-        runtime::health::check_grpc("0.0.0.0", port).await,
+        runtime::health::check_grpc("0.0.0.0", port, &protection()).await,
         ExitCode::SUCCESS
     ));
     assert!(is(
-        runtime::health::check_grpc("127.0.0.1", 1).await,
+        runtime::health::check_grpc("127.0.0.1", 1, &protection()).await,
         ExitCode::FAILURE
     ));
 }
@@ -343,4 +343,8 @@ async fn what_waits_at_the_end_of_the_grace_is_unavailable() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+fn protection() -> protect::ProtectionConfig {
+    crate::protection::off()
 }

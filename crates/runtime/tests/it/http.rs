@@ -290,7 +290,9 @@ async fn the_health_command_asks_the_server() {
     let face = start(Duration::from_secs(1));
     let port = face.address.port();
     let check = |host: &'static str, port: u16, path: &'static str| {
-        tokio::task::spawn_blocking(move || runtime::health::check_http(host, port, path))
+        tokio::task::spawn_blocking(move || {
+            runtime::health::check_http(host, port, path, &crate::protection::off())
+        })
     };
     let is = |code: ExitCode, expected: ExitCode| format!("{code:?}") == format!("{expected:?}");
     assert!(is(

@@ -6,5 +6,7 @@ mod database;
 mod grpc;
 mod http;
 mod pooler;
+mod protection;
 mod schema;
 mod start;
+mod tls;

@@ -15,6 +15,7 @@
 //! - [`metrics`]: counters, also logged at shutdown
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
+mod access;
 mod batch;
 pub mod config;
 pub mod error;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use actix_web::web::{Data, ServiceConfig};
 use api::benchmark::balance_service_server::BalanceServiceServer;
 use api::benchmark::health_server::HealthServer;
+use protect::Protection;
 use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
@@ -66,6 +68,7 @@ impl Service {
     /// # Errors
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let protection = Protection::open(&config.protection, access::demand)?;
         let database = Database::connect(&config.database, &stop).await?;
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
@@ -83,7 +86,7 @@ impl Service {
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-            connections: Connections::new(config.connections.policy()),
+            connections: Connections::protected(config.connections.policy(), protection),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -136,6 +139,9 @@ impl Service {
             &self.connections,
         )?;
         let health = Health::new();
+        self.connections
+            .protection()
+            .warn_of_strangers(&[http_address, grpc_address]);
         tracing::info!(
             http.address = %http_address,
             grpc.address = %grpc_address,

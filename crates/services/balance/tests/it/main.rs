@@ -6,6 +6,7 @@ mod database;
 mod network;
 mod overload;
 mod parity;
+mod protection;
 mod reads;
 mod stopping;
 mod support;

@@ -4,5 +4,6 @@
 mod chain;
 mod faults;
 mod network;
+mod protection;
 mod support;
 mod topics;

@@ -4,6 +4,7 @@
 mod calls;
 mod network;
 mod parity;
+mod protection;
 mod stopping;
 mod streaming;
 mod support;

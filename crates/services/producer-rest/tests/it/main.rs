@@ -8,6 +8,7 @@ mod events;
 mod locks;
 mod network;
 mod overload;
+mod protection;
 mod start;
 mod stopping;
 mod support;

@@ -10,6 +10,7 @@ mod faces;
 mod memory;
 mod network;
 mod numbering;
+mod protection;
 mod reading;
 mod stopping;
 mod support;
