@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use crate::attributes::Scanned;
+use crate::fault::Scanned;
 
 /// An event as it was sent.
 #[derive(Debug)]

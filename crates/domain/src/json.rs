@@ -10,8 +10,8 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 use crate::{
-    attributes::Scanned,
     draft::{Attributes, BodyDraft, EntityDraft, EventDraft, Field, HeaderDraft, Part},
+    fault::Scanned,
     invalid::Invalid,
     scan::{self, Malformed, Scan},
 };

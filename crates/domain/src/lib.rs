@@ -16,6 +16,7 @@ mod bulk;
 pub mod date;
 mod draft;
 mod event;
+mod fault;
 mod invalid;
 mod json;
 mod kind;

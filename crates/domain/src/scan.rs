@@ -4,7 +4,7 @@
 //! Syntax is that of RFC 8259, as `serde_json` reads it; a property test holds the two together.
 
 use crate::{
-    attributes::{Fault, MAX_NESTING},
+    fault::{Fault, MAX_NESTING},
     numeric,
 };
 

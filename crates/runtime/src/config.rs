@@ -1,15 +1,18 @@
 //! Settings that services share: clap argument groups, each setting a flag and an environment variable.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::builder::{StringValueParser, TypedValueParser, ValueParserFactory};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
-use tokio_postgres::config::Host;
+
+mod database_url;
+mod range;
+
+pub use database_url::{DatabaseUrl, DatabaseUrlParser};
+pub use range::{Within, bytes, count, duration_within, time_limit};
 
 /// Reads the settings of a binary: flags win over environment variables, those over `.env` in the
 /// working directory, that over the defaults.
@@ -30,7 +33,8 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let mut command = without_empty_variables(C::command()).mut_args(|arg| arg.global(true));
+    let command = range::shown_in_help(without_empty_variables(C::command()));
+    let mut command = command.mut_args(|arg| arg.global(true));
     let matches = command
         .try_get_matches_from_mut(arguments)
         .map_err(|error| naming_the_variable(error, &command))?;
@@ -107,6 +111,9 @@ pub enum ServiceCommand {
     Health,
 }
 
+/// More connections than a PostgreSQL server takes by far.
+const MOST_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+
 /// How to reach PostgreSQL.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DatabaseConfig {
@@ -120,17 +127,18 @@ pub struct DatabaseConfig {
     )]
     pub database_url: DatabaseUrl,
 
-    /// Connections of the whole process together, at least 1
+    /// Connections of the whole process together
     #[arg(
         long,
         env = "DATABASE_POOL_SIZE",
         default_value = "10",
-        value_name = "N"
+        value_name = "N",
+        value_parser = count(NonZeroUsize::MIN..=MOST_CONNECTIONS)
     )]
     pub database_pool_size: NonZeroUsize,
 
     /// Longest wait for a connection before a request is refused
-    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", default_value = "2s", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", default_value = "2s", value_name = "DURATION", value_parser = time_limit())]
     pub database_acquire_timeout: Duration,
 }
 
@@ -171,131 +179,8 @@ pub struct ListenConfig {
 #[derive(Clone, Debug, clap::Args)]
 pub struct ShutdownConfig {
     /// How long requests that were accepted may take after SIGTERM or SIGINT
-    #[arg(long, env = "SHUTDOWN_GRACE", default_value = "10s", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "SHUTDOWN_GRACE", default_value = "10s", value_name = "DURATION", value_parser = duration_within(Duration::ZERO..=Duration::from_secs(24 * 60 * 60)))]
     pub shutdown_grace: Duration,
-}
-
-/// A PostgreSQL connection URL (or `key=value` string) whose password never shows: `Debug` and `Display`
-/// print `postgresql://user:***@host:port/database`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl {
-    text: String,
-    parsed: tokio_postgres::Config,
-}
-
-impl DatabaseUrl {
-    /// The URL as given, with its password.
-    pub fn expose(&self) -> &str {
-        &self.text
-    }
-
-    /// The settings in the URL.
-    pub fn config(&self) -> &tokio_postgres::Config {
-        &self.parsed
-    }
-}
-
-impl std::str::FromStr for DatabaseUrl {
-    type Err = String;
-
-    /// The error does not contain the text, since that may hold a password.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let example = "expected postgresql://user:password@host:5432/database";
-        // The parser's own error may quote a part of the password.
-        let parsed: tokio_postgres::Config = text
-            .parse()
-            .map_err(|_| format!("not a PostgreSQL URL; {example}"))?;
-        if parsed.get_hosts().is_empty() && parsed.get_hostaddrs().is_empty() {
-            return Err(format!("no host; {example}"));
-        }
-        Ok(Self {
-            text: text.to_owned(),
-            parsed,
-        })
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let config = &self.parsed;
-        f.write_str("postgresql://")?;
-        if let Some(user) = config.get_user() {
-            f.write_str(user)?;
-            if config.get_password().is_some() {
-                f.write_str(":***")?;
-            }
-            f.write_str("@")?;
-        }
-        let ports = config.get_ports();
-        let addresses = config.get_hostaddrs();
-        for index in 0..config.get_hosts().len().max(addresses.len()) {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            match (config.get_hosts().get(index), addresses.get(index)) {
-                (Some(Host::Tcp(name)), _) => f.write_str(name)?,
-                #[cfg(unix)]
-                (Some(Host::Unix(path)), _) => write!(f, "{}", path.display())?,
-                (None, Some(address)) => write!(f, "{address}")?,
-                (None, None) => {}
-            }
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-            write!(f, ":{port}")?;
-        }
-        write!(
-            f,
-            "/{}",
-            config
-                .get_dbname()
-                .or(config.get_user())
-                .unwrap_or_default()
-        )
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-impl ValueParserFactory for DatabaseUrl {
-    type Parser = DatabaseUrlParser;
-
-    fn value_parser() -> DatabaseUrlParser {
-        DatabaseUrlParser
-    }
-}
-
-/// clap's parser of [`DatabaseUrl`]. Its error names the setting and leaves out the value, which clap's own
-/// error would quote.
-#[derive(Clone, Copy, Debug)]
-pub struct DatabaseUrlParser;
-
-impl TypedValueParser for DatabaseUrlParser {
-    type Value = DatabaseUrl;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        arg: Option<&Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<DatabaseUrl, clap::Error> {
-        let text = StringValueParser::new().parse_ref(command, arg, value)?;
-        text.parse().map_err(|reason: String| {
-            let flag = arg.and_then(Arg::get_long).unwrap_or("database-url");
-            let variable = arg
-                .and_then(Arg::get_env)
-                .map(|name| name.to_string_lossy());
-            let variable = variable
-                .map(|name| format!(" ({name})"))
-                .unwrap_or_default();
-            command.clone().error(
-                ErrorKind::ValueValidation,
-                format!("invalid --{flag}{variable}: {reason}"),
-            )
-        })
-    }
 }
 
 #[cfg(test)]

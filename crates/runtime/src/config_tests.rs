@@ -99,7 +99,8 @@ fn a_password_never_shows() {
         "postgresql://me:hidden@db:port/cars",
         "postgres//me:hidden@db/cars",
         "postgres//me:hid=den@db/cars",
-        "postgresql://me@db/cars?hid=den",
+        "postgresql://me:p@ss?hid=den@db/cars",
+        "host=db user=me password=one hid=den",
         "postgresql://me:hidden",
         "user=me password='hidden",
     ] {
@@ -108,6 +109,67 @@ fn a_password_never_shows() {
             .to_string();
         assert!(!error.contains("hid"), "{error}");
     }
+}
+
+#[test]
+fn a_wrong_parameter_is_named() {
+    for (url, name) in [
+        (
+            "postgresql://me:secret@db/cars?schema=x",
+            "unknown parameter 'schema'",
+        ),
+        (
+            "postgresql://me:secret@db/cars?connect_timeout=5&pool=3",
+            "unknown parameter 'pool'",
+        ),
+        ("host=db user=me pool=3", "unknown parameter 'pool'"),
+        (
+            "postgresql://me:secret@db:port/cars",
+            "the parameter 'port' has a value",
+        ),
+        (
+            "postgresql://me:secret@db/cars?sslmode=maybe",
+            "the parameter 'sslmode' has a value",
+        ),
+    ] {
+        let error = parse_arguments(&["--database-url", url]).expect_err(url);
+        let error = error.to_string();
+        assert!(error.contains("--database-url (DATABASE_URL)"), "{error}");
+        assert!(error.contains(name) && !error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn a_value_outside_its_range_is_refused_with_the_range() {
+    for (arguments, range) in [
+        (["--database-pool-size", "0"], "1 to 10000"),
+        (["--database-pool-size", "10001"], "1 to 10000"),
+        (["--database-acquire-timeout", "0s"], "1ms to 1day"),
+        (["--database-acquire-timeout", "0"], "1ms to 1day"),
+        (["--shutdown-grace", "25h"], "0s to 1day"),
+        (["--worker-threads", "0"], "1 to 1024"),
+        (["--worker-threads", "99999999999999999999"], "1 to 1024"),
+    ] {
+        let error = parse_arguments(&arguments).expect_err(range).to_string();
+        assert!(error.contains(&format!("must be {range}")), "{error}");
+        assert!(error.contains(arguments[0]), "{error}");
+    }
+    assert!(parse_arguments(&["--shutdown-grace", "0s"]).is_ok());
+}
+
+#[test]
+fn the_help_shows_each_range() {
+    let help = parse_arguments(&["--help"]).expect_err("help").to_string();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for range in [
+        "Connections of the whole process together [range: 1 to 10000]",
+        "[range: 1ms to 1day]",
+        "[range: 0s to 1day]",
+        "[range: 1 to 1024]",
+    ] {
+        assert!(help.contains(range), "{range} is missing: {help}");
+    }
+    assert!(!help.contains("possible values: range"), "{help}");
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Health {
             }
         }
         if self.is_serving() {
-            tracing::warn!(error = %error.chain(), "the database does not answer: not serving");
+            tracing::warn!(error = %error.chain(), "not serving: {}", error.cause());
         }
         self.set(false);
     }

@@ -3,11 +3,14 @@
 use std::io;
 use std::num::NonZeroUsize;
 
+/// More threads than a machine has processors.
+const MOST: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+
 /// How many threads do the work.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct ThreadsConfig {
     /// Worker threads [default: the CPUs that the process may use, by affinity and cgroup quota]
-    #[arg(long, env = "WORKER_THREADS", value_name = "N")]
+    #[arg(long, env = "WORKER_THREADS", value_name = "N", value_parser = crate::config::count(NonZeroUsize::MIN..=MOST))]
     pub worker_threads: Option<NonZeroUsize>,
 }
 

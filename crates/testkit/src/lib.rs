@@ -3,6 +3,7 @@
 //! - [`postgres`]: a PostgreSQL for the test process, a fresh database for each test, servers of a test's own
 //! - [`process`]: a service of the workspace as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
+//! - [`pooler`]: a connection pooler in session or transaction mode
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
 //! - [`tls`]: an authority that signs certificates
 //! - [`left_out`]: what a test does where a part that it needs is missing
@@ -14,6 +15,7 @@
 
 pub mod http;
 mod left_out;
+pub mod pooler;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

@@ -204,6 +204,11 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N")]
     pub keys: Option<u32>,
 
+    /// Events or records in one request. Ingest: over bulk (REST) or ProcessEvents (gRPC); produce: sent together, each
+    /// answered on its own [default: ingest: one event a request; produce: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub batch: Option<u32>,
+
     /// Scenario balance: so many of the seeded accounts, each as likely as the others
     #[arg(long, default_value_t = SEEDED, value_name = "N")]
     pub accounts: u32,

@@ -2,6 +2,7 @@
 //!
 //! - [`attributes`]: what the events carry, by type and payload size
 //! - [`template`]: a prepared request in its protocol's encoding, with places to patch
+//! - `batch`: several events in one request, and how each of them ended
 //! - [`ledger`]: what was written to repeating keys, so that an audit can find a loss
 //!
 //! Ids are `<family>-<run id>-<worker>-<n>` with `n` counting per event type and worker. CarCreated and
@@ -10,6 +11,7 @@
 //! stored events are counted as (row, marker) pairs. The k6 scripts use the same ids and markers.
 
 pub mod attributes;
+mod batch;
 pub mod ledger;
 pub mod template;
 
@@ -22,9 +24,10 @@ use serde::Deserialize;
 
 use crate::protocol::{Protocol, Wording};
 use crate::random::Random;
-use crate::tally::Fate;
+use crate::tally::{EventEnd, Fate};
 use crate::usage::{Usage, require};
 use attributes::{EventType, Payload};
+use batch::Batch;
 use ledger::{KeyWriter, Keys, Ledger};
 use template::{ID_DIGITS, Template, WORKER_DIGITS};
 
@@ -38,13 +41,16 @@ pub enum Encoding {
         /// Path of the request.
         path: String,
     },
+    /// A JSON body, one of several in a request.
+    Json,
     /// A gRPC message with its five-byte prefix.
     Grpc,
 }
 
-impl From<Wording<'_>> for Encoding {
-    fn from(wording: Wording<'_>) -> Self {
+impl Encoding {
+    fn new(wording: Wording<'_>, batch: Option<u32>) -> Self {
         match wording.protocol {
+            Protocol::Rest if batch.is_some() => Self::Json,
             Protocol::Rest => Self::Rest {
                 authority: wording.endpoint.authority.clone(),
                 path: wording.path.into(),
@@ -65,6 +71,8 @@ pub struct EventPlan {
     pub seed: u64,
     /// Fixed set of entities that events merge into; none: new ids, as the module's text says.
     pub keys: Option<u32>,
+    /// Events in one request; none: each is a request of its own.
+    pub batch: Option<u32>,
 }
 
 impl EventPlan {
@@ -78,6 +86,10 @@ impl EventPlan {
         require(
             workers <= most,
             format_args!("--concurrency must be at most {most}"),
+        )?;
+        require(
+            self.batch.is_none_or(|batch| batch > 0),
+            "--batch must be at least 1",
         )?;
         let Some(keys) = self.keys else {
             return Ok(());
@@ -105,6 +117,8 @@ pub struct EventSet {
     workers: usize,
     /// By [`EventType`]; one for repeating keys.
     templates: Vec<Template>,
+    /// Over REST, of requests with several events: all up to the length of the body.
+    head: String,
 }
 
 impl EventSet {
@@ -113,7 +127,7 @@ impl EventSet {
     /// # Errors
     /// Those of [`EventPlan::check`].
     pub fn prepare(plan: EventPlan, workers: usize, wording: Wording<'_>) -> anyhow::Result<Self> {
-        let encoding = &Encoding::from(wording);
+        let encoding = &Encoding::new(wording, plan.batch);
         plan.check(workers)?;
         let templates = match plan.keys {
             None => EventType::ALL
@@ -122,11 +136,16 @@ impl EventSet {
                 .collect::<anyhow::Result<_>>()?,
             Some(_) => vec![Template::keyed(&plan, encoding)?],
         };
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: ",
+            wording.path, wording.endpoint.authority
+        );
         Ok(Self {
             plan,
             protocol: wording.protocol,
             workers,
             templates,
+            head,
         })
     }
 
@@ -146,6 +165,8 @@ pub struct EventSource {
     counts: [u32; EventType::ALL.len()],
     sequence: u32,
     keys: Option<KeyWriter>,
+    /// Of requests with several events.
+    batch: Option<Batch>,
 }
 
 impl EventSource {
@@ -162,6 +183,7 @@ impl EventSource {
                 &mut random,
             )
         });
+        let batch = set.plan.batch.map(Batch::new);
         Self {
             set,
             worker,
@@ -169,11 +191,39 @@ impl EventSource {
             counts: [0; EventType::ALL.len()],
             sequence: 0,
             keys,
+            batch,
         }
     }
 
     /// Writes the next request to the end of `buffer`. Each call is followed by one [`Self::settle`].
     pub fn next(&mut self, buffer: &mut BytesMut) {
+        let Some(mut batch) = self.batch.take() else {
+            return self.next_event(buffer);
+        };
+        batch.begin();
+        match self.set.protocol {
+            Protocol::Rest => {
+                for number in 0..batch.size() {
+                    let sign = if number == 0 { "[" } else { "," };
+                    batch.body.extend_from_slice(sign.as_bytes());
+                    self.next_event(&mut batch.body);
+                }
+                batch.body.extend_from_slice(b"]");
+                buffer.extend_from_slice(self.set.head.as_bytes());
+                let length = format!("{}\r\n\r\n", batch.body.len());
+                buffer.extend_from_slice(length.as_bytes());
+                buffer.extend_from_slice(&batch.body);
+            }
+            Protocol::Grpc => {
+                for _ in 0..batch.size() {
+                    self.next_event(buffer);
+                }
+            }
+        }
+        self.batch = Some(batch);
+    }
+
+    fn next_event(&mut self, buffer: &mut BytesMut) {
         self.sequence += 1;
         match &mut self.keys {
             None => {
@@ -193,11 +243,16 @@ impl EventSource {
         }
     }
 
-    /// Whether the answer says that the event was stored.
+    /// Whether the answer says that the event was stored; of several, what it says of each.
     ///
     /// # Errors
     /// What it says instead.
-    pub fn check(&self, answer: &[u8]) -> Result<(), &'static str> {
+    pub fn check(&mut self, answer: &[u8]) -> Result<(), &'static str> {
+        match (&mut self.batch, self.set.protocol) {
+            (Some(batch), Protocol::Rest) => return batch.read_answer(answer),
+            (Some(batch), Protocol::Grpc) => return batch.read_outcome(answer),
+            (None, _) => {}
+        }
         let success = match self.set.protocol {
             Protocol::Rest => json_success(answer),
             Protocol::Grpc => EventResponse::decode(answer).ok().map(|it| it.success),
@@ -209,11 +264,19 @@ impl EventSource {
         }
     }
 
-    /// Notes how the request ended.
-    pub fn settle(&mut self, fate: &Fate) {
+    /// Notes how the request ended, and each of its events where it had several.
+    pub fn settle(&mut self, fate: Fate) -> (Fate, Option<&[EventEnd]>) {
+        let Some(batch) = &mut self.batch else {
+            if let Some(keys) = &mut self.keys {
+                keys.settle([&fate]);
+            }
+            return (fate, None);
+        };
+        let (fate, ends) = batch.end(fate);
         if let Some(keys) = &mut self.keys {
-            keys.settle(fate);
+            keys.settle(ends.iter().map(|end| &end.fate));
         }
+        (fate, Some(ends))
     }
 
     /// What was written to repeating keys; none for unique ids.

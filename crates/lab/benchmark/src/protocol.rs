@@ -59,7 +59,7 @@ pub trait Caller: Send + 'static {
     fn call(
         &mut self,
         request: &mut BytesMut,
-        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send + Sync,
+        check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
     ) -> impl Future<Output = Fate> + Send;
 }
 
@@ -191,6 +191,7 @@ impl Deadline {
                     // Once it is over it must not be awaited again.
                     self.halted = Box::pin(CancellationToken::new().cancelled_owned());
                     self.limit = Duration::ZERO;
+                    self.timer.as_mut().reset(Instant::now().into());
                     return Err(GivenUp::Halted);
                 }
             }

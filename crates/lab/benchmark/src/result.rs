@@ -12,6 +12,9 @@ use time::OffsetDateTime;
 use crate::load::per;
 use crate::requests::outcome::Outcome;
 
+/// Number of the form of all results, raised when keys are added or change; docs/reference/benchmark.schema.json.
+pub const FORMAT: u32 = 2;
+
 /// Name and version of the shape below.
 pub const SCHEMA: &str = "weir.benchmark/1";
 
@@ -20,6 +23,7 @@ pub const SCHEMA: &str = "weir.benchmark/1";
 #[serde(rename_all = "camelCase")]
 pub struct RunResult {
     schema: &'static str,
+    format: u32,
     version: &'static str,
     scenario: &'static str,
     loop_kind: &'static str,
@@ -31,6 +35,7 @@ pub struct RunResult {
     seed: u64,
     payload: &'static str,
     keys: Option<u32>,
+    batch: Option<u32>,
     accounts: Option<u32>,
     concurrency: usize,
     connections: usize,
@@ -48,6 +53,9 @@ pub struct RunResult {
     measured_at: OffsetDateTime,
     requests: Requests,
     events: Events,
+    events_per_second: f64,
+    event_outcome_ms: Option<Latency>,
+    event_errors: BTreeMap<String, u64>,
     latency_ms: Option<Latency>,
     latency_from_send_ms: Option<Latency>,
     errors: BTreeMap<String, u64>,
@@ -55,6 +63,8 @@ pub struct RunResult {
     bytes: Bytes,
     generator: Generator,
     histogram_v2: String,
+    from_send_histogram_v2: String,
+    event_histogram_v2: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -147,11 +157,13 @@ impl RunResult {
     /// When the histogram cannot be encoded.
     pub fn new(outcome: &Outcome, target: Option<String>) -> anyhow::Result<Self> {
         let plan = &outcome.plan;
-        let whole = &outcome.tally.whole;
+        let whole = outcome.events();
         let requests = outcome.requests();
+        let events = outcome.tally.events.as_deref();
         let each = |bytes: u64| per(bytes as f64, requests as f64);
         Ok(Self {
             schema: SCHEMA,
+            format: FORMAT,
             version: env!("CARGO_PKG_VERSION"),
             scenario: plan.work.scenario(),
             loop_kind: if plan.rate.is_some() {
@@ -167,6 +179,7 @@ impl RunResult {
             seed: plan.work.seed(),
             payload: plan.work.payload(),
             keys: plan.work.keys(),
+            batch: plan.work.batch(),
             accounts: plan.work.accounts(),
             concurrency: plan.concurrency,
             connections: plan.connections,
@@ -198,6 +211,11 @@ impl RunResult {
                 in_doubt: whole.in_doubt(),
                 not_sent: whole.not_sent,
             },
+            events_per_second: outcome.event_rate(),
+            event_outcome_ms: events.and_then(|events| Latency::of(&events.histogram)),
+            event_errors: events
+                .map(|events| events.errors.clone())
+                .unwrap_or_default(),
             latency_ms: Latency::of(outcome.latencies()),
             latency_from_send_ms: Latency::of(&outcome.tally.histogram),
             errors: outcome.tally.errors.clone(),
@@ -215,6 +233,10 @@ impl RunResult {
                 limited: outcome.generator_limited(),
             },
             histogram_v2: encode_histogram(outcome.latencies())?,
+            from_send_histogram_v2: encode_histogram(&outcome.tally.histogram)?,
+            event_histogram_v2: events
+                .map(|events| encode_histogram(&events.histogram))
+                .transpose()?,
         })
     }
 }

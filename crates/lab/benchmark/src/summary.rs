@@ -9,6 +9,7 @@ use crate::progress::thousands;
 use crate::protocol::Protocol;
 use crate::protocol::grpc::WINDOWS;
 use crate::requests::outcome::Outcome;
+use crate::tally::EventTally;
 use crate::work::Work;
 
 /// Rows of the histogram.
@@ -120,6 +121,9 @@ fn sections(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         bars(text, outcome.latencies())?;
     }
     errors(text, &outcome.tally.errors, &outcome.tally.errors_whole)?;
+    if let Some(events) = &outcome.tally.events {
+        event_outcomes(text, events)?;
+    }
     generator(text, outcome)
 }
 
@@ -156,9 +160,17 @@ fn totals(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         thousands(each(outcome.window.bytes_sent())),
         thousands(each(outcome.window.bytes_received()))
     )?;
-    let whole = &outcome.tally.whole;
+    let whole = outcome.events();
     if matches!(plan.work, Work::Balance(_)) {
         return Ok(());
+    }
+    if let Some(batch) = plan.work.batch() {
+        writeln!(
+            text,
+            "  Events/s:   {} acknowledged, {} events a request",
+            thousands(outcome.event_rate().round() as u64),
+            thousands(batch.into())
+        )?;
     }
     writeln!(
         text,
@@ -183,6 +195,22 @@ fn latency(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         ("sent", &outcome.tally.histogram),
     ];
     distributions(text, &both)
+}
+
+/// What is known of single events where a request has several.
+fn event_outcomes(text: &mut String, events: &EventTally) -> std::fmt::Result {
+    if !events.histogram.is_empty() {
+        let what = "From the sending of a request to the outcome of each event";
+        writeln!(text, "\n{what}")?;
+        distributions(text, &[("", &events.histogram)])?;
+    }
+    if !events.errors.is_empty() {
+        writeln!(text, "\nEvents that failed, by reason (measured window)")?;
+    }
+    for (reason, count) in &events.errors {
+        writeln!(text, "  {reason}: {}", thousands(*count))?;
+    }
+    Ok(())
 }
 
 /// Distributions of microseconds beside each other, each with its name above unless there is one alone.

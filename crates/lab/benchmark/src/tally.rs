@@ -62,10 +62,75 @@ pub struct Tally {
     pub from_intended: Histogram<u64>,
     /// Measured requests that were sent more than [`LATE`] after the moment they should have been.
     pub late: u64,
+    /// Of requests with several events each: how the events ended.
+    pub events: Option<Box<EventTally>>,
     /// Kinds of error and how often each came inside the measured window.
     pub errors: BTreeMap<String, u64>,
     /// The same over the whole run.
     pub errors_whole: BTreeMap<String, u64>,
+}
+
+/// How one event of several in a request ended, and how long after the sending of the request that was known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventEnd {
+    /// In which way.
+    pub fate: Fate,
+    /// When its outcome came; none where none did, or where it came with the answer to the request.
+    pub latency: Option<Duration>,
+}
+
+/// How the events of requests with several ended.
+#[derive(Clone, Debug)]
+pub struct EventTally {
+    /// The whole run: what an audit compares with the database.
+    pub whole: Counts,
+    /// Events whose request belongs to the measured window.
+    pub measured: Counts,
+    /// From the sending of the request to the outcome of the event, of the measured successes, microseconds.
+    pub histogram: Histogram<u64>,
+    /// Reasons, and how many measured events each had.
+    pub errors: BTreeMap<String, u64>,
+}
+
+impl Default for EventTally {
+    fn default() -> Self {
+        Self {
+            whole: Counts::default(),
+            measured: Counts::default(),
+            histogram: histogram(),
+            errors: BTreeMap::new(),
+        }
+    }
+}
+
+/// Reasons that are told apart; a target may put an id into each.
+const REASONS: usize = 100;
+
+impl EventTally {
+    fn settle(&mut self, part: Part, end: &EventEnd, request: Duration) {
+        self.whole.add(&end.fate);
+        if part != Part::Measured {
+            return;
+        }
+        self.measured.add(&end.fate);
+        match &end.fate {
+            Fate::Acknowledged => record(&mut self.histogram, end.latency.unwrap_or(request)),
+            Fate::Failed(reason) | Fate::Unanswered(reason) | Fate::NotSent(reason) => {
+                let known = self.errors.len() < REASONS || self.errors.contains_key(reason);
+                let reason = if known { reason } else { "other reasons" };
+                *self.errors.entry(reason.to_owned()).or_default() += 1;
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.whole.merge(other.whole);
+        self.measured.merge(other.measured);
+        merge(&mut self.histogram, &other.histogram);
+        for (reason, count) in &other.errors {
+            *self.errors.entry(reason.clone()).or_default() += count;
+        }
+    }
 }
 
 /// How many requests ended in which way.
@@ -122,6 +187,7 @@ impl Default for Tally {
             histogram: histogram(),
             from_intended: histogram(),
             late: 0,
+            events: None,
             errors: BTreeMap::new(),
             errors_whole: BTreeMap::new(),
         }
@@ -162,8 +228,19 @@ impl Tally {
         }
     }
 
+    /// Counts the events of a request that took `request`.
+    pub fn settle_events(&mut self, part: Part, events: &[EventEnd], request: Duration) {
+        let tally = self.events.get_or_insert_default();
+        for event in events {
+            tally.settle(part, event, request);
+        }
+    }
+
     /// Adds what another thread counted.
     pub fn merge(&mut self, other: &Tally) {
+        if let Some(events) = &other.events {
+            self.events.get_or_insert_default().merge(events);
+        }
         self.whole.merge(other.whole);
         self.measured.merge(other.measured);
         self.late += other.late;

@@ -8,7 +8,7 @@ use crate::accounts::{AccountPlan, AccountSet, AccountSource};
 use crate::events::ledger::Ledger;
 use crate::events::{EventPlan, EventSet, EventSource};
 use crate::protocol::{Protocol, Wording};
-use crate::tally::Fate;
+use crate::tally::{EventEnd, Fate};
 use crate::usage::Usage;
 
 /// What is asked.
@@ -64,6 +64,14 @@ impl Work {
         }
     }
 
+    /// Events in one request; none where a request is one event, or a read.
+    pub fn batch(&self) -> Option<u32> {
+        match self {
+            Self::Ingest(plan) => plan.batch,
+            Self::Balance(_) => None,
+        }
+    }
+
     /// Entities that events repeat over.
     pub fn keys(&self) -> Option<u32> {
         match self {
@@ -87,6 +95,19 @@ impl Work {
             ("balance", Protocol::Grpc) => "/benchmark.BalanceService/GetBalance",
             (_, Protocol::Rest) => "/api/v1/events",
             (_, Protocol::Grpc) => "/com.example.grpc.EventService/ProcessEvent",
+        }
+    }
+}
+
+impl Work {
+    /// The path of calls with several events, beside `path` of those with one.
+    pub fn batch_path(path: &str, protocol: Protocol) -> String {
+        match protocol {
+            Protocol::Rest => format!("{}/bulk", path.trim_end_matches('/')),
+            Protocol::Grpc => {
+                let service = path.rsplit_once('/').map_or(path, |(service, _)| service);
+                format!("{service}/ProcessEvents")
+            }
         }
     }
 }
@@ -149,18 +170,18 @@ impl Source {
     ///
     /// # Errors
     /// A kind of error, in a few words.
-    pub fn check(&self, answer: &[u8]) -> Result<(), &'static str> {
+    pub fn check(&mut self, answer: &[u8]) -> Result<(), &'static str> {
         match self {
             Self::Events(source) => source.check(answer),
             Self::Accounts(source) => source.check(answer),
         }
     }
 
-    /// Notes how the request ended.
-    pub fn settle(&mut self, fate: &Fate) {
+    /// Notes how the request ended. Gives that of each of its events, where it had several.
+    pub fn settle(&mut self, fate: Fate) -> (Fate, Option<&[EventEnd]>) {
         match self {
             Self::Events(source) => source.settle(fate),
-            Self::Accounts(_) => {}
+            Self::Accounts(_) => (fate, None),
         }
     }
 

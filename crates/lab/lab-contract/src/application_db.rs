@@ -7,11 +7,13 @@ use anyhow::{Context, Result};
 use lab_model::seeded;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Config;
+
+use crate::link::Link;
 
 /// A connection to `car_entities`.
 pub struct ApplicationDb {
-    client: Client,
+    client: Link,
 }
 
 /// A row of `accounts`.
@@ -60,11 +62,9 @@ impl ApplicationDb {
         config
             .application_name("weir")
             .connect_timeout(Duration::from_secs(10));
-        let (client, connection) = config
-            .connect(NoTls)
+        let client = Link::connect(&config)
             .await
             .context("cannot connect to the application database")?;
-        tokio::spawn(connection);
         Ok(Self { client })
     }
 

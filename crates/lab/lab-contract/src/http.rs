@@ -57,7 +57,6 @@ async fn exchange(
     stream.set_nodelay(true)?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -69,13 +68,26 @@ async fn exchange(
     if body.is_some() {
         request = request.header(http::header::CONTENT_TYPE, "application/json");
     }
-    let response = sender
-        .send_request(request.body(Full::new(body.unwrap_or_default()))?)
-        .await?;
-    let status = response.status();
-    let bytes = response.into_body().collect().await?.to_bytes();
-    connection.abort();
-    Ok((status, bytes))
+    let request = request.body(Full::new(body.unwrap_or_default()))?;
+    let answer = async {
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let bytes = response.into_body().collect().await?.to_bytes();
+        Ok((status, bytes))
+    };
+    tokio::pin!(answer);
+    // The connection moves the bytes; where it ends first, the answer is whole or says what is missing.
+    tokio::select! {
+        biased;
+        answered = &mut answer => answered,
+        ended = connection => {
+            let answered = answer.await;
+            match ended {
+                Err(error) if answered.is_err() => Err(error.into()),
+                _ => answered,
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub struct Spawned {
     pid: u32,
     log: PathBuf,
     stop_signal: Signal,
+    /// It goes on after this value.
+    released: bool,
 }
 
 impl Spawned {
@@ -56,6 +58,7 @@ impl Spawned {
             pid,
             log: log.into(),
             stop_signal: Signal::SIGTERM,
+            released: false,
         })
     }
 
@@ -120,6 +123,21 @@ impl Spawned {
         Ok(false)
     }
 
+    /// Asks it to stop and lets go of it: it ends in its own time, and nobody waits for it.
+    pub fn release(mut self) {
+        if self.exited().is_none()
+            && let Err(error) = kill(self.id(), self.stop_signal)
+        {
+            tracing::debug!(process = self.name, %error, "it ended before it was asked to");
+        }
+        self.released = true;
+    }
+
+    /// Lets go of it without asking it to stop.
+    pub fn leave_running(mut self) {
+        self.released = true;
+    }
+
     fn id(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.pid).unwrap_or(i32::MAX))
     }
@@ -137,7 +155,7 @@ impl Spawned {
 
 impl Drop for Spawned {
     fn drop(&mut self) {
-        if self.exited().is_none() {
+        if !self.released && self.exited().is_none() {
             self.kill_group();
         }
     }
@@ -210,6 +228,28 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("process {child} survived");
+    }
+
+    #[tokio::test]
+    async fn a_released_process_ends_by_itself_and_nobody_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let script =
+            "trap 'sleep 0.2; echo done; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+        let spawned = Spawned::start("slow", shell(script), &log).unwrap();
+        let until = async |word: &str| {
+            while tail(&log, 1) != word {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), until("ready"))
+            .await
+            .unwrap();
+        spawned.release();
+        assert_eq!(tail(&log, 1), "ready", "it was waited for");
+        tokio::time::timeout(Duration::from_secs(20), until("done"))
+            .await
+            .unwrap();
     }
 
     #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::variables::{Variables, inherited};
+
 /// What passes through from the caller: where programs, libraries and temporary files are, and whether a panic says from
 /// where. Settings of services, of PostgreSQL and of other tools do not: a variable of somebody's shell would change what
 /// is measured or tested.
@@ -24,6 +26,15 @@ pub fn clean(command: &mut Command) -> &mut Command {
         }
     }
     command
+}
+
+/// What is set of [`PASSED`], for the fingerprint of a session. HOME is left out: the lab gives its children one of its own.
+#[must_use]
+pub fn passed() -> Variables {
+    let names = PASSED.into_iter().filter(|name| *name != "HOME");
+    names
+        .filter_map(|name| Some((name.to_owned(), inherited(name)?)))
+        .collect()
 }
 
 #[cfg(test)]

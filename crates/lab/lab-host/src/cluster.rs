@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use tokio::process::Command;
 use tokio_postgres::NoTls;
 
-use crate::child::{Spawned, output_of, tail};
+use crate::child::{Spawned, tail};
 use crate::port::free_port;
 use crate::postgres::{Programs, is_ready};
 use crate::state::State;
@@ -25,6 +25,9 @@ use install::{check_version, init, programs};
 /// The documented login of both databases; they listen on 127.0.0.1 only.
 const USER: &str = "postgres";
 const PASSWORD: &str = "password";
+
+/// Name of the application database's cluster.
+pub const APPLICATION: &str = "postgres-large";
 
 /// Crash recovery after a power cut may take this long.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -50,7 +53,7 @@ impl<'a> Spec<'a> {
     pub fn application(root: &Path) -> Self {
         let settings = root.join("postgres/settings.conf");
         Self {
-            name: "postgres-large",
+            name: APPLICATION,
             database: "car_entities",
             preferred_port: 5432,
             settings: settings.is_file().then_some(settings),
@@ -105,7 +108,7 @@ pub struct Login<'a> {
     pub password: &'static str,
 }
 
-/// A running server. Dropping it stops it in good order.
+/// A running server. Dropping it asks it to stop; [`Cluster::stop`] also waits until it has.
 #[derive(Debug)]
 pub struct Cluster {
     process: Option<Spawned>,
@@ -198,6 +201,13 @@ impl Cluster {
         Ok(())
     }
 
+    /// Lets the server go on after this value; the next session finds and stops it.
+    pub fn leave_running(mut self) {
+        if let Some(process) = self.process.take() {
+            process.leave_running();
+        }
+    }
+
     /// Waits until this very server is ready: on its port another one may answer.
     async fn wait_ready(&mut self, data: &Path) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
@@ -206,7 +216,7 @@ impl Cluster {
                 bail!("the server was stopped")
             };
             process.check_alive()?;
-            if is_ready(data, process.pid()) && connect(self.port, "postgres").await.is_ok() {
+            if is_ready(data, process.pid()) && self.answers().await {
                 return Ok(());
             }
             ensure!(
@@ -217,41 +227,43 @@ impl Cluster {
         }
     }
 
+    async fn answers(&self) -> bool {
+        let nothing = async |_: &tokio_postgres::Client| Ok(());
+        with_client(self.port, "postgres", nothing).await.is_ok()
+    }
+
     async fn create_database(&self) -> Result<()> {
-        let client = connect(self.port, "postgres").await?;
-        let found = client
-            .query_opt(
-                "SELECT 1 FROM pg_database WHERE datname = $1",
-                &[&self.database],
-            )
-            .await?;
-        if found.is_none() {
-            // The name is one of two constants: no quoting to get wrong.
-            client
-                .batch_execute(&format!("CREATE DATABASE {}", self.database))
-                .await?;
-        }
-        Ok(())
+        let name = &self.database;
+        with_client(self.port, "postgres", async |client| {
+            let sql = "SELECT 1 FROM pg_database WHERE datname = $1";
+            if client.query_opt(sql, &[name]).await?.is_none() {
+                // The name is one of two constants: no quoting to get wrong.
+                client
+                    .batch_execute(&format!("CREATE DATABASE {name}"))
+                    .await?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
 impl Drop for Cluster {
+    /// Asks the server for a fast shutdown and does not wait: a destructor may run on an async thread. Whoever starts the
+    /// cluster next waits until it is gone.
     fn drop(&mut self) {
-        let Some(mut process) = self.process.take() else {
-            return;
-        };
-        let pid = Pid::from_raw(i32::try_from(process.pid()).unwrap_or(i32::MAX));
-        if kill(pid, Signal::SIGINT).is_err() {
-            return;
-        }
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while process.exited().is_none() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(20));
+        if let Some(process) = self.process.take() {
+            process.release();
         }
     }
 }
 
-async fn connect(port: u16, database: &str) -> Result<tokio_postgres::Client> {
+/// Does `work` with a client; what ends the connection ends the work with its reason.
+async fn with_client<T>(
+    port: u16,
+    database: &str,
+    work: impl AsyncFnOnce(&tokio_postgres::Client) -> Result<T>,
+) -> Result<T> {
     let mut config = tokio_postgres::Config::new();
     config
         .host("127.0.0.1")
@@ -261,35 +273,66 @@ async fn connect(port: u16, database: &str) -> Result<tokio_postgres::Client> {
         .dbname(database);
     config.connect_timeout(Duration::from_secs(5));
     let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
+    tokio::select! {
+        biased;
+        ended = connection => {
+            ended?;
+            bail!("PostgreSQL closed the connection")
+        }
+        done = work(&client) => done,
+    }
+}
+
+/// Asks the server that works on a data directory for a fast shutdown, where one does. Does not wait.
+pub fn ask_to_stop(state: &State, spec: &Spec<'_>) {
+    let Some(pid) = served_by(&spec.data_dir(state)).filter(|pid| is_postgres(*pid)) else {
+        return;
+    };
+    if let Err(error) = kill(pid, Signal::SIGINT) {
+        tracing::debug!(%pid, %error, "the server could not be asked to stop");
+    }
+}
+
+/// Waits until no server works on a data directory any more, at most `limit`.
+pub async fn wait_until_stopped(state: &State, spec: &Spec<'_>, limit: Duration) {
+    let path = spec.data_dir(state).join("postmaster.pid");
+    let deadline = Instant::now() + limit;
+    while path.exists() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a process is PostgreSQL's: its number may have been given to another program since.
+fn is_postgres(pid: Pid) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm"))
+        .ok()
+        .or_else(|| {
+            let pid = pid.to_string();
+            let output = std::process::Command::new("ps")
+                .args(["-o", "comm=", "-p", &pid])
+                .output();
+            Some(String::from_utf8_lossy(&output.ok()?.stdout).into_owned())
+        });
+    name.is_some_and(|name| name.contains("postgres"))
+}
+
+/// The process that `postmaster.pid` names, where there is such a file.
+fn served_by(data: &Path) -> Option<Pid> {
+    let file = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let pid: i32 = file.lines().next()?.trim().parse().ok()?;
+    Some(Pid::from_raw(pid))
 }
 
 /// A server that a killed session left behind. The caller holds the lock, so it is nobody else's.
 async fn stop_leftover(data: &Path) -> Result<()> {
     let path = data.join("postmaster.pid");
-    let Ok(file) = fs::read_to_string(&path) else {
+    let Some(pid) = served_by(data) else {
         return Ok(());
     };
-    let Some(pid) = file
-        .lines()
-        .next()
-        .and_then(|line| line.trim().parse::<i32>().ok())
-    else {
-        return Ok(());
-    };
-    // The number may belong to something else by now.
-    let name = output_of(
-        "ps",
-        &["-o", "comm=", "-p", &pid.to_string()],
-        Duration::from_secs(5),
-    )
-    .await;
-    let name = name.or_else(|| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
-    if !name.is_some_and(|n| n.contains("postgres")) {
+    if !is_postgres(pid) {
         return Ok(());
     }
-    kill(Pid::from_raw(pid), Signal::SIGINT).with_context(|| {
+    kill(pid, Signal::SIGINT).with_context(|| {
         format!("cannot stop the PostgreSQL left over from an earlier session (process {pid})")
     })?;
     let deadline = Instant::now() + STOP_LIMIT;
@@ -301,6 +344,24 @@ async fn stop_leftover(data: &Path) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
+}
+
+/// The newest line of a server's log that says why it lost connections or refused statements; a full disk before all
+/// others, since the rest follows from it.
+#[must_use]
+pub fn trouble_in(log: &str) -> Option<String> {
+    let lines = || log.lines().rev();
+    let full = lines().find(|line| line.contains("No space left on device"));
+    let broken = || {
+        lines().find(|line| line.contains("PANIC:") || line.contains("FATAL:  the database system"))
+    };
+    match full {
+        Some(line) => Some(format!(
+            "the disk of the application database is full: {}",
+            line.trim()
+        )),
+        None => broken().map(|line| format!("the application database says: {}", line.trim())),
+    }
 }
 
 /// `name=value` settings of the server: those of the file, the buffer pool cut to a quarter of the memory.
@@ -321,4 +382,27 @@ fn settings(state: &State, data: &Path, spec: &Spec<'_>) -> Result<Vec<String>> 
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_before_what_follows_from_it() {
+        let log = "LOG:  checkpoint starting\n\
+                   2026-01-01 PANIC:  could not write to file \"pg_wal/xlogtemp.7\": No space left on device\n\
+                   FATAL:  the database system is in recovery mode\n";
+        let said = trouble_in(log).unwrap();
+        assert!(
+            said.contains("disk of the application database is full") && said.contains("pg_wal"),
+            "{said}"
+        );
+        let broken = trouble_in("FATAL:  the database system is shutting down\n").unwrap();
+        assert!(broken.contains("shutting down"), "{broken}");
+        assert_eq!(
+            trouble_in("LOG:  checkpoint complete\nERROR:  deadlock detected\n"),
+            None
+        );
+    }
 }

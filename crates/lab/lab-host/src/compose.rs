@@ -10,11 +10,14 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::child::{output_of, tail};
-use crate::named;
+use crate::dotenv;
 use crate::port::{free_port, is_free};
 use crate::variables::{self, Variables};
 
 const QUICK: Duration = Duration::from_secs(20);
+
+/// Where an engine listens unless it is told otherwise.
+const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
 /// How the names of the variables end that set limits and versions.
 const LIMITS: [&str; 5] = ["_CPUS", "_MEMORY", "_RESERVED", "_GOMEMLIMIT", "_IMAGE"];
@@ -34,6 +37,8 @@ pub struct Compose {
     config: Value,
     /// The file itself, for the names of its variables.
     text: String,
+    /// The socket of the engine that compose uses, or why there is none that a container can mount.
+    engine: Result<String, String>,
 }
 
 impl Compose {
@@ -49,6 +54,12 @@ impl Compose {
         let file = root.join("docker-compose.yml");
         let text = std::fs::read_to_string(&file).with_context(|| format!("{}", file.display()))?;
         let mut words = command_words().await?;
+        // Compose would wait for ever for a FIFO of that name, and fail for a folder.
+        let dotenv = root.join(".env");
+        if dotenv.exists() && !dotenv.is_file() {
+            tracing::warn!("{} is not a regular file and is not read", dotenv.display());
+            words.extend(["--env-file".to_owned(), "/dev/null".to_owned()]);
+        }
         for profile in profiles {
             words.extend(["--profile".to_owned(), (*profile).to_owned()]);
         }
@@ -60,12 +71,24 @@ impl Compose {
             dotenv: Variables::new(),
             config: Value::Null,
             text,
+            engine: engine_socket().await,
         };
         compose.dotenv = compose.variables().await;
         compose.env = compose.lab_environment(root).await;
         let config = compose.run(&["config", "--format", "json"], QUICK).await?;
         compose.config = serde_json::from_str(&config).context("docker compose config")?;
         Ok(compose)
+    }
+
+    /// An error where the sampler cannot reach the engine that compose uses.
+    ///
+    /// # Errors
+    /// The engine is not on a socket of this machine, and `DOCKER_SOCKET` names none.
+    pub fn check_sampled_engine(&self) -> Result<()> {
+        match &self.engine {
+            Err(problem) if self.given("DOCKER_SOCKET").is_none() => bail!("{problem}"),
+            _ => Ok(()),
+        }
     }
 
     /// What the caller has set, in the environment or in the `.env` that compose reads.
@@ -85,8 +108,18 @@ impl Compose {
             // Compose before 2.28 does not tell.
             Err(error) => {
                 tracing::debug!(%error, "reading .env without compose");
-                let text = std::fs::read_to_string(self.root.join(".env"));
-                named::parse(&text.unwrap_or_default())
+                match dotenv::read(&self.root.join(".env")) {
+                    Ok(found) => {
+                        for warning in found.warnings {
+                            tracing::warn!("{warning}");
+                        }
+                        found.variables
+                    }
+                    Err(error) => {
+                        tracing::warn!("{error}: what it sets is not recorded");
+                        Variables::new()
+                    }
+                }
             }
         }
     }
@@ -105,8 +138,14 @@ impl Compose {
         unless_set("LAB_USER", Some(user));
         // A check costs the container 25 ms of CPU: none may fall into a measurement. Readiness is found by asking.
         unless_set("SERVICE_HEALTH_INTERVAL", Some("1h".into()));
-        let socket = self.given("DOCKER_SOCKET");
-        let socket = socket.unwrap_or_else(|| "/var/run/docker.sock".into());
+        let socket = match self.given("DOCKER_SOCKET") {
+            Some(socket) => socket,
+            None => self
+                .engine
+                .clone()
+                .unwrap_or_else(|_| DEFAULT_SOCKET.into()),
+        };
+        unless_set("DOCKER_SOCKET", Some(socket.clone()));
         let group = std::fs::metadata(socket)
             .ok()
             .map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
@@ -347,6 +386,31 @@ impl Compose {
         let memory = &self.config["services"][service]["deploy"]["resources"]["limits"]["memory"];
         serde_json::json!({ "cpus": self.cpus(service), "memory_bytes": memory })
     }
+}
+
+/// The socket of the engine that the `docker` command and compose use: that of DOCKER_HOST or of the context.
+async fn engine_socket() -> Result<String, String> {
+    let format = "{{.Endpoints.docker.Host}}";
+    let context = output_of("docker", &["context", "inspect", "--format", format], QUICK).await;
+    let host = variables::inherited("DOCKER_HOST").filter(|host| !host.is_empty());
+    match host.or(context) {
+        Some(endpoint) => socket_of(&endpoint),
+        None => Ok(DEFAULT_SOCKET.into()),
+    }
+}
+
+/// The path that a container mounts to reach the engine of an endpoint.
+fn socket_of(endpoint: &str) -> Result<String, String> {
+    let Some(path) = endpoint.strip_prefix("unix://") else {
+        return Err(format!(
+            "the Docker engine is at {endpoint}, and stats-sidecar reads a socket of this machine: name one by \
+             DOCKER_SOCKET, or use an engine of this machine"
+        ));
+    };
+    // Docker Desktop's own socket is outside its virtual machine; inside, the engine is at the usual place.
+    let desktop = path.ends_with("/.docker/desktop/docker.sock")
+        || path.ends_with("/.docker/run/docker.sock");
+    Ok(if desktop { DEFAULT_SOCKET } else { path }.to_owned())
 }
 
 fn number(value: &Value) -> Option<f64> {

@@ -5,21 +5,25 @@
 //! - [`named`], [`tools`], [`postgres`]: the programs of this machine; [`Account`]: as whom PostgreSQL runs
 //! - [`state`], [`leftovers`]: the state directory of a checkout, its lock, and what a killed session left behind
 //! - [`child`]: child processes, each in a group of its own and stopped for certain; [`port`]: free ports
-//! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own
+//! - [`signals`]: signals that the caller has this process ignore
+//! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own; [`readers`]: who reads it
 //! - [`compose`]: `docker compose` and the file that it reads
 //! - [`child_environment`]: what of the caller's environment a child sees
-//! - [`variables`], [`environment`]: variables that processes are given, and the fingerprint of the machine
+//! - [`variables`], [`dotenv`], [`environment`]: variables that processes are given, and the fingerprint of the machine
 
 mod account;
 pub mod child;
 pub mod child_environment;
 pub mod cluster;
 pub mod compose;
+pub mod dotenv;
 pub mod environment;
 pub mod leftovers;
 pub mod named;
 pub mod port;
 pub mod postgres;
+pub mod readers;
+pub mod signals;
 pub mod state;
 pub mod tools;
 pub mod variables;

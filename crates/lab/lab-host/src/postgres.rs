@@ -115,7 +115,8 @@ impl Programs {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.path(program));
-        // A folder that the account may enter, whatever the caller's is.
+        // The caller's PGOPTIONS, PGDATA and so on would make it another server. A folder that the account may enter,
+        // whatever the caller's is.
         child_environment::clean(&mut command)
             .current_dir("/")
             .stdin(Stdio::null());

@@ -55,6 +55,18 @@ pub struct RatioArgs {
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250))]
     pub pgbench_clients: u32,
 
+    /// Bulk: events in one request
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub batch: u32,
+
+    /// Bulk: requests in flight; over gRPC on up to --grpc-connections
+    #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub bulk_concurrency: u32,
+
+    /// Bulk: clients of pgbench that make multi-row upserts
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250))]
+    pub multi_row_clients: u32,
+
     /// Balance: requests in flight, and clients of pgbench beside it
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250))]
     pub balance_concurrency: u32,
@@ -125,23 +137,29 @@ impl RatioArgs {
             "--grpc-connections must be at least 1",
         )?;
         let ratios = self.ratios();
-        if !ratios.iter().any(|ratio| ratio.group() == Group::Ingest) {
+        let writes = [Group::Ingest, Group::Bulk];
+        if ratios.iter().any(|ratio| ratio.group() == Group::Bulk) {
+            let events = self.events("", Some(self.batch));
+            events.check(self.bulk_concurrency as usize)?;
+        }
+        if !ratios.iter().any(|ratio| writes.contains(&ratio.group())) {
             return Ok(());
         }
         require(
             self.grpc_connections <= concurrency,
             format_args!("--grpc-connections must be 1 to --concurrency ({concurrency})"),
         )?;
-        self.events("").check(concurrency)
+        self.events("", None).check(concurrency)
     }
 
     /// The events of ingestion.
-    pub(crate) fn events(&self, run_id: &str) -> EventPlan {
+    pub(crate) fn events(&self, run_id: &str, batch: Option<u32>) -> EventPlan {
         EventPlan {
             payload: Payload::Default,
             run_id: run_id.into(),
             seed: 1,
             keys: Some(self.keys),
+            batch,
         }
     }
 

@@ -15,7 +15,7 @@ use anyhow::Context;
 use tokio_postgres::Client;
 
 use crate::pairs::{Pair, Ratio, first_goes_first};
-use crate::pgbench::{Pgbench, Script};
+use crate::pgbench::{Pgbench, ROWS, Script};
 use crate::postgres::Postgres;
 use crate::process_tree::cpu_seconds;
 use crate::service::{Program, WriteMode};
@@ -77,12 +77,20 @@ impl Lab<'_> {
                 let script = Script::Upsert { keys: args.keys };
                 self.pgbench(side, script, args.pgbench_clients).await
             }
+            Side::MultiRow => {
+                let script = Script::MultiRow { keys: args.keys };
+                self.pgbench(side, script, args.multi_row_clients).await
+            }
             Side::PgbenchSelect => {
                 let clients = args.balance_concurrency;
                 self.pgbench(side, Script::SelectAccount, clients).await
             }
-            Side::Rest(mode) => self.ingest(side, Protocol::Rest, mode).await,
-            Side::Grpc(mode) => self.ingest(side, Protocol::Grpc, mode).await,
+            Side::Rest(mode) => self.ingest(side, Protocol::Rest, mode, None).await,
+            Side::Grpc(mode) => self.ingest(side, Protocol::Grpc, mode, None).await,
+            Side::Bulk(protocol) => {
+                let mode = WriteMode::Group;
+                self.ingest(side, protocol, mode, Some(args.batch)).await
+            }
             Side::Balance(protocol) => self.balance(side, protocol).await,
         };
         let measurement = measurement.with_context(|| side.label())?;
@@ -118,14 +126,16 @@ impl Lab<'_> {
         let result = pgbench.run(args.seconds).await?;
         let postgres = cpu_seconds(self.postgres.pid())? - before;
         anyhow::ensure!(
-            side != Side::Pgbench || store::rows(&self.client).await? > 0,
+            side == Side::PgbenchSelect || store::rows(&self.client).await? > 0,
             "pgbench wrote nothing"
         );
-        let each = |seconds: f64| seconds * 1e6 / result.transactions.max(1) as f64;
+        let rows = if side == Side::MultiRow { ROWS } else { 1 };
+        let events = result.transactions * u64::from(rows);
+        let each = |seconds: f64| seconds * 1e6 / events.max(1) as f64;
         Ok(Measurement {
             side,
-            rate: result.rate,
-            events: result.transactions,
+            rate: result.rate * f64::from(rows),
+            events,
             latency_mean_ms: Some(result.latency_ms),
             latency_p50_ms: None,
             latency_p99_ms: None,
@@ -151,22 +161,27 @@ impl Lab<'_> {
         side: Side,
         protocol: Protocol,
         mode: WriteMode,
+        batch: Option<u32>,
     ) -> anyhow::Result<Measurement> {
         let args = self.setup.args();
         let run_id = "ratios";
-        let connections = match protocol {
-            Protocol::Rest => args.concurrency,
-            Protocol::Grpc => args.grpc_connections,
+        let concurrency = match batch {
+            Some(_) => args.bulk_concurrency as usize,
+            None => args.concurrency,
         };
-        let work = Work::Ingest(args.events(run_id));
+        let connections = match protocol {
+            Protocol::Rest => concurrency,
+            Protocol::Grpc => concurrency.min(args.grpc_connections),
+        };
+        let work = Work::Ingest(args.events(run_id, batch));
         let program = Program::Producer(protocol, mode);
         let (mut outcome, mut measurement) = self
-            .load(side, program, protocol, args.concurrency, connections, work)
+            .load(side, program, protocol, concurrency, connections, work)
             .await?;
         let ledger = outcome.ledger.take().context("a run without a ledger")?;
         let audit = store::audit(&self.client, run_id, ledger).await?;
         anyhow::ensure!(
-            audit.acknowledged == outcome.tally.whole.acknowledged,
+            audit.acknowledged == outcome.events().acknowledged,
             "the ledger and the counters disagree about what was acknowledged"
         );
         measurement.audit = Some(audit);
@@ -212,10 +227,14 @@ impl Lab<'_> {
             .service(program, protocol, &self.database_url)
             .await?;
         self.settle(side).await?;
+        let mut path = Work::default_path(work.scenario(), protocol).to_owned();
+        if work.batch().is_some() {
+            path = Work::batch_path(&path, protocol);
+        }
         let plan = Plan {
             protocol,
             endpoint: service.endpoint.clone(),
-            path: Work::default_path(work.scenario(), protocol).into(),
+            path,
             concurrency,
             connections,
             threads: 1,
@@ -233,11 +252,11 @@ impl Lab<'_> {
         let measured = measure(load, &mut progress, self.setup.stop());
         let (outcome, usage) = tokio::join!(measured, usage);
         let (outcome, [service_cpu, postgres_cpu]) = (outcome?, usage?);
-        let events = outcome.tally.measured.acknowledged;
+        let events = outcome.events_measured();
         let each = |seconds: f64| seconds * 1e6 / events.max(1) as f64;
         let measurement = Measurement {
             side,
-            rate: outcome.rate(),
+            rate: outcome.event_rate(),
             events,
             latency_mean_ms: None,
             latency_p50_ms: outcome.latency_ms(0.5),

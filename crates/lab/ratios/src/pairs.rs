@@ -12,6 +12,8 @@ use benchmark::protocol::Protocol;
 pub enum Group {
     /// Durable ingestion against pgbench and against other ways of writing
     Ingest,
+    /// Bulk and streaming ingestion against pgbench and multi-row upserts
+    Bulk,
     /// Balances against pgbench, select by primary key
     Balance,
     /// Live subscribers and a replay
@@ -46,6 +48,14 @@ pub enum Ratio {
     RestReadThenWrite,
     /// gRPC with group commit to the flow that reads before it writes
     GrpcReadThenWrite,
+    /// Bulk over REST to pgbench
+    BulkRestPgbench,
+    /// ProcessEvents over gRPC to pgbench
+    BulkGrpcPgbench,
+    /// Bulk over REST to multi-row upserts
+    BulkRestMultiRow,
+    /// ProcessEvents over gRPC to multi-row upserts
+    BulkGrpcMultiRow,
     /// Balances over REST to pgbench, select by primary key
     BalanceRest,
     /// Balances over gRPC to pgbench, select by primary key
@@ -54,13 +64,17 @@ pub enum Ratio {
 
 impl Ratio {
     /// All of them, in the order of the table.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::RestPgbench,
         Self::GrpcPgbench,
         Self::RestSingle,
         Self::GrpcSingle,
         Self::RestReadThenWrite,
         Self::GrpcReadThenWrite,
+        Self::BulkRestPgbench,
+        Self::BulkGrpcPgbench,
+        Self::BulkRestMultiRow,
+        Self::BulkGrpcMultiRow,
         Self::BalanceRest,
         Self::BalanceGrpc,
     ];
@@ -68,6 +82,10 @@ impl Ratio {
     /// What it is measured with.
     pub(crate) fn group(self) -> Group {
         match self {
+            Self::BulkRestPgbench
+            | Self::BulkGrpcPgbench
+            | Self::BulkRestMultiRow
+            | Self::BulkGrpcMultiRow => Group::Bulk,
             Self::BalanceRest | Self::BalanceGrpc => Group::Balance,
             _ => Group::Ingest,
         }
@@ -88,6 +106,10 @@ impl Ratio {
                 Side::Grpc(WriteMode::Group),
                 Side::Grpc(WriteMode::ReadThenWrite),
             ],
+            Self::BulkRestPgbench => [Side::Bulk(Protocol::Rest), Side::Pgbench],
+            Self::BulkGrpcPgbench => [Side::Bulk(Protocol::Grpc), Side::Pgbench],
+            Self::BulkRestMultiRow => [Side::Bulk(Protocol::Rest), Side::MultiRow],
+            Self::BulkGrpcMultiRow => [Side::Bulk(Protocol::Grpc), Side::MultiRow],
             Self::BalanceRest => [Side::Balance(Protocol::Rest), Side::PgbenchSelect],
             Self::BalanceGrpc => [Side::Balance(Protocol::Grpc), Side::PgbenchSelect],
         }
@@ -102,6 +124,8 @@ impl Ratio {
             Self::GrpcSingle => 2.8,
             Self::RestReadThenWrite => 6.0,
             Self::GrpcReadThenWrite => 4.0,
+            Self::BulkRestPgbench | Self::BulkGrpcPgbench => 4.5,
+            Self::BulkRestMultiRow | Self::BulkGrpcMultiRow => 0.8,
             Self::BalanceRest => 1.0,
             Self::BalanceGrpc => 0.6,
         }

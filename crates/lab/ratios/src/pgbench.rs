@@ -23,11 +23,16 @@ pub(crate) struct PgbenchResult {
     pub(crate) cpu_seconds: f64,
 }
 
+/// Rows of a multi-row upsert.
+pub(crate) const ROWS: u32 = 256;
+
 /// What each transaction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Script {
     /// The producers' statement, over so many keys.
     Upsert { keys: u32 },
+    /// The same statement for [`ROWS`] different rows at a time.
+    MultiRow { keys: u32 },
     /// One of the seeded accounts by its primary key.
     SelectAccount,
 }
@@ -42,6 +47,18 @@ impl Script {
                  ON CONFLICT (entity_type, id) DO UPDATE\n\
                  SET data = entity.data || excluded.data, updated_at = excluded.updated_at;\n",
                 keys - 1
+            ),
+            // Equal steps from a random start: no key comes twice in a statement, and all statements lock in one order.
+            Self::MultiRow { keys } => format!(
+                "\\set start random(0, {})\n\
+                 INSERT INTO car_entities AS entity (entity_type, id, created_at, updated_at, data)\n\
+                 SELECT 'Car', 'car-pgbench-' || key, now(), now(), :attributes::text::jsonb\n\
+                 FROM (SELECT (:start::int + step * {}) % {keys} AS key FROM generate_series(0, {}) AS step ORDER BY 1) AS keys\n\
+                 ON CONFLICT (entity_type, id) DO UPDATE\n\
+                 SET data = entity.data || excluded.data, updated_at = excluded.updated_at;\n",
+                keys - 1,
+                keys / ROWS,
+                ROWS - 1
             ),
             Self::SelectAccount => "\\set number random(100000, 109999)\n\
                  SELECT account_id, balance_tinybar, updated_at FROM accounts\n\

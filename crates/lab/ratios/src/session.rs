@@ -139,7 +139,7 @@ impl Session {
         database_url: &str,
     ) -> anyhow::Result<()> {
         let measured = |group| self.args().ratios().iter().any(|it| it.group() == group);
-        if measured(Group::Ingest) {
+        if measured(Group::Ingest) || measured(Group::Bulk) {
             for protocol in [Protocol::Rest, Protocol::Grpc] {
                 let producer = Program::Producer(protocol, WriteMode::Group);
                 drop(self.setup.service(producer, protocol, database_url).await?);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::pgbench::ROWS;
 use crate::service::WriteMode;
 use benchmark::events::ledger::Findings;
 use benchmark::protocol::Protocol;
@@ -15,6 +16,10 @@ pub(crate) enum Side {
     Rest(WriteMode),
     /// The same over gRPC.
     Grpc(WriteMode),
+    /// Bulk requests, over gRPC `ProcessEvents`, with group commit.
+    Bulk(Protocol),
+    /// pgbench, multi-row upserts.
+    MultiRow,
     /// pgbench, select by primary key.
     PgbenchSelect,
     /// Balances over a protocol.
@@ -22,13 +27,22 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// Protocol and write mode of a producer; none for all else.
+    /// Protocol and write mode of a producer that takes one event a request; none for all else.
     pub(crate) fn producer(self) -> Option<(Protocol, WriteMode)> {
         match self {
-            Self::Pgbench | Self::PgbenchSelect | Self::Balance(_) => None,
+            Self::Pgbench
+            | Self::PgbenchSelect
+            | Self::MultiRow
+            | Self::Bulk(_)
+            | Self::Balance(_) => None,
             Self::Rest(mode) => Some((Protocol::Rest, mode)),
             Self::Grpc(mode) => Some((Protocol::Grpc, mode)),
         }
+    }
+
+    /// Whether what it acknowledged is looked for in the table.
+    pub(crate) fn is_audited(self) -> bool {
+        self.producer().is_some() || matches!(self, Self::Bulk(_))
     }
 
     /// For people.
@@ -42,6 +56,9 @@ impl Side {
             Self::Pgbench => "pgbench, one upsert a transaction".into(),
             Self::Rest(write) => format!("REST, {}", mode(write)),
             Self::Grpc(write) => format!("gRPC, {}", mode(write)),
+            Self::Bulk(Protocol::Rest) => "bulk over REST".into(),
+            Self::Bulk(Protocol::Grpc) => "ProcessEvents over gRPC".into(),
+            Self::MultiRow => format!("pgbench, {ROWS} rows an upsert"),
             Self::PgbenchSelect => "pgbench, select by primary key".into(),
             Self::Balance(Protocol::Rest) => "balances over REST".into(),
             Self::Balance(Protocol::Grpc) => "balances over gRPC".into(),
@@ -54,6 +71,8 @@ impl Serialize for Side {
         let name = match self {
             Self::Pgbench => "pgbench".to_owned(),
             Self::PgbenchSelect => "pgbench-select".to_owned(),
+            Self::MultiRow => "pgbench-multi-row".to_owned(),
+            Self::Bulk(protocol) => format!("bulk-{}", protocol.name()),
             Self::Balance(protocol) => format!("balance-{}", protocol.name()),
             Self::Rest(mode) => format!("rest-{}", mode.value()),
             Self::Grpc(mode) => format!("grpc-{}", mode.value()),

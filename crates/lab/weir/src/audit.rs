@@ -28,16 +28,16 @@ pub struct AuditArgs {
 
 /// Runs it. Exit 1 where the recorded audit or that of today fails.
 pub async fn run(args: AuditArgs, root: &Path, json: bool) -> Result<ExitCode> {
-    let store = metrics::connect(root, &args.metrics).await?;
-    let run = match args.run.parse::<i64>() {
-        Ok(id) => store.run(id).await?,
-        Err(_) => store
-            .run_by_label(&args.run)
-            .await?
-            .ok_or_else(|| UsageError::plain(format!("'{}' is no run", args.run)))?,
-    };
-    // A native server can be started for one database only while nobody holds the checkout's lock.
-    drop(store);
+    let run = metrics::reading(root, &args.metrics, async |store| {
+        Ok(match args.run.parse::<i64>() {
+            Ok(id) => store.run(id).await?,
+            Err(_) => store
+                .run_by_label(&args.run)
+                .await?
+                .ok_or_else(|| UsageError::plain(format!("unknown run '{}'", args.run)))?,
+        })
+    })
+    .await?;
     if run.scenario != Scenario::Ingest.as_str() {
         return other_scenario(&run, json);
     }
@@ -108,8 +108,11 @@ fn other_scenario(run: &Run, json: bool) -> Result<ExitCode> {
 
 /// Today's count; none where the run's events are gone.
 async fn recount(args: &AuditArgs, root: &Path, run: &Run) -> Result<Option<Audit>> {
-    let (database, _server) = metrics::application(root, args.database_url.as_deref()).await?;
-    let stored = database.count_events(&run.run_label).await?;
+    let url = args.database_url.as_deref();
+    let stored = metrics::application(root, url, async |database| {
+        database.count_events(&run.run_label).await
+    })
+    .await?;
     let recorded = run
         .audit
         .as_ref()

@@ -20,7 +20,7 @@ use crate::report::ReportArgs;
 use crate::run::RunArgs;
 use crate::runs::RunsCommand;
 use crate::seed::SeedArgs;
-use crate::usage::{EXIT_USAGE, UsageError, run_usage};
+use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
 use crate::verify::VerifyArgs;
 use crate::{audit, feed, import, judge, listing, output, report, run, runs, seed, verify};
 
@@ -74,6 +74,9 @@ pub async fn main() -> ExitCode {
         Err(error) => match error.downcast_ref::<UsageError>() {
             Some(usage) => {
                 output::error_line(&format!("weir: {usage}"));
+                if let Some(values) = known_values().filter(|_| usage.lists_values) {
+                    output::error_line(&format!("\n{values}"));
+                }
                 ExitCode::from(EXIT_USAGE)
             }
             None => {
@@ -113,6 +116,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
+    if let Some(values) = front_door().and_then(|_| known_values()) {
+        return refuse_at_the_front_door(error, wanted, &values);
+    }
     let text = error.render();
     if wanted {
         output::line(text.to_string().trim_end());
@@ -137,12 +143,34 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
+/// The same for arguments of the front-door script, whose usage text is its own.
+fn refuse_at_the_front_door(error: &clap::Error, wanted: bool, values: &str) -> ExitCode {
+    if wanted {
+        output::line(values);
+        return ExitCode::SUCCESS;
+    }
+    // The first paragraph says what is wrong; clap's usage line is that of `weir run`.
+    let text = error.render().to_string();
+    let problem = text.split("\n\n").next().unwrap_or_default();
+    output::error_line(&format!("{problem}\n\n{values}"));
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// Name of the script that has handed over its arguments.
+fn front_door() -> Option<String> {
+    std::env::var("WEIR_FRONT_DOOR")
+        .ok()
+        .filter(|name| !name.is_empty())
+}
+
+/// The usage text with all valid values; none outside a checkout.
 fn known_values() -> Option<String> {
     let root = root::find().ok()?;
-    Some(run_usage(
-        &Modes::load(&root).ok()?,
-        &Targets::load(&root).ok()?,
-    ))
+    let (modes, targets) = (Modes::load(&root).ok()?, Targets::load(&root).ok()?);
+    Some(match front_door() {
+        Some(name) => front_door_usage(&name, &modes, &targets),
+        None => run_usage(&modes, &targets),
+    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use hdrhistogram::Histogram;
+use lab_contract::link::Link;
 use lab_model::random;
 use lab_model::seeded::LiveTransaction;
 use runtime::config::{DatabaseUrl, duration};
@@ -16,7 +17,7 @@ use runtime::shutdown;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::Statement;
 use tokio_util::sync::CancellationToken;
 
 use crate::output;
@@ -165,7 +166,7 @@ async fn feed(
 
 /// A connection that inserts.
 struct Writer {
-    client: Client,
+    client: Link,
     insert: Statement,
 }
 
@@ -175,11 +176,9 @@ impl Writer {
         config
             .application_name("weir feed")
             .connect_timeout(Duration::from_secs(10));
-        let connected = config.connect(NoTls).await;
-        let (client, connection) =
-            connected.with_context(|| format!("cannot connect to DATABASE_URL {url}"))?;
-        // Ends with the client.
-        tokio::spawn(connection);
+        let client = Link::connect(&config)
+            .await
+            .with_context(|| format!("cannot connect to DATABASE_URL {url}"))?;
         let insert = client.prepare(INSERT).await.context(
             "the table transactions is not as it should be: start stream or run weir seed first",
         )?;

@@ -2,13 +2,14 @@
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lab_contract::application_db::ApplicationDb;
-use lab_host::cluster::{Cluster, Spec};
+use lab_host::cluster::{self, Cluster, Spec};
 use lab_host::compose::Compose;
+use lab_host::readers::{self, Reading};
 use lab_host::state::State;
 use lab_host::tools::Tools;
 use lab_model::targets::Targets;
@@ -16,12 +17,21 @@ use metrics_db::{MetricsDbConfig, Store};
 
 use crate::run::profiles;
 
+const METRICS_SERVICE: &str = "postgres-metrics";
+
+/// How long a server that was started for a command may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
 const UP_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long the metrics database of a session that is being set up is waited for.
 const SESSION_LIMIT: Duration = Duration::from_secs(10);
 
-/// A connected store; what had to be started for it is stopped when this is dropped.
+/// How long a command waits until a session has stopped or started the metrics database of this checkout.
+const READERS_LIMIT: Duration = Duration::from_secs(60);
+
+/// A connected store. While it lives, no session of this checkout stops the server; a server that was started for commands
+/// like this one ends with the last of them.
 pub struct Connected {
     store: Store,
     _server: Option<Server>,
@@ -34,52 +44,130 @@ impl Deref for Connected {
     }
 }
 
-/// A database server that lives as long as the command.
-enum Server {
-    Native {
-        _cluster: Cluster,
-    },
+/// The server of this checkout, in use.
+struct Server {
+    state: State,
+    /// None once it is given back.
+    reading: Option<Reading>,
+    started: Started,
+}
+
+/// Who started the server.
+enum Started {
+    /// A session, or somebody else: it goes on.
+    Elsewhere,
+    /// A command that reads, as a process.
+    Native,
+    /// A command that reads, in Docker.
     Docker {
-        compose: Compose,
+        compose: Box<Compose>,
         service: &'static str,
     },
 }
 
+impl Server {
+    /// The last reader asks what readers have started to stop; true where that was done. Nothing here waits.
+    fn give_back(&mut self) -> bool {
+        if self.reading.take().is_none() {
+            return false;
+        }
+        let for_readers = for_readers(&self.state);
+        if !for_readers.exists() || self.state.is_locked() {
+            return false;
+        }
+        let Some(_alone) = readers::try_alone(&self.state) else {
+            // Another command reads on, and stops it.
+            return false;
+        };
+        match &self.started {
+            Started::Docker { compose, service } => compose.stop_in_background(service),
+            Started::Native | Started::Elsewhere => {
+                cluster::ask_to_stop(&self.state, &Spec::metrics());
+            }
+        }
+        if let Err(error) = std::fs::remove_file(&for_readers) {
+            tracing::debug!(%error, "the mark of the readers' server could not be removed");
+        }
+        true
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Self::Docker { compose, service } = self {
-            compose.stop_in_background(service);
+        self.give_back();
+    }
+}
+
+/// The file that says that the server was started for commands that read, not by a session.
+pub(crate) fn for_readers(state: &State) -> PathBuf {
+    state.dir.join("metrics-for-readers")
+}
+
+/// Does `work` with the metrics database that [`connect`] finds. A server that was started for it has ended afterwards,
+/// unless another command reads on.
+///
+/// # Errors
+/// There is no such database, it was stopped meanwhile, or the work fails.
+pub async fn reading<T>(
+    root: &Path,
+    config: &MetricsDbConfig,
+    work: impl AsyncFnOnce(&Store) -> Result<T>,
+) -> Result<T> {
+    let mut connected = connect(root, config).await?;
+    let done = work(&connected.store).await;
+    if let Some(mut server) = connected._server.take() {
+        drop(connected);
+        if server.give_back() {
+            cluster::wait_until_stopped(&server.state, &Spec::metrics(), STOP_LIMIT).await;
         }
     }
+    done
 }
 
 /// Connects to `DB_HOST` and its companions where they are set, else to localhost:5433 where it answers,
 /// else starts the metrics database of the last session (native or Docker) for as long as the returned value
 /// lives. The schema is there afterwards.
+///
+/// # Errors
+/// There is no such database, or it cannot be started or reached.
 pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected> {
     if is_chosen(config) {
         return connected(config, None).await;
     }
     let state = State::open(root)?;
+    // From here on no session of this checkout stops the server.
+    let reading = readers::read(&state, READERS_LIMIT).await?;
+    let server = |reading, started| Server {
+        state: state.clone(),
+        reading: Some(reading),
+        started,
+    };
     if answers(&config.host, config.port) {
         let found = connected(config, None).await;
         // Containers' databases may have been made with a password that compose alone knows.
-        return match found {
+        let mut found = match found {
             Err(_) if last_runtime(&state).as_deref() == Some("docker") => {
-                docker_metrics(root).await.or(found)
+                let (config, compose) = docker_metrics(root, &state).await?;
+                let started = docker_started(compose);
+                return connected(&config, Some(server(reading, started))).await;
             }
-            found => found,
+            found => found?,
         };
+        found._server = Some(server(reading, Started::Elsewhere));
+        return Ok(found);
     }
     let spec = Spec::metrics();
     if let Some(port) = spec.running_port(&state) {
         // A session is on, on a port of its own.
-        return connected(&at(config, port), None).await;
+        let server = server(reading, Started::Elsewhere);
+        return connected(&at(config, port), Some(server)).await;
     }
     if last_runtime(&state).as_deref() == Some("docker") {
-        return docker_metrics(root)
+        let (config, compose) = docker_metrics(root, &state)
             .await
-            .context("the metrics database of the last session is in Docker");
+            .context("the metrics database of the last session is in Docker")?;
+        let started = docker_started(compose);
+        return connected(&config, Some(server(reading, started))).await;
     }
     anyhow::ensure!(
         spec.exists(&state),
@@ -88,20 +176,48 @@ pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected>
         config.host,
         config.port
     );
-    let cluster = match native(root, &state, &spec).await {
-        Ok(cluster) => cluster,
-        // Whoever holds the lock is about to start the same server.
-        Err(error) if state.is_locked() => {
-            let port = session_port(&state, &spec).await;
-            let port = port.ok_or(error).context(
-                "a session is being set up and its metrics database does not run yet: try again in a moment",
-            )?;
-            return connected(&at(config, port), None).await;
+    if state.is_locked() {
+        // A session is being set up: it is about to start the same server.
+        drop(reading);
+        let port = session_port(&state, &spec).await.context(
+            "a session is being set up and its metrics database does not run yet: try again in a moment",
+        )?;
+        let reading = readers::read(&state, READERS_LIMIT).await?;
+        let server = server(reading, Started::Elsewhere);
+        return connected(&at(config, port), Some(server)).await;
+    }
+    drop(reading);
+    let (port, reading) = start_for_readers(root, &state, &spec).await?;
+    let server = server(reading, Started::Native);
+    connected(&at(config, port), Some(server)).await
+}
+
+/// Starts the native server for commands that read, unless another one has done so meanwhile; it goes on until the last of
+/// them ends.
+async fn start_for_readers(root: &Path, state: &State, spec: &Spec<'_>) -> Result<(u16, Reading)> {
+    let alone = readers::alone(state, READERS_LIMIT).await?;
+    let port = match spec.running_port(state) {
+        Some(port) => port,
+        None => {
+            let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
+            let cluster = Cluster::start(state, &tools.pg_bin, spec)
+                .await
+                .with_context(|| spec.name.to_owned())?;
+            std::fs::write(for_readers(state), "")?;
+            let port = cluster.port;
+            cluster.leave_running();
+            port
         }
-        Err(error) => return Err(error),
     };
-    let config = config_of(&cluster);
-    connected(&config, Some(Server::Native { _cluster: cluster })).await
+    Ok((port, alone.share()?))
+}
+
+fn docker_started(compose: Option<Compose>) -> Started {
+    let service = METRICS_SERVICE;
+    compose.map_or(Started::Elsewhere, |compose| Started::Docker {
+        compose: Box::new(compose),
+        service,
+    })
 }
 
 /// True where the caller says where the metrics database is, by a flag or a variable.
@@ -152,39 +268,46 @@ async fn session_port(state: &State, spec: &Spec<'_>) -> Option<u16> {
     }
 }
 
-/// The application database for `weir audit`: `url` where it is given, else where the last session had it.
-pub async fn application(
+/// Does `work` with the application database: at `url` where it is given, else where the last session had it. A server that
+/// has to be started holds the checkout's lock, and has ended afterwards.
+///
+/// # Errors
+/// There is no such database, or the work fails.
+pub async fn application<T>(
     root: &Path,
     url: Option<&str>,
-) -> Result<(ApplicationDb, impl Sized + use<>)> {
+    work: impl AsyncFnOnce(&ApplicationDb) -> Result<T>,
+) -> Result<T> {
     if let Some(url) = url {
-        return Ok((ApplicationDb::connect(url).await?, None));
+        return work(&ApplicationDb::connect(url).await?).await;
     }
     let state = State::open(root)?;
     let spec = Spec::application(root);
     if last_runtime(&state).as_deref() == Some("native") && spec.exists(&state) {
         if let Some(port) = spec.running_port(&state) {
-            return Ok((
-                ApplicationDb::connect(&application_url(port, "password")).await?,
-                None,
-            ));
+            let url = application_url(port, "password");
+            return work(&ApplicationDb::connect(&url).await?).await;
         }
-        let cluster = native(root, &state, &spec).await?;
-        return Ok((ApplicationDb::connect(&cluster.url()).await?, Some(cluster)));
+        let _lock = state.lock()?;
+        let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
+        let cluster = Cluster::start(&state, &tools.pg_bin, &spec)
+            .await
+            .with_context(|| spec.name.to_owned())?;
+        let done = async { work(&ApplicationDb::connect(&cluster.url()).await?).await };
+        let done = done.await;
+        cluster.stop().await?;
+        return done;
     }
     if last_runtime(&state).as_deref() == Some("docker")
         && let Some(url) = docker_application(root).await
     {
-        return Ok((ApplicationDb::connect(&url).await?, None));
+        return work(&ApplicationDb::connect(&url).await?).await;
     }
     anyhow::ensure!(
         answers("127.0.0.1", 5432),
         "the application database does not run: start it (docker compose up -d postgres-large) or give --database-url"
     );
-    Ok((
-        ApplicationDb::connect(&application_url(5432, "password")).await?,
-        None,
-    ))
+    work(&ApplicationDb::connect(&application_url(5432, "password")).await?).await
 }
 
 /// The application database in its container, with the port and the password that compose gave it; none where it does not
@@ -212,16 +335,9 @@ async fn connected(config: &MetricsDbConfig, server: Option<Server>) -> Result<C
     })
 }
 
-async fn native(root: &Path, state: &State, spec: &Spec<'_>) -> Result<Cluster> {
-    let _lock = state.lock()?;
-    let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
-    Cluster::start(state, &tools.pg_bin, spec)
-        .await
-        .with_context(|| spec.name.to_owned())
-}
-
-async fn docker_metrics(root: &Path) -> Result<Connected> {
-    let service = "postgres-metrics";
+/// Where the metrics database in Docker is, and, where it had to be started for this command, how it is stopped.
+async fn docker_metrics(root: &Path, state: &State) -> Result<(MetricsDbConfig, Option<Compose>)> {
+    let service = METRICS_SERVICE;
     let compose = Compose::find(root, &profiles(&Targets::load(root)?)).await?;
     let running = compose.container(service).await.is_some();
     // A session that is on may have given it other settings, for which `up` would make it anew.
@@ -229,17 +345,15 @@ async fn docker_metrics(root: &Path) -> Result<Connected> {
         compose
             .run(&["up", "-d", "--no-build", "--wait", service], UP_LIMIT)
             .await?;
+        std::fs::write(for_readers(state), "")?;
     }
-    let port = compose.published(service, 5432).await?;
-    let password = compose.password(service);
-    let server = (!running).then_some(Server::Docker { compose, service });
     let config = MetricsDbConfig {
         host: "127.0.0.1".into(),
-        port,
-        password,
+        port: compose.published(service, 5432).await?,
+        password: compose.password(service),
         ..MetricsDbConfig::default()
     };
-    connected(&config, server).await
+    Ok((config, (!running).then_some(compose)))
 }
 
 /// `docker` or `native`.

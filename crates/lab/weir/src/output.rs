@@ -1,5 +1,4 @@
 //! What weir prints: lines, tables, JSON. The only module that writes to standard output.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -9,17 +8,23 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement};
 use serde::Serialize;
 
-/// Prints a line. A closed pipe (`weir runs list | head`) is no error.
+/// Prints a line. A reader that goes away (`weir runs list | head`) is no error.
 pub fn line(text: &str) {
-    let mut out = std::io::stdout().lock();
-    if writeln!(out, "{text}").is_err() {
-        // Nobody reads any more.
-    }
+    write_line(std::io::stdout().lock(), text);
 }
 
-/// Prints a line to standard error.
+/// Prints a line to standard error. A reader that goes away (`weir feed 2>&1 | head`) is no error, and no reason to stop.
 pub fn error_line(text: &str) {
-    eprintln!("{text}");
+    write_line(std::io::stderr().lock(), text);
+}
+
+fn write_line(mut out: impl Write, text: &str) {
+    let written = out
+        .write_all(format!("{text}\n").as_bytes())
+        .and_then(|()| out.flush());
+    if let Err(error) = written {
+        tracing::trace!(%error, "nobody reads the output");
+    }
 }
 
 /// Prints a value as indented JSON.

@@ -8,7 +8,9 @@
 //! - `k6`: one run of k6
 //! - `settings`: the variables that services are told, and what is recorded of them
 //! - `progress`: what the user sees meanwhile
+//! - `readers`: commands that read the metrics database meanwhile
 //! - `resume`: going on with an unfinished session
+//! - `samples_csv`: whether the sampler's file is there
 //! - `stop`: Ctrl-C and SIGTERM
 
 mod backend;
@@ -20,7 +22,9 @@ mod measure;
 mod native;
 mod outcome;
 mod progress;
+mod readers;
 mod resume;
+mod samples_csv;
 mod script;
 mod session;
 mod settings;
@@ -114,7 +118,7 @@ impl PlanArgs {
     /// Lays out the cells; what does not exist is a usage error.
     pub fn plan(&self, modes: &Modes, targets: &Targets) -> Result<Plan> {
         let Some(mode) = &self.mode else {
-            return Err(UsageError::for_run("no mode is given", modes, targets).into());
+            return Err(UsageError::for_run("no mode is given").into());
         };
         let request = Request {
             mode: mode.clone(),
@@ -162,7 +166,7 @@ impl PlanArgs {
 /// The plan of a request; what does not exist is a usage error that lists what does.
 fn plan_of(request: &Request, modes: &Modes, targets: &Targets) -> Result<Plan> {
     Plan::new(request, modes, targets)
-        .map_err(|error| UsageError::for_run(&error.to_string(), modes, targets).into())
+        .map_err(|error| UsageError::for_run(error.to_string()).into())
 }
 
 /// `PHASE_SCALE` of the caller; none where it is not set or empty.
@@ -214,7 +218,7 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         .count();
     let state = State::open(root)?;
     let _lock = state.lock()?;
-    let stop = Stop::on_signals()?;
+    let stop = Stop::on_signals().await?;
 
     let progress = Progress::new(json);
     if let Some(resumed) = &resumed {

@@ -15,6 +15,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Subcommand;
+use metrics_db::MetricsDbConfig;
+
+use crate::metrics;
 
 /// The subcommands of `weir runs`.
 #[derive(Subcommand, Debug)]
@@ -31,16 +34,32 @@ pub enum RunsCommand {
     Summary(summary::SummaryArgs),
 }
 
+impl RunsCommand {
+    fn metrics(&self) -> &MetricsDbConfig {
+        match self {
+            Self::List(args) => &args.metrics,
+            Self::Show(args) => &args.metrics,
+            Self::Export(args) => &args.metrics,
+            Self::Cleanup(args) => &args.metrics,
+            Self::Summary(args) => &args.metrics,
+        }
+    }
+}
+
 /// Runs one of them.
 ///
 /// # Errors
 /// The metrics database cannot be reached, or what was asked for is not there.
 pub async fn run(command: RunsCommand, root: &Path, json: bool) -> Result<()> {
-    match command {
-        RunsCommand::List(args) => list::run(&args, root, json).await,
-        RunsCommand::Show(args) => show::run(&args, root, json).await,
-        RunsCommand::Export(args) => export::run(&args, root, json).await,
-        RunsCommand::Cleanup(args) => cleanup::run(&args, root, json).await,
-        RunsCommand::Summary(args) => summary::run(&args, root, json).await,
+    if let RunsCommand::Export(args) = &command {
+        args.check()?;
     }
+    metrics::reading(root, command.metrics(), async |store| match &command {
+        RunsCommand::List(args) => list::run(args, store, json).await,
+        RunsCommand::Show(args) => show::run(args, store, json).await,
+        RunsCommand::Export(args) => export::run(args, store, json).await,
+        RunsCommand::Cleanup(args) => cleanup::run(args, store, json).await,
+        RunsCommand::Summary(args) => summary::run(args, store, json).await,
+    })
+    .await
 }

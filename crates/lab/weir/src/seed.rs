@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use runtime::config::{DatabaseConfig, DatabaseUrl};
-use runtime::postgres::Database;
+use runtime::postgres::{Database, Schema};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -85,7 +85,7 @@ pub(crate) async fn seed(url: DatabaseUrl) -> Result<Added> {
         database_acquire_timeout: ACQUIRE_TIMEOUT,
     };
     let database = Database::connect(&config, &CancellationToken::new()).await?;
-    for (mut runner, history, lock) in [
+    for (migrations, history, lock) in [
         (
             schema::balance::migrations::runner(),
             schema::balance::HISTORY,
@@ -97,8 +97,14 @@ pub(crate) async fn seed(url: DatabaseUrl) -> Result<Added> {
             schema::stream::LOCK,
         ),
     ] {
-        runner.set_migration_table_name(history);
-        database.migrate(runner, lock).await?;
+        database
+            .migrate(Schema {
+                history,
+                migrations,
+                lock,
+                needs: &[],
+            })
+            .await?;
     }
     let mut client = database.get().await?;
     // All or nothing: an interrupted run leaves no half of it.

@@ -11,25 +11,35 @@ use lab_model::targets::Targets;
 /// Exit status of wrong arguments (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
 
-/// A wrong argument or setting. The user sees its text alone.
+/// A wrong argument or setting. The user sees its text, and below it the usage of `weir run` where that helps.
 #[derive(Debug)]
-pub struct UsageError(String);
+pub struct UsageError {
+    problem: String,
+    /// Whether the values that `weir run` knows are to be shown.
+    pub lists_values: bool,
+}
 
 impl UsageError {
-    /// An error whose text is `problem` and the arguments that `weir run` knows.
-    pub fn for_run(problem: &str, modes: &Modes, targets: &Targets) -> Self {
-        Self(format!("{problem}\n\n{}", run_usage(modes, targets)))
+    /// An error of `weir run`, shown with the values that it knows.
+    pub fn for_run(problem: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            lists_values: true,
+        }
     }
 
     /// An error whose text is `problem` alone.
     pub fn plain(problem: impl Into<String>) -> Self {
-        Self(problem.into())
+        Self {
+            problem: problem.into(),
+            lists_values: false,
+        }
     }
 }
 
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.problem)
     }
 }
 
@@ -37,7 +47,7 @@ impl std::error::Error for UsageError {}
 
 impl From<RequestError> for UsageError {
     fn from(error: RequestError) -> Self {
-        Self(error.to_string())
+        Self::plain(error.to_string())
     }
 }
 
@@ -76,4 +86,47 @@ pub fn run_usage(modes: &Modes, targets: &Targets) -> String {
     ));
     lines.push("See 'weir run --help' for the options.".to_owned());
     lines.join("\n")
+}
+
+/// The usage text of the front-door script `name`, which hands its arguments over to `weir run`.
+pub fn front_door_usage(name: &str, modes: &Modes, targets: &Targets) -> String {
+    let names: Vec<&str> = targets.iter().map(|t| t.name.as_str()).collect();
+    let scenarios = Scenario::ALL
+        .iter()
+        .filter(|s| targets.iter().any(|t| t.scenario == **s));
+    let scenarios: Vec<&str> = scenarios
+        .map(|s| s.as_str())
+        .chain([ALL_SCENARIOS])
+        .collect();
+    format!(
+        "\
+Usage: {name} MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]
+
+  MODE      {}
+  TARGET    {}; '' or none: the default ones
+  PAYLOAD   {}; none: all sizes, of balance, stream and log default alone
+
+  --scenario NAME                whose default targets are meant: {}
+                                 (default: that of the targets named, else ingest)
+  --runtime docker|native|auto   where the services run (default auto: Docker where it works)
+  --trials N                     number of trials of each target and payload, in random order (compare: 6)
+  --rate N                       arrivals a second, in mode compare
+  --seed N                       of payloads and order
+  --resume [SESSION]             only the runs that an unfinished session has left (default: the newest)
+  --keep                         leave the databases running at the end
+  --json                         print the outcome as JSON
+  -h, --help                     this text
+
+  PHASE_SCALE=0.05 shortens the phases for a trial run.
+
+Examples: smoke              all default targets, all sizes: does it work?
+          smoke producer-rest 8k
+          full '' 32k
+          smoke --scenario all
+          compare producer-rest,producer-grpc default --rate 500",
+        modes.names().join(" "),
+        names.join(" "),
+        modes.payloads.join(" "),
+        scenarios.join(" "),
+    )
 }

@@ -9,6 +9,7 @@ use super::*;
 use group_commit::Directory;
 use group_commit::Durability;
 
+mod any_bytes;
 mod damage;
 mod journal;
 mod python;

@@ -273,3 +273,7 @@ pub(crate) fn now_ms() -> i64 {
         .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+#[path = "appender_tests.rs"]
+mod tests;

@@ -175,6 +175,16 @@ pub(crate) fn decode(bytes: &Bytes) -> Found<StoredRecord> {
     }
 }
 
+/// The record at the start of `bytes`, as it stands on disk, and the bytes that it takes. `None` where there is no whole
+/// record whose checksum is right. Any bytes may be given.
+#[must_use]
+pub fn parse(bytes: &Bytes) -> Option<(StoredRecord, usize)> {
+    match decode(bytes) {
+        Found::Record(record, size) => Some((record, size)),
+        Found::Incomplete(_) | Found::Damaged => None,
+    }
+}
+
 fn content(
     mut rest: Bytes,
     key: usize,

@@ -70,6 +70,36 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn any_bytes_can_be_parsed(bytes in vec(any::<u8>(), 0..300), counts in vec(0..40u32, 3), is_whole in any::<bool>()) {
+        let mut bytes = bytes;
+        if is_whole && bytes.len() >= HEAD_BYTES {
+            // Of another format, with the right length and checksum, and lengths that may fit.
+            let length = (bytes.len() - PREFIX_BYTES) as u32;
+            bytes[4..8].copy_from_slice(&length.to_le_bytes());
+            for (at, count) in (32..44).step_by(4).zip(&counts) {
+                bytes[at..at + 4].copy_from_slice(&count.to_le_bytes());
+            }
+            let crc = crc32c::crc32c(&bytes[4..]);
+            bytes[..4].copy_from_slice(&crc.to_le_bytes());
+        }
+        let bytes = Bytes::from(bytes);
+        if let Some((record, size)) = parse(&bytes) {
+            prop_assert_eq!(size, bytes.len());
+            let again = NewRecord {
+                key: record.key,
+                value: record.value,
+                headers: record.headers,
+                timestamp: record.timestamp,
+            };
+            prop_assert_eq!(again.disk_bytes(), size);
+        }
+    }
+}
+
 #[test]
 fn zeros_are_no_record() {
     // What a file system may leave at the end of a file after a loss of power.

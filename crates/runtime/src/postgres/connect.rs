@@ -4,6 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use deadpool_postgres::Connect;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -11,6 +14,17 @@ use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::DatabaseUrl;
+
+/// What encrypts connections.
+pub(super) type Connector = NoTls;
+
+/// The connector for a URL: the one place where it is made.
+///
+/// # Errors
+/// None yet.
+pub(super) fn connector(_url: &DatabaseUrl) -> anyhow::Result<Connector> {
+    Ok(NoTls)
+}
 
 /// The settings of every connection: those of the URL, completed.
 pub(super) fn settings(url: &DatabaseUrl, connect_timeout: Duration) -> Config {
@@ -51,11 +65,21 @@ const COMMIT_DURABLY: &str = "SELECT set_config('synchronous_commit', 'on', fals
 
 /// Opens connections on one runtime, whichever runtime asks: actix-web's workers have runtimes of their own, and
 /// a connection must neither end with one of them nor wait for a busy one.
-pub(super) struct OnRuntime(Handle);
+pub(super) struct OnRuntime {
+    runtime: Handle,
+    connector: Connector,
+    /// Whether a pooler shares sessions: then their settings are not ours to change, and each transaction that writes
+    /// has to see to its durability itself.
+    pooled: Arc<AtomicBool>,
+}
 
 impl OnRuntime {
-    pub(super) fn new(runtime: Handle) -> Self {
-        Self(runtime)
+    pub(super) fn new(runtime: Handle, connector: Connector, pooled: Arc<AtomicBool>) -> Self {
+        Self {
+            runtime,
+            connector,
+            pooled,
+        }
     }
 }
 
@@ -65,15 +89,19 @@ type Opening<'a> =
 impl Connect for OnRuntime {
     fn connect(&self, config: &Config) -> Opening<'_> {
         let config = config.clone();
-        let runtime = self.0.clone();
-        let opening = self.0.spawn(async move {
-            let (client, connection) = config.connect(NoTls).await?;
+        let runtime = self.runtime.clone();
+        let connector = self.connector;
+        let pooled = Arc::clone(&self.pooled);
+        let opening = self.runtime.spawn(async move {
+            let (client, connection) = config.connect(connector).await?;
             let task = runtime.spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a PostgreSQL connection broke");
                 }
             });
-            client.batch_execute(COMMIT_DURABLY).await?;
+            if !pooled.load(Ordering::Relaxed) {
+                client.batch_execute(COMMIT_DURABLY).await?;
+            }
             Ok((client, task))
         });
         // Dropping the future (a caller gave up) must not leave a connection behind that nobody owns.

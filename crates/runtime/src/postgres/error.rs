@@ -5,19 +5,9 @@ use std::time::Duration;
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
-/// What a caller can do about a database error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatabaseErrorKind {
-    /// The database cannot be reached, is starting or stopping, or has no resources: later it may work. Whether
-    /// a statement that was under way took effect is not known.
-    Unavailable,
-    /// The transaction was rolled back because of another one (deadlock, serialisation): run it again.
-    Retry,
-    /// The values sent are what the database refuses: the same statement with other values may work.
-    Data,
-    /// Anything else: a fault of the program or of the schema.
-    Other,
-}
+mod cause;
+
+pub use cause::{Cause, DatabaseErrorKind};
 
 /// An error of the pool or of PostgreSQL.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +26,12 @@ pub enum DatabaseError {
         /// How long was waited.
         limit: Duration,
     },
+    /// The database answers and takes no writes: a standby, or one that an operator has set read-only.
+    #[error("the database is read-only")]
+    ReadOnly,
+    /// The database answers, and the last writes failed.
+    #[error("no write succeeds: {0}")]
+    NoWrites(Cause),
     /// The pool is closed, or faulty.
     #[error("the connection pool gives no connection: {0}")]
     Pool(String),
@@ -47,23 +43,79 @@ pub enum DatabaseError {
 impl DatabaseError {
     /// What can be done about it.
     pub fn kind(&self) -> DatabaseErrorKind {
+        self.cause().kind()
+    }
+
+    /// Why it failed.
+    pub fn cause(&self) -> Cause {
         match self {
+            Self::AcquireTimeout {
+                pool_exhausted: true,
+                ..
+            } => Cause::PoolExhausted,
             Self::AcquireTimeout { .. } | Self::NoAnswer { .. } | Self::Pool(_) => {
-                DatabaseErrorKind::Unavailable
+                Cause::Unreachable
             }
-            Self::Postgres(error) => kind_of(error),
+            Self::ReadOnly => Cause::ReadOnly,
+            Self::NoWrites(cause) => *cause,
+            Self::Postgres(error) => match error.code() {
+                Some(code) => Cause::of_code(code.code()),
+                None if error.is_closed() || has_io_cause(error) => Cause::Unreachable,
+                None => Cause::Other,
+            },
         }
     }
 
     /// Whether the connection is gone, so that it is not known what became of the statement.
     pub fn is_connection_lost(&self) -> bool {
         match self {
-            Self::AcquireTimeout { .. } | Self::Pool(_) => false,
+            Self::AcquireTimeout { .. } | Self::Pool(_) | Self::ReadOnly | Self::NoWrites(_) => {
+                false
+            }
             Self::NoAnswer { .. } => true,
             Self::Postgres(error) => match error.code() {
                 Some(code) => code.code().starts_with("57P") || code.code().starts_with("08"),
                 None => error.is_closed() || has_io_cause(error),
             },
+        }
+    }
+
+    /// Whether the session may be to blame, so that the next statement needs another one. A session keeps the settings
+    /// that it was opened with (`default_transaction_read_only`, `statement_timeout`, `search_path`), also when the
+    /// database's or the role's are set back.
+    pub fn spoils_session(&self) -> bool {
+        match self.cause() {
+            Cause::Data | Cause::Conflict | Cause::Locked => false,
+            Cause::DiskFull | Cause::TooManyConnections => self.is_connection_lost(),
+            _ => true,
+        }
+    }
+
+    /// What to do about an error that no waiting mends: the settings do not fit the server.
+    pub(super) fn remedy_at_start(&self) -> Option<&'static str> {
+        let Self::Postgres(error) = self else {
+            return None;
+        };
+        match error.code().map(SqlState::code) {
+            Some("28P01") => Some("check its user and its password"),
+            Some("28000") => Some("check its user, and what the server's pg_hba.conf allows"),
+            Some("3D000") => Some("create the database, or name another one"),
+            Some("42501") => Some("give the role the right to connect"),
+            Some(_) => None,
+            // The kind of an error without a code shows in its text alone.
+            None if has_io_cause(error) => None,
+            None => {
+                let text = error.to_string();
+                if text.starts_with("error performing TLS handshake") {
+                    Some("set TLS up at the server, or choose another sslmode")
+                } else if text.starts_with("authentication error")
+                    || text.starts_with("invalid configuration")
+                {
+                    Some("check its user, its password and its parameters")
+                } else {
+                    None
+                }
+            }
         }
     }
 
@@ -75,7 +127,12 @@ impl DatabaseError {
         }
     }
 
-    /// The whole message with its causes, for the log: `db error: ERROR: ...`.
+    /// The name of PostgreSQL's error code, where it is one that services meet.
+    pub fn condition(&self) -> Option<&'static str> {
+        self.sqlstate().and_then(cause::condition)
+    }
+
+    /// The whole message with its causes, for the log: `db error: ERROR: ... (55P03 lock_not_available)`.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -83,6 +140,10 @@ impl DatabaseError {
             text.push_str(": ");
             text.push_str(&error.to_string());
             cause = error.source();
+        }
+        if let Some(code) = self.sqlstate() {
+            let name = self.condition().map(|name| format!(" {name}"));
+            text.push_str(&format!(" ({code}{})", name.unwrap_or_default()));
         }
         text
     }
@@ -97,14 +158,6 @@ impl From<PoolError> for DatabaseError {
     }
 }
 
-fn kind_of(error: &tokio_postgres::Error) -> DatabaseErrorKind {
-    match error.code() {
-        Some(code) => kind_of_code(code.code()),
-        None if error.is_closed() || has_io_cause(error) => DatabaseErrorKind::Unavailable,
-        None => DatabaseErrorKind::Other,
-    }
-}
-
 fn has_io_cause(error: &tokio_postgres::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -114,53 +167,4 @@ fn has_io_cause(error: &tokio_postgres::Error) -> bool {
         cause = error.source();
     }
     false
-}
-
-/// By SQLSTATE, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn kind_of_code(code: &str) -> DatabaseErrorKind {
-    match code {
-        // serialization_failure, deadlock_detected
-        "40001" | "40P01" => DatabaseErrorKind::Retry,
-        // read_only_sql_transaction: a standby, or a primary that became one
-        "25006" => DatabaseErrorKind::Unavailable,
-        // lock_not_available, query_canceled (statement_timeout)
-        "55P03" | "57014" => DatabaseErrorKind::Unavailable,
-        _ => match code.get(..2) {
-            // connection exception, insufficient resources (too many connections, disk full), operator
-            // intervention (shutdown, crash, cannot connect now), system error
-            Some("08" | "53" | "58") => DatabaseErrorKind::Unavailable,
-            Some("57") if code.starts_with("57P") => DatabaseErrorKind::Unavailable,
-            // data exception, integrity constraint violation, program limit exceeded
-            Some("22" | "23" | "54") => DatabaseErrorKind::Data,
-            _ => DatabaseErrorKind::Other,
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_are_sorted_by_what_can_be_done() {
-        use DatabaseErrorKind::*;
-        for (code, kind) in [
-            ("08006", Unavailable),
-            ("57P01", Unavailable),
-            ("57P03", Unavailable),
-            ("53300", Unavailable),
-            ("25006", Unavailable),
-            ("40001", Retry),
-            ("40P01", Retry),
-            ("40002", Other),
-            ("22021", Data),
-            ("22P05", Data),
-            ("23505", Data),
-            ("54000", Data),
-            ("42P01", Other),
-            ("25P02", Other),
-        ] {
-            assert_eq!(kind_of_code(code), kind, "{code}");
-        }
-    }
 }

@@ -2,13 +2,22 @@ use std::time::{Duration, Instant};
 
 use runtime::config::DatabaseConfig;
 use runtime::health::Health;
-use runtime::postgres::{Database, DatabaseErrorKind};
+use runtime::postgres::{Database, DatabaseErrorKind, Schema};
 use testkit::postgres::Server;
 use testkit::proxy::Proxy;
 use tokio_util::sync::CancellationToken;
 
 mod embedded {
     refinery::embed_migrations!("tests/it/migrations");
+}
+
+fn schema(lock: i64) -> Schema {
+    Schema {
+        history: "refinery_schema_history",
+        migrations: embedded::migrations::runner(),
+        lock,
+        needs: &[("probe", &["x"])],
+    }
 }
 
 fn config(url: &str, pool_size: usize) -> DatabaseConfig {
@@ -49,7 +58,7 @@ async fn twenty_services_that_start_at_once_apply_the_schema_once() {
             let url = fresh.url().to_owned();
             tokio::spawn(async move {
                 let database = connect(&url, 1).await;
-                database.migrate(embedded::migrations::runner(), 4711).await.unwrap();
+                database.migrate(schema(4711)).await.unwrap();
                 // The connection is as it was: no lock held, no setting changed.
                 let client = database.get().await.unwrap();
                 let row = client
@@ -85,10 +94,7 @@ async fn a_failed_migration_releases_the_lock() {
         .await
         .unwrap();
     let database = connect(fresh.url(), 2).await;
-    let error = database
-        .migrate(embedded::migrations::runner(), 4712)
-        .await
-        .unwrap_err();
+    let error = database.migrate(schema(4712)).await.unwrap_err();
     assert!(format!("{error:#}").contains("probe"), "{error:#}");
     let client = fresh.client().await;
     until("the lock is free", Duration::from_secs(5), async || {

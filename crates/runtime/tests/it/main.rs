@@ -4,3 +4,6 @@
 mod database;
 mod grpc;
 mod http;
+mod pooler;
+mod schema;
+mod start;

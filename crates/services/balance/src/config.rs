@@ -70,19 +70,19 @@ pub struct ReadsConfig {
     pub read_mode: ReadMode,
 
     /// Readers; each uses one pooled connection while it reads, so no more than DATABASE_POOL_SIZE work at a time
-    #[arg(long, env = "READERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, env = "READERS", default_value = "2", value_parser = runtime::config::count(1..=64_u16))]
     pub readers: u16,
 
     /// Accounts that one read may ask for; a request for more of them is a read of its own
-    #[arg(long, env = "MAX_READ_ACCOUNTS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, env = "MAX_READ_ACCOUNTS", default_value = "1000", value_parser = runtime::config::count(1..=100_000_u32))]
     pub max_read_accounts: u32,
 
     /// Accounts that may wait for a reader; one more is refused with 503 / RESOURCE_EXHAUSTED
-    #[arg(long, env = "QUEUE_CAPACITY", default_value = "65536", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, env = "QUEUE_CAPACITY", default_value = "65536", value_parser = runtime::config::count(1..=10_000_000_u32))]
     pub queue_capacity: u32,
 
     /// Time from a request's arrival to its answer; after that 503 / UNAVAILABLE
-    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::duration)]
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::time_limit())]
     pub request_timeout: Duration,
 }
 
@@ -94,5 +94,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Config::command().debug_assert();
+        runtime::config::parse_from::<Config, _, _>(["balance"]).expect("defaults");
     }
 }

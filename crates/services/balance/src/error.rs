@@ -1,7 +1,7 @@
 //! Why a request for balances was not answered with balances.
 
 use domain::{AccountId, Invalid, Kind};
-use runtime::postgres::{DatabaseError, DatabaseErrorKind};
+use runtime::postgres::{Cause, DatabaseError, DatabaseErrorKind};
 use runtime::shutdown::ShuttingDown;
 use runtime::status::Failure;
 
@@ -17,9 +17,9 @@ pub enum BalanceError {
     /// As many accounts wait for a reader as may wait.
     #[error("the queue is full: retry later")]
     QueueFull,
-    /// The database cannot be reached or went away.
-    #[error("the database cannot be reached: retry later")]
-    DatabaseUnavailable,
+    /// The database could not answer.
+    #[error("{0}: retry later")]
+    Database(Cause),
     /// `REQUEST_TIMEOUT` passed.
     #[error("no answer from the database in time: retry later")]
     Timeout,
@@ -38,7 +38,7 @@ impl BalanceError {
             Self::Invalid(invalid) => invalid.kind(),
             Self::UnknownAccount(_) => Kind::NotFound,
             Self::QueueFull => Kind::ResourceExhausted,
-            Self::DatabaseUnavailable | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::Database(_) | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
             Self::Internal => Kind::Internal,
         }
     }
@@ -49,7 +49,7 @@ impl BalanceError {
             Self::Invalid(_) => "invalid",
             Self::UnknownAccount(_) => "unknown_account",
             Self::QueueFull => "queue_full",
-            Self::DatabaseUnavailable => "database_unavailable",
+            Self::Database(_) => "database_unavailable",
             Self::Timeout => "timeout",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
@@ -72,7 +72,9 @@ impl From<&DatabaseError> for BalanceError {
     /// What the callers of a failed read are told; says no internals.
     fn from(error: &DatabaseError) -> Self {
         match error.kind() {
-            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => Self::DatabaseUnavailable,
+            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
+                Self::Database(error.cause())
+            }
             DatabaseErrorKind::Data | DatabaseErrorKind::Other => Self::Internal,
         }
     }

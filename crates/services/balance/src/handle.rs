@@ -63,9 +63,7 @@ impl Balances {
         in_flight: InFlight,
     ) -> anyhow::Result<(Self, Readers)> {
         let metrics = BalanceMetrics::register(metrics)?;
-        database
-            .migrate(store::migrations(), store::MIGRATION_LOCK)
-            .await?;
+        database.migrate(store::schema()).await?;
         let queue = Arc::new(Queue::new(config.queue_capacity as usize, metrics.clone()));
         let refuse = CancellationToken::new();
         let reading = Arc::new(Reading::new(
@@ -158,10 +156,10 @@ impl Balances {
     /// Whether balances can be read now.
     ///
     /// # Errors
-    /// [`BalanceError::DatabaseUnavailable`].
+    /// [`BalanceError::Database`].
     pub async fn ping(&self) -> Result<(), BalanceError> {
         let checked = self.check().await;
-        checked.map_err(|_| BalanceError::DatabaseUnavailable)
+        checked.map_err(|error| BalanceError::Database(error.cause()))
     }
 
     /// [`Self::ping`] with the cause.

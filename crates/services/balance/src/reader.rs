@@ -41,8 +41,8 @@ impl Reader {
 
     /// Takes a connection first and the requests then, so that the read holds all that came meanwhile.
     async fn read_waiting(&self, batch: &mut Vec<Waiting>) {
-        let client = match self.reading.connection().await {
-            Ok(client) => client,
+        let connection = match self.reading.connection().await {
+            Ok(connection) => connection,
             // Other readers have all connections. They will be back; requests have a deadline of their own.
             Err(DatabaseError::AcquireTimeout {
                 pool_exhausted: true,
@@ -59,10 +59,11 @@ impl Reader {
         self.queue.take(batch, self.max_accounts);
         if batch.is_empty() {
             // Another reader was faster.
+            connection.give_back();
             return;
         }
         let ids = batch.iter().flat_map(Waiting::ids);
-        match self.reading.read(client, batch.len(), ids).await {
+        match self.reading.read(connection, batch.len(), ids).await {
             Ok(balances) => {
                 let mut balances = balances.into_iter();
                 wakeups::gather(|| {

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::Client;
 use domain::{AccountId, Balance};
 use runtime::postgres::{Connection, Database, DatabaseError, DatabaseErrorKind};
 use tokio::time::{Instant, timeout};
@@ -40,30 +39,29 @@ impl Reading {
     }
 
     /// A connection for one read.
-    pub(crate) async fn connection(&self) -> Result<Client, DatabaseError> {
-        self.database.get().await
+    pub(crate) async fn connection(&self) -> Result<Connection, DatabaseError> {
+        self.database.connection().await
     }
 
     /// The balances of all `ids`, one after the other, for `requests` requests.
     pub(crate) async fn read<'a>(
         &self,
-        client: Client,
+        connection: Connection,
         requests: usize,
         ids: impl Iterator<Item = &'a AccountId>,
     ) -> Result<Vec<Option<Balance>>, BalanceError> {
         let ids: Vec<&str> = ids.map(AccountId::as_str).collect();
         let distinct = batch::distinct(&ids);
         let began = Instant::now();
-        // Given up, by the time limit or by the stop, or failed, it is closed.
-        let connection = Connection::new(client);
+        // Given up, by the time limit or by the stop, it is closed.
         let Ok(read) = timeout(self.statement_timeout, store::read(&connection, &distinct)).await
         else {
             tracing::warn!("a read took longer than REQUEST_TIMEOUT");
             return Err(BalanceError::Timeout);
         };
-        let found = read.map_err(|error| self.report(&error))?;
         // Before anyone is answered.
-        connection.give_back();
+        connection.give_back_after(&read);
+        let found = read.map_err(|error| self.report(&error))?;
         self.metrics.read(requests, ids.len(), began.elapsed());
         if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
             tracing::info!("reads succeed again");
@@ -74,14 +72,14 @@ impl Reading {
     /// Whether a read succeeds: the table is asked, and not only the server. `limit` holds for the connection and for the
     /// read, one after the other.
     pub(crate) async fn check(&self, limit: Duration) -> Result<(), DatabaseError> {
-        let Ok(client) = timeout(limit, self.connection()).await else {
+        let Ok(connection) = timeout(limit, self.connection()).await else {
             let (open, in_use) = self.database.connections();
             return Err(DatabaseError::AcquireTimeout {
                 limit,
                 pool_exhausted: open > 0 && in_use >= open,
             });
         };
-        let connection = Connection::new(client?);
+        let connection = connection?;
         let read = timeout(limit, store::read(&connection, &[])).await;
         read.map_err(|_elapsed| DatabaseError::NoAnswer { limit })??;
         connection.give_back();
@@ -92,10 +90,11 @@ impl Reading {
     pub(crate) fn report(&self, error: &DatabaseError) -> BalanceError {
         match error.kind() {
             DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
+                let cause = error.cause();
                 if self.away.swap(true, Ordering::Relaxed) {
-                    tracing::debug!(error = %error.chain(), "the database cannot be reached");
+                    tracing::debug!(error = %error.chain(), "no reads: {cause}");
                 } else {
-                    tracing::warn!(error = %error.chain(), "the database cannot be reached; no further line until reads succeed");
+                    tracing::warn!(error = %error.chain(), "no reads: {cause}; no further line until reads succeed");
                 }
             }
             DatabaseErrorKind::Data | DatabaseErrorKind::Other => {

@@ -1,8 +1,7 @@
 //! The statements of balance.
 
-use deadpool_postgres::Client;
 use domain::Balance;
-use runtime::postgres::DatabaseError;
+use runtime::postgres::{Connection, DatabaseError, Schema};
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 mod embedded {
@@ -10,16 +9,17 @@ mod embedded {
 }
 
 /// The schema, for [`runtime::postgres::Database::migrate`].
-pub(crate) fn migrations() -> refinery::Runner {
-    let mut runner = embedded::migrations::runner();
-    // The database is shared with other services, each of which has a history of its own. `weir seed` applies the
-    // same schema under the same two names.
-    runner.set_migration_table_name("balance_schema_history");
-    runner
+pub(crate) fn schema() -> Schema {
+    Schema {
+        // The database is shared with other services, each of which has a history of its own. `weir seed` applies the
+        // same schema under the same history and lock.
+        history: "balance_schema_history",
+        migrations: embedded::migrations::runner(),
+        // "balance" in ASCII
+        lock: 0x62_616c_616e_6365,
+        needs: &[("accounts", &["account_id", "balance_tinybar", "updated_at"])],
+    }
 }
-
-/// Key of the advisory lock under which the schema is applied: "balance" in ASCII.
-pub(crate) const MIGRATION_LOCK: i64 = 0x62_616c_616e_6365;
 
 const READ: &str = "\
 /* balance::store::read */
@@ -30,11 +30,10 @@ SELECT account_id, balance_tinybar, updated_at
 /// The balances of `ids` (sorted, each once), position by position; `None` where there is no such account. One
 /// statement, whose snapshot PostgreSQL takes after this call began.
 pub(crate) async fn read(
-    client: &Client,
+    client: &Connection,
     ids: &[&str],
 ) -> Result<Vec<Option<Balance>>, DatabaseError> {
-    let statement = client.prepare_cached(READ).await?;
-    let rows = client.query(&statement, &[&ids]).await?;
+    let rows = client.query(READ, &[(&ids, Type::TEXT_ARRAY)]).await?;
     let mut found = vec![None; ids.len()];
     for row in rows {
         let id: &str = row.try_get(0)?;

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use runtime::config::{bytes, count, time_limit};
+
+/// PostgreSQL takes no jsonb value that is larger, and no bulk body needs more memory than this.
+const MOST_BYTES: u32 = 1024 * 1024 * 1024;
 
 /// How events are written to PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,30 +28,30 @@ pub struct IngestConfig {
     pub write_mode: WriteMode,
 
     /// Writers of group commit; each owns a shard of the key space and uses one pooled connection while it writes
-    #[arg(long, env = "WRITERS", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, env = "WRITERS", default_value = "2", value_parser = count(1..=64_u16))]
     pub writers: u16,
 
     /// Events that one upsert may hold
-    #[arg(long, env = "MAX_BATCH_EVENTS", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, env = "MAX_BATCH_EVENTS", default_value = "256", value_parser = count(1..=10_000_u32))]
     pub max_batch_events: u32,
 
     /// Events that may wait for a writer; one more is refused with 503 / RESOURCE_EXHAUSTED
-    #[arg(long, env = "QUEUE_CAPACITY", default_value = "8192", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, env = "QUEUE_CAPACITY", default_value = "8192", value_parser = count(1..=10_000_000_u32))]
     pub queue_capacity: u32,
 
     /// Time from an event's arrival to its answer; after that 503 / UNAVAILABLE
-    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_parser = runtime::config::duration)]
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_parser = time_limit())]
     pub request_timeout: Duration,
 
     /// Largest event, in bytes
-    #[arg(long, env = "MAX_EVENT_BYTES", default_value = "1048576", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "MAX_EVENT_BYTES", default_value = "1048576", value_parser = bytes(1..=MOST_BYTES))]
     pub max_event_bytes: u32,
 
     /// Largest bulk request, in bytes
-    #[arg(long, env = "MAX_BULK_BYTES", default_value = "10485760", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "MAX_BULK_BYTES", default_value = "10485760", value_parser = bytes(1..=MOST_BYTES))]
     pub max_bulk_bytes: u32,
 
     /// A log line `Persisted events count: N` every so many events; 0 for none
-    #[arg(long, env = "PERSISTED_COUNT_LOG_EVERY", default_value = "10")]
+    #[arg(long, env = "PERSISTED_COUNT_LOG_EVERY", default_value = "10", value_parser = count(0..=u64::MAX))]
     pub persisted_count_log_every: u64,
 }

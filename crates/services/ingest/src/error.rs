@@ -1,7 +1,7 @@
 //! What can go wrong with an event after it was found valid, and with one that was not.
 
 use domain::{Invalid, Kind};
-use runtime::postgres::{DatabaseError, DatabaseErrorKind};
+use runtime::postgres::{Cause, DatabaseError};
 
 /// What became of one event: `Ok` once it is committed.
 pub type Outcome = Result<(), IngestError>;
@@ -24,9 +24,10 @@ pub enum IngestError {
     /// As many events wait as may wait.
     #[error("the queue is full: retry later")]
     QueueFull,
-    /// The database cannot be reached or went away; the event may or may not have been stored.
-    #[error("the database cannot be reached: retry later")]
-    DatabaseUnavailable,
+    /// The database could not store the event. After [`Cause::Unreachable`] and [`Cause::Restarting`] it may or may not
+    /// have been stored.
+    #[error("{0}: retry later")]
+    Database(Cause),
     /// `REQUEST_TIMEOUT` passed; the event may or may not have been stored.
     #[error("no answer from the database in time: retry later")]
     Timeout,
@@ -46,7 +47,7 @@ impl IngestError {
             Self::TooLarge { .. } => Kind::TooLarge,
             Self::Refused => Kind::InvalidArgument,
             Self::QueueFull => Kind::ResourceExhausted,
-            Self::DatabaseUnavailable | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::Database(_) | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
             Self::Internal => Kind::Internal,
         }
     }
@@ -58,7 +59,7 @@ impl IngestError {
             Self::TooLarge { .. } => "too_large",
             Self::Refused => "database_refused",
             Self::QueueFull => "queue_full",
-            Self::DatabaseUnavailable => "database_unavailable",
+            Self::Database(cause) => cause.label(),
             Self::Timeout => "timeout",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
@@ -67,29 +68,38 @@ impl IngestError {
 
     /// What the caller of a failed statement is told. Logs what callers are not told, here and nowhere else.
     pub(crate) fn report(error: &DatabaseError) -> Self {
-        match error.kind() {
-            DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
-                tracing::warn!(error = %error.chain(), "the database cannot be reached");
-                Self::DatabaseUnavailable
-            }
-            DatabaseErrorKind::Data => {
-                tracing::warn!(error = %error.chain(), "the database refused an event that passed validation");
+        let cause = error.cause();
+        let (code, name) = (error.sqlstate(), error.condition());
+        match cause {
+            Cause::Data => {
+                tracing::warn!(error = %error.chain(), db.sqlstate = code, db.condition = name, "the database refused an event that passed validation");
                 Self::Refused
             }
-            DatabaseErrorKind::Other => {
-                tracing::error!(error = %error.chain(), "a statement failed");
+            Cause::Other => {
+                tracing::error!(error = %error.chain(), db.sqlstate = code, db.condition = name, "a statement failed");
                 Self::Internal
+            }
+            cause => {
+                tracing::warn!(error = %error.chain(), db.sqlstate = code, db.condition = name, "not stored: {cause}");
+                Self::Database(cause)
             }
         }
     }
 
     /// Every value of [`Self::reason`], so that each is in the metrics from the start.
-    pub const REASONS: [&'static str; 8] = [
+    pub const REASONS: [&'static str; 15] = [
         "invalid",
         "too_large",
         "database_refused",
         "queue_full",
         "database_unavailable",
+        "too_many_connections",
+        "read_only",
+        "disk_full",
+        "out_of_resources",
+        "locked",
+        "conflict",
+        "cancelled",
         "timeout",
         "shutting_down",
         "internal",

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use domain::Event;
 use runtime::metrics::Metrics;
-use runtime::postgres::{Connection, Database};
+use runtime::postgres::{Cause, Database, DatabaseError};
 use runtime::wakeups::Forwarded;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -15,12 +16,21 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch;
+use crate::caller::{Answer, Caller, Waiting};
 use crate::config::{IngestConfig, WriteMode};
 use crate::error::{IngestError, Outcome};
 use crate::metrics::IngestMetrics;
-use crate::queue::{self, Answer, Caller, Queues, Waiting};
+use crate::parked::Parked;
+use crate::queue::{self, Queues};
 use crate::store;
+use crate::trouble::Trouble;
 use crate::writer::Writer;
+
+/// How long an event that is written alone waits for a row that another transaction has locked, with a connection that
+/// others wait for.
+const LOCK_WAIT: Duration = Duration::from_millis(100);
+/// Pause before it is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Takes valid events and answers each after its commit. Clones share everything.
 #[derive(Clone, Debug)]
@@ -35,6 +45,7 @@ struct Shared {
     metrics: IngestMetrics,
     /// Absent in the write modes without group commit.
     queues: Option<Queues>,
+    trouble: Arc<Trouble>,
     refuse: CancellationToken,
     hasher: foldhash::fast::FixedState,
     next_lane: AtomicUsize,
@@ -61,9 +72,9 @@ impl Ingest {
     ) -> anyhow::Result<(Self, Writers)> {
         let config = config.clone();
         let metrics = IngestMetrics::register(metrics, config.persisted_count_log_every)?;
-        database
-            .migrate(store::migrations(), store::MIGRATION_LOCK)
-            .await?;
+        let database = database.for_writes();
+        database.migrate(store::schema()).await?;
+        let trouble = Arc::new(Trouble::new(database.acquire_timeout()));
         let mut tasks = JoinSet::new();
         let queues = (config.write_mode == WriteMode::Group).then(|| {
             let (queues, shards) = queue::queues(
@@ -77,8 +88,12 @@ impl Ingest {
                     metrics: metrics.clone(),
                     max_batch_events: config.max_batch_events as usize,
                     refuse: refuse.clone(),
+                    trouble: Arc::clone(&trouble),
+                    shard,
+                    parked: Parked::default(),
+                    try_parked_at: Instant::now(),
                 };
-                tasks.spawn(writer.run(shard));
+                tasks.spawn(writer.run());
             }
             queues
         });
@@ -87,6 +102,7 @@ impl Ingest {
             database,
             metrics,
             queues,
+            trouble,
             refuse: refuse.clone(),
             hasher: foldhash::fast::FixedState::default(),
             next_lane: AtomicUsize::new(0),
@@ -112,7 +128,7 @@ impl Ingest {
     /// Stores one event and returns after its commit.
     ///
     /// # Errors
-    /// [`IngestError`]; after `DatabaseUnavailable`, `Timeout` and `ShuttingDown` the event may or may not have been
+    /// [`IngestError`]; after `Database`, `Timeout` and `ShuttingDown` the event may or may not have been
     /// stored.
     pub async fn submit(&self, event: Event) -> Outcome {
         let deadline = self.deadline();
@@ -125,13 +141,11 @@ impl Ingest {
                     event,
                     caller: Caller::new(Answer::One(sender), deadline),
                 };
-                match queues.try_push(writer, waiting) {
-                    // The writer watches the deadline; an answer always comes, unless it was stopped, or panicked.
-                    Ok(()) => Forwarded(receiver)
-                        .await
-                        .unwrap_or(Err(IngestError::ShuttingDown)),
-                    Err(error) => Err(error),
-                }
+                queues.push(writer, waiting);
+                // The writer watches the deadline; an answer always comes.
+                Forwarded(receiver)
+                    .await
+                    .unwrap_or(Err(IngestError::Internal))
             }
         };
         self.counted(outcome)
@@ -177,16 +191,25 @@ impl Ingest {
         answered
     }
 
-    /// Whether the database answers now.
+    /// Whether the database answers now, and takes writes.
     ///
     /// # Errors
-    /// [`IngestError::DatabaseUnavailable`].
+    /// Why it does not.
     pub async fn ping(&self) -> Result<(), IngestError> {
-        self.shared
-            .database
-            .ping()
-            .await
-            .map_err(|_| IngestError::DatabaseUnavailable)
+        let probed = self.probe().await;
+        probed.map_err(|error| IngestError::Database(error.cause()))
+    }
+
+    /// [`Self::ping`] with what the database said.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn probe(&self) -> Result<(), DatabaseError> {
+        self.shared.database.ping().await?;
+        match self.shared.trouble.hidden_from_probes() {
+            Some(cause) => Err(DatabaseError::NoWrites(cause)),
+            None => Ok(()),
+        }
     }
 
     fn deadline(&self) -> Instant {
@@ -208,26 +231,41 @@ impl Ingest {
     async fn write_alone(&self, event: &Event, deadline: Instant) -> Outcome {
         let rows = batch::fold(event.entities().iter());
         let write = async {
-            let connection = Connection::new(self.shared.database.get().await?);
-            let started = Instant::now();
-            let written = match self.shared.config.write_mode {
-                WriteMode::ReadThenWrite => store::read_then_write(&connection, &rows).await,
-                WriteMode::Group | WriteMode::Single => store::upsert(&connection, &rows).await,
-            };
-            connection.give_back();
-            if written.is_ok() {
-                self.shared.metrics.committed(1, started.elapsed());
+            loop {
+                let error = match self.write_once(&rows).await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => error,
+                };
+                // Nothing was written. The connection goes back meanwhile: others must not wait for it.
+                if !matches!(error.cause(), Cause::Locked | Cause::Conflict) {
+                    return Err(IngestError::report(&error));
+                }
+                tracing::debug!(error = %error.chain(), "an event is tried again");
+                tokio::time::sleep(RETRY_PAUSE).await;
             }
-            written
         };
         tokio::select! {
             biased;
-            written = timeout_at(deadline, write) => match written {
-                Ok(written) => written.map_err(|error| IngestError::report(&error)),
-                Err(_elapsed) => Err(IngestError::Timeout),
-            },
+            written = timeout_at(deadline, write) => written.unwrap_or(Err(IngestError::Timeout)),
             () = self.shared.refuse.cancelled() => Err(IngestError::ShuttingDown),
         }
+    }
+
+    async fn write_once(&self, rows: &batch::Rows<'_>) -> Result<(), DatabaseError> {
+        let connection = self.shared.database.connection().await?;
+        let started = Instant::now();
+        let written = match self.shared.config.write_mode {
+            WriteMode::ReadThenWrite => store::read_then_write(&connection, rows).await,
+            WriteMode::Group | WriteMode::Single => {
+                store::upsert(&connection, rows, LOCK_WAIT).await
+            }
+        };
+        connection.give_back_after(&written);
+        if written.is_ok() {
+            self.shared.metrics.committed(1, started.elapsed());
+            self.shared.trouble.is_over();
+        }
+        written
     }
 
     fn counted(&self, outcome: Outcome) -> Outcome {
@@ -260,10 +298,10 @@ impl Lane {
     }
 
     async fn submit_until(&self, index: u64, event: Event, deadline: Instant) {
-        let refused = match &self.ingest.shared.queues {
+        match &self.ingest.shared.queues {
             None => {
                 let outcome = self.ingest.write_alone(&event, deadline).await;
-                return self.report(index, outcome).await;
+                self.report(index, outcome).await;
             }
             Some(queues) => {
                 let answer = Answer::OfMany(index, self.outcomes.clone());
@@ -273,11 +311,8 @@ impl Lane {
                 };
                 queues
                     .push_when_room(self.lane % queues.writers(), waiting)
-                    .await
+                    .await;
             }
-        };
-        if refused.is_err() {
-            self.report(index, refused).await;
         }
     }
 

@@ -4,20 +4,26 @@
 //!
 //! - [`Ingest`] ([`handle`]): the cheap `Clone` handle that the faces call
 //! - [`config`]: its settings
+//! - `caller`: who waits for an event, and until when; everyone gets one answer
 //! - `queue`: a bounded queue per writer, by events and by bytes
-//! - `writer`: takes all that waits, one upsert a batch, answers after commit; retries a failed batch one by one
+//! - `writer`: takes all that waits, one upsert a batch, answers after commit; what it does when a batch fails
+//! - `parked`: events whose rows other transactions have locked, so that the others need not wait for them
+//! - `trouble`: what the writers know about a database that takes no writes
 //! - `batch`: folds updates of one entity and sorts rows by key (pure)
 //! - `store`: the only module that speaks SQL
 //! - [`metrics`]: counters, also logged at shutdown
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
 mod batch;
+mod caller;
 pub mod config;
 pub mod error;
 pub mod handle;
 pub mod metrics;
+mod parked;
 mod queue;
 mod store;
+mod trouble;
 mod writer;
 
 pub use config::{IngestConfig, WriteMode};

@@ -71,13 +71,10 @@ impl IngestMetrics {
         self.refused.with_label_values(&[error.reason()]).inc();
     }
 
-    pub(crate) fn enqueued(&self) {
+    /// Counts an event that waits for a writer, until the value is dropped.
+    pub(crate) fn enqueued(&self) -> Enqueued {
         self.queue_depth.inc();
-    }
-
-    pub(crate) fn dequeued(&self, events: usize) {
-        self.queue_depth
-            .sub(i64::try_from(events).unwrap_or(i64::MAX));
+        Enqueued(self.queue_depth.clone())
     }
 
     pub(crate) fn committed(&self, events: u64, database: Duration) {
@@ -115,5 +112,15 @@ impl IngestMetrics {
             database_seconds = self.database_seconds.get(),
             "ingestion totals"
         );
+    }
+}
+
+/// See [`IngestMetrics::enqueued`].
+#[derive(Debug)]
+pub(crate) struct Enqueued(IntGauge);
+
+impl Drop for Enqueued {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

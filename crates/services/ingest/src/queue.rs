@@ -8,96 +8,59 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use domain::Event;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
-use crate::error::{IngestError, Outcome};
-use crate::metrics::IngestMetrics;
+use crate::caller::Waiting;
+use crate::error::IngestError;
+use crate::metrics::{Enqueued, IngestMetrics};
+
+#[cfg(test)]
+mod tests;
 
 /// Attributes that may wait in all queues together. Bounds memory when events are large.
 const CAPACITY_KIB: usize = 256 * 1024;
 
-/// An event that waits, and who waits for it.
+/// An event in a queue, and the room that it takes there.
 #[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) event: Event,
-    pub(crate) caller: Caller,
+pub(crate) struct Queued {
+    pub(crate) waiting: Waiting,
+    pub(crate) place: Place,
 }
 
-/// Who waits for an event, and until when.
+/// Room for one event; given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Caller {
-    /// Taken when it was used: everyone is answered once.
-    answer: Option<Answer>,
-    pub(crate) deadline: Instant,
+pub(crate) struct Place {
+    _events: OwnedSemaphorePermit,
+    _kib: OwnedSemaphorePermit,
+    _counted: Enqueued,
 }
 
-/// Where an outcome goes.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    One(oneshot::Sender<Outcome>),
-    /// One of many, told apart by index. The channel has room for all that can be under way, see [`crate::Lane`].
-    OfMany(u64, mpsc::Sender<(u64, Outcome)>),
-}
-
-impl Caller {
-    pub(crate) fn new(answer: Answer, deadline: Instant) -> Self {
-        Self {
-            answer: Some(answer),
-            deadline,
-        }
-    }
-
-    /// Sends the outcome, unless one was sent. A caller that is gone is no error.
-    pub(crate) fn answer(&mut self, outcome: Outcome) {
-        match self.answer.take() {
-            Some(Answer::One(sender)) => drop(sender.send(outcome)),
-            Some(Answer::OfMany(index, sender)) => drop(sender.try_send((index, outcome))),
-            None => {}
-        }
-    }
-
-    /// Answers a caller whose deadline has passed. Whether it still waits.
-    pub(crate) fn expire(&mut self, now: Instant) -> bool {
-        if self.deadline <= now {
-            self.answer(Err(IngestError::Timeout));
-        }
-        self.is_waiting()
-    }
-
-    /// Whether an outcome still has somebody to go to.
-    pub(crate) fn is_waiting(&self) -> bool {
-        match &self.answer {
-            Some(Answer::One(sender)) => !sender.is_closed(),
-            Some(Answer::OfMany(_, sender)) => !sender.is_closed(),
-            None => false,
-        }
-    }
+/// Room for events and for KiB. The channels are unbounded in type and bounded by these.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    events: Arc<Semaphore>,
+    kib: Arc<Semaphore>,
+    metrics: IngestMetrics,
 }
 
 /// The sending side: one queue per writer, one capacity for all.
 #[derive(Debug)]
 pub(crate) struct Queues {
-    senders: Vec<mpsc::UnboundedSender<Waiting>>,
+    senders: Vec<mpsc::UnboundedSender<Queued>>,
     room: Room,
-    metrics: IngestMetrics,
 }
 
 /// The receiving side of one writer.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    receiver: mpsc::UnboundedReceiver<Waiting>,
-    /// Taken off the channel to look at deadlines; goes before what is still on it, and holds its room.
-    backlog: VecDeque<Waiting>,
+    receiver: mpsc::UnboundedReceiver<Queued>,
+    /// Taken off the channel; goes before what is still on it.
+    backlog: VecDeque<Queued>,
+    /// No deadline in the backlog is before it. Deadlines come in no order: a bulk request has one for all its events,
+    /// however long they waited for room.
+    earliest: Option<Instant>,
     room: Room,
-    metrics: IngestMetrics,
-}
-
-/// Permits for events and for KiB. The channels are unbounded in type and bounded by these.
-#[derive(Clone, Debug)]
-struct Room {
-    events: Arc<Semaphore>,
-    kib: Arc<Semaphore>,
 }
 
 pub(crate) fn queues(
@@ -108,6 +71,7 @@ pub(crate) fn queues(
     let room = Room {
         events: Arc::new(Semaphore::new(capacity)),
         kib: Arc::new(Semaphore::new(CAPACITY_KIB)),
+        metrics: metrics.clone(),
     };
     let (senders, shards) = (0..writers)
         .map(|_| {
@@ -115,20 +79,13 @@ pub(crate) fn queues(
             let shard = Shard {
                 receiver,
                 backlog: VecDeque::new(),
+                earliest: None,
                 room: room.clone(),
-                metrics: metrics.clone(),
             };
             (sender, shard)
         })
         .unzip();
-    (
-        Queues {
-            senders,
-            room,
-            metrics: metrics.clone(),
-        },
-        shards,
-    )
+    (Queues { senders, room }, shards)
 }
 
 impl Queues {
@@ -136,110 +93,135 @@ impl Queues {
         self.senders.len()
     }
 
-    /// Puts an event on the queue of `writer`, or says that there is no room.
-    pub(crate) fn try_push(&self, writer: usize, waiting: Waiting) -> Result<(), IngestError> {
-        let Ok(event) = self.room.events.try_acquire() else {
-            return Err(IngestError::QueueFull);
-        };
-        let Ok(kib) = self.room.kib.try_acquire_many(kib(&waiting.event)) else {
-            return Err(IngestError::QueueFull);
-        };
-        event.forget();
-        kib.forget();
-        self.push(writer, waiting)
-    }
-
-    /// As [`Self::try_push`], but waits for room until the event's deadline.
-    pub(crate) async fn push_when_room(
-        &self,
-        writer: usize,
-        waiting: Waiting,
-    ) -> Result<(), IngestError> {
-        let both = async {
-            // always in this order, so that two callers cannot hold one each and wait for the other
-            let event = self.room.events.acquire().await;
-            let kib = self.room.kib.acquire_many(kib(&waiting.event)).await;
-            event.and_then(|event| kib.map(|kib| (event, kib)))
-        };
-        match tokio::time::timeout_at(waiting.caller.deadline, both).await {
-            Ok(Ok((event, kib))) => {
-                event.forget();
-                kib.forget();
-            }
-            Ok(Err(_closed)) => return Err(IngestError::ShuttingDown),
-            Err(_elapsed) => return Err(IngestError::Timeout),
+    /// Puts an event on the queue of `writer`; answers its caller when there is no room.
+    pub(crate) fn push(&self, writer: usize, mut waiting: Waiting) {
+        match self.room.place(&waiting.event) {
+            Some(place) => self.send(writer, waiting, place),
+            None => waiting.caller.answer(Err(IngestError::QueueFull)),
         }
-        self.push(writer, waiting)
     }
 
-    fn push(&self, writer: usize, waiting: Waiting) -> Result<(), IngestError> {
-        let kib = kib(&waiting.event);
-        self.metrics.enqueued();
-        self.senders[writer]
-            .send(waiting)
-            .map_err(|_writer_is_gone| {
-                self.room.release(1, kib as usize);
-                self.metrics.dequeued(1);
-                IngestError::ShuttingDown
-            })
+    /// As [`Self::push`], but waits for room until the event's deadline.
+    pub(crate) async fn push_when_room(&self, writer: usize, mut waiting: Waiting) {
+        let place = self.room.place_when_free(&waiting.event);
+        match tokio::time::timeout_at(waiting.caller.deadline(), place).await {
+            Ok(Some(place)) => self.send(writer, waiting, place),
+            Ok(None) => waiting.caller.answer(Err(IngestError::Internal)),
+            Err(_elapsed) => waiting.caller.answer(Err(IngestError::Timeout)),
+        }
+    }
+
+    fn send(&self, writer: usize, waiting: Waiting, place: Place) {
+        let sent = self.senders[writer].send(Queued { waiting, place });
+        // Writers stop when they refuse what still waits, which comes too late for this one.
+        if let Err(mpsc::error::SendError(mut queued)) = sent {
+            queued.waiting.caller.answer(Err(IngestError::ShuttingDown));
+        }
     }
 }
 
 impl Shard {
-    /// Takes all that waits, at most `limit` events, and waits while there is none. 0 when the queue is closed and
-    /// drained.
-    pub(crate) async fn take(&mut self, batch: &mut Vec<Waiting>, limit: usize) -> usize {
-        let before = batch.len();
+    /// Waits until there is an event. False when the queue is closed and drained.
+    pub(crate) async fn arrival(&mut self) -> bool {
         if self.backlog.is_empty() {
-            self.receiver.recv_many(batch, limit).await;
-        } else {
-            batch.extend(self.backlog.drain(..limit.min(self.backlog.len())));
+            match self.receiver.recv().await {
+                Some(queued) => self.keep(queued),
+                None => return false,
+            }
         }
-        self.make_room(&batch[before..]);
-        batch.len() - before
+        true
     }
 
-    /// Answers those whose deadline has passed while they wait.
+    /// Gives `each` what waits, in the order of arrival: at most `events`, and no more than `bytes` of attributes unless
+    /// it is one event. `each` says how many bytes of the limit it used up.
+    pub(crate) fn take(
+        &mut self,
+        events: usize,
+        bytes: usize,
+        mut each: impl FnMut(Queued) -> usize,
+    ) {
+        let mut used = 0;
+        for _ in 0..events {
+            let next = self.backlog.pop_front();
+            let Some(queued) = next.or_else(|| self.receiver.try_recv().ok()) else {
+                return;
+            };
+            if used > 0 && used + queued.waiting.event.size_hint_bytes() > bytes {
+                self.earliest = earlier(self.earliest, queued.waiting.caller.deadline());
+                self.backlog.push_front(queued);
+                return;
+            }
+            used += each(queued);
+        }
+    }
+
+    /// Answers those whose deadline has passed while they wait, and forgets those who are gone.
     pub(crate) fn expire(&mut self, now: Instant) {
-        while let Ok(waiting) = self.receiver.try_recv() {
-            self.backlog.push_back(waiting);
+        while let Ok(queued) = self.receiver.try_recv() {
+            self.keep(queued);
         }
-        // in order of arrival and all with the same patience, so the late ones are in front
-        let late = self
-            .backlog
-            .partition_point(|waiting| waiting.caller.deadline <= now);
-        let expired: Vec<Waiting> = self.backlog.drain(..late).collect();
-        self.make_room(&expired);
-        for mut one in expired {
-            one.caller.expire(now);
+        if self.earliest.is_none_or(|earliest| earliest > now) {
+            return;
         }
+        self.backlog
+            .retain_mut(|queued| queued.waiting.caller.expire(now, &IngestError::Timeout));
+        let deadlines = self.backlog.iter();
+        self.earliest = deadlines
+            .map(|queued| queued.waiting.caller.deadline())
+            .min();
     }
 
     /// Closes the queue and gives what still waits in it.
-    pub(crate) fn close(&mut self) -> Vec<Waiting> {
+    pub(crate) fn close(&mut self) -> Vec<Queued> {
         self.receiver.close();
-        let mut rest: Vec<Waiting> = std::mem::take(&mut self.backlog).into();
-        while let Ok(waiting) = self.receiver.try_recv() {
-            rest.push(waiting);
+        while let Ok(queued) = self.receiver.try_recv() {
+            self.keep(queued);
         }
-        self.make_room(&rest);
-        rest
+        std::mem::take(&mut self.backlog).into()
     }
 
-    fn make_room(&self, taken: &[Waiting]) {
-        let taken_kib = taken
-            .iter()
-            .map(|waiting| kib(&waiting.event) as usize)
-            .sum();
-        self.room.release(taken.len(), taken_kib);
-        self.metrics.dequeued(taken.len());
+    /// Where the room for events is kept.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    fn keep(&mut self, queued: Queued) {
+        self.earliest = earlier(self.earliest, queued.waiting.caller.deadline());
+        self.backlog.push_back(queued);
     }
 }
 
+fn earlier(known: Option<Instant>, deadline: Instant) -> Option<Instant> {
+    Some(known.map_or(deadline, |known| known.min(deadline)))
+}
+
 impl Room {
-    fn release(&self, events: usize, kib: usize) {
-        self.events.add_permits(events);
-        self.kib.add_permits(kib);
+    /// Room for an event, if there is any.
+    pub(crate) fn place(&self, event: &Event) -> Option<Place> {
+        let events = Arc::clone(&self.events).try_acquire_owned().ok()?;
+        let kib = Arc::clone(&self.kib)
+            .try_acquire_many_owned(kib(event))
+            .ok()?;
+        Some(self.taken(events, kib))
+    }
+
+    /// Room for an event, waited for. `None` when there will be no more, which does not happen.
+    async fn place_when_free(&self, event: &Event) -> Option<Place> {
+        // Always in this order, so that two callers cannot hold one each and wait for the other.
+        let events = Arc::clone(&self.events).acquire_owned().await.ok()?;
+        let kib = Arc::clone(&self.kib)
+            .acquire_many_owned(kib(event))
+            .await
+            .ok()?;
+        Some(self.taken(events, kib))
+    }
+
+    fn taken(&self, events: OwnedSemaphorePermit, kib: OwnedSemaphorePermit) -> Place {
+        Place {
+            _events: events,
+            _kib: kib,
+            _counted: self.metrics.enqueued(),
+        }
     }
 }
 

@@ -2,20 +2,36 @@
 //!
 //! There is no artificial delay: while one batch commits the next one gathers, so that batches grow with the load
 //! (Helland et al., "Group Commit Timers and High Volume Transaction Systems", 1987, without the timer).
+//!
+//! What goes wrong with a batch is sorted by its cause:
+//! - rows that other transactions have locked: their events are [parked](crate::parked), the rest is written
+//! - conflicts, and values that PostgreSQL refuses: event by event, so that one bad event does not fail its neighbours
+//! - a database that takes no writes for now: tried again for a short while, where nothing can have been written
+//! - a connection that broke: never tried again, since the batch may have been written
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Event;
-use runtime::postgres::{Connection, Database, DatabaseError, DatabaseErrorKind};
+use runtime::postgres::{Database, DatabaseError};
 use runtime::wakeups;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{self, Rows};
-use crate::error::{IngestError, Outcome};
+use crate::caller::Caller;
+use crate::error::IngestError;
 use crate::metrics::IngestMetrics;
-use crate::queue::{Caller, Shard, Waiting};
+use crate::parked::Parked;
+use crate::queue::Shard;
 use crate::store;
+use crate::trouble::Trouble;
+
+mod events;
+mod recovery;
+
+use events::Batch;
 
 /// Attributes that one statement carries at most, bytes. One event may exceed it.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -24,8 +40,18 @@ const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// request.
 const EXPIRE_EVERY: Duration = Duration::from_millis(50);
 
-/// Times a batch is tried when PostgreSQL says that trying again may help (deadlock, serialisation).
-const ATTEMPTS: u32 = 3;
+/// How long a batch waits for a row that another transaction has locked. Other writers hold locks for the time of their
+/// commit; who holds one longer is not waited for by the whole batch.
+const LOCK_WAIT: Duration = Duration::from_millis(100);
+/// The same while events are parked: where rows are locked for long, more of them may be.
+const WARY_LOCK_WAIT: Duration = Duration::from_millis(20);
+/// The same for an event that is tried by itself while others wait.
+const SHORT_LOCK_WAIT: Duration = Duration::from_millis(5);
+
+/// From one look for freed rows to the next.
+const TRY_PARKED_EVERY: Duration = Duration::from_millis(50);
+/// Parked events that are tried by themselves at one look, so that others do not wait for long.
+const ALONE_AT_ONCE: usize = 16;
 
 pub(crate) struct Writer {
     pub(crate) database: Database,
@@ -33,212 +59,146 @@ pub(crate) struct Writer {
     pub(crate) max_batch_events: usize,
     /// Cancelled when what still waits is to be refused.
     pub(crate) refuse: CancellationToken,
+    pub(crate) trouble: Arc<Trouble>,
+    pub(crate) shard: Shard,
+    pub(crate) parked: Parked,
+    /// When parked events are tried next.
+    pub(crate) try_parked_at: Instant,
+}
+
+/// Why a statement did not end well.
+#[derive(Debug)]
+enum Failure {
+    Database {
+        error: DatabaseError,
+        /// Whether the statement was sent, so that it may have taken effect if the connection broke.
+        sent: bool,
+    },
+    /// All callers have left, or were answered at their deadlines.
+    Abandoned,
+    /// The service stops.
+    Refused,
 }
 
 impl Writer {
     /// Writes until the queue is closed and drained, or until `refuse` is cancelled.
-    pub(crate) async fn run(self, mut shard: Shard) {
-        let mut waiting = Vec::with_capacity(self.max_batch_events);
+    pub(crate) async fn run(mut self) {
+        while let Some(batch) = self.next_batch().await {
+            self.write(batch).await;
+        }
+        let queued = self.shard.close().into_iter().map(|queued| queued.waiting);
+        let rest: Vec<_> = self.parked.take_all().into_iter().chain(queued).collect();
+        wakeups::gather(|| {
+            for mut waiting in rest {
+                waiting.caller.answer(Err(IngestError::ShuttingDown));
+            }
+        });
+    }
+
+    /// Waits for events that can be written together. `None` at the end.
+    async fn next_batch(&mut self) -> Option<Batch> {
         loop {
-            let taken = tokio::select! {
+            tokio::select! {
                 biased;
-                () = self.refuse.cancelled() => {
-                    for waiting in shard.close() {
-                        Batch::from(vec![waiting]).answer(&Err(IngestError::ShuttingDown));
-                    }
-                    return;
-                }
-                taken = shard.take(&mut waiting, self.max_batch_events) => taken,
-            };
-            if taken == 0 {
-                return;
+                () = self.refuse.cancelled() => return None,
+                open = self.shard.arrival() => match (open, self.parked.is_empty()) {
+                    (true, _) => {}
+                    (false, true) => return None,
+                    (false, false) => tokio::time::sleep_until(self.try_parked_at).await,
+                },
+                () = tokio::time::sleep_until(self.try_parked_at), if !self.parked.is_empty() => {}
             }
-            for batch in by_size(&mut waiting) {
-                self.write(batch, &mut shard).await;
+            let mut batch = Batch::default();
+            if !self.parked.is_empty() && self.try_parked_at <= Instant::now() {
+                self.try_parked(&mut batch).await;
+            }
+            let (shard, parked) = (&mut self.shard, &mut self.parked);
+            let room = self.max_batch_events.saturating_sub(batch.len());
+            let bytes = MAX_BATCH_BYTES.saturating_sub(batch.size_hint_bytes());
+            shard.take(room, bytes, |queued| {
+                if parked.holds(&queued.waiting) {
+                    parked.park(queued.waiting, Some(queued.place));
+                    return 0;
+                }
+                let bytes = queued.waiting.event.size_hint_bytes();
+                batch.push(queued.waiting);
+                bytes
+            });
+            batch.drop_unwanted();
+            if !batch.is_empty() {
+                return Some(batch);
             }
         }
     }
 
-    /// Writes a batch and answers everyone in it, whatever happens.
-    async fn write(&self, mut batch: Batch, shard: &mut Shard) {
-        batch.drop_unwanted();
-        if batch.events.is_empty() {
-            return;
-        }
-        match self.write_together(&mut batch, shard).await {
-            Ok(()) => batch.answer(&Ok(())),
-            // One bad event must not fail its neighbours.
-            Err(Failure::Database(error)) if may_be_one_event(&error) && batch.events.len() > 1 => {
-                tracing::warn!(
-                    events = batch.events.len(),
-                    error = %error.chain(),
-                    "a batch failed; its events are tried one by one"
-                );
-                for mut one in batch.one_by_one() {
-                    let outcome = self.write_together(&mut one, shard).await;
-                    one.answer(&outcome.map_err(Failure::report));
-                }
-            }
-            Err(failure) => batch.answer(&Err(failure.report())),
+    fn lock_wait(&self) -> Duration {
+        if self.parked.is_empty() {
+            LOCK_WAIT
+        } else {
+            WARY_LOCK_WAIT
         }
     }
 
-    /// Writes a batch in one statement. Callers whose deadline passes meanwhile are answered, in this batch and in the
-    /// queue behind it; the statement goes on for the others.
-    async fn write_together(&self, batch: &mut Batch, shard: &mut Shard) -> Result<(), Failure> {
+    /// Writes some events of a batch in one statement.
+    async fn attempt(
+        &mut self,
+        batch: &mut Batch,
+        which: Range<usize>,
+        lock_wait: Duration,
+    ) -> Result<(), Failure> {
         let Batch { events, callers } = batch;
+        let events = &events[which.clone()];
         let rows = batch::fold(events.iter().flat_map(Event::entities));
-        let mut attempt = 1;
-        let mut started = Instant::now();
-        let mut upsert = std::pin::pin!(self.upsert(&rows));
+        let database = self.database.clone();
+        let started = Instant::now();
+        let written = self
+            .watch(callers, which, upsert(&database, &rows, lock_wait))
+            .await;
+        written.flatten()?;
+        self.metrics
+            .committed(events.len() as u64, started.elapsed());
+        self.trouble.is_over();
+        Ok(())
+    }
+
+    /// Waits for `work`. Meanwhile everyone whose deadline passes is answered: in this batch, in the queue behind it, and
+    /// among the parked. Dropped when none of the callers it is done `for_whom` waits any more.
+    async fn watch<T>(
+        &mut self,
+        callers: &mut [Caller],
+        for_whom: Range<usize>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let mut work = std::pin::pin!(work);
         loop {
-            let written = tokio::select! {
+            tokio::select! {
                 biased;
-                written = &mut upsert => written,
+                done = &mut work => return Ok(done),
                 () = self.refuse.cancelled() => return Err(Failure::Refused),
                 () = tokio::time::sleep(EXPIRE_EVERY) => {
                     let now = Instant::now();
-                    let waiting = wakeups::gather(|| {
-                        shard.expire(now);
-                        let callers = callers.iter_mut();
-                        callers.map(|caller| usize::from(caller.expire(now))).sum::<usize>()
+                    wakeups::gather(|| {
+                        self.shard.expire(now);
+                        self.parked.expire(now);
+                        for caller in callers.iter_mut() {
+                            caller.expire(now, &IngestError::Timeout);
+                        }
                     });
-                    if waiting == 0 {
-                        return Err(Failure::Timeout);
+                    let whom = &callers[for_whom.clone()];
+                    if !whom.is_empty() && !whom.iter().any(Caller::is_waiting) {
+                        return Err(Failure::Abandoned);
                     }
-                    continue;
                 }
-            };
-            match written {
-                Ok(()) => {
-                    self.metrics
-                        .committed(events.len() as u64, started.elapsed());
-                    return Ok(());
-                }
-                Err(error) if error.kind() == DatabaseErrorKind::Retry && attempt < ATTEMPTS => {
-                    tracing::debug!(attempt, error = %error.chain(), "a batch is tried again");
-                    attempt += 1;
-                    started = Instant::now();
-                    upsert.set(self.upsert(&rows));
-                }
-                Err(error) => return Err(Failure::Database(error)),
             }
         }
     }
-
-    async fn upsert(&self, rows: &Rows<'_>) -> Result<(), DatabaseError> {
-        let client = self.database.get().await?;
-        let connection = Connection::new(client);
-        let written = store::upsert(&connection, rows).await;
-        connection.give_back();
-        written
-    }
 }
 
-/// Why a batch was not written.
-enum Failure {
-    Database(DatabaseError),
-    Timeout,
-    Refused,
-}
-
-impl Failure {
-    /// What callers are told. Logs what they are not told, here and nowhere else.
-    fn report(self) -> IngestError {
-        match self {
-            Self::Refused => IngestError::ShuttingDown,
-            Self::Timeout => {
-                tracing::warn!("a statement took longer than REQUEST_TIMEOUT");
-                IngestError::Timeout
-            }
-            Self::Database(error) => IngestError::report(&error),
-        }
-    }
-}
-
-/// Whether the batch failed for something in it, so that its events may fare differently one by one.
-fn may_be_one_event(error: &DatabaseError) -> bool {
-    match error.kind() {
-        DatabaseErrorKind::Data | DatabaseErrorKind::Other => true,
-        DatabaseErrorKind::Retry | DatabaseErrorKind::Unavailable => false,
-    }
-}
-
-/// Events that are written together, and who waits for each.
-#[derive(Default)]
-struct Batch {
-    events: Vec<Event>,
-    callers: Vec<Caller>,
-}
-
-impl From<Vec<Waiting>> for Batch {
-    fn from(waiting: Vec<Waiting>) -> Self {
-        let (events, callers) = waiting
-            .into_iter()
-            .map(|one| (one.event, one.caller))
-            .unzip();
-        Self { events, callers }
-    }
-}
-
-impl Batch {
-    fn push(&mut self, waiting: Waiting) {
-        self.events.push(waiting.event);
-        self.callers.push(waiting.caller);
-    }
-
-    /// Answers everyone who was not answered yet.
-    fn answer(&mut self, outcome: &Outcome) {
-        wakeups::gather(|| {
-            for caller in &mut self.callers {
-                caller.answer(outcome.clone());
-            }
-        });
-    }
-
-    /// Drops the events that nobody waits for any more, before they are written; answers those that are late.
-    fn drop_unwanted(&mut self) {
-        let now = Instant::now();
-        let wanted: Vec<bool> = wakeups::gather(|| {
-            let callers = self.callers.iter_mut();
-            callers.map(|caller| caller.expire(now)).collect()
-        });
-        if wanted.iter().all(|wanted| *wanted) {
-            return;
-        }
-        let mut each = wanted.iter();
-        self.events
-            .retain(|_| each.next().is_some_and(|wanted| *wanted));
-        let mut each = wanted.iter();
-        self.callers
-            .retain(|_| each.next().is_some_and(|wanted| *wanted));
-    }
-
-    fn one_by_one(self) -> impl Iterator<Item = Self> {
-        self.events
-            .into_iter()
-            .zip(self.callers)
-            .map(|(event, caller)| Self {
-                events: vec![event],
-                callers: vec![caller],
-            })
-    }
-}
-
-/// Splits what was taken into batches whose attributes fit [`MAX_BATCH_BYTES`], in order. Leaves `waiting` empty.
-fn by_size(waiting: &mut Vec<Waiting>) -> Vec<Batch> {
-    let mut batches = Vec::with_capacity(1);
-    let mut batch = Batch::default();
-    let mut bytes = 0;
-    for one in waiting.drain(..) {
-        let size = one.event.size_hint_bytes();
-        if bytes + size > MAX_BATCH_BYTES && !batch.events.is_empty() {
-            batches.push(std::mem::take(&mut batch));
-            bytes = 0;
-        }
-        bytes += size;
-        batch.push(one);
-    }
-    batches.push(batch);
-    batches
+async fn upsert(database: &Database, rows: &Rows<'_>, lock_wait: Duration) -> Result<(), Failure> {
+    let failed = |error, sent| Failure::Database { error, sent };
+    let connection = database.connection().await;
+    let connection = connection.map_err(|error| failed(error, false))?;
+    let written = store::upsert(&connection, rows, lock_wait).await;
+    connection.give_back_after(&written);
+    written.map_err(|error| failed(error, true))
 }

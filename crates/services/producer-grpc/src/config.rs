@@ -60,5 +60,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Config::command().debug_assert();
+        runtime::config::parse_from::<Config, _, _>(["producer-grpc"]).expect("defaults");
     }
 }

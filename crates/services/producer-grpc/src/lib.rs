@@ -29,7 +29,6 @@ const BESIDE_AN_EVENT_BYTES: usize = 64 * 1024;
 
 /// A service whose schema is applied and whose ports are bound.
 pub struct Service {
-    database: Database,
     ingest: Ingest,
     writers: Writers,
     metrics: Metrics,
@@ -50,10 +49,8 @@ impl Service {
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let refuse = in_flight.refused().child_token();
-        let (ingest, writers) =
-            Ingest::start(&config.ingest, database.clone(), &metrics, refuse).await?;
+        let (ingest, writers) = Ingest::start(&config.ingest, database, &metrics, refuse).await?;
         Ok(Self {
-            database,
             ingest,
             writers,
             metrics,
@@ -118,7 +115,7 @@ impl Service {
                 &self.in_flight
             ),
             admin.serve(&self.in_flight),
-            health.probe(&self.database, self.in_flight.stop()),
+            health.probe_with(|| self.ingest.probe(), self.in_flight.stop()),
             standard.health.follow(health.subscribe(), &self.in_flight),
         );
         self.writers.finish().await;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use runtime::config::{
-    DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
+    DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig, count,
+    duration_within, time_limit,
 };
 use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
@@ -57,60 +58,24 @@ pub struct Config {
 #[derive(Args, Clone, Debug)]
 pub struct StreamConfig {
     /// Pause between two looks for new transactions while there are any; while there are none it grows to 25 ms
-    #[arg(long, env = "LOOK_INTERVAL", default_value = "5ms", value_name = "DURATION", value_parser = look_interval)]
+    #[arg(long, env = "LOOK_INTERVAL", default_value = "5ms", value_name = "DURATION", value_parser = duration_within(Duration::from_millis(1)..=Duration::from_secs(1)))]
     pub look_interval: Duration,
 
     /// Latest events kept in memory for all subscribers, 32 MiB at most; who falls behind them reads from the database
-    #[arg(long, env = "RING_EVENTS", default_value = "8192", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, env = "RING_EVENTS", default_value = "8192", value_name = "N", value_parser = count(1..=1_000_000_u32))]
     pub ring_events: u32,
 
-    /// Silence after which a subscriber over server-sent events is sent a comment, 15s at most
-    #[arg(long, env = "HEARTBEAT_INTERVAL", default_value = "10s", value_name = "DURATION", value_parser = heartbeat_interval)]
+    /// Silence after which a subscriber over server-sent events is sent a comment
+    #[arg(long, env = "HEARTBEAT_INTERVAL", default_value = "10s", value_name = "DURATION", value_parser = duration_within(Duration::from_millis(100)..=Duration::from_secs(15)))]
     pub heartbeat_interval: Duration,
 
-    /// How long a connection may take nothing of what waits for it (Linux); then it is closed, 1s to 1h
-    #[arg(long, env = "STALL_TIMEOUT", default_value = "5m", value_name = "DURATION", value_parser = stall_timeout)]
+    /// How long a connection may take nothing of what waits for it (Linux); then it is closed
+    #[arg(long, env = "STALL_TIMEOUT", default_value = "5m", value_name = "DURATION", value_parser = duration_within(Duration::from_secs(1)..=Duration::from_secs(60 * 60)))]
     pub stall_timeout: Duration,
 
     /// How long the database may take until a stream begins; after that 503 / UNAVAILABLE
-    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::duration)]
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = time_limit())]
     pub request_timeout: Duration,
-}
-
-fn look_interval(text: &str) -> Result<Duration, String> {
-    within(
-        text,
-        Duration::from_millis(1),
-        Duration::from_secs(1),
-        "1ms to 1s",
-    )
-}
-
-fn heartbeat_interval(text: &str) -> Result<Duration, String> {
-    within(
-        text,
-        Duration::from_millis(100),
-        Duration::from_secs(15),
-        "100ms to 15s",
-    )
-}
-
-fn stall_timeout(text: &str) -> Result<Duration, String> {
-    within(
-        text,
-        Duration::from_secs(1),
-        Duration::from_secs(60 * 60),
-        "1s to 1h",
-    )
-}
-
-fn within(text: &str, least: Duration, most: Duration, range: &str) -> Result<Duration, String> {
-    let duration = runtime::config::duration(text)?;
-    if (least..=most).contains(&duration) {
-        Ok(duration)
-    } else {
-        Err(format!("must be {range}"))
-    }
 }
 
 #[cfg(test)]
@@ -122,12 +87,19 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Config::command().debug_assert();
+        runtime::config::parse_from::<Config, _, _>(["stream"]).expect("defaults");
     }
 
     #[test]
     fn intervals_have_bounds() {
-        assert_eq!(look_interval("5ms"), Ok(Duration::from_millis(5)));
-        assert!(look_interval("0ms").is_err());
-        assert!(heartbeat_interval("16s").is_err());
+        for wrong in [
+            ["--look-interval", "0ms"],
+            ["--heartbeat-interval", "16s"],
+            ["--request-timeout", "0s"],
+        ] {
+            let arguments = [&["stream"], &wrong[..]].concat();
+            let error = runtime::config::parse_from::<Config, _, _>(arguments).unwrap_err();
+            assert!(error.to_string().contains("must be 1"), "{error}");
+        }
     }
 }

@@ -49,7 +49,7 @@ impl Connections {
     /// A connection for a statement or two.
     pub(crate) async fn get(&self) -> Result<Lease, DatabaseError> {
         let Some(shared) = &self.shared else {
-            let connection = Connection::new(self.database.get().await?);
+            let connection = self.database.connection().await?;
             return Ok(Lease::Pooled(connection));
         };
         let session = shared

@@ -1,7 +1,7 @@
 //! What can go wrong when a subscriber comes.
 
 use domain::{Invalid, Kind};
-use runtime::postgres::{DatabaseError, DatabaseErrorKind};
+use runtime::postgres::{Cause, DatabaseError, DatabaseErrorKind};
 use runtime::shutdown::ShuttingDown;
 use runtime::status::Failure;
 
@@ -11,9 +11,9 @@ pub enum StreamError {
     /// What was asked for breaks the contract.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// The database cannot be reached.
-    #[error("the database cannot be reached: retry later")]
-    DatabaseUnavailable,
+    /// The database could not answer.
+    #[error("{0}: retry later")]
+    Database(Cause),
     /// Transactions cannot be followed or numbered; the log says why.
     #[error("new transactions cannot be streamed: retry later")]
     Interrupted,
@@ -34,7 +34,7 @@ impl StreamError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(invalid) => invalid.kind(),
-            Self::DatabaseUnavailable | Self::Interrupted | Self::Timeout | Self::ShuttingDown => {
+            Self::Database(_) | Self::Interrupted | Self::Timeout | Self::ShuttingDown => {
                 Kind::Unavailable
             }
             Self::Internal => Kind::Internal,
@@ -48,7 +48,7 @@ impl From<DatabaseError> for StreamError {
         match error.kind() {
             DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {
                 tracing::debug!(error = %error.chain(), "no stream without the database");
-                Self::DatabaseUnavailable
+                Self::Database(error.cause())
             }
             DatabaseErrorKind::Data | DatabaseErrorKind::Other => {
                 tracing::error!(error = %error.chain(), "a statement failed");

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::ensure;
 use domain::{Start, Subscription};
 use runtime::metrics::Metrics;
-use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind};
+use runtime::postgres::{Database, DatabaseError, DatabaseErrorKind, Pooling};
 use runtime::shutdown::InFlight;
 use tokio::task::JoinHandle;
 
@@ -73,9 +74,14 @@ impl Transactions {
         in_flight: InFlight,
     ) -> anyhow::Result<(Self, Following)> {
         let metrics = StreamMetrics::register(metrics)?;
-        database
-            .migrate(store::migrations(), store::MIGRATION_LOCK)
-            .await?;
+        ensure!(
+            database.pooling().await? == Pooling::Session,
+            "DATABASE_URL {}: a connection pooler in transaction mode stands before PostgreSQL, and who numbers needs a \
+             session to itself (an advisory lock); connect to PostgreSQL itself or to a pool in session mode, with a \
+             DATABASE_POOL_SIZE of 2 or more",
+            database.url()
+        );
+        database.migrate(store::schema()).await?;
         let standing = store::standing(&*database.get().await?).await?;
         let ring = Arc::new(Ring::new(config.ring_events as usize, standing.head));
         let arrivals = Arrivals::new(standing.snapshot);
@@ -205,7 +211,7 @@ impl Transactions {
     pub async fn ping(&self) -> Result<(), StreamError> {
         self.check().await.map_err(|cause| match cause {
             Some(error) if error.kind() == DatabaseErrorKind::Unavailable => {
-                StreamError::DatabaseUnavailable
+                StreamError::Database(error.cause())
             }
             _ => StreamError::Interrupted,
         })

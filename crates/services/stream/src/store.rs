@@ -5,7 +5,7 @@ use std::pin::pin;
 use deadpool_postgres::ClientWrapper;
 use domain::{Subscription, Timestamp, Transaction};
 use futures_util::TryStreamExt;
-use runtime::postgres::DatabaseError;
+use runtime::postgres::{DatabaseError, Schema};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -22,15 +22,22 @@ mod embedded {
 }
 
 /// The schema, for [`runtime::postgres::Database::migrate`].
-pub(crate) fn migrations() -> refinery::Runner {
-    let mut runner = embedded::migrations::runner();
-    // The database is shared with other services, each of which has a history of its own.
-    runner.set_migration_table_name("stream_schema_history");
-    runner
+pub(crate) fn schema() -> Schema {
+    Schema {
+        // The database is shared with other services, each of which has a history of its own. `weir seed` applies the
+        // same schema under the same history and lock.
+        history: "stream_schema_history",
+        migrations: embedded::migrations::runner(),
+        // "stream" in ASCII
+        lock: 0x7374_7265_616d,
+        needs: &[
+            ("transactions", &["tx_id", "timestamp", "written_in"]),
+            ("transaction_log", &["sequence", "tx_id", "latest"]),
+            ("transaction_commits", &["written_in", "commit_order"]),
+            ("transaction_numbering", &["snapshot", "cluster"]),
+        ],
+    }
 }
-
-/// Key of the advisory lock under which the schema is applied: "stream" in ASCII.
-pub(crate) const MIGRATION_LOCK: i64 = 0x7374_7265_616d;
 
 /// Key of the advisory lock whose holder numbers: "number" in ASCII.
 const NUMBERING_LOCK: i64 = 0x6e75_6d62_6572;

@@ -22,10 +22,6 @@ pub struct LogArgs {
     #[arg(long, value_name = "DIR")]
     pub log_dir: Option<PathBuf>,
 
-    /// Produce: records that are sent together, each answered on its own
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub batch: u64,
-
     /// Produce: 0 or 1 (written), -1 (on the disk)
     #[arg(
         long,

@@ -20,6 +20,8 @@ use crate::result::histogram_v2;
 use crate::stop::Stop;
 use crate::usage::require;
 
+/// Records that are sent together unless told otherwise.
+const BATCH: u64 = 100;
 /// Connections unless told otherwise.
 const CONNECTIONS: usize = 10;
 
@@ -85,7 +87,7 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
         warmup: args.warmup.unwrap_or(Duration::from_secs(2)),
         duration: args.duration.unwrap_or(Duration::from_secs(10)),
         entries: options.entries,
-        batch: options.batch,
+        batch: args.batch.map_or(BATCH, u64::from),
         acks: options.acks,
         via,
     })

@@ -18,7 +18,7 @@ use crate::record::{Figures, Head};
 use crate::requests::outcome::Outcome;
 use crate::requests::plan::Plan;
 use crate::requests::start;
-use crate::result::RunResult;
+use crate::result::{FORMAT, RunResult};
 use crate::stop::{Interrupted, Stop};
 use crate::summary;
 use crate::work::Work;
@@ -91,6 +91,7 @@ fn report(outcomes: &[Outcome], levels: bool, name: Option<String>) -> anyhow::R
             let results = outcomes.iter().map(|it| RunResult::new(it, name.clone()));
             let result = LevelsResult {
                 schema: "weir.benchmark-levels/1",
+                format: FORMAT,
                 passed,
                 criteria: &criteria,
                 levels: results.collect::<anyhow::Result<_>>()?,
@@ -105,6 +106,7 @@ fn report(outcomes: &[Outcome], levels: bool, name: Option<String>) -> anyhow::R
 #[serde(rename_all = "camelCase")]
 struct LevelsResult<'a> {
     schema: &'static str,
+    format: u32,
     passed: bool,
     criteria: &'a [Criterion],
     levels: Vec<RunResult>,
@@ -154,6 +156,7 @@ fn work(args: &LoadArgs, scenario: Scenario, run_id: &str) -> Work {
             run_id,
             seed: args.seed,
             keys: args.keys,
+            batch: args.batch,
         }),
     }
 }

@@ -49,7 +49,8 @@ pub struct KeyWriter {
     place: usize,
     /// Events per key, indexed as `key / workers`.
     counts: Vec<u32>,
-    pending: Option<KeyWrite>,
+    /// The writes of the request that is under way.
+    pending: Vec<KeyWrite>,
     doubts: Vec<KeyWrite>,
 }
 
@@ -66,12 +67,12 @@ impl KeyWriter {
             round,
             place: 0,
             counts,
-            pending: None,
+            pending: Vec::new(),
             doubts: Vec::new(),
         }
     }
 
-    /// The next write. Follows the settling of the one before.
+    /// The next write. Follows the settling of the request before.
     pub fn next(&mut self, random: &mut Random) -> KeyWrite {
         if self.place == self.round.len() {
             random.shuffle(&mut self.round);
@@ -85,20 +86,19 @@ impl KeyWriter {
             key,
             number: *count,
         };
-        self.pending = Some(write);
+        self.pending.push(write);
         write
     }
 
-    /// Notes how the last write ended.
-    pub fn settle(&mut self, fate: &Fate) {
-        let Some(write) = self.pending.take() else {
-            return;
-        };
-        match fate {
-            Fate::Acknowledged => {}
-            Fate::Failed(_) | Fate::Unanswered(_) => self.doubts.push(write),
-            // It never left: its number is free again.
-            Fate::NotSent(_) => self.counts[write.key as usize / self.keys.workers] -= 1,
+    /// Notes how the writes since the last time ended, in their order.
+    pub fn settle<'a>(&mut self, fates: impl IntoIterator<Item = &'a Fate>) {
+        for (write, fate) in self.pending.drain(..).zip(fates) {
+            match fate {
+                Fate::Acknowledged => {}
+                Fate::Failed(_) | Fate::Unanswered(_) => self.doubts.push(write),
+                // It never left: its number is free again. Of a request either all events are sent or none.
+                Fate::NotSent(_) => self.counts[write.key as usize / self.keys.workers] -= 1,
+            }
         }
     }
 
@@ -218,7 +218,7 @@ mod tests {
                 if stored {
                     rows[write.key as usize][write.slot() as usize] = Some(write.number);
                 }
-                writer.settle(&fate);
+                writer.settle([&fate]);
             }
             ledger.merge(writer.into_ledger());
         }

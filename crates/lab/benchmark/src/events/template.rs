@@ -181,6 +181,7 @@ fn encode(
             );
             Ok([head.into_bytes(), body.into_bytes()].concat())
         }
+        Encoding::Json => Ok(json_event(kind, id, attributes)?.into_bytes()),
         Encoding::Grpc => {
             let message = proto_event(kind, id, attributes).encode_to_vec();
             let mut framed = vec![0]; // not compressed
@@ -246,6 +247,7 @@ mod tests {
             run_id: "run-7".into(),
             seed: 1,
             keys: None,
+            batch: None,
         }
     }
 

@@ -1,7 +1,6 @@
 //! The log over gRPC: appends and checks on the light caller, reads on a generated client.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use api::immutable_log::immutable_log_service_client::ImmutableLogServiceClient;
@@ -77,7 +76,7 @@ impl GrpcStore {
             partition: plan.name(),
             worker,
             number: 0,
-            after: AtomicU64::new(0),
+            after: 0,
         })
     }
 
@@ -122,8 +121,8 @@ pub(super) struct GrpcAppend {
     partition: String,
     worker: usize,
     number: u64,
-    /// One more than the place of this worker's last entry; atomic, since a check only borrows it.
-    after: AtomicU64,
+    /// One more than the place of this worker's last entry.
+    after: u64,
 }
 
 impl GrpcAppend {
@@ -134,17 +133,17 @@ impl GrpcAppend {
         };
         self.number += 1;
         let mut request = BytesMut::from(framed(&request.encode_to_vec()));
-        let after = &self.after;
+        let after = &mut self.after;
         let check = |answer: &[u8]| {
             let answer = AppendResponse::decode(answer).map_err(|_| "unreadable answer")?;
             if !answer.success {
                 return Err("success=false");
             }
             // An append that begins after another's end stands after it.
-            if answer.seq < after.load(Ordering::Relaxed) {
+            if answer.seq < *after {
                 return Err("appended before an earlier entry");
             }
-            after.store(answer.seq + 1, Ordering::Relaxed);
+            *after = answer.seq + 1;
             Ok(())
         };
         self.caller.call(&mut request, check).await

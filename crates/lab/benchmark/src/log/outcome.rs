@@ -9,7 +9,7 @@ use super::plan::{LogPlan, Via};
 use crate::criteria::Criterion;
 use crate::load::{BUSY, Window, per};
 use crate::progress::thousands;
-use crate::result::{Latency, encode_histogram};
+use crate::result::{FORMAT, Latency, encode_histogram};
 use crate::summary::{bars, distributions, errors};
 use crate::tally::Tally;
 
@@ -176,6 +176,7 @@ impl LogOutcome {
 #[serde(rename_all = "camelCase")]
 pub struct LogResult {
     schema: &'static str,
+    format: u32,
     version: &'static str,
     scenario: &'static str,
     protocol: &'static str,
@@ -222,6 +223,7 @@ impl LogResult {
         };
         Ok(Self {
             schema: "weir.benchmark-log/1",
+            format: FORMAT,
             version: env!("CARGO_PKG_VERSION"),
             scenario: plan.scenario.name(),
             protocol: plan.via_name(),

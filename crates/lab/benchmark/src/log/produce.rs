@@ -6,14 +6,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use api::takhin::takhin_service_client::TakhinServiceClient;
 use api::takhin::{CreateTopicRequest, ProduceMessageRequest, ProduceMessageResponse, Record};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
 use prost::Message;
 use tonic::transport::Channel;
 
 use super::plan::{LogPlan, LogScenario, Target, data};
 use crate::protocol::grpc::{
-    PREFIX, STREAM_WINDOWS, describe, framed, grpc_status, head, open, status_name, target,
+    STREAM_WINDOWS, describe, framed, grpc_status, head, next_message, open, status_name, target,
 };
 use crate::tally::{Fate, Wire};
 
@@ -130,19 +130,6 @@ impl GrpcProduce {
         }
         Ok(())
     }
-}
-
-/// Takes a whole message off the front.
-fn next_message(buffer: &mut BytesMut) -> Option<Bytes> {
-    let prefix = buffer.get(1..PREFIX)?;
-    let length = prefix
-        .iter()
-        .fold(0, |length, byte| length << 8 | usize::from(*byte));
-    if buffer.len() < PREFIX + length {
-        return None;
-    }
-    buffer.advance(PREFIX);
-    Some(buffer.split_to(length).freeze())
 }
 
 fn batch(plan: &LogPlan, worker: usize, records: u64) -> Bytes {

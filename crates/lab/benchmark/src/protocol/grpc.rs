@@ -2,9 +2,10 @@
 //! prepared bytes, so the layers of a client stub would only cost time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use tokio::sync::Mutex;
@@ -190,12 +191,12 @@ impl Caller for GrpcCaller {
     async fn call(
         &mut self,
         request: &mut BytesMut,
-        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send + Sync,
+        mut check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
     ) -> Fate {
         let message = request.split().freeze();
         let mut first = None;
         for _ in 1..ATTEMPTS {
-            match self.attempt(message.clone(), &check).await {
+            match self.attempt(message.clone(), &mut check).await {
                 Attempt::Ended(fate) => return after_another(first, fate),
                 Attempt::ClosedBefore(kind) => {
                     self.connection.wire.add_replaced();
@@ -203,7 +204,7 @@ impl Caller for GrpcCaller {
                 }
             }
         }
-        match self.attempt(message, &check).await {
+        match self.attempt(message, &mut check).await {
             Attempt::Ended(fate) => after_another(first, fate),
             Attempt::ClosedBefore(kind) => Fate::Unanswered(kind),
         }
@@ -214,7 +215,7 @@ impl GrpcCaller {
     async fn attempt(
         &mut self,
         message: Bytes,
-        check: &(impl Fn(&[u8]) -> Result<(), &'static str> + Sync),
+        check: &mut (impl FnMut(&[u8]) -> Result<(), &'static str> + Send),
     ) -> Attempt {
         let idle = self.idle_since.elapsed();
         // A connection may have ended since the last call; nothing has been sent on it then.
@@ -244,9 +245,15 @@ impl GrpcCaller {
             return Attempt::Ended(not_connected(&error).await);
         };
         let begun = Instant::now();
+        let said = AtomicBool::new(false);
         let closed = |error: &h2::Error| {
             let quick = idle > LONG_IDLE && begun.elapsed() < LONG_IDLE;
-            untaken(error) || (error.is_io() && quick)
+            // What has been answered in part was taken.
+            !said.load(Ordering::Relaxed) && (untaken(error) || (error.is_io() && quick))
+        };
+        let check = |message: &[u8]| {
+            said.store(true, Ordering::Relaxed);
+            check(message)
         };
         let (response, mut body) = match sender.send_request(head(&self.uri, &self.headers), false)
         {
@@ -295,10 +302,10 @@ fn untaken(error: &h2::Error) -> bool {
     error.is_remote() && (refused || going_away)
 }
 
-/// Reads an answer to its end: headers, one message, trailers.
+/// Reads an answer to its end: headers, messages, trailers. Each message goes through `check` when it has come.
 async fn answer(
     response: h2::client::ResponseFuture,
-    check: &impl Fn(&[u8]) -> Result<(), &'static str>,
+    mut check: impl FnMut(&[u8]) -> Result<(), &'static str>,
 ) -> Result<Fate, h2::Error> {
     let response = response.await?;
     if response.status() != 200 {
@@ -310,19 +317,20 @@ async fn answer(
     if let (Some(status), true) = (status, body.is_end_stream()) {
         return Ok(failed(&status));
     }
-    let mut message = Bytes::new();
+    let mut partial = BytesMut::new();
+    let mut checked = None;
     while let Some(data) = body.data().await {
         let data = data?;
         body.flow_control().release_capacity(data.len())?;
-        if message.is_empty() {
-            message = data;
-        } else {
-            message = [message, data].concat().into();
+        partial.extend_from_slice(&data);
+        while let Some(message) = next_message(&mut partial) {
+            let result = check(&message);
+            checked = Some(checked.unwrap_or(Ok(())).and(result));
         }
     }
     let trailers = body.trailers().await?.unwrap_or_default();
     Ok(match grpc_status(&trailers) {
-        Some("0") => match message.get(PREFIX..).map(check) {
+        Some("0") => match checked {
             Some(Ok(())) => Fate::Acknowledged,
             Some(Err(wrong)) => Fate::Failed(wrong.into()),
             None => Fate::Failed("grpc: no message".into()),
@@ -330,6 +338,19 @@ async fn answer(
         Some(status) => failed(status),
         None => Fate::Failed("grpc: no status".into()),
     })
+}
+
+/// Takes a whole message off the front of `buffer`, without its prefix.
+pub(crate) fn next_message(buffer: &mut BytesMut) -> Option<Bytes> {
+    let prefix = buffer.get(1..PREFIX)?;
+    let length = prefix
+        .iter()
+        .fold(0, |length, byte| length << 8 | usize::from(*byte));
+    if buffer.len() < PREFIX + length {
+        return None;
+    }
+    buffer.advance(PREFIX);
+    Some(buffer.split_to(length).freeze())
 }
 
 /// Bytes before each message: whether it is compressed, and its length.

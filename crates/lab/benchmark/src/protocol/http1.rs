@@ -75,7 +75,7 @@ impl HttpCaller {
     async fn attempt(
         &mut self,
         request: &[u8],
-        check: &(impl Fn(&[u8]) -> Result<(), &'static str> + Sync),
+        check: &mut (impl FnMut(&[u8]) -> Result<(), &'static str> + Send),
     ) -> Attempt {
         let (mut stream, idle) = match self.take_kept() {
             Some(kept) => kept,
@@ -123,11 +123,11 @@ impl Caller for HttpCaller {
     async fn call(
         &mut self,
         request: &mut BytesMut,
-        check: impl Fn(&[u8]) -> Result<(), &'static str> + Send + Sync,
+        mut check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
     ) -> Fate {
         let mut first = None;
         let fate = loop {
-            match self.attempt(request, &check).await {
+            match self.attempt(request, &mut check).await {
                 Attempt::Ended(fate) => break fate,
                 // The next attempt has a new connection, which has not been idle.
                 Attempt::ClosedBefore(kind) => {

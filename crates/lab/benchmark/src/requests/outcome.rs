@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use super::plan::Plan;
 use crate::events::ledger::Ledger;
 use crate::load::{BUSY, Window, per};
-use crate::tally::{Tally, WireCounts};
+use crate::tally::{Counts, Tally, WireCounts};
 
 /// The result of a run, complete or interrupted.
 #[derive(Debug)]
@@ -28,6 +28,27 @@ impl Outcome {
     /// Successful requests a second of the measured window.
     pub fn rate(&self) -> f64 {
         per(self.tally.measured.acknowledged as f64, self.window.seconds)
+    }
+
+    /// How the events of the whole run ended: what an audit compares with the database.
+    pub fn events(&self) -> Counts {
+        match &self.tally.events {
+            Some(events) => events.whole,
+            None => self.tally.whole,
+        }
+    }
+
+    /// Events that were acknowledged, or reads that succeeded, in the measured window.
+    pub fn events_measured(&self) -> u64 {
+        match &self.tally.events {
+            Some(events) => events.measured.acknowledged,
+            None => self.tally.measured.acknowledged,
+        }
+    }
+
+    /// The same a second.
+    pub fn event_rate(&self) -> f64 {
+        per(self.events_measured() as f64, self.window.seconds)
     }
 
     /// Measured requests, successful or not.

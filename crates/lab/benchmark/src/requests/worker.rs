@@ -172,9 +172,7 @@ impl<C: Caller> Worker<C> {
         while self.clock.part(started) != Part::Over {
             let fate = self.exchange().await;
             let ended = Instant::now();
-            self.lane
-                .tally()
-                .settle(self.clock.part(ended), &fate, ended - started, None);
+            self.settle(fate, self.clock.part(ended), ended - started, None);
             started = ended;
         }
         self.source
@@ -191,22 +189,25 @@ impl<C: Caller> Worker<C> {
             let fate = self.exchange().await;
             let ended = Instant::now();
             let since_due = ended.saturating_duration_since(due);
-            self.lane.tally().settle(
-                self.clock.part(due),
-                &fate,
-                ended - started,
-                Some(since_due),
-            );
+            let part = self.clock.part(due);
+            self.settle(fate, part, ended - started, Some(since_due));
         }
         self.source
     }
 
     async fn exchange(&mut self) -> Fate {
         self.source.next(&mut self.request);
-        let source = &self.source;
+        let source = &mut self.source;
         let check = |answer: &[u8]| source.check(answer);
-        let fate = self.caller.call(&mut self.request, check).await;
-        self.source.settle(&fate);
-        fate
+        self.caller.call(&mut self.request, check).await
+    }
+
+    fn settle(&mut self, fate: Fate, part: Part, latency: Duration, since_due: Option<Duration>) {
+        let (fate, events) = self.source.settle(fate);
+        let mut tally = self.lane.tally();
+        tally.settle(part, &fate, latency, since_due);
+        if let Some(events) = events {
+            tally.settle_events(part, events, latency);
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::outcome::StreamOutcome;
 use crate::criteria::{self, Criterion};
 use crate::load::per;
 use crate::protocol::Protocol;
-use crate::result::{Latency, encode_histogram};
+use crate::result::{FORMAT, Latency, encode_histogram};
 
 /// Name and version of the shape below.
 pub const SCHEMA: &str = "weir.benchmark-stream/1";
@@ -20,6 +20,7 @@ pub const SCHEMA: &str = "weir.benchmark-stream/1";
 #[serde(rename_all = "camelCase")]
 pub struct StreamResult {
     schema: &'static str,
+    format: u32,
     version: &'static str,
     scenario: &'static str,
     workload: Option<&'static str>,
@@ -107,6 +108,7 @@ impl StreamResult {
         let live = outcome.fed.as_ref();
         Ok(Self {
             schema: SCHEMA,
+            format: FORMAT,
             version: env!("CARGO_PKG_VERSION"),
             scenario: "stream",
             workload,

@@ -42,6 +42,7 @@ fn events() -> EventPlan {
         run_id: "it".into(),
         seed: 1,
         keys: None,
+        batch: None,
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod balance;
+mod batch;
 mod grpc_server;
 mod http_server;
 mod idle;
@@ -14,6 +15,7 @@ mod open_loop;
 mod output;
 mod process;
 mod record;
+mod schema;
 mod seen;
 mod services;
 mod stream;

@@ -9,9 +9,9 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::http_server;
 use crate::seen::Treatment;
 use crate::services::root;
+use crate::{http_server, schema};
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_benchmark"));
@@ -24,9 +24,12 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 }
 
 pub(crate) fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+    let result = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
         panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
-    })
+    });
+    // Every result of these tests is one of the documented shapes.
+    assert_eq!(schema::fault(&result), None, "{result}");
+    result
 }
 
 #[tokio::test(flavor = "multi_thread")]

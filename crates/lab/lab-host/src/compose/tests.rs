@@ -17,6 +17,7 @@ fn compose(text: &str) -> Compose {
         dotenv: Variables::new(),
         config,
         text: text.into(),
+        engine: Ok("/var/run/docker.sock".into()),
     }
 }
 
@@ -171,4 +172,41 @@ fn settings_limits_and_images_of_the_caller_are_repeated() {
         "WEIR_TEST_CPUS=4 WEIR_TEST_IMAGE=postgres:17 WEIR_TEST_MODE=group "
     );
     assert!(!compose.given_settings(&[]).contains_key("WEIR_TEST_MODE"));
+}
+
+#[test]
+fn the_sampler_reads_the_engine_that_compose_uses() {
+    for (endpoint, socket) in [
+        ("unix:///var/run/docker.sock", "/var/run/docker.sock"),
+        (
+            "unix:///run/user/1000/docker.sock",
+            "/run/user/1000/docker.sock",
+        ),
+        (
+            "unix:///home/me/.docker/desktop/docker.sock",
+            "/var/run/docker.sock",
+        ),
+    ] {
+        assert_eq!(socket_of(endpoint).as_deref(), Ok(socket));
+    }
+    let elsewhere = socket_of("tcp://10.0.0.5:2376").unwrap_err();
+    assert!(
+        elsewhere.contains("tcp://10.0.0.5:2376") && elsewhere.contains("DOCKER_SOCKET"),
+        "{elsewhere}"
+    );
+    let mut compose = compose("");
+    assert!(compose.check_sampled_engine().is_ok());
+    compose.engine = Err(elsewhere);
+    let error = compose.check_sampled_engine().unwrap_err().to_string();
+    assert!(error.contains("tcp://10.0.0.5:2376"), "{error}");
+    compose.dotenv = assignments("DOCKER_SOCKET=/mnt/docker.sock\n");
+    assert!(compose.check_sampled_engine().is_ok());
+}
+
+#[tokio::test]
+async fn the_socket_of_a_rootless_engine_is_mounted() {
+    let mut compose = compose("");
+    compose.engine = Ok("/run/user/1000/docker.sock".into());
+    let set = compose.lab_environment(Path::new("/")).await;
+    assert_eq!(set["DOCKER_SOCKET"], "/run/user/1000/docker.sock");
 }

@@ -104,7 +104,7 @@ fn side_table(report: &Report, text: &mut String) -> std::fmt::Result {
         let service = row
             .service_cpu_us
             .map_or("-".into(), |us| format!("{us:.1}"));
-        let audited = row.side.producer().is_some();
+        let audited = row.side.is_audited();
         let count = |count: u64| {
             if audited {
                 thousands(count)

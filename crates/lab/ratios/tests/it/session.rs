@@ -93,6 +93,42 @@ fn both_kinds_of_pair_are_measured_and_audited() {
 }
 
 #[test]
+fn bulk_and_streams_of_events_are_measured_and_audited() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args(["bulk", "--batch=20", "--bulk-concurrency=8"])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let floors: Vec<f64> = report["ratios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["floor"].as_f64().unwrap())
+        .collect();
+    assert_eq!(floors, [4.5, 4.5, 0.8, 0.8]);
+    let mut bulk = 0;
+    for pair in report["pairs"].as_array().unwrap() {
+        for side in ["first", "second"] {
+            let side = &pair[side];
+            assert!(side["rate"].as_f64().unwrap() > 100.0, "{side}");
+            assert_eq!(side["errors"], 0, "{side}");
+            if side["side"].as_str().unwrap().starts_with("bulk") {
+                let audit = &side["audit"];
+                assert_eq!(audit["lost"], 0, "{side}");
+                assert_eq!(audit["unexplained"], 0, "{side}");
+                assert!(audit["verified"].as_u64().unwrap() > 100, "{side}");
+                bulk += 1;
+            }
+        }
+    }
+    assert_eq!(bulk, 4);
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    let row = "| ProcessEvents over gRPC | pgbench, 256 rows an upsert |";
+    assert!(markdown.contains(row), "{markdown}");
+}
+
+#[test]
 fn balances_are_measured_beside_pgbench() {
     let (output, data) = (folder(), folder());
     let run = ratios(output.path(), data.path())

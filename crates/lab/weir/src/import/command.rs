@@ -34,31 +34,19 @@ struct Row {
     file: PathBuf,
     run: Option<i64>,
     result: String,
+    #[serde(skip)]
+    failed: bool,
 }
 
 /// Runs it. A summary whose run is known already is passed over; exit 1 where a file could not be imported.
 pub async fn run(args: ImportArgs, root: &Path, json: bool) -> Result<ExitCode> {
     let files = summaries(&args.path)?;
     let targets = Targets::load(root)?;
-    let store = metrics::connect(root, &args.metrics).await?;
-    store.migrate().await?;
-    let mut session = None;
-    let mut failed = false;
-    let mut rows = Vec::new();
-    for file in files {
-        let (run, result) = match one(&store, &targets, root, &mut session, &file).await {
-            Ok(Some(run)) => (Some(run), "imported".to_owned()),
-            Ok(None) => (None, "already there".to_owned()),
-            Err(error) => {
-                failed = true;
-                (None, format!("{error:#}"))
-            }
-        };
-        rows.push(Row { file, run, result });
-    }
-    if let Some(session) = &session {
-        store.finish_session(session).await?;
-    }
+    let rows = metrics::reading(root, &args.metrics, async |store| {
+        all(store, &targets, root, files).await
+    })
+    .await?;
+    let failed = rows.iter().any(|row| row.failed);
     if json {
         output::json(&rows)?;
     } else {
@@ -70,6 +58,35 @@ pub async fn run(args: ImportArgs, root: &Path, json: bool) -> Result<ExitCode> 
         output::line(&table.to_string());
     }
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// Imports the files one after the other, into one session.
+async fn all(
+    store: &Store,
+    targets: &Targets,
+    root: &Path,
+    files: Vec<PathBuf>,
+) -> Result<Vec<Row>> {
+    store.migrate().await?;
+    let mut session = None;
+    let mut rows = Vec::new();
+    for file in files {
+        let (run, result) = match one(store, targets, root, &mut session, &file).await {
+            Ok(Some(run)) => (Some(run), Ok("imported")),
+            Ok(None) => (None, Ok("already there")),
+            Err(error) => (None, Err(format!("{error:#}"))),
+        };
+        rows.push(Row {
+            file,
+            run,
+            failed: result.is_err(),
+            result: result.map_or_else(|error| error, str::to_owned),
+        });
+    }
+    if let Some(session) = &session {
+        store.finish_session(session).await?;
+    }
+    Ok(rows)
 }
 
 /// The file itself, or all JSON files below the directory that have the lab's part.

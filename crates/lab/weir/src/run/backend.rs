@@ -4,11 +4,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use lab_contract::audit::CountersAt;
+use lab_host::cluster::trouble_in;
 use lab_host::variables::Variables;
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::docker::Docker;
 use super::k6::{Generator, Job};
@@ -26,6 +28,15 @@ pub(crate) struct Started {
     pub(crate) probe: Option<Probe>,
     /// Where it counts its work, from here.
     pub(crate) counters: Option<CountersAt>,
+}
+
+/// A moment of the application database's log.
+#[derive(Clone, Debug)]
+pub(crate) struct LogMark {
+    /// The time.
+    pub(crate) at: OffsetDateTime,
+    /// Length of the log file, bytes; 0 where the engine keeps the log.
+    pub(crate) length: u64,
 }
 
 /// One of the two runtimes. Both offer the same.
@@ -90,6 +101,37 @@ impl Backend {
     /// Starts what samples the resources.
     pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
         both!(self, runtime => runtime.start_sidecar().await)
+    }
+
+    /// Stops the sampler, which writes what it still has.
+    pub(crate) async fn stop_sidecar(&mut self) -> Result<()> {
+        both!(self, runtime => runtime.stop_sidecar().await)
+    }
+
+    /// This moment of the application database's log.
+    pub(crate) fn log_mark(&self) -> LogMark {
+        LogMark {
+            at: OffsetDateTime::now_utc(),
+            length: match self {
+                Self::Docker(_) => 0,
+                Self::Native(native) => native.database_log_length(),
+            },
+        }
+    }
+
+    /// Why the application database has lost connections or refused statements since a moment, where its log says so.
+    pub(crate) async fn database_trouble(&self, since: &LogMark) -> Option<String> {
+        let log = match self {
+            Self::Docker(docker) => docker.database_log(since).await,
+            Self::Native(native) => native.database_log(since),
+        };
+        match log {
+            Ok(log) => trouble_in(&log),
+            Err(error) => {
+                tracing::debug!("the database's log cannot be read: {error:#}");
+                None
+            }
+        }
     }
 
     /// Stops every target, whoever started it.

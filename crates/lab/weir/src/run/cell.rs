@@ -70,6 +70,7 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
     };
     outcome.run = Some(context.run);
 
+    let mark = session.backend.log_mark();
     let mut generator = None;
     let measured = steps(session, &context, &mut generator).await;
     let stopped = session.stop.is_requested() && measured.is_err();
@@ -88,7 +89,11 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
             outcome.status = RunStatus::Aborted;
             outcome.error = Some("stopped by the user".into());
         }
-        Err(error) => outcome.error = Some(format!("{error:#}")),
+        Err(error) => {
+            let trouble = session.backend.database_trouble(&mark).await;
+            let trouble = trouble.map_or_else(String::new, |why| format!("; {why}"));
+            outcome.error = Some(format!("{error:#}{trouble}"));
+        }
     }
     if let Err(error) = clean_up(session, &context, generator, outcome.status).await {
         let problem = format!("could not be stopped: {error:#}");

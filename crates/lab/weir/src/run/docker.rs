@@ -23,13 +23,15 @@ use lab_model::scenario::Data;
 use lab_model::targets::{Target, Targets};
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 use tokio::process::Command;
 
 use images::{build, pull};
 
-use super::backend::Started;
+use super::backend::{LogMark, Started};
 use super::k6::{Generator, Job};
 use super::progress::Progress;
+use super::readers::{forget_readers_server, wait_for_readers};
 use super::settings;
 use crate::metrics::application_url;
 use crate::validity::Allowance;
@@ -107,6 +109,7 @@ impl Docker {
             )
             .await
             .context("the databases did not start")?;
+        forget_readers_server(&self.state)?;
         self.application_port = self.compose.published(APPLICATION, 5432).await?;
         self.metrics_port = self.compose.published(METRICS, 5432).await?;
         self.database_container = self
@@ -205,6 +208,7 @@ impl Docker {
     }
 
     pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
+        self.compose.check_sampled_engine()?;
         self.started.push(SIDECAR);
         self.compose
             .run(
@@ -221,6 +225,29 @@ impl Docker {
             .await
             .context("stats-sidecar did not start")?;
         Ok(())
+    }
+
+    /// Stops the sampler, which writes what it still has.
+    pub(crate) async fn stop_sidecar(&mut self) -> Result<()> {
+        if self.started.contains(&SIDECAR) {
+            self.compose.run(&["stop", SIDECAR], STOP_LIMIT).await?;
+            self.started.retain(|service| *service != SIDECAR);
+        }
+        Ok(())
+    }
+
+    /// The database's log since a moment.
+    pub(crate) async fn database_log(&self, since: &LogMark) -> Result<String> {
+        let since = since.at.format(&Rfc3339)?;
+        let args = [
+            "logs",
+            "--no-color",
+            "--no-log-prefix",
+            "--since",
+            &since,
+            APPLICATION,
+        ];
+        self.compose.run(&args, STOP_LIMIT).await
     }
 
     pub(crate) async fn stop_targets(&mut self) -> Result<()> {
@@ -358,6 +385,10 @@ impl Docker {
 
     pub(crate) async fn shutdown(mut self, keep: bool) -> Result<()> {
         self.stop_targets().await?;
+        let _alone = match keep {
+            false => wait_for_readers(&self.state).await,
+            true => None,
+        };
         let services: Vec<&str> = self
             .started
             .iter()

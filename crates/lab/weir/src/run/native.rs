@@ -12,7 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lab_contract::audit::CountersAt;
 use lab_host::child::Spawned;
-use lab_host::cluster::{Cluster, Spec};
+use lab_host::child_environment;
+use lab_host::cluster::{APPLICATION as APPLICATION_CLUSTER, Cluster, Spec};
 use lab_host::environment::{cores, file_sha256};
 use lab_host::leftovers;
 use lab_host::port::free_port;
@@ -29,9 +30,10 @@ use tokio::process::Command;
 
 pub(crate) use build::Binaries;
 
-use super::backend::Started;
+use super::backend::{LogMark, Started};
 use super::k6::{Generator, Job};
 use super::progress::Progress;
+use super::readers::{READERS_LIMIT, forget_readers_server, wait_for_readers};
 use super::settings;
 use crate::metrics::{config_of, is_chosen};
 use crate::validity::Allowance;
@@ -81,9 +83,12 @@ impl Native {
         let (metrics_cluster, metrics) = if is_chosen(metrics) {
             (None, metrics.clone())
         } else {
+            progress.step("waiting for commands that read the metrics database");
+            let _alone = lab_host::readers::alone(state, READERS_LIMIT).await?;
             let cluster = Cluster::start(state, &tools.pg_bin, &Spec::metrics())
                 .await
                 .context("postgres-metrics")?;
+            forget_readers_server(state)?;
             let config = config_of(&cluster);
             (Some(cluster), config)
         };
@@ -144,6 +149,7 @@ impl Native {
             "k6": self.k6_version,
             "targets": builds,
             "generator_env": variables::recorded(&settings::of_generator(inherited)),
+            "let_through": variables::recorded(&child_environment::passed()),
             "profile": self.binaries.profile(),
         })
     }
@@ -154,7 +160,7 @@ impl Native {
     }
 
     pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
-        let mut command = Command::new(self.binaries.dir().join("stats-sidecar"));
+        let mut command = self.command(&self.binaries.sampler());
         command
             .current_dir(&self.state.dir)
             .env("DB_HOST", &self.metrics.host)
@@ -167,6 +173,28 @@ impl Native {
         self.sidecar =
             Some(self.spawn("stats-sidecar", command, &self.state.log("stats-sidecar"))?);
         Ok(())
+    }
+
+    /// Stops the sampler, which writes what it still has.
+    pub(crate) async fn stop_sidecar(&mut self) -> Result<()> {
+        if let Some(sidecar) = self.sidecar.take() {
+            sidecar.stop(STOP_GRACE).await?;
+        }
+        Ok(())
+    }
+
+    /// Length of the database's log, bytes.
+    pub(crate) fn database_log_length(&self) -> u64 {
+        let log = self.state.log(APPLICATION_CLUSTER);
+        fs::metadata(log).map_or(0, |meta| meta.len())
+    }
+
+    /// The database's log since a moment.
+    pub(crate) fn database_log(&self, since: &LogMark) -> Result<String> {
+        let log = self.state.log(APPLICATION_CLUSTER);
+        let bytes = fs::read(&log).with_context(|| format!("{}", log.display()))?;
+        let from = usize::try_from(since.length).unwrap_or(0).min(bytes.len());
+        Ok(String::from_utf8_lossy(&bytes[from..]).into_owned())
     }
 
     pub(crate) async fn stop_targets(&mut self) -> Result<()> {
@@ -184,7 +212,7 @@ impl Native {
             )
         })?;
         let port = free_port(target.port)?;
-        let mut command = Command::new(self.binaries.path(&self.root, native));
+        let mut command = self.command(&self.binaries.path(&self.root, native));
         command
             .args(&native.args)
             // Not the repository: a `.env` there would set what the lab has not chosen.
@@ -205,7 +233,7 @@ impl Native {
                 path: at.path.clone(),
             });
         }
-        command.envs(settings::chosen(target, inherited));
+        command.envs(settings::of_process(target, inherited));
         let log = self.state.log("target");
         if log.exists() {
             fs::remove_file(&log).with_context(|| format!("cannot remove {}", log.display()))?;
@@ -249,18 +277,17 @@ impl Native {
 
     pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
         let api_port = free_port(None)?;
-        let mut command = Command::new(&self.tools.k6);
+        let mut command = self.command(&self.tools.k6);
         command.args(super::k6::arguments(job, &format!("127.0.0.1:{api_port}")));
         command.arg(self.root.join(files::SCRIPTS).join(&job.script));
         command.current_dir(&self.state.dir);
         command
             .env("PROTO_DIR", self.root.join(files::PROTOS))
-            .env("K6_NO_USAGE_REPORT", "true");
-        command.envs(job.env.iter().map(|(name, value)| (name, value)));
-        match &job.summary {
-            Some(path) => command.env("SUMMARY_PATH", path),
-            None => command.env_remove("SUMMARY_PATH"),
-        };
+            .envs(settings::of_generator(inherited))
+            .envs(job.env.iter().map(|(name, value)| (name, value)));
+        if let Some(path) = &job.summary {
+            command.env("SUMMARY_PATH", path);
+        }
         let process = self.spawn("k6", command, &job.log)?;
         Ok(Generator {
             process,
@@ -276,21 +303,30 @@ impl Native {
 
     pub(crate) async fn shutdown(mut self, keep: bool) -> Result<()> {
         self.stop_targets().await?;
-        if let Some(sidecar) = self.sidecar.take() {
-            sidecar.stop(STOP_GRACE).await?;
-        }
+        self.stop_sidecar().await?;
         leftovers::forget_all(&self.state)?;
         if keep {
             // The next session finds and stops them.
-            std::mem::forget(self.application);
-            std::mem::forget(self.metrics_cluster);
+            self.application.leave_running();
+            if let Some(cluster) = self.metrics_cluster {
+                cluster.leave_running();
+            }
             return Ok(());
         }
         self.application.stop().await?;
         if let Some(cluster) = self.metrics_cluster {
+            let _alone = wait_for_readers(&self.state).await;
             cluster.stop().await?;
         }
         Ok(())
+    }
+
+    /// A command that sees nothing of the caller's environment but what is let through.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        // A home of the lab's own: no settings file of the caller's is found there.
+        child_environment::clean(command.as_std_mut()).env("HOME", &self.state.dir);
+        command
     }
 
     /// Starts a process and notes it, so that the next session can stop it should this one be killed.

@@ -29,16 +29,26 @@ impl Resumed {
     /// The session of this id, or, where it is empty, the newest that was not finished. What cannot be gone on with is
     /// an error that says why.
     pub(super) async fn find(args: &RunArgs, root: &Path, id: &str) -> Result<Self> {
-        let store = metrics::connect(root, &args.metrics).await?;
+        metrics::reading(root, &args.metrics, async |store| {
+            Self::find_in(store, args, id).await
+        })
+        .await
+    }
+
+    async fn find_in(store: &Store, args: &RunArgs, id: &str) -> Result<Self> {
         let found = if id.is_empty() {
             let mut newest = None;
             for session in store.sessions(RECENT).await? {
-                let Ok(candidate) = Self::read(&store, session).await else {
-                    continue;
-                };
-                if candidate.cells_left()? > 0 {
-                    newest = Some(candidate);
-                    break;
+                // One that cannot be gone on with does not end the search for those that can.
+                let id = session.id.clone();
+                let candidate = Self::read(store, session).await;
+                match candidate.and_then(|found| Ok((found.cells_left()?, found))) {
+                    Ok((left, found)) if left > 0 => {
+                        newest = Some(found);
+                        break;
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::debug!(session = id, "passed over: {error:#}"),
                 }
             }
             newest.ok_or_else(|| {
@@ -48,7 +58,7 @@ impl Resumed {
             let session = store.session(id).await?;
             let session =
                 session.ok_or_else(|| UsageError::plain(format!("there is no session '{id}'")))?;
-            Self::read(&store, session).await?
+            Self::read(store, session).await?
         };
         if found.cells_left()? == 0 {
             let id = &found.session.id;

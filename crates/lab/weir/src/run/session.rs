@@ -19,6 +19,7 @@ use super::cell;
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::resume::{self, Resumed};
+use super::samples_csv;
 use super::stop::Stop;
 use crate::output::counted;
 use crate::report::{self, ReportPaths};
@@ -127,6 +128,16 @@ impl Session {
         }
         self.progress.cell("");
         self.progress.left(None);
+        if let Err(error) = self.backend.stop_sidecar().await {
+            tracing::warn!("stats-sidecar could not be stopped: {error:#}");
+        }
+        for outcome in &outcomes {
+            if let Err(error) =
+                samples_csv::check(&self.store, &self.root, outcome, &self.progress).await
+            {
+                tracing::warn!("the samples' CSV was not looked for: {error:#}");
+            }
+        }
         self.progress.step("writing the report");
         let written = self.report().await;
         let mut end = SessionReport {
@@ -254,7 +265,7 @@ async fn prepare(
     };
     store.create_session(&session).await?;
     let mut recorded = serde_json::to_value(&plan.request)?;
-    // The report tells the load as it was, whatever the modes' file says by then.
+    // The report reads the mode from here, whatever the file says by then.
     recorded["load"] = serde_json::to_value(&plan.mode)?;
     store.set_session_plan(&session.id, &recorded).await?;
     Ok((store, session.id))

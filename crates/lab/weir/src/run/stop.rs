@@ -3,6 +3,8 @@
 use std::future::Future;
 
 use anyhow::{Result, bail};
+use lab_host::signals::is_ignored;
+use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -11,16 +13,18 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Stop(CancellationToken);
 
 impl Stop {
-    /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
-    pub(crate) fn on_signals() -> Result<Self> {
+    /// Listens for SIGINT, SIGTERM and SIGHUP from now on; for SIGHUP only where the caller has not had it ignored, as
+    /// `nohup` does.
+    pub(crate) async fn on_signals() -> Result<Self> {
         let stop = Self::default();
-        for kind in [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-        ] {
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        if !is_ignored(Signal::SIGHUP).await {
+            kinds.push(SignalKind::hangup());
+        }
+        for kind in kinds {
             let mut signals = signal(kind)?;
             let token = stop.0.clone();
+            // Lives as long as the process, like the signals, and cannot fail: nobody awaits it.
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
                     token.cancel();

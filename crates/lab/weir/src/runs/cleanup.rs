@@ -1,14 +1,11 @@
 //! `weir runs cleanup`.
 
-use std::path::Path;
-
 use anyhow::Result;
 use clap::{ArgGroup, Args};
-use metrics_db::{MetricsDbConfig, Run};
+use metrics_db::{MetricsDbConfig, Run, Store};
 use serde_json::json;
 
 use super::words::{standing, time};
-use crate::metrics;
 use crate::output::{self, Table, counted};
 
 /// What to delete. With both bounds a run must be beyond both.
@@ -25,14 +22,13 @@ pub struct CleanupArgs {
     #[arg(long)]
     execute: bool,
     #[command(flatten)]
-    metrics: MetricsDbConfig,
+    pub(super) metrics: MetricsDbConfig,
 }
 
 /// Lines shown of a long list.
 const SHOWN: usize = 20;
 
-pub(super) async fn run(args: &CleanupArgs, root: &Path, json: bool) -> Result<()> {
-    let store = metrics::connect(root, &args.metrics).await?;
+pub(super) async fn run(args: &CleanupArgs, store: &Store, json: bool) -> Result<()> {
     let runs = store.cleanup_candidates(args.days, args.keep).await?;
     let ids: Vec<i64> = runs.iter().map(|run| run.id).collect();
     let deleted = if args.execute {

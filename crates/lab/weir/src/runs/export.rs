@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use metrics_db::{MetricsDbConfig, Performance, Phase, ResourceSample, Run};
+use metrics_db::{MetricsDbConfig, Performance, Phase, ResourceSample, Run, Store};
 use serde_json::{Value, json};
 
-use crate::metrics;
 use crate::output;
 
 /// Which run, and where to.
@@ -23,7 +22,7 @@ pub struct ExportArgs {
     #[arg(long, value_enum)]
     format: Option<Format>,
     #[command(flatten)]
-    metrics: MetricsDbConfig,
+    pub(super) metrics: MetricsDbConfig,
 }
 
 /// JSON holds everything, samples too; CSV one line a phase.
@@ -35,9 +34,20 @@ enum Format {
     Csv,
 }
 
-pub(super) async fn run(args: &ExportArgs, root: &Path, json: bool) -> Result<()> {
-    let format = format_of(args.format, &args.file)?;
-    let store = metrics::connect(root, &args.metrics).await?;
+impl ExportArgs {
+    /// The form of the file: as named, else by the file's name.
+    fn form(&self) -> Result<Format> {
+        format_of(self.format, &self.file)
+    }
+
+    /// An error where the form is not known, before any database is looked for.
+    pub(super) fn check(&self) -> Result<()> {
+        self.form().map(drop)
+    }
+}
+
+pub(super) async fn run(args: &ExportArgs, store: &Store, json: bool) -> Result<()> {
+    let format = args.form()?;
     let run = store.run(args.id).await?;
     let performance = store.performance(args.id).await?;
     let phases = store.phases(args.id).await?;

@@ -1,13 +1,10 @@
 //! `weir runs list`.
 
-use std::path::Path;
-
 use anyhow::Result;
 use clap::Args;
-use metrics_db::{MetricsDbConfig, RunFilter, RunWithPerformance};
+use metrics_db::{MetricsDbConfig, RunFilter, RunWithPerformance, Store};
 
 use super::words::{audit, count, figure, percent, standing, time};
-use crate::metrics;
 use crate::output::{self, Table};
 
 /// Filters; all that are given must hold.
@@ -29,11 +26,10 @@ pub struct ListArgs {
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     limit: i64,
     #[command(flatten)]
-    metrics: MetricsDbConfig,
+    pub(super) metrics: MetricsDbConfig,
 }
 
-pub(super) async fn run(args: &ListArgs, root: &Path, json: bool) -> Result<()> {
-    let store = metrics::connect(root, &args.metrics).await?;
+pub(super) async fn run(args: &ListArgs, store: &Store, json: bool) -> Result<()> {
     let filter = RunFilter {
         api: args.target.clone(),
         mode: args.mode.clone(),

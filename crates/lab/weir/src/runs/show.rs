@@ -1,14 +1,13 @@
 //! `weir runs show ID`.
 
-use std::path::Path;
-
 use anyhow::Result;
 use clap::Args;
-use metrics_db::{CheckStatus, MetricsDbConfig, Performance, Phase, ResourceSample, Role, Run};
+use metrics_db::{
+    CheckStatus, MetricsDbConfig, Performance, Phase, ResourceSample, Role, Run, Store,
+};
 use serde_json::json;
 
 use super::words::{audit, count, figure, percent, standing, time};
-use crate::metrics;
 use crate::output::{self, Table};
 
 /// Which run.
@@ -18,11 +17,10 @@ pub struct ShowArgs {
     #[arg(value_name = "ID")]
     id: i64,
     #[command(flatten)]
-    metrics: MetricsDbConfig,
+    pub(super) metrics: MetricsDbConfig,
 }
 
-pub(super) async fn run(args: &ShowArgs, root: &Path, json: bool) -> Result<()> {
-    let store = metrics::connect(root, &args.metrics).await?;
+pub(super) async fn run(args: &ShowArgs, store: &Store, json: bool) -> Result<()> {
     let run = store.run(args.id).await?;
     let performance = store.performance(args.id).await?;
     let phases = store.phases(args.id).await?;

@@ -1,14 +1,11 @@
 //! `weir runs summary`.
 
-use std::path::Path;
-
 use anyhow::Result;
 use clap::Args;
-use metrics_db::{MetricsDbConfig, RunFilter, RunWithPerformance, Summary};
+use metrics_db::{MetricsDbConfig, RunFilter, RunWithPerformance, Store, Summary};
 use serde_json::json;
 
 use super::words::{count, figure, percent, standing, time};
-use crate::metrics;
 use crate::output::{self, Table};
 use lab_report::words;
 
@@ -19,11 +16,10 @@ pub struct SummaryArgs {
     #[arg(long)]
     comparison: bool,
     #[command(flatten)]
-    metrics: MetricsDbConfig,
+    pub(super) metrics: MetricsDbConfig,
 }
 
-pub(super) async fn run(args: &SummaryArgs, root: &Path, json: bool) -> Result<()> {
-    let store = metrics::connect(root, &args.metrics).await?;
+pub(super) async fn run(args: &SummaryArgs, store: &Store, json: bool) -> Result<()> {
     let summary = store.summary().await?;
     let latest = if args.comparison {
         store.latest_runs(&RunFilter::default()).await?

@@ -30,6 +30,36 @@ async fn table(client: &Client) {
 }
 
 #[tokio::test]
+async fn a_reader_that_goes_away_does_not_stop_it() {
+    let database = Database::fresh().await;
+    let client = database.client().await;
+    table(&client).await;
+    let mut command = weir(
+        database.url(),
+        &["feed", "--rate", "10", "--duration", "4s"],
+    );
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let status = tokio::task::spawn_blocking(move || {
+        let mut feed = command.spawn().unwrap();
+        let mut first = String::new();
+        let mut reader = std::io::BufReader::new(feed.stderr.take().unwrap());
+        std::io::BufRead::read_line(&mut reader, &mut first).unwrap();
+        assert!(first.contains("inserted"), "{first}");
+        // As `head -1` does.
+        drop(reader);
+        feed.wait().unwrap()
+    })
+    .await
+    .unwrap();
+    assert!(status.success(), "{status}");
+    let row = client
+        .query_one("SELECT count(*) FROM transactions", &[])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, i64>(0), 40);
+}
+
+#[tokio::test]
 async fn a_rate_for_a_while() {
     let database = Database::fresh().await;
     let client = database.client().await;

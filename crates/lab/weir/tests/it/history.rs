@@ -330,3 +330,47 @@ async fn a_report_is_written_in_every_format() {
     assert_ne!(code, 0);
     assert!(error.contains("no-such-session"), "{error}");
 }
+
+#[tokio::test]
+async fn a_session_that_cannot_be_gone_on_with_does_not_end_the_search() {
+    let history = History::new().await;
+    let session = |id: &str| NewSession {
+        id: id.into(),
+        command: String::new(),
+        seed: 1,
+        runtime: "native".into(),
+        git_commit: None,
+        environment: serde_json::json!({}),
+        fingerprint: "a".into(),
+    };
+    let plan = serde_json::json!({ "mode": "smoke", "targets": [], "payloads": [], "seed": 1, "phase_scale": 1.0, "cells": 2 });
+    let mut without_cells = plan.clone();
+    without_cells["cells"] = Value::Null;
+    // The newest come first: none of them can be read, or says how many runs it has.
+    for (id, plan) in [
+        ("1-unfinished", plan),
+        ("2-of-another-form", serde_json::json!({ "mode": 5 })),
+        ("3-without-cells", without_cells),
+    ] {
+        history.store.create_session(&session(id)).await.unwrap();
+        history.store.set_session_plan(id, &plan).await.unwrap();
+    }
+    // Arguments that disagree: the refusal names the session that was found, and nothing is run.
+    let config = config(&history.database);
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "full", "--resume"])
+        .env("WEIR_ROOT", crate::checkout::repository())
+        .env("DB_HOST", &config.host)
+        .env("DB_PORT", config.port.to_string())
+        .env("DB_NAME", &config.name)
+        .env("DB_USER", &config.user)
+        .env("DB_PASSWORD", &config.password)
+        .output()
+        .unwrap();
+    let text = crate::checkout::text(&output);
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    assert!(
+        text.contains("1-unfinished") && text.contains("its mode is smoke, not full"),
+        "{text}"
+    );
+}

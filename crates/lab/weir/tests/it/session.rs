@@ -24,7 +24,16 @@ fn a_smoke_run_over_both_producers_ends_with_a_report() {
         "--seed",
         "5",
     ];
-    let run = checkout.weir(&arguments).env("WRITERS", "3").output();
+    let run = checkout
+        .weir(&arguments)
+        .env("WRITERS", "3")
+        // Settings of k6 and of a service that the lab does not take from the caller: they must change nothing.
+        .env("K6_ITERATIONS", "1")
+        .env("K6_DURATION", "1s")
+        .env("K6_RPS", "1")
+        .env("K6_NO_CONNECTION_REUSE", "true")
+        .env("SERVER_PORT", "1")
+        .output();
     let run = run.unwrap();
     let text = crate::checkout::text(&run);
     assert_eq!(run.status.code(), Some(0), "{text}");
@@ -40,6 +49,7 @@ fn a_smoke_run_over_both_producers_ends_with_a_report() {
     for said in [
         "WRITERS=3 load-test/shared/run-sequential-throughput-tests.sh smoke '' default --seed 5 --runtime native",
         "lab.targets.producer-grpc.env.WRITERS",
+        "lab.let_through.PATH",
     ] {
         assert!(report.contains(said), "{said} is missing in\n{report}");
     }
@@ -295,4 +305,44 @@ fn an_interrupt_stops_everything_and_keeps_what_is_finished() {
         status == 64 && text.contains("nothing to resume"),
         "{status}: {text}"
     );
+}
+
+#[test]
+fn a_hangup_that_the_caller_ignores_ends_nothing() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    let weir = checkout.weir(&[
+        "run",
+        "smoke",
+        "producer-rest",
+        "default",
+        "--runtime",
+        "native",
+    ]);
+    // As `nohup` starts it.
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
+        .arg(weir.get_program())
+        .args(weir.get_args());
+    for (name, value) in weir.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let mut session = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    read_until(&mut session, "warming up", Duration::from_secs(120));
+    let pid = Pid::from_raw(i32::try_from(session.id()).unwrap());
+    kill(pid, Signal::SIGHUP).unwrap();
+    let output = session.wait_with_output().unwrap();
+    let text = crate::checkout::text(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("1 run completed."), "{text}");
 }

@@ -89,12 +89,14 @@ fn the_plan_is_printed_without_running_anything() {
 }
 
 #[test]
-fn the_shell_script_refuses_early_and_from_any_directory() {
+fn the_shell_script_hands_over_from_any_directory() {
     let script = repository().join("load-test/shared/run-sequential-throughput-tests.sh");
     let run = |arguments: &[&str]| {
+        let binaries = std::path::Path::new(env!("CARGO_BIN_EXE_weir")).parent();
         let output = Command::new(&script)
             .args(arguments)
             .current_dir("/")
+            .env("WEIR_BIN_DIR", binaries.unwrap())
             .output()
             .unwrap();
         (output.status.code(), text(&output))
@@ -110,6 +112,7 @@ fn the_shell_script_refuses_early_and_from_any_directory() {
         let (status, text) = run(arguments);
         assert_eq!(status, Some(64), "{arguments:?}: {text}");
         for valid in [
+            "Usage: run-sequential-throughput-tests.sh MODE",
             "smoke full saturation compare",
             "producer-rest",
             "32k",
@@ -121,6 +124,22 @@ fn the_shell_script_refuses_early_and_from_any_directory() {
             );
         }
     }
-    let (status, text) = run(&["smoke", "--help"]);
-    assert_eq!(status, Some(0), "{text}");
+    for arguments in [&["smoke", "--trials", "x"][..], &["smoke", "--bogus"]] {
+        let (status, text) = run(arguments);
+        assert_eq!(status, Some(64), "{arguments:?}: {text}");
+        assert!(
+            text.contains(arguments[1]) && text.contains("--resume [SESSION]"),
+            "{text}"
+        );
+        assert!(!text.contains("Usage: weir"), "{text}");
+    }
+    for help in [&["smoke", "--help"][..], &["-h"]] {
+        let (status, text) = run(help);
+        assert_eq!(status, Some(0), "{text}");
+        assert!(
+            text.starts_with("Usage: run-sequential-throughput-tests.sh MODE"),
+            "{text}"
+        );
+        assert!(text.contains("PHASE_SCALE=0.05"), "{text}");
+    }
 }

@@ -230,3 +230,73 @@ async fn health_is_not_green_while_no_balance_can_be_read() {
     assert_eq!(fixture.get(PATH).await.status, 200);
     wait_for_standard_health(&fixture, true).await;
 }
+
+/// A service that was started once leaves a schema that others need not make.
+async fn with_a_schema() -> Database {
+    let first = Fixture::start().await;
+    add_accounts(&first.database.client().await).await;
+    first.database
+}
+
+#[tokio::test]
+async fn a_role_that_may_only_read_is_enough_once_the_table_is_there() {
+    let database = with_a_schema().await;
+    let role = format!("reader_{}", database.name());
+    let rights = format!(
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE {role} LOGIN; \
+         GRANT SELECT ON accounts TO {role}"
+    );
+    database
+        .client()
+        .await
+        .batch_execute(&rights)
+        .await
+        .unwrap();
+    let url = database
+        .url()
+        .replace("postgres:password@", &format!("{role}@"));
+    let service = Service::start(BINARY, &[("DATABASE_URL", &url)]);
+    assert_eq!(testkit::http::get(service.http(), PATH).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_read_only_replica_is_served_and_healthy() {
+    let database = with_a_schema().await;
+    let url = format!(
+        "{}?options=-cdefault_transaction_read_only%3Don",
+        database.url()
+    );
+    let service = Service::start(BINARY, &[("DATABASE_URL", &url)]);
+    assert_eq!(testkit::http::get(service.http(), PATH).await.status, 200);
+    let health = testkit::http::get(service.http(), "/health").await;
+    assert_eq!(health.status, 200, "{}", health.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_pooler_in_transaction_mode_each_request_gets_its_own_balance() {
+    let database = with_a_schema().await;
+    let server = format!("127.0.0.1:{}", testkit::postgres::shared().port());
+    let mode = testkit::pooler::Mode::Transaction { sessions: 2 };
+    let pooler = testkit::pooler::Pooler::start(server.parse().unwrap(), mode).await;
+    let url = format!(
+        "postgresql://postgres@{}/{}",
+        pooler.address(),
+        database.name()
+    );
+    let service = Service::start(BINARY, &[("DATABASE_URL", &url), ("READERS", "4")]);
+    let asks = (0..100).map(|n| {
+        let address = service.http();
+        async move {
+            let (id, balance) = if n % 2 == 0 { ("a", 1) } else { ("b", 2) };
+            let path = format!("/api/v1/accounts/{id}/balance");
+            let answer = testkit::http::get(address, &path).await;
+            assert_eq!(
+                answer.json()["balance"],
+                json!(balance),
+                "{}",
+                answer.text()
+            );
+        }
+    });
+    futures_util::future::join_all(asks).await;
+}

@@ -1,6 +1,7 @@
 //! Unary calls, health and reflection.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use api::event::{EntityUpdate, EventResponse, HealthRequest};
 use serde_json::json;
@@ -273,4 +274,70 @@ async fn reflection_lists_the_services_and_metrics_count_the_calls() {
         "{}",
         metrics.text()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_database_is_not_healthy_on_any_face() {
+    let fixture = Fixture::start_with(&[("DATABASE_ACQUIRE_TIMEOUT", "300ms")]).await;
+    let server = testkit::postgres::shared();
+    let client = testkit::postgres::connect(&server.url("postgres")).await;
+    let name = fixture.database.name();
+    let set = |value| format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
+    client.batch_execute(&set("on")).await.unwrap();
+    client
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+            &[&name],
+        )
+        .await
+        .unwrap();
+    standard_health(&fixture, 2).await;
+    let mut events = fixture.client().await;
+    let own = events
+        .health_check(HealthRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (own.healthy, own.message.as_str()),
+        (false, "the database is read-only: retry later")
+    );
+    let admin = testkit::http::get(fixture.service.http(), "/health").await;
+    assert_eq!(admin.status, 503);
+    let refused = fixture
+        .client()
+        .await
+        .process_event(event("Car", "a", "{}"))
+        .await;
+    let refused = refused.unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (
+            tonic::Code::Unavailable,
+            "the database is read-only: retry later"
+        )
+    );
+    client.batch_execute(&set("off")).await.unwrap();
+    standard_health(&fixture, 1).await;
+    let stored = fixture
+        .client()
+        .await
+        .process_event(event("Car", "a", "{}"))
+        .await;
+    assert!(stored.is_ok(), "{stored:?}");
+}
+
+/// Waits until `grpc.health.v1` says so: 1 SERVING, 2 NOT_SERVING.
+async fn standard_health(fixture: &Fixture, wanted: i32) {
+    let mut client = HealthClient::new(fixture.channel().await);
+    let begun = std::time::Instant::now();
+    loop {
+        let answer = client.check(HealthCheckRequest::default()).await.unwrap();
+        let status = answer.get_ref().status;
+        if status == wanted {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "still {status}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

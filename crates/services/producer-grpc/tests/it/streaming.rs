@@ -113,3 +113,73 @@ async fn an_event_too_large_is_one_failure_of_the_stream() {
     all.sort_unstable();
     assert_eq!(all, [(0, true), (1, false), (2, true)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_index_has_its_outcome_while_the_database_keeps_all_waiting() {
+    const EVENTS: u64 = 3000;
+    let fixture = Fixture::start_with(&[
+        ("QUEUE_CAPACITY", "600"),
+        ("REQUEST_TIMEOUT", "1s"),
+        ("MAX_BATCH_EVENTS", "50"),
+    ])
+    .await;
+    let mut database = fixture.database.client().await;
+    let lock = database.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let events: Vec<EventRequest> = (0..EVENTS)
+        .map(|n| event("Car", &format!("c-{n}"), "{}"))
+        .collect();
+    let mut client = fixture.client().await;
+    let singles = tokio::spawn({
+        let client = client.clone();
+        async move {
+            let calls = (0..100u32).map(|n| {
+                let mut client = client.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(20) * n).await;
+                    client
+                        .process_event(event("Car", &format!("s-{n}"), "{}"))
+                        .await
+                })
+            });
+            let mut messages = Vec::new();
+            for call in calls.collect::<Vec<_>>() {
+                if let Err(status) = call.await.unwrap() {
+                    messages.push(status.message().to_owned());
+                }
+            }
+            messages
+        }
+    });
+    let stream = client.process_events(tokio_stream::iter(events));
+    let mut outcomes = stream.await.unwrap().into_inner();
+    let collect = async {
+        let mut indices = Vec::new();
+        while let Some(outcome) = next(&mut outcomes).await {
+            if !outcome.success {
+                assert_eq!(
+                    outcome.message,
+                    "no answer from the database in time: retry later"
+                );
+            }
+            indices.push(outcome.index);
+        }
+        indices.sort_unstable();
+        indices
+    };
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(2700)).await;
+        lock.commit().await.unwrap();
+    };
+    let (indices, ()) = tokio::join!(collect, release);
+    assert_eq!(indices, (0..EVENTS).collect::<Vec<_>>());
+    for message in singles.await.unwrap() {
+        assert!(
+            message.starts_with("no answer from the database in time")
+                || message.starts_with("the queue is full"),
+            "{message}"
+        );
+    }
+}

@@ -309,3 +309,47 @@ async fn until_health(address: SocketAddr, status: u16) {
     }
     panic!("not {status} in 10 s");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_create_is_enough_once_the_schema_is_there() {
+    let first = Fixture::start().await;
+    let database = first.database;
+    drop(first.service);
+    let role = format!("streamer_{}", database.name());
+    let rights = format!(
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE {role} LOGIN; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}; \
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"
+    );
+    let writer = database.client().await;
+    writer.batch_execute(&rights).await.unwrap();
+    let url = database
+        .url()
+        .replace("postgres:password@", &format!("{role}@"));
+    let service = serve(&url, &[]);
+    let mut sse = Sse::open(service.http(), "").await;
+    insert(&writer, "a").await;
+    assert_eq!(ids(&sse.take(1).await), ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_pooler_in_transaction_mode_the_start_is_refused_with_the_reason() {
+    let database = Database::fresh().await;
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, testkit::postgres::shared().port()));
+    let mode = testkit::pooler::Mode::Transaction { sessions: 3 };
+    let pooler = testkit::pooler::Pooler::start(server, mode).await;
+    let url = format!(
+        "postgresql://postgres@{}/{}",
+        pooler.address(),
+        database.name()
+    );
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut service =
+            testkit::Service::spawn(crate::support::BINARY, &[], &[("DATABASE_URL", &url)]);
+        let reason = "a connection pooler in transaction mode stands before PostgreSQL";
+        let said = service.wait_for_log(reason, Duration::from_secs(20));
+        assert!(said.is_some(), "{}", service.log());
+        service.wait().code()
+    });
+    assert_eq!(ended.await.unwrap(), Some(1));
+}

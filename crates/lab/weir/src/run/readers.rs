@@ -1,0 +1,33 @@
+//! Commands that read the metrics database while a session starts or stops it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab_host::readers::{self, Alone};
+use lab_host::state::State;
+
+use crate::metrics::for_readers;
+
+/// How long a session waits for commands that read: a report of many runs takes some seconds.
+pub(super) const READERS_LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until no command reads any more; where one does for too long, the server is stopped all the same.
+pub(super) async fn wait_for_readers(state: &State) -> Option<Alone> {
+    match readers::alone(state, READERS_LIMIT).await {
+        Ok(alone) => Some(alone),
+        Err(error) => {
+            tracing::warn!("the metrics database is stopped under a reader: {error:#}");
+            None
+        }
+    }
+}
+
+/// The server is the session's from now on: readers do not stop it.
+pub(super) fn forget_readers_server(state: &State) -> Result<()> {
+    match std::fs::remove_file(for_readers(state)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context("the state directory cannot be written")
+        }
+        _ => Ok(()),
+    }
+}

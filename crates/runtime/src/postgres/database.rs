@@ -1,0 +1,186 @@
+//! The pool of the process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Timeouts,
+};
+use tokio::time::Instant;
+
+use super::connect::{self, Connector};
+use super::connection::Connection;
+use super::error::DatabaseError;
+use crate::config::{DatabaseConfig, DatabaseUrl};
+
+/// Longest time for [`Database::ping`].
+const PING_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// The application database. Cheap to clone; all clones share the pool, whose size is the number of all
+/// connections of the process.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: Pool,
+    url: Arc<DatabaseUrl>,
+    acquire_timeout: Duration,
+    connector: Connector,
+    pooled: Arc<AtomicBool>,
+    writes: bool,
+}
+
+impl Database {
+    /// The pool without a first connection: connections are opened when they are needed.
+    ///
+    /// # Errors
+    /// Called outside a tokio runtime, or the pool cannot be built.
+    pub fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Handle::try_current()?;
+        let settings = connect::settings(&config.database_url, config.database_acquire_timeout);
+        let connector = connect::connector(&config.database_url)?;
+        let pooled = Arc::new(AtomicBool::new(false));
+        let manager = Manager::from_connect(
+            settings,
+            connect::OnRuntime::new(runtime, connector, Arc::clone(&pooled)),
+            // A connection that its task has seen dying is dropped at the next `get`, before anyone has used it.
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(config.database_pool_size.get())
+            .runtime(Runtime::Tokio1)
+            .build()
+            .context("the connection pool cannot be built")?;
+        Ok(Self {
+            pool,
+            url: Arc::new(config.database_url.clone()),
+            acquire_timeout: config.database_acquire_timeout,
+            connector,
+            pooled,
+            writes: false,
+        })
+    }
+
+    /// The same for a service that writes: a database that takes no writes does not answer its [`Database::ping`].
+    #[must_use]
+    pub fn for_writes(&self) -> Self {
+        Self {
+            writes: true,
+            ..self.clone()
+        }
+    }
+
+    /// A connection, waited for and opened within `DATABASE_ACQUIRE_TIMEOUT`; it goes back when it is dropped.
+    ///
+    /// # Errors
+    /// [`DatabaseError::AcquireTimeout`], or why no connection can be opened.
+    pub async fn get(&self) -> Result<Object, DatabaseError> {
+        self.get_within(self.acquire_timeout).await
+    }
+
+    /// As [`Database::get`], with a guard that closes the connection when it must not go back.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connection(&self) -> Result<Connection, DatabaseError> {
+        Ok(self.guard(self.get().await?))
+    }
+
+    fn guard(&self, client: Object) -> Connection {
+        Connection::new(client, self.connector, Arc::clone(&self.pooled))
+    }
+
+    async fn get_within(&self, limit: Duration) -> Result<Object, DatabaseError> {
+        let waiting = Timeouts {
+            wait: Some(limit),
+            ..Timeouts::default()
+        };
+        // The pool's own limit tells waiting for others from waiting for PostgreSQL, so that it comes first.
+        let whole = limit + Duration::from_millis(10);
+        let pool_exhausted =
+            match tokio::time::timeout(whole, self.pool.timeout_get(&waiting)).await {
+                Ok(Ok(client)) => return Ok(client),
+                Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => true,
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => false,
+            };
+        Err(DatabaseError::AcquireTimeout {
+            limit,
+            pool_exhausted,
+        })
+    }
+
+    /// Asks the database for an answer, within 1.5 s; [for writes](Database::for_writes) also whether it takes them.
+    ///
+    /// # Errors
+    /// No connection, no answer in that time, or [`DatabaseError::ReadOnly`].
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        let deadline = Instant::now() + PING_TIMEOUT;
+        // A session that was opened while the database was read-only stays so: another one is asked once.
+        let mut is_fresh = false;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Dropped without an answer it is closed: it may be hung, and the next user shall not get it.
+            let connection = self.guard(self.get_within(left).await?);
+            let answer = tokio::time::timeout_at(deadline, connection.ping()).await;
+            let answer = answer.map_err(|_| DatabaseError::NoAnswer {
+                limit: PING_TIMEOUT,
+            })?;
+            let takes_writes = match answer {
+                Ok(takes_writes) => takes_writes,
+                Err(error) => return Err(error),
+            };
+            if takes_writes || !self.writes {
+                connection.give_back();
+                return Ok(());
+            }
+            connection.close();
+            if is_fresh {
+                return Err(DatabaseError::ReadOnly);
+            }
+            // Idle sessions of that time go too.
+            self.pool.retain(|_, _| false);
+            is_fresh = true;
+        }
+    }
+
+    /// The URL, for log lines: its `Display` hides the password.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// A connection that was opened just now: idle ones are closed.
+    pub(super) async fn fresh(&self) -> Result<Connection, DatabaseError> {
+        self.pool.retain(|_, _| false);
+        self.connection().await
+    }
+
+    /// `DATABASE_ACQUIRE_TIMEOUT`.
+    pub fn acquire_timeout(&self) -> Duration {
+        self.acquire_timeout
+    }
+
+    /// Whether a pooler that shares sessions stands between: then a session's settings and its prepared statements are
+    /// not its client's alone.
+    pub fn is_pooled(&self) -> bool {
+        self.pooled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_pooled(&self, pooled: bool) {
+        self.pooled.store(pooled, Ordering::Relaxed);
+    }
+
+    /// Connections open and connections in use.
+    pub fn connections(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.size.saturating_sub(status.available))
+    }
+
+    /// Closes the pool: idle connections at once, those in use when they come back.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}

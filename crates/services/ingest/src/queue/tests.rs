@@ -1,0 +1,216 @@
+//! The queue and its lanes: every caller gets its own answer, at its own time, whatever the order of deadlines.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use runtime::metrics::Metrics;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::caller::{Answer, Caller};
+use crate::error::Outcome;
+
+fn metrics() -> IngestMetrics {
+    IngestMetrics::register(&Metrics::new().expect("metrics"), 0).expect("counters")
+}
+
+fn event(attributes_bytes: usize) -> Event {
+    let text = "x".repeat(attributes_bytes);
+    let json = format!(
+        r#"{{"eventHeader":{{"eventName":"Test"}},"eventBody":{{"entities":[
+            {{"entityType":"Car","entityId":"a","updatedAttributes":{{"t":"{text}"}}}}]}}}}"#
+    );
+    Event::from_json(json.as_bytes()).expect("a valid event")
+}
+
+/// One of many, told apart by `index`.
+fn one_of(sender: &mpsc::Sender<(u64, Outcome)>, index: u64, deadline: Instant) -> Waiting {
+    Waiting {
+        event: event(1),
+        caller: Caller::new(Answer::OfMany(index, sender.clone()), deadline),
+    }
+}
+
+fn single(deadline: Instant) -> (Waiting, oneshot::Receiver<Outcome>) {
+    let (sender, receiver) = oneshot::channel();
+    let waiting = Waiting {
+        event: event(1),
+        caller: Caller::new(Answer::One(sender), deadline),
+    };
+    (waiting, receiver)
+}
+
+fn all_outcomes(receiver: &mut mpsc::Receiver<(u64, Outcome)>) -> Vec<(u64, Outcome)> {
+    std::iter::from_fn(|| receiver.try_recv().ok()).collect()
+}
+
+/// What is left in the queue, answered with success, in the order it was given.
+fn written(shard: &mut Shard) -> usize {
+    let mut number = 0;
+    shard.take(usize::MAX, usize::MAX, |mut queued| {
+        number += 1;
+        queued.waiting.caller.answer(Ok(()));
+        0
+    });
+    number
+}
+
+proptest! {
+    /// Deadlines in any order, looked at any number of times: nobody is answered early, nobody is left out, nobody is
+    /// answered twice, and the rest keeps its order.
+    #[test]
+    fn every_index_gets_its_own_answer_at_its_own_time(
+        deadlines in prop::collection::vec(0u64..100, 1..200),
+        looks in prop::collection::vec(0u64..120, 0..8),
+        before in 0usize..200,
+    ) {
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let mut looks = looks;
+        looks.sort_unstable();
+        let (queues, mut shards) = queues(1, deadlines.len(), &metrics());
+        let shard = &mut shards[0];
+        let (sender, mut receiver) = mpsc::channel(deadlines.len());
+        let mut late = Vec::new();
+        let mut waits: Vec<u64> = (0..deadlines.len() as u64).collect();
+        let mut looks = looks.into_iter();
+        for (index, ms) in (0..).zip(&deadlines) {
+            // Some come after a look.
+            if index as usize == before && let Some(now) = looks.next() {
+                shard.expire(at(now));
+                let (due, rest) = waits.iter().partition(|&&i| {
+                    i < index && deadlines[i as usize] <= now
+                });
+                waits = rest;
+                late.extend::<Vec<u64>>(due);
+            }
+            queues.push(0, one_of(&sender, index, at(*ms)));
+        }
+        for now in looks {
+            shard.expire(at(now));
+            let (due, rest): (Vec<u64>, Vec<u64>) =
+                waits.iter().partition(|&&i| deadlines[i as usize] <= now);
+            waits = rest;
+            late.extend(due);
+            let mut told: Vec<u64> = all_outcomes(&mut receiver)
+                .into_iter()
+                .map(|(index, outcome)| {
+                    assert_eq!(outcome, Err(IngestError::Timeout));
+                    index
+                })
+                .collect();
+            told.sort_unstable();
+            late.sort_unstable();
+            prop_assert_eq!(&told, &late);
+            late.clear();
+        }
+        // Those of a look before the last event came.
+        prop_assert_eq!(all_outcomes(&mut receiver).len(), late.len());
+        prop_assert_eq!(written(shard), waits.len());
+        let told: Vec<u64> = all_outcomes(&mut receiver).into_iter().map(|(index, outcome)| {
+            assert_eq!(outcome, Ok(()));
+            index
+        }).collect();
+        prop_assert_eq!(told, waits);
+        // All room is there again.
+        prop_assert_eq!(queues.room.events.available_permits(), deadlines.len());
+        prop_assert_eq!(queues.room.kib.available_permits(), CAPACITY_KIB);
+    }
+}
+
+#[tokio::test]
+async fn singles_behind_a_late_bulk_keep_their_time() {
+    let now = Instant::now();
+    let (queues, mut shards) = queues(1, 10, &metrics());
+    let (sender, mut bulk) = mpsc::channel(2);
+    // A single event came first; the bulk is older and had waited for room.
+    let (patient, mut patient_answer) = single(now + Duration::from_secs(2));
+    queues.push(0, patient);
+    queues.push(0, one_of(&sender, 0, now + Duration::from_secs(1)));
+    queues.push(0, one_of(&sender, 1, now + Duration::from_secs(1)));
+    let shard = &mut shards[0];
+    shard.expire(now + Duration::from_secs(1));
+    assert_eq!(
+        all_outcomes(&mut bulk),
+        [
+            (0, Err(IngestError::Timeout)),
+            (1, Err(IngestError::Timeout))
+        ]
+    );
+    assert!(
+        patient_answer.try_recv().is_err(),
+        "answered before its time"
+    );
+    assert_eq!(written(shard), 1);
+    assert_eq!(patient_answer.await, Ok(Ok(())));
+}
+
+#[tokio::test]
+async fn a_full_queue_answers_singles_and_holds_back_lanes() {
+    let metrics = metrics();
+    let (queues, mut shards) = queues(2, 1, &metrics);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (first, _first_answer) = single(deadline);
+    queues.push(0, first);
+    let (second, second_answer) = single(deadline);
+    queues.push(1, second);
+    assert_eq!(second_answer.await, Ok(Err(IngestError::QueueFull)));
+
+    let (sender, mut lane) = mpsc::channel(2);
+    queues
+        .push_when_room(1, one_of(&sender, 0, Instant::now()))
+        .await;
+    assert_eq!(all_outcomes(&mut lane), [(0, Err(IngestError::Timeout))]);
+
+    let held_back = queues.push_when_room(1, one_of(&sender, 1, deadline));
+    let ((), written_first) = tokio::join!(held_back, async { written(&mut shards[0]) });
+    assert_eq!(written_first, 1);
+    assert!(shards[1].arrival().await);
+    assert_eq!(written(&mut shards[1]), 1);
+    assert_eq!(all_outcomes(&mut lane), [(1, Ok(()))]);
+}
+
+#[tokio::test]
+async fn a_batch_ends_at_its_bytes_and_nothing_is_lost() {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (queues, mut shards) = queues(1, 10, &metrics());
+    let (sender, mut receiver) = mpsc::channel(4);
+    for (index, bytes) in (0..).zip([600, 600, 5000, 10]) {
+        let mut waiting = one_of(&sender, index, deadline);
+        waiting.event = event(bytes);
+        queues.push(0, waiting);
+    }
+    let mut batches = Vec::new();
+    for _ in 0..4 {
+        let mut batch = 0;
+        shards[0].take(10, 2000, |mut queued| {
+            batch += 1;
+            queued.waiting.caller.answer(Ok(()));
+            queued.waiting.event.size_hint_bytes()
+        });
+        batches.push(batch);
+    }
+    assert_eq!(batches, [2, 1, 1, 0]);
+    let order: Vec<u64> = all_outcomes(&mut receiver)
+        .iter()
+        .map(|(index, _)| *index)
+        .collect();
+    assert_eq!(order, [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn what_waits_when_the_queue_closes_is_given_back() {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (queues, mut shards) = queues(1, 10, &metrics());
+    let (early, early_answer) = single(deadline);
+    queues.push(0, early);
+    let rest = shards[0].close();
+    assert_eq!(rest.len(), 1);
+    let (late, late_answer) = single(deadline);
+    queues.push(0, late);
+    assert_eq!(late_answer.await, Ok(Err(IngestError::ShuttingDown)));
+    // A fault of the writer, not of the caller: it is told, and not told that the service stops.
+    drop(rest);
+    assert_eq!(early_answer.await, Ok(Err(IngestError::Internal)));
+    assert!(!shards[0].arrival().await);
+}
