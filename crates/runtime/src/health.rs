@@ -2,15 +2,17 @@
 //! subcommand `health`.
 
 use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use protect::ProtectionConfig;
+use protect::tls::{ClientAuth, ClientTls, Roots, Verify};
+use rustls::{ClientConnection, StreamOwned};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -112,10 +114,11 @@ impl Health {
 }
 
 /// The subcommand `health` of a REST service: 0 where `GET path` answers 2xx within 3 s, else 1 with the reason on
-/// standard error. `host` and `port` are the server's settings: 0.0.0.0 means this machine.
-pub fn check_http(host: &str, port: u16, path: &str) -> ExitCode {
+/// standard error. `host`, `port` and `protection` are the server's settings: 0.0.0.0 means this machine, and with TLS the
+/// server's own certificate is the one that is believed and shown.
+pub fn check_http(host: &str, port: u16, path: &str, protection: &ProtectionConfig) -> ExitCode {
     verdict(
-        http_status(host, port, path).and_then(|status| match status {
+        http_status(host, port, path, protection).and_then(|status| match status {
             200..=299 => Ok(()),
             _ => bail!("{path} answered {status}"),
         }),
@@ -123,9 +126,10 @@ pub fn check_http(host: &str, port: u16, path: &str) -> ExitCode {
 }
 
 /// The subcommand `health` of a gRPC service: 0 where `grpc.health.v1.Health/Check` says SERVING within 3 s, else 1 with
-/// the reason on standard error.
-pub async fn check_grpc(host: &str, port: u16) -> ExitCode {
-    let checked = tokio::time::timeout(CHECK_TIMEOUT, grpc_status(host, port)).await;
+/// the reason on standard error. `protection` as in [`check_http`].
+pub async fn check_grpc(host: &str, port: u16, protection: &ProtectionConfig) -> ExitCode {
+    let asked = grpc_status(host, port, protection);
+    let checked = tokio::time::timeout(CHECK_TIMEOUT, asked).await;
     verdict(checked.context("no answer within 3 s").flatten())
 }
 
@@ -149,21 +153,51 @@ fn reachable(host: &str) -> &str {
     }
 }
 
-fn http_status(host: &str, port: u16, path: &str) -> anyhow::Result<u16> {
+/// How the server's own client comes to it; `None`: without TLS.
+fn own_client(protection: &ProtectionConfig) -> anyhow::Result<Option<ClientTls<'static>>> {
+    let files = protection.tls_files()?;
+    Ok(files.map(|files| ClientTls {
+        roots: ("TLS_CERT", Roots::Only(files.cert.clone())),
+        verify: Verify::Chain,
+        identity: (files.client_auth != ClientAuth::None)
+            .then_some((("TLS_CERT", files.cert), ("TLS_KEY", files.key))),
+    }))
+}
+
+fn http_status(
+    host: &str,
+    port: u16,
+    path: &str,
+    protection: &ProtectionConfig,
+) -> anyhow::Result<u16> {
     let host = reachable(host);
     let address = (host, port)
         .to_socket_addrs()
         .with_context(|| format!("HOST '{host}'"))?
         .next()
         .context("HOST has no address")?;
-    let mut stream = TcpStream::connect_timeout(&address, CHECK_TIMEOUT)
+    let stream = TcpStream::connect_timeout(&address, CHECK_TIMEOUT)
         .with_context(|| format!("no connection to {address}"))?;
     stream.set_read_timeout(Some(CHECK_TIMEOUT))?;
     stream.set_write_timeout(Some(CHECK_TIMEOUT))?;
+    let Some(tls) = own_client(protection)? else {
+        return status_over(stream, address, path);
+    };
+    let config = Arc::new(tls.config(&[b"http/1.1"])?);
+    let connection = ClientConnection::new(config, address.ip().into())?;
+    status_over(StreamOwned::new(connection, stream), address, path)
+}
+
+fn status_over(
+    mut stream: impl Read + Write,
+    address: SocketAddr,
+    path: &str,
+) -> anyhow::Result<u16> {
     write!(
         stream,
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
     )?;
+    stream.flush()?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).context("no answer")?;
     let answer = std::str::from_utf8(&answer).context("no HTTP answer")?;
@@ -171,17 +205,15 @@ fn http_status(host: &str, port: u16, path: &str) -> anyhow::Result<u16> {
     status.parse().context("no HTTP status")
 }
 
-async fn grpc_status(host: &str, port: u16) -> anyhow::Result<()> {
+async fn grpc_status(host: &str, port: u16, protection: &ProtectionConfig) -> anyhow::Result<()> {
     let host = reachable(host);
-    let uri = if host.contains(':') {
-        format!("http://[{host}]:{port}")
+    let address = if host.contains(':') {
+        format!("[{host}]:{port}")
     } else {
-        format!("http://{host}:{port}")
+        format!("{host}:{port}")
     };
-    let channel = Endpoint::from_shared(uri.clone())?
-        .connect()
-        .await
-        .with_context(|| format!("no connection to {uri}"))?;
+    let tls = own_client(protection)?;
+    let channel = crate::grpc::connect_as(&address, tls.as_ref()).await?;
     let mut client = HealthClient::new(channel);
     let answer = client
         .check(HealthCheckRequest {

@@ -3,7 +3,7 @@
 //! - [`listen`]: the listening socket, for both faces
 //! - [`server`], [`Running`]: the one place where an HTTP server is built and served
 //! - [`resource`] (`routes`): a path and its methods; HEAD, OPTIONS for browsers, 404 and 405 follow from them
-//! - [`body()`]: bodies of requests
+//! - [`body()`]: bodies of requests; `decode`: their encodings
 //! - `observe`: counts, times and names each request; `cors`: what browsers are told
 
 use std::io;
@@ -14,6 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 mod body;
 mod cors;
+mod decode;
 mod observe;
 mod routes;
 mod server;

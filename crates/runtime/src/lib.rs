@@ -11,6 +11,7 @@
 //! - [`connection`]: all connections of the process: their number, and their limits
 //! - [`status`]: the one table from `Kind` to HTTP status and gRPC code
 //! - [`request_id`]: the id of a request, taken or made
+//! - [`protection`]: how both faces ask about a call, and answer what is refused
 //! - [`http`]: the listening socket, and the one server of all actix-web faces
 //! - [`grpc`]: the same for the tonic faces
 //! - [`health`]: the background probe of the database, and the client behind `health`
@@ -27,6 +28,7 @@ pub mod http;
 pub mod metrics;
 pub mod open_files;
 pub mod postgres;
+pub mod protection;
 pub mod request_id;
 pub mod shutdown;
 pub mod status;

@@ -6,6 +6,7 @@
 //! - [`Connection`]: a pooled connection with its statements, closed where its session may be spoiled
 //! - `pooler`: whether a pooler such as PgBouncer stands between
 //! - [`DatabaseError`], [`Cause`]: what went wrong
+//! - [`connector()`] (`tls`): TLS as the URL asks for it
 
 mod connect;
 mod connection;
@@ -14,9 +15,11 @@ mod error;
 mod pooler;
 mod schema;
 mod start;
+mod tls;
 
 pub use connection::{Connection, Parameter};
 pub use database::Database;
 pub use error::{Cause, DatabaseError, DatabaseErrorKind};
 pub use pooler::Pooling;
 pub use schema::Schema;
+pub use tls::{Connector, TlsStream, connector};

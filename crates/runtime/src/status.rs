@@ -187,6 +187,8 @@ pub struct Failure {
     pub kind: Kind,
     /// What the client sees.
     pub message: Cow<'static, str>,
+    /// Seconds after which to try again, where that is known better than [`RETRY_AFTER_SECONDS`].
+    retry_after_s: Option<u32>,
 }
 
 impl Failure {
@@ -195,6 +197,16 @@ impl Failure {
         Self {
             kind,
             message: message.into(),
+            retry_after_s: None,
+        }
+    }
+
+    /// The same, with the seconds after which to try again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self {
+            retry_after_s: Some(seconds),
+            ..self
         }
     }
 }
@@ -213,13 +225,23 @@ impl ResponseError for Failure {
     }
 
     fn error_response(&self) -> HttpResponse {
-        http_response(self.kind, &self.message)
+        let mut response = http_response(self.kind, &self.message);
+        if let Some(seconds) = self.retry_after_s {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 
 impl From<Failure> for tonic::Status {
     fn from(failure: Failure) -> Self {
-        grpc_status(failure.kind, failure.message)
+        let mut status = grpc_status(failure.kind, failure.message);
+        if let Some(seconds) = failure.retry_after_s {
+            let metadata = status.metadata_mut();
+            metadata.insert("retry-after", MetadataValue::from(seconds));
+        }
+        status
     }
 }
 

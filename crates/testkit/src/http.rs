@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Longest wait for an answer.
@@ -22,10 +22,15 @@ pub async fn post_json(address: SocketAddr, path: &str, body: impl AsRef<[u8]>) 
     Connection::open(address).await.post_json(path, body).await
 }
 
+/// What a connection's bytes travel over: TCP, or TLS.
+pub trait Wire: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin> Wire for T {}
+
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     /// Read and not yet consumed.
     buffer: Vec<u8>,
 }
@@ -72,10 +77,15 @@ impl Connection {
     pub async fn try_open(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
+        Ok(Self::over(stream))
+    }
+
+    /// Over a stream that is open already.
+    pub fn over(stream: impl Wire + 'static) -> Self {
+        Self {
+            stream: Box::new(stream),
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Sends a request with `Content-Type: application/json` and reads the answer.

@@ -3,8 +3,10 @@
 //! - [`postgres`]: a PostgreSQL for the test process, a fresh database for each test, servers of a test's own
 //! - [`process`]: a service of the workspace as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
+//! - [`network`]: what holds for every port of every service, as checks
 //! - [`pooler`]: a connection pooler in session or transaction mode
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
+//! - [`eventually()`]: waits for what happens elsewhere
 //! - [`tls`]: an authority that signs certificates
 //! - [`left_out`]: what a test does where a part that it needs is missing
 //!
@@ -13,8 +15,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 #![allow(clippy::print_stderr, reason = "a test's output")]
 
+mod eventually;
 pub mod http;
 mod left_out;
+pub mod network;
 pub mod pooler;
 pub mod postgres;
 pub mod process;
@@ -22,6 +26,7 @@ pub mod proxy;
 pub mod tls;
 mod watchdog;
 
+pub use eventually::eventually;
 pub use left_out::left_out;
 pub use postgres::Database;
 pub use process::Service;

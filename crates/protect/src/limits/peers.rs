@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Budget, Limits, Place};
+use super::budget::{Budget, Limits, Place};
 
 /// After that long without a call every bucket is full again, and the entry says nothing more.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use super::file;
 use super::jwt::Verifier;
-use super::{Credentials, Identified, Principals, file};
+use super::known::{Credentials, Identified, Principals};
 use crate::files::{self, FileError, Seen};
 use crate::refusal::Refusal;
 

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::super::directory::Directory;
 use super::*;
 use crate::rights::Verb;
 

@@ -56,9 +56,11 @@ impl fmt::Debug for TokenHash {
 ///
 /// # Errors
 /// The operating system has no random bytes.
-pub fn generate() -> Result<String, rustls::crypto::GetRandomFailed> {
+pub fn generate() -> std::io::Result<String> {
     let mut bytes = [0; TOKEN_BYTES];
-    crate::tls::provider().secure_random.fill(&mut bytes)?;
+    let random = crate::tls::provider().secure_random;
+    let none = |_| std::io::Error::other("no random bytes from the operating system");
+    random.fill(&mut bytes).map_err(none)?;
     Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 

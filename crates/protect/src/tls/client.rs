@@ -10,7 +10,8 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::{pem, provider};
+use super::pem;
+use super::provider::provider;
 use crate::files::FileError;
 
 /// How much of a server's certificate is checked.

@@ -9,7 +9,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, RootCertStore};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::provider;
+use super::provider::provider;
 use crate::files::{self, FileError};
 
 /// The certificates of a file, at least one.

@@ -16,9 +16,10 @@ use rustls::server::{
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 
-use super::{pem, provider};
+use super::names::names;
+use super::pem;
+use super::provider::provider;
 use crate::files::{FileError, Seen};
-use crate::principals::certificate;
 
 /// Sessions that clients without a certificate may resume.
 const SESSIONS: usize = 4096;
@@ -166,7 +167,7 @@ impl ServerTls {
     /// none.
     pub fn client_names(&self, chain: &[CertificateDer<'_>]) -> Vec<String> {
         match chain.first() {
-            Some(shown) if !self.0.is_own(shown) => certificate::names(shown),
+            Some(shown) if !self.0.is_own(shown) => names(shown),
             _ => Vec::new(),
         }
     }

@@ -6,7 +6,8 @@ use std::fmt;
 use clap::builder::{StringValueParser, TypedValueParser, ValueParserFactory};
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
-use tokio_postgres::config::Host;
+use protect::tls::{DatabaseTls, SslMode};
+use tokio_postgres::config::{Host, SslMode as Negotiation};
 
 const EXAMPLE: &str = "expected postgresql://user:password@host:5432/database";
 
@@ -16,6 +17,7 @@ const EXAMPLE: &str = "expected postgresql://user:password@host:5432/database";
 pub struct DatabaseUrl {
     text: String,
     parsed: tokio_postgres::Config,
+    tls: DatabaseTls,
 }
 
 impl DatabaseUrl {
@@ -24,7 +26,12 @@ impl DatabaseUrl {
         &self.text
     }
 
-    /// The settings in the URL.
+    /// What the URL says of TLS.
+    pub fn tls(&self) -> &DatabaseTls {
+        &self.tls
+    }
+
+    /// The settings in the URL, without the files of TLS.
     pub fn config(&self) -> &tokio_postgres::Config {
         &self.parsed
     }
@@ -35,15 +42,22 @@ impl std::str::FromStr for DatabaseUrl {
 
     /// The error does not contain the text, since that may hold a password.
     fn from_str(text: &str) -> Result<Self, String> {
-        let parsed: tokio_postgres::Config = text.parse().map_err(|error| {
+        let (rest, tls) = DatabaseTls::take_from(text)?;
+        let mut parsed: tokio_postgres::Config = rest.parse().map_err(|error| {
             problem(text, &error).unwrap_or_else(|| format!("not a PostgreSQL URL; {EXAMPLE}"))
         })?;
         if parsed.get_hosts().is_empty() && parsed.get_hostaddrs().is_empty() {
             return Err(format!("no host; {EXAMPLE}"));
         }
+        parsed.ssl_mode(match tls.mode() {
+            SslMode::Disable => Negotiation::Disable,
+            SslMode::Prefer => Negotiation::Prefer,
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Negotiation::Require,
+        });
         Ok(Self {
             text: text.to_owned(),
             parsed,
+            tls,
         })
     }
 }

@@ -132,7 +132,10 @@ mod tests {
         for piece in [1, 5, 17, 4096] {
             let mut frames = Frames::new(24, 0);
             let flood = [vec![0; 24], frame(PING, 8).repeat(CREDIT as usize)].concat();
-            assert!(flood.chunks(piece).all(|piece| frames.follow(piece, 0)), "{piece}");
+            assert!(
+                flood.chunks(piece).all(|piece| frames.follow(piece, 0)),
+                "{piece}"
+            );
             assert!(!frames.follow(&frame(PING, 8), 0), "{piece}");
         }
     }

@@ -75,8 +75,13 @@ impl Seat {
         self.has(RETIRE)
     }
 
+    /// Requests in flight.
+    pub(super) fn active(&self) -> u32 {
+        self.active.load(Ordering::Acquire)
+    }
+
     pub(super) fn is_idle(&self) -> bool {
-        self.active.load(Ordering::Acquire) == 0
+        self.active() == 0
     }
 
     /// Bytes of a head came.

@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use super::door::Peer;
+use super::frames::Frames;
 use super::seat::Seat;
 use super::table::Seated;
 use super::transport::Transport;
@@ -16,8 +18,6 @@ use crate::status::{Kind, error_body};
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// The preface, and the head of the frame that must follow it.
-const BEGINNING_OF_HTTP2: usize = PREFACE.len() + 9;
 /// Bytes that are read at once to tell the protocol.
 const FIRST_READ: usize = 4096;
 
@@ -25,23 +25,27 @@ const FIRST_READ: usize = 4096;
 #[derive(Debug)]
 pub struct Connection {
     transport: Transport,
+    peer: Arc<Peer>,
     seated: Seated,
     /// Read to tell the protocol, and not taken yet.
     first: BytesMut,
-    is_http2: bool,
-    /// Bytes that came, up to [`BEGINNING_OF_HTTP2`].
-    came: usize,
+    /// Of HTTP/2.
+    frames: Option<Frames>,
+    /// Whether a part of a head came.
+    is_head_begun: bool,
 }
 
 impl Connection {
     /// A connection that speaks HTTP/2 from its first byte.
-    pub fn http2(transport: Transport, seated: Seated) -> Self {
+    pub fn http2(transport: Transport, peer: Peer, seated: Seated) -> Self {
+        let frames = Frames::new(PREFACE.len(), seated.now_ms());
         Self {
             transport,
+            peer: Arc::new(peer),
             seated,
             first: BytesMut::new(),
-            is_http2: true,
-            came: 0,
+            frames: Some(frames),
+            is_head_begun: false,
         }
     }
 
@@ -50,13 +54,14 @@ impl Connection {
     ///
     /// # Errors
     /// The connection broke or closed; nothing came in time.
-    pub async fn http(transport: Transport, seated: Seated) -> io::Result<Self> {
+    pub async fn http(transport: Transport, peer: Peer, seated: Seated) -> io::Result<Self> {
         let mut connection = Self {
             transport,
+            peer: Arc::new(peer),
             seated,
             first: BytesMut::with_capacity(FIRST_READ),
-            is_http2: false,
-            came: 0,
+            frames: None,
+            is_head_begun: false,
         };
         loop {
             let length = connection.first.len().min(PREFACE.len());
@@ -64,7 +69,8 @@ impl Connection {
                 break;
             }
             if length == PREFACE.len() {
-                connection.is_http2 = true;
+                let now = connection.seated.now_ms();
+                connection.frames = Some(Frames::new(PREFACE.len(), now));
                 break;
             }
             let read = std::future::poll_fn(|cx| connection.poll_first(cx));
@@ -77,7 +83,7 @@ impl Connection {
 
     /// Whether it speaks HTTP/2.
     pub fn is_http2(&self) -> bool {
-        self.is_http2
+        self.frames.is_some()
     }
 
     /// What is known of it.
@@ -88,6 +94,11 @@ impl Connection {
     /// Its place among all connections.
     pub fn seated(&self) -> &Seated {
         &self.seated
+    }
+
+    /// Who is at its other end.
+    pub fn peer(&self) -> &Arc<Peer> {
+        &self.peer
     }
 
     /// What carries its bytes.
@@ -105,22 +116,30 @@ impl Connection {
     }
 
     /// Notes bytes of the client on their way to the server.
-    fn take_note(&mut self, bytes: &mut [u8]) {
-        let seat = self.seated.seat();
-        if self.is_http2 {
-            if self.came < BEGINNING_OF_HTTP2 {
-                self.came += bytes.len();
-                if self.came >= BEGINNING_OF_HTTP2 {
-                    seat.head_is_complete();
-                }
+    fn take_note(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        let (seat, now) = (self.seated.seat(), self.seated.now_ms());
+        if let Some(frames) = &mut self.frames {
+            let had_begun = frames.has_begun();
+            if !frames.follow(bytes, now) {
+                tracing::debug!("too many control frames: a connection is closed");
+                return Err(io::Error::other("too many control frames"));
             }
-            return;
-        }
-        // Between requests a head comes; with a request in flight its body, or the head of the next.
-        if seat.is_idle() {
-            self.came = 1;
-            seat.head_came(self.seated.now_ms());
+            if frames.has_begun() && !had_begun {
+                seat.head_is_complete();
+            }
+        } else if seat.is_idle() {
+            // Between requests a head comes; with a request in flight its body, or the head of the next.
+            self.is_head_begun = true;
+            seat.head_came(now);
             upgrade::ignore_offers(bytes);
+        }
+        Ok(())
+    }
+
+    /// Notes bytes that were sent.
+    fn sent(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Some(frames), Poll::Ready(Ok(bytes))) = (&mut self.frames, written) {
+            frames.sent(*bytes);
         }
     }
 
@@ -131,8 +150,8 @@ impl Connection {
         if !seat.is_over() {
             return Poll::Pending;
         }
-        let says_why =
-            seat.is_late() && !self.is_http2 && (self.came > 0 || !self.first.is_empty());
+        let has_head = self.is_head_begun || !self.first.is_empty();
+        let says_why = seat.is_late() && self.frames.is_none() && has_head;
         tracing::debug!(head_is_late = seat.is_late(), "a connection is closed");
         if says_why {
             self.say_late(cx);
@@ -186,7 +205,7 @@ impl AsyncRead for Connection {
         }
         let came = &mut buffer.filled_mut()[before..];
         if !came.is_empty() {
-            this.take_note(came);
+            this.take_note(came)?;
         }
         polled
     }
@@ -198,7 +217,9 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.transport).poll_write(cx, bytes);
+        self.sent(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -206,7 +227,9 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write_vectored(cx, bytes)
+        let written = Pin::new(&mut self.transport).poll_write_vectored(cx, bytes);
+        self.sent(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -4,18 +4,23 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use protect::Protection;
 use slab::Slab;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::given_back::GivenBack;
 use super::seat::{Busy, Limits, Seat};
 use super::settings::ConnectionPolicy;
+use super::unfinished::Unfinished;
 use crate::open_files;
 
 /// Connections of a process that has no other limit.
 const MOST: usize = 10_000;
 /// Places beyond the limit, for health.
 const FOR_HEALTH: usize = 16;
+/// Accepted connections that may wait for a place, so that each of them asks the idlest one to close.
+const WAITING: usize = 16;
 /// Open files that a process keeps for other than connections, at least.
 const OTHER_FILES: usize = 64;
 /// Shortest idle time before a connection is closed for another: it may have been opened a moment ago.
@@ -32,12 +37,14 @@ pub struct Connections(Arc<Table>);
 #[derive(Debug)]
 struct Table {
     policy: ConnectionPolicy,
+    protection: Protection,
     most: usize,
     open: AtomicUsize,
     ports: Mutex<Vec<Weak<Seats>>>,
     begun: Instant,
     /// Milliseconds since `begun`, as of the last watch.
     clock: Arc<AtomicU64>,
+    unfinished: Unfinished,
     /// Tells that a place became free.
     freed: Notify,
 }
@@ -67,14 +74,21 @@ struct Seats {
 impl Connections {
     /// No connection yet.
     pub fn new(policy: ConnectionPolicy) -> Self {
+        Self::protected(policy, Protection::default())
+    }
+
+    /// No connection yet; all of them will be protected by `protection`.
+    pub fn protected(policy: ConnectionPolicy, protection: Protection) -> Self {
         let most = most(policy.max_connections, open_files::limit());
         Self(Arc::new(Table {
             policy,
+            protection,
             most,
             open: AtomicUsize::new(0),
             ports: Mutex::default(),
             begun: Instant::now(),
             clock: Arc::default(),
+            unfinished: Unfinished::new(&policy),
             freed: Notify::new(),
         }))
     }
@@ -84,9 +98,19 @@ impl Connections {
         &self.0.policy
     }
 
-    /// How many connections there may be, those for health included.
+    /// What decides about connections and calls.
+    pub fn protection(&self) -> &Protection {
+        &self.0.protection
+    }
+
+    /// How many connections there may be, those included that wait or are for health.
     pub fn capacity(&self) -> usize {
-        self.0.most + FOR_HEALTH
+        self.0.most + FOR_HEALTH + WAITING
+    }
+
+    /// The bodies of all connections that have not come whole.
+    pub fn unfinished(&self) -> &Unfinished {
+        &self.0.unfinished
     }
 
     /// How many connections are open.
@@ -127,7 +151,7 @@ impl Connections {
 
 /// How many connections there may be where `files` may be open.
 fn most(asked: Option<usize>, files: usize) -> usize {
-    let others = OTHER_FILES.max(files / 4) + FOR_HEALTH;
+    let others = OTHER_FILES.max(files / 4) + FOR_HEALTH + WAITING;
     let possible = files.saturating_sub(others).max(FOR_HEALTH);
     match asked {
         Some(asked) if asked > possible => {
@@ -188,8 +212,10 @@ impl Port {
         let shortest = shortest.fold(limits.head, u64::min);
         let mut ticks = tokio::time::interval(Duration::from_millis((shortest / 8).clamp(10, 250)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut memory = GivenBack::default();
         loop {
             ticks.tick().await;
+            memory.watch(self.0.table.unfinished.bytes());
             let now = self.0.table.tick();
             for (_, seat) in lock(&self.0.taken).iter() {
                 seat.watch(now, limits);
@@ -275,6 +301,8 @@ impl Seated {
         Requests {
             seat: Arc::clone(&self.seat),
             clock: Arc::clone(&self.seats.table.clock),
+            unfinished: self.seats.table.unfinished.clone(),
+            most: self.seats.table.policy.max_streams,
         }
     }
 
@@ -301,6 +329,9 @@ impl Drop for Seated {
 pub struct Requests {
     seat: Arc<Seat>,
     clock: Arc<AtomicU64>,
+    unfinished: Unfinished,
+    /// Requests that the connection may have in flight.
+    most: u32,
 }
 
 impl Requests {
@@ -312,6 +343,16 @@ impl Requests {
     /// What is known of the connection.
     pub fn seat(&self) -> &Arc<Seat> {
         &self.seat
+    }
+
+    /// Whether the connection has more requests in flight than it may.
+    pub fn are_too_many(&self) -> bool {
+        self.seat.active() > self.most
+    }
+
+    /// The bodies of all connections that have not come whole.
+    pub fn unfinished(&self) -> Unfinished {
+        self.unfinished.clone()
     }
 }
 
@@ -327,12 +368,12 @@ mod tests {
     fn files_for_other_than_connections_are_left() {
         for (asked, files, connections) in [
             (None, 1 << 20, MOST),
-            (None, 128, 48),
-            (None, 1024, 752),
+            (None, 128, 32),
+            (None, 1024, 736),
             (None, 20, FOR_HEALTH),
             (Some(5), 1024, 5),
             (Some(20_000), 1 << 20, 20_000),
-            (Some(2000), 1024, 752),
+            (Some(2000), 1024, 736),
         ] {
             assert_eq!(most(asked, files), connections, "{asked:?} {files}");
         }
@@ -366,7 +407,7 @@ mod tests {
     #[test]
     fn places_for_health_are_bounded() {
         let (connections, port) = of(1);
-        let busy: Vec<_> = (0..connections.capacity())
+        let busy: Vec<_> = (0..connections.0.most + FOR_HEALTH)
             .map(|_| {
                 let seated = port.try_enter(true, 0).expect("a place");
                 (seated.requests().begin(), seated)

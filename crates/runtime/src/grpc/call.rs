@@ -1,25 +1,31 @@
 //! Around every call: it is counted, timed, named and ended at its deadline. The code of a call stands in the trailers, at
 //! the very end.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use protect::Refusal;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::admission::Admission;
 use super::deadline::Deadline;
+use super::inbound::Inbound;
 use super::restate;
 use crate::connection::{Busy, Requests};
 use crate::metrics::Metrics;
+use crate::protection::{Held, denied};
 use crate::request_id;
 use crate::status::{Kind, grpc_status};
 
@@ -33,7 +39,10 @@ pub(super) struct Calls<S> {
     service: S,
     metrics: Metrics,
     requests: Requests,
+    /// Paths of the methods to which a client sends a stream.
+    client_streams: Arc<HashSet<String>>,
     peer: TcpConnectInfo,
+    admission: Admission,
 }
 
 impl<S> Calls<S> {
@@ -41,13 +50,17 @@ impl<S> Calls<S> {
         service: S,
         metrics: Metrics,
         requests: Requests,
+        client_streams: Arc<HashSet<String>>,
         peer: TcpConnectInfo,
+        admission: Admission,
     ) -> Self {
         Self {
             service,
             metrics,
             requests,
+            client_streams,
             peer,
+            admission,
         }
     }
 }
@@ -63,7 +76,9 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let begun = Instant::now();
-        let mut request = request.map(Body::new);
+        let is_stream = self.client_streams.contains(request.uri().path());
+        let body = self.requests.unfinished().begin();
+        let mut request = request.map(|inner| Body::new(Inbound::new(inner, body, is_stream)));
         let deadline = Deadline::of(request.headers(), begun);
         let id = id(request.headers());
         let mut call = Call {
@@ -71,16 +86,26 @@ where
             method: request.uri().clone(),
             begun,
             deadline,
+            is_named: true,
             _busy: self.requests.begin(),
         };
-        let refused =
+        let has_no_place =
             self.requests.seat().is_for_health() && !request.uri().path().starts_with(HEALTH);
+        let admitted = if has_no_place {
+            Err(no_place())
+        } else {
+            self.admission.admit(&mut request).map_err(|refused| {
+                call.is_named = refused.is_named;
+                denied(refused.why)
+            })
+        };
         request.extensions_mut().insert(self.peer.clone());
         // A clone is ready at once, as generated services are.
-        let answer = (!refused).then(|| self.service.clone().call(request));
+        let answer = admitted.map(|held| (held, self.service.clone().call(request)));
         Box::pin(async move {
-            let Some(answer) = answer else {
-                return Ok(call.refuse(no_place(), id));
+            let (held, answer) = match answer {
+                Ok(answer) => answer,
+                Err(status) => return Ok(call.refuse(status, id)),
             };
             let answer = match deadline {
                 None => answer.await,
@@ -100,6 +125,7 @@ where
             let body = CallBody {
                 inner,
                 deadline: call.deadline_of_body(),
+                held,
                 call,
             };
             Ok(Response::from_parts(head, body))
@@ -129,6 +155,8 @@ struct Call {
     method: Uri,
     begun: Instant,
     deadline: Option<Deadline>,
+    /// Whether the service has such a method, as far as is known.
+    is_named: bool,
     _busy: Busy,
 }
 
@@ -141,6 +169,7 @@ impl Call {
         let body = CallBody {
             inner,
             deadline: None,
+            held: None,
             call: self,
         };
         Response::from_parts(head, body)
@@ -155,7 +184,7 @@ impl Call {
     fn end(&mut self, code: Code) {
         if let Some(metrics) = self.metrics.take() {
             // Only methods that exist, so that a client cannot add labels without end.
-            let method = if code == Code::Unimplemented {
+            let method = if code == Code::Unimplemented || !self.is_named {
                 "unknown"
             } else {
                 self.method.path()
@@ -186,6 +215,7 @@ impl Drop for Call {
 pub(super) struct CallBody {
     inner: Body,
     deadline: Option<Pin<Box<Sleep>>>,
+    held: Option<Held>,
     call: Call,
 }
 
@@ -193,13 +223,19 @@ impl CallBody {
     /// The end of an answer whose deadline has passed.
     fn passed(&mut self) -> Frame<Bytes> {
         self.deadline = None;
+        self.end_with(&Deadline::status())
+    }
+
+    /// The end of an answer before its time.
+    fn end_with(&mut self, status: &Status) -> Frame<Bytes> {
         // What was still to come is not made any more.
         self.inner = Body::empty();
+        self.held = None;
         let mut trailers = HeaderMap::new();
-        if let Err(error) = Deadline::status().add_header(&mut trailers) {
-            tracing::error!(%error, "the status of a passed deadline is no header");
+        if let Err(error) = status.add_header(&mut trailers) {
+            tracing::error!(%error, "the status at the end of a call is no header");
         }
-        self.call.end(Code::DeadlineExceeded);
+        self.call.end(status.code());
         Frame::trailers(trailers)
     }
 }
@@ -215,6 +251,11 @@ impl http_body::Body for CallBody {
         let passed = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(cx).is_ready();
         if self.deadline.as_mut().is_some_and(passed) {
             return Poll::Ready(Some(Ok(self.passed())));
+        }
+        let revoked = |held: &mut Held| held.poll_revoked(cx).is_ready();
+        if self.held.as_mut().is_some_and(revoked) {
+            let status = denied(Refusal::BadCredentials);
+            return Poll::Ready(Some(Ok(self.end_with(&status))));
         }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         match &polled {

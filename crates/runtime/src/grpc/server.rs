@@ -1,15 +1,18 @@
 //! The one place where a gRPC server is built and served.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use http::{Request, Response};
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use protect::Protection;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tonic::body::Body;
@@ -18,9 +21,11 @@ use tonic::service::Routes;
 use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
 
+use super::admission::Admission;
 use super::call::Calls;
 use super::first::First;
-use crate::connection::{Connection, Connections, Port, PortKind, Seated, Transport};
+use super::standard::Services;
+use crate::connection::{Connection, Connections, Door, Port, PortKind, Seated};
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
 
@@ -40,7 +45,7 @@ const LINGER: Duration = Duration::from_millis(300);
 /// After connections were cut: how long their tasks may take to notice.
 const CUT_TIME: Duration = Duration::from_secs(1);
 
-/// Serves `first`, the service that nearly all calls are for, and `routes`, the others, on `listener` until `in_flight` is
+/// Serves `first`, the service that nearly all calls are for, and `others`, on `listener` until `in_flight` is
 /// drained. At the stop the listener closes and clients are told to go away (idle connections close at once); running calls
 /// are finished; what is open when nothing is in flight any more (half-sent calls, health watches, silent streams) is cut.
 ///
@@ -49,7 +54,7 @@ const CUT_TIME: Duration = Duration::from_secs(1);
 pub async fn serve<M>(
     listener: TcpListener,
     first: M,
-    routes: Routes,
+    others: Services,
     metrics: &Metrics,
     connections: &Connections,
     in_flight: &InFlight,
@@ -82,9 +87,12 @@ where
     );
     let server = Server {
         http2: http2(connections),
-        calls: First::new(first, routes.prepare()),
+        calls: First::new(first, others.routes.prepare()),
         metrics: metrics.clone(),
+        client_streams: others.client_streams,
         port: connections.port(PortKind::Grpc),
+        door: Door::new(connections, &[b"h2"]).context("TLS of the gRPC port")?,
+        protection: connections.protection().clone(),
     };
     let port = server.port.clone();
     tokio::select! {
@@ -113,7 +121,10 @@ struct Server<M> {
     http2: http2::Builder<TokioExecutor>,
     calls: First<M, Routes>,
     metrics: Metrics,
+    client_streams: Arc<HashSet<String>>,
     port: Port,
+    door: Door,
+    protection: Protection,
 }
 
 impl<M> Server<M>
@@ -171,20 +182,29 @@ where
         stream: TcpStream,
         seated: Seated,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let peer = TcpConnectInfo {
+        let info = TcpConnectInfo {
             local_addr: stream.local_addr().ok(),
             remote_addr: stream.peer_addr().ok(),
         };
-        let seat = seated.seat().clone();
-        let calls = Calls::new(
-            self.calls.clone(),
-            self.metrics.clone(),
-            seated.requests(),
-            peer,
-        );
-        let connection = Connection::http2(Transport::Plain(stream), seated);
-        let serving = self.http2.serve_connection(TokioIo::new(connection), calls);
+        let (door, http2) = (self.door.clone(), self.http2.clone());
+        let (calls, metrics) = (self.calls.clone(), self.metrics.clone());
+        let protection = self.protection.clone();
+        let client_streams = Arc::clone(&self.client_streams);
         async move {
+            let (transport, peer) = match door.enter(stream).await {
+                Ok(entered) => entered,
+                Err(error) => {
+                    let address = info.remote_addr;
+                    tracing::debug!(?address, %error, "a connection was not let in");
+                    return;
+                }
+            };
+            let seat = seated.seat().clone();
+            let requests = seated.requests();
+            let connection = Connection::http2(transport, peer, seated);
+            let admission = Admission::new(&protection, connection.peer());
+            let calls = Calls::new(calls, metrics, requests, client_streams, info, admission);
+            let serving = http2.serve_connection(TokioIo::new(connection), calls);
             let mut serving = std::pin::pin!(serving);
             let mut retired = false;
             let ended = poll_fn(|cx| {

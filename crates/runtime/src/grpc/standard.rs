@@ -1,20 +1,61 @@
-//! The services that every gRPC server offers: health and reflection.
+//! The services that a gRPC server offers: health and reflection, and those that are added.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use anyhow::Context;
+use http::{Request, Response};
+use prost::Message;
+use prost_types::FileDescriptorSet;
 use tokio::sync::watch;
+use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
+use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
+use tower::Service;
 
 use crate::shutdown::InFlight;
 
 const HEALTH: &str = "grpc.health.v1.Health";
+const REFLECTION: [&str; 2] = [
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
+
+/// What a server offers beside the service that nearly all calls are for.
+#[derive(Clone, Debug)]
+pub struct Services {
+    pub(super) routes: Routes,
+    /// Paths of the methods to which a client sends a stream.
+    pub(super) client_streams: Arc<HashSet<String>>,
+}
+
+impl Services {
+    /// With one more service.
+    #[must_use]
+    pub fn add_service<S>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        self.routes = self.routes.add_service(service);
+        self
+    }
+}
 
 /// [`health_and_reflection`]'s result.
 pub struct Standard {
     /// `grpc.health.v1.Health` and reflection (v1 and v1alpha); add the service's own with `add_service`.
-    pub routes: Routes,
+    pub services: Services,
     /// Sets what the health service says; NOT_SERVING until it is told otherwise.
     pub health: GrpcHealth,
 }
@@ -52,20 +93,49 @@ pub async fn health_and_reflection(
             .fold(described, |builder, name| builder.with_service_name(name))
     };
     let routes = Routes::default()
-        .add_service(HealthServer::new(HealthService::from_health_reporter(
-            reporter,
-        )))
         .add_service(
-            reflection("grpc.reflection.v1.ServerReflection")
-                .build_v1()
-                .context("the descriptors for reflection")?,
+            HealthServer::new(HealthService::from_health_reporter(reporter))
+                .accept_compressed(CompressionEncoding::Gzip),
         )
         .add_service(
-            reflection("grpc.reflection.v1alpha.ServerReflection")
+            reflection(REFLECTION[0])
+                .build_v1()
+                .context("the descriptors for reflection")?
+                .accept_compressed(CompressionEncoding::Gzip),
+        )
+        .add_service(
+            reflection(REFLECTION[1])
                 .build_v1alpha()
-                .context("the descriptors for reflection")?,
+                .context("the descriptors for reflection")?
+                .accept_compressed(CompressionEncoding::Gzip),
         );
-    Ok(Standard { routes, health })
+    let services = Services {
+        routes,
+        client_streams: Arc::new(client_streams(descriptor_sets)?),
+    };
+    Ok(Standard { services, health })
+}
+
+/// The paths of the methods to which clients send streams, those of reflection included.
+fn client_streams(descriptor_sets: &[&[u8]]) -> anyhow::Result<HashSet<String>> {
+    let mut paths: HashSet<String> = REFLECTION
+        .iter()
+        .map(|service| format!("/{service}/ServerReflectionInfo"))
+        .collect();
+    for set in descriptor_sets {
+        let set = FileDescriptorSet::decode(*set).context("the descriptors of the services")?;
+        for file in &set.file {
+            for service in &file.service {
+                let streams = service.method.iter().filter(|it| it.client_streaming());
+                paths.extend(streams.map(|method| {
+                    let (package, service) = (file.package(), service.name());
+                    let dot = if package.is_empty() { "" } else { "." };
+                    format!("/{package}{dot}{service}/{}", method.name())
+                }));
+            }
+        }
+    }
+    Ok(paths)
 }
 
 /// Sets what `grpc.health.v1.Health` says of the server and its services.

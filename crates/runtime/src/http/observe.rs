@@ -6,33 +6,44 @@ use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::{Error, HttpMessage, HttpRequest};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
+use protect::access::Call;
+use protect::{Protection, Refusal};
 
 use super::cors;
-use crate::connection::{Busy, Requests};
+use crate::connection::{Busy, Peer, Requests};
 use crate::metrics::{HttpRoute, Metrics};
+use crate::protection::Held;
 use crate::request_id;
-use crate::status::{Kind, http_response};
+use crate::status::{Failure, Kind, http_response};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(request_id::NAME);
 
 /// Counts every request by the pattern of its route and its status, and times it.
 #[derive(Clone, Debug)]
-pub(super) struct Observe(Metrics);
+pub(super) struct Observe {
+    metrics: Metrics,
+    /// Present where requests have to be asked about.
+    protection: Option<Protection>,
+}
 
 impl Observe {
-    /// Counts in `metrics`.
-    pub(super) fn new(metrics: Metrics) -> Self {
-        Self(metrics)
+    /// Counts in `metrics`, and asks `protection` about each request.
+    pub(super) fn new(metrics: Metrics, protection: &Protection) -> Self {
+        Self {
+            metrics,
+            protection: protection.decides().then(|| protection.clone()),
+        }
     }
 }
 
@@ -57,7 +68,8 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(Observed {
             service,
-            routes: Rc::new(Routes::new(self.0.clone())),
+            routes: Rc::new(Routes::new(self.metrics.clone())),
+            protection: self.protection.clone(),
         }))
     }
 }
@@ -66,6 +78,7 @@ where
 pub(super) struct Observed<S> {
     service: S,
     routes: Rc<Routes>,
+    protection: Option<Protection>,
 }
 
 impl<S> Service<ServiceRequest> for Observed<S>
@@ -86,16 +99,26 @@ where
             busy: request.conn_data().map(Requests::begin),
             is_from_script: cors::is_from_script(request.headers()),
             wants_head_only: request.method() == Method::HEAD,
+            held: None,
         };
         if around.wants_head_only {
             request.head_mut().method = Method::GET;
             request.extensions_mut().insert(HeadOnly);
         }
-        if around.is_refused(&request) {
-            let message = "all connections are taken, and this one is kept for health: retry later";
+        if let Some(message) = around.refusal(&request) {
             let answer = http_response(Kind::Unavailable, message);
             let response = around.finish(request.into_response(answer));
             return Box::pin(ready(Ok(response)));
+        }
+        if let Some(protection) = &self.protection {
+            match admit(protection, &request) {
+                Ok(held) => around.held = held,
+                Err(refusal) => {
+                    let answer = Failure::from(refusal).error_response();
+                    let response = around.finish(request.into_response(answer));
+                    return Box::pin(ready(Ok(response)));
+                }
+            }
         }
         let answer = self.service.call(request);
         Box::pin(async move {
@@ -113,6 +136,22 @@ where
             }
         })
     }
+}
+
+/// Decides about a request by its head, and tells its handler who makes it.
+fn admit(protection: &Protection, request: &ServiceRequest) -> Result<Option<Held>, Refusal> {
+    let call = Call::Rest {
+        method: request.method().as_str(),
+        path: request.path(),
+    };
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let authorization = authorization.map(HeaderValue::as_bytes);
+    let admitted = match request.conn_data::<Arc<Peer>>() {
+        Some(peer) => peer.admit(protection, call, authorization)?,
+        None => Peer::default().admit(protection, call, authorization)?,
+    };
+    request.extensions_mut().insert(admitted.caller.clone());
+    Ok(Held::new(admitted))
 }
 
 /// The id that the client sent, or a new one.
@@ -133,13 +172,19 @@ struct Around {
     busy: Option<Busy>,
     is_from_script: bool,
     wants_head_only: bool,
+    held: Option<Held>,
 }
 
 impl Around {
-    /// Whether the connection is kept for health, and the request is for something else.
-    fn is_refused(&self, request: &ServiceRequest) -> bool {
-        let for_health = |busy: &Busy| busy.seat().is_for_health();
-        self.busy.as_ref().is_some_and(for_health) && !request.path().ends_with("/health")
+    /// Why the request is not answered, if it is not: its connection is kept for health, or has too many requests.
+    fn refusal(&self, request: &ServiceRequest) -> Option<&'static str> {
+        let requests = request.conn_data::<Requests>()?;
+        if requests.seat().is_for_health() && !request.path().ends_with("/health") {
+            return Some("all connections are taken, and this one is kept for health: retry later");
+        }
+        // HTTP/1 has one at a time, and actix-web tells clients of HTTP/2 no bound.
+        let too_many = requests.are_too_many();
+        too_many.then_some("the connection has too many requests in flight: retry later")
     }
 
     fn finish(&mut self, mut response: ServiceResponse) -> ServiceResponse<Answer> {
@@ -153,6 +198,7 @@ impl Around {
         }
         headers.insert(REQUEST_ID, self.id.clone());
         let (busy, wants_head_only) = (self.busy.take(), self.wants_head_only);
+        let held = self.held.take();
         response.map_body(|_, body| {
             let size = match body.size() {
                 BodySize::Stream if wants_head_only => BodySize::None,
@@ -161,6 +207,7 @@ impl Around {
             Answer {
                 body: (!wants_head_only).then_some(body),
                 size,
+                held,
                 _busy: busy,
             }
         })
@@ -193,6 +240,7 @@ pub(super) struct Answer {
     /// Nothing where the client asked for the head alone.
     body: Option<BoxBody>,
     size: BodySize,
+    held: Option<Held>,
     _busy: Option<Busy>,
 }
 
@@ -207,6 +255,10 @@ impl MessageBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let revoked = |held: &mut Held| held.poll_revoked(cx).is_ready();
+        if self.held.as_mut().is_some_and(revoked) {
+            self.body = None;
+        }
         match &mut self.body {
             Some(body) => body.as_pin_mut().poll_next(cx),
             None => Poll::Ready(None),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
@@ -11,11 +12,12 @@ use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_confi
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use actix_web::web::{self, Data, ServiceConfig};
+use protect::Protection;
 use tokio::net::TcpStream;
 
 use super::observe::Observe;
 use super::routes;
-use crate::connection::{Connection, Connections, Port, PortKind, Transport};
+use crate::connection::{Connection, Connections, Door, Port, PortKind};
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
 
@@ -30,6 +32,7 @@ const MOST_WORKERS: usize = 512;
 pub struct Running {
     server: Server,
     port: Port,
+    protection: Protection,
 }
 
 /// Starts an actix-web server on `listener` with what all services share: `workers` threads, HTTP/1.1 and HTTP/2 (prior
@@ -48,6 +51,8 @@ pub fn server(
 ) -> io::Result<Running> {
     let workers = workers.clamp(1, MOST_WORKERS);
     let port = connections.port(PortKind::Http);
+    let door = Door::new(connections, &[b"h2", b"http/1.1"])?;
+    let protection = connections.protection().clone();
     let builder = Server::build()
         .workers(workers)
         // Signals are the business of `shutdown::on_signals`.
@@ -60,7 +65,7 @@ pub fn server(
     let (metrics, accepting) = (metrics.clone(), port.clone());
     let service = move || {
         let app = App::new()
-            .wrap(Observe::new(metrics.clone()))
+            .wrap(Observe::new(metrics.clone(), &protection))
             .app_data(Data::new(metrics.clone()))
             .configure(configure.clone())
             .default_service(web::to(routes::not_found))
@@ -78,31 +83,41 @@ pub fn server(
             .client_disconnect_timeout(LINGER_AFTER_REFUSAL)
             .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.seated().requests());
+                data.insert(Arc::clone(connection.peer()));
             })
             .finish(map_config(app, |()| AppConfig::default()));
-        let port = accepting.clone();
-        fn_service(move |stream| accept(stream, port.clone())).and_then(http)
+        let (port, door) = (accepting.clone(), door.clone());
+        fn_service(move |stream| accept(stream, port.clone(), door.clone())).and_then(http)
     };
     let server = builder.listen("http", listener, service)?.run();
-    Ok(Running { server, port })
+    let protection = connections.protection().clone();
+    Ok(Running {
+        server,
+        port,
+        protection,
+    })
 }
 
 /// Makes an accepted stream a connection, once it is known what it speaks.
 async fn accept(
     stream: TcpStream,
     port: Port,
+    door: Door,
 ) -> Result<(Connection, Protocol, Option<SocketAddr>), DispatchError> {
     stream.set_nodelay(true)?;
-    let peer = stream.peer_addr().ok();
+    let address = stream.peer_addr().ok();
     let seated = port.enter(&stream).await;
     let seated = seated.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
-    let connection = Connection::http(Transport::Plain(stream), seated).await?;
+    let (transport, peer) = door.enter(stream).await.inspect_err(|error| {
+        tracing::debug!(?address, %error, "a connection was not let in");
+    })?;
+    let connection = Connection::http(transport, peer, seated).await?;
     let protocol = if connection.is_http2() {
         Protocol::Http2
     } else {
         Protocol::Http1
     };
-    Ok((connection, protocol, peer))
+    Ok((connection, protocol, address))
 }
 
 impl Running {
@@ -112,10 +127,20 @@ impl Running {
     /// # Errors
     /// The server ended by itself; the stop is set off then, so that the other parts of the process end too.
     pub async fn serve(self, in_flight: &InFlight) -> io::Result<()> {
-        let Self { server, port } = self;
+        let Self {
+            server,
+            port,
+            protection,
+        } = self;
+        // Once for the process: each has one HTTP server.
+        let fresh = async {
+            protection.keep_fresh(in_flight.stop()).await;
+            std::future::pending::<std::convert::Infallible>().await
+        };
         tokio::select! {
             ended = serve_until_drained(server, &port, in_flight) => ended,
             never = port.watch() => match never {},
+            never = fresh => match never {},
         }
     }
 }

@@ -10,21 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use deadpool_postgres::Connect;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::{Client, Config, Error};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::tls::Connector;
 use crate::config::DatabaseUrl;
-
-/// What encrypts connections.
-pub(super) type Connector = NoTls;
-
-/// The connector for a URL: the one place where it is made.
-///
-/// # Errors
-/// None yet.
-pub(super) fn connector(_url: &DatabaseUrl) -> anyhow::Result<Connector> {
-    Ok(NoTls)
-}
 
 /// The settings of every connection: those of the URL, completed.
 pub(super) fn settings(url: &DatabaseUrl, connect_timeout: Duration) -> Config {
@@ -90,10 +80,10 @@ impl Connect for OnRuntime {
     fn connect(&self, config: &Config) -> Opening<'_> {
         let config = config.clone();
         let runtime = self.runtime.clone();
-        let connector = self.connector;
+        let connector = self.connector.clone();
         let pooled = Arc::clone(&self.pooled);
         let opening = self.runtime.spawn(async move {
-            let (client, connection) = config.connect(connector).await?;
+            let (client, connection) = connector.connect(&config).await?;
             let task = runtime.spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a PostgreSQL connection broke");

@@ -10,8 +10,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row, SimpleQueryMessage};
 
-use super::connect::Connector;
 use super::error::DatabaseError;
+use super::tls::Connector;
 
 /// Limit on telling PostgreSQL that an abandoned statement may stop.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -164,7 +164,7 @@ impl Drop for Connection {
             return;
         };
         let cancel = client.cancel_token();
-        let connector = self.connector;
+        let connector = self.connector.clone();
         drop(Object::take(client));
         // Detached: it ends by itself within CANCEL_TIMEOUT.
         if let Ok(handle) = tokio::runtime::Handle::try_current() {

@@ -11,9 +11,10 @@ use deadpool_postgres::{
 };
 use tokio::time::Instant;
 
-use super::connect::{self, Connector};
+use super::connect;
 use super::connection::Connection;
 use super::error::DatabaseError;
+use super::tls::{self, Connector};
 use crate::config::{DatabaseConfig, DatabaseUrl};
 
 /// Longest time for [`Database::ping`].
@@ -39,11 +40,11 @@ impl Database {
     pub fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Handle::try_current()?;
         let settings = connect::settings(&config.database_url, config.database_acquire_timeout);
-        let connector = connect::connector(&config.database_url)?;
+        let connector = tls::connector(&config.database_url)?;
         let pooled = Arc::new(AtomicBool::new(false));
         let manager = Manager::from_connect(
             settings,
-            connect::OnRuntime::new(runtime, connector, Arc::clone(&pooled)),
+            connect::OnRuntime::new(runtime, connector.clone(), Arc::clone(&pooled)),
             // A connection that its task has seen dying is dropped at the next `get`, before anyone has used it.
             ManagerConfig {
                 recycling_method: RecyclingMethod::Fast,
@@ -90,7 +91,7 @@ impl Database {
     }
 
     fn guard(&self, client: Object) -> Connection {
-        Connection::new(client, self.connector, Arc::clone(&self.pooled))
+        Connection::new(client, self.connector.clone(), Arc::clone(&self.pooled))
     }
 
     async fn get_within(&self, limit: Duration) -> Result<Object, DatabaseError> {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use runtime::connection::{ConnectionPolicy, Connections};
-use runtime::grpc::{self, GrpcHealth, health_and_reflection};
+use runtime::grpc::{self, GrpcHealth, Services, health_and_reflection};
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
@@ -16,7 +16,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 use tonic_health::pb::health_client::HealthClient;
@@ -76,32 +75,50 @@ impl Service<::http::Request<Body>> for Nothing {
     }
 }
 
-struct Face {
-    address: SocketAddr,
+pub(crate) struct Face {
+    pub(crate) address: SocketAddr,
     stop: CancellationToken,
-    in_flight: InFlight,
+    pub(crate) in_flight: InFlight,
     health: Health,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
+    pub(crate) connections: Connections,
     running: JoinHandle<(Ending, anyhow::Result<()>)>,
+}
+
+/// With [`Waiter`] alone, under `policy`.
+pub(crate) async fn start_waiter(policy: ConnectionPolicy) -> Face {
+    let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
+    let waiter = |in_flight| HealthServer::new(Waiter(in_flight));
+    let connections = Connections::new(policy);
+    let grace = Duration::from_secs(5);
+    start_with(
+        grace,
+        waiter,
+        services.services,
+        services.health,
+        connections,
+    )
 }
 
 /// With the standard services, or with [`Waiter`] alone.
 async fn start(grace: Duration, standard: bool) -> Face {
     let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
-    let routes = services.routes;
+    let routes = services.services;
+    let connections = Connections::new(ConnectionPolicy::default());
     if standard {
-        start_with(grace, |_| Nothing, routes, services.health)
+        start_with(grace, |_| Nothing, routes, services.health, connections)
     } else {
         let waiter = |in_flight| HealthServer::new(Waiter(in_flight));
-        start_with(grace, waiter, routes, services.health)
+        start_with(grace, waiter, routes, services.health, connections)
     }
 }
 
 fn start_with<M>(
     grace: Duration,
     first: impl FnOnce(InFlight) -> M,
-    routes: Routes,
+    routes: Services,
     grpc_health: GrpcHealth,
+    connections: Connections,
 ) -> Face
 where
     M: Service<::http::Request<Body>, Response = ::http::Response<Body>, Error = Infallible>
@@ -119,10 +136,10 @@ where
     let metrics = Metrics::new().unwrap();
     let health = Health::new();
     let first = first(in_flight.clone());
-    let connections = Connections::new(ConnectionPolicy::default());
     let running = tokio::spawn({
         let (in_flight, metrics, serving) =
             (in_flight.clone(), metrics.clone(), health.subscribe());
+        let connections = connections.clone();
         async move {
             let (ending, served, ()) = tokio::join!(
                 in_flight.drain(grace),
@@ -138,6 +155,7 @@ where
         in_flight,
         health,
         metrics,
+        connections,
         running,
     }
 }
@@ -192,7 +210,7 @@ async fn the_health_command_asks_the_server() {
     let port = face.address.port();
     let is = |code: ExitCode, expected: ExitCode| format!("{code:?}") == format!("{expected:?}");
     assert!(is(
-        runtime::health::check_grpc("0.0.0.0", port).await,
+        runtime::health::check_grpc("0.0.0.0", port, &protection()).await,
         ExitCode::FAILURE
     ));
     face.health.set(true);
@@ -204,11 +222,11 @@ async fn the_health_command_asks_the_server() {
         .into_inner();
     while watch.message().await.unwrap().unwrap().status != 1 {}
     assert!(is(
-        runtime::health::check_grpc("0.0.0.0", port).await,
+        runtime::health::check_grpc("0.0.0.0", port, &protection()).await,
         ExitCode::SUCCESS
     ));
     assert!(is(
-        runtime::health::check_grpc("127.0.0.1", 1).await,
+        runtime::health::check_grpc("127.0.0.1", 1, &protection()).await,
         ExitCode::FAILURE
     ));
 }
@@ -325,4 +343,8 @@ async fn what_waits_at_the_end_of_the_grace_is_unavailable() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+fn protection() -> protect::ProtectionConfig {
+    crate::protection::off()
 }

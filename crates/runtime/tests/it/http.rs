@@ -12,10 +12,10 @@ use testkit::http::Connection;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-struct Face {
-    address: SocketAddr,
+pub(crate) struct Face {
+    pub(crate) address: SocketAddr,
     stop: CancellationToken,
-    in_flight: InFlight,
+    pub(crate) in_flight: InFlight,
     running: JoinHandle<(Ending, std::io::Result<()>)>,
 }
 
@@ -54,7 +54,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/metrics").get(http::metrics_page));
 }
 
-fn start(grace: Duration) -> Face {
+pub(crate) fn start(grace: Duration) -> Face {
+    start_with(grace, ConnectionPolicy::default())
+}
+
+pub(crate) fn start_with(grace: Duration, policy: ConnectionPolicy) -> Face {
     let listener = http::listen("127.0.0.1", 0).unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
@@ -67,7 +71,7 @@ fn start(grace: Duration) -> Face {
                 .app_data(web::Data::new(in_flight.clone()))
                 .configure(routes);
         };
-        let connections = Connections::new(ConnectionPolicy::default());
+        let connections = Connections::new(policy);
         http::server(face, listener, 2, &metrics, &connections).unwrap()
     };
     let running = tokio::spawn({
@@ -286,7 +290,9 @@ async fn the_health_command_asks_the_server() {
     let face = start(Duration::from_secs(1));
     let port = face.address.port();
     let check = |host: &'static str, port: u16, path: &'static str| {
-        tokio::task::spawn_blocking(move || runtime::health::check_http(host, port, path))
+        tokio::task::spawn_blocking(move || {
+            runtime::health::check_http(host, port, path, &crate::protection::off())
+        })
     };
     let is = |code: ExitCode, expected: ExitCode| format!("{code:?}") == format!("{expected:?}");
     assert!(is(

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
+use protect::ProtectionConfig;
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
@@ -39,6 +40,9 @@ pub struct Config {
     /// How balances are read.
     #[command(flatten)]
     pub reads: ReadsConfig,
+    /// TLS, principals, limits.
+    #[command(flatten)]
+    pub protection: ProtectionConfig,
     /// Connections of clients.
     #[command(flatten)]
     pub connections: GrpcConnectionConfig,

@@ -1,6 +1,7 @@
 //! Why a request for balances was not answered with balances.
 
 use domain::{AccountId, Invalid, Kind};
+use protect::Refusal;
 use runtime::postgres::{Cause, DatabaseError, DatabaseErrorKind};
 use runtime::shutdown::ShuttingDown;
 use runtime::status::Failure;
@@ -11,6 +12,9 @@ pub enum BalanceError {
     /// The request breaks the contract.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// The caller may not read one of the accounts.
+    #[error(transparent)]
+    Denied(#[from] Refusal),
     /// There is no such account.
     #[error("no such account: {}", .0.as_str())]
     UnknownAccount(AccountId),
@@ -36,6 +40,7 @@ impl BalanceError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(invalid) => invalid.kind(),
+            Self::Denied(refusal) => refusal.kind(),
             Self::UnknownAccount(_) => Kind::NotFound,
             Self::QueueFull => Kind::ResourceExhausted,
             Self::Database(_) | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
@@ -47,6 +52,7 @@ impl BalanceError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid",
+            Self::Denied(_) => "permission_denied",
             Self::UnknownAccount(_) => "unknown_account",
             Self::QueueFull => "queue_full",
             Self::Database(_) => "database_unavailable",
@@ -57,8 +63,9 @@ impl BalanceError {
     }
 
     /// Every value of [`Self::reason`], so that each is in the metrics from the start.
-    pub const REASONS: [&'static str; 7] = [
+    pub const REASONS: [&'static str; 8] = [
         "invalid",
+        "permission_denied",
         "unknown_account",
         "queue_full",
         "database_unavailable",

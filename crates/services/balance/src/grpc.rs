@@ -8,9 +8,11 @@ use api::benchmark::{
     HealthCheckResponse,
 };
 use domain::{AccountId, AccountIds, Balance};
+use runtime::protection::grpc_caller;
 use runtime::status::Failure;
 use tonic::{Request, Response, Status};
 
+use crate::access;
 use crate::error::BalanceError;
 use crate::handle::Balances;
 
@@ -34,8 +36,10 @@ impl BalanceService for Face {
         &self,
         request: Request<BalanceRequest>,
     ) -> Result<Response<BalanceResponse>, Status> {
+        let caller = grpc_caller(&request);
         let work = async {
             let id = AccountId::new(request.into_inner().account_id)?;
+            access::check(&caller, [&id])?;
             self.0.balance(id).await
         };
         let (id, balance) = self.0.answer(work).await.map_err(status)?;
@@ -46,8 +50,10 @@ impl BalanceService for Face {
         &self,
         request: Request<BatchBalanceRequest>,
     ) -> Result<Response<BatchBalanceResponse>, Status> {
+        let caller = grpc_caller(&request);
         let work = async {
             let ids = AccountIds::new(request.into_inner().account_ids)?;
+            access::check(&caller, ids.as_slice())?;
             self.0.balances(ids).await
         };
         let found = self.0.answer(work).await.map_err(status)?;

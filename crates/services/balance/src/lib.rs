@@ -15,6 +15,7 @@
 //! - [`metrics`]: counters, also logged at shutdown
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
+mod access;
 mod batch;
 pub mod config;
 pub mod error;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use actix_web::web::{Data, ServiceConfig};
 use api::benchmark::balance_service_server::BalanceServiceServer;
 use api::benchmark::health_server::HealthServer;
+use protect::Protection;
 use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
@@ -41,6 +43,7 @@ use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::{http, wakeups};
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 
 pub use config::Config;
 pub use error::BalanceError;
@@ -65,6 +68,7 @@ impl Service {
     /// # Errors
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let protection = Protection::open(&config.protection, access::demand)?;
         let database = Database::connect(&config.database, &stop).await?;
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
@@ -82,7 +86,7 @@ impl Service {
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-            connections: Connections::new(config.connections.policy()),
+            connections: Connections::protected(config.connections.policy(), protection),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -115,8 +119,11 @@ impl Service {
         let standard =
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
-        let balance_service = BalanceServiceServer::new(face.clone());
-        let routes = standard.routes.add_service(HealthServer::new(face));
+        let balance_service =
+            BalanceServiceServer::new(face.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let services = standard
+            .services
+            .add_service(HealthServer::new(face).accept_compressed(CompressionEncoding::Gzip));
         let probed = self.balances.clone();
         let balances = Data::new(self.balances);
         let face = move |config: &mut ServiceConfig| {
@@ -132,6 +139,9 @@ impl Service {
             &self.connections,
         )?;
         let health = Health::new();
+        self.connections
+            .protection()
+            .warn_of_strangers(&[http_address, grpc_address]);
         tracing::info!(
             http.address = %http_address,
             grpc.address = %grpc_address,
@@ -144,7 +154,7 @@ impl Service {
             runtime::grpc::serve(
                 self.grpc,
                 balance_service,
-                routes,
+                services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight

@@ -4,9 +4,11 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::{AccountId, AccountIds, Balance};
 use runtime::http::{self, resource};
+use runtime::protection::http_caller;
 use runtime::status::Failure;
 use serde::Serialize;
 
+use crate::access;
 use crate::handle::Balances;
 use crate::uri;
 
@@ -50,19 +52,24 @@ struct Healthy {
 }
 
 async fn balance(request: HttpRequest, balances: Data<Balances>) -> Result<HttpResponse, Failure> {
+    let caller = http_caller(&request);
     let work = async {
         uri::no_parameters(request.query_string())?;
         // Undecoded: actix-web would turn what is no UTF-8 into replacement characters.
         let id = uri::path_segment(request.uri().path(), 4)?;
-        balances.balance(AccountId::new(id)?).await
+        let id = AccountId::new(id)?;
+        access::check(&caller, [&id])?;
+        balances.balance(id).await
     };
     let (id, balance) = balances.answer(work).await?;
     Ok(HttpResponse::Ok().json(Account::new(&id, balance)))
 }
 
 async fn balances(request: HttpRequest, balances: Data<Balances>) -> Result<HttpResponse, Failure> {
+    let caller = http_caller(&request);
     let work = async {
         let ids = AccountIds::new(uri::ids(request.query_string())?)?;
+        access::check(&caller, ids.as_slice())?;
         balances.balances(ids).await
     };
     let found = balances.answer(work).await?;

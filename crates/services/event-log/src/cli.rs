@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use protect::principals::tokens::{self, TokenHash};
 
 use crate::chain_service::rest::{AppendedAnswer, VerifiedAnswer};
 
@@ -21,8 +22,19 @@ mod remote;
 
 use answer::Wanted;
 use any_place::AnyPlace;
-pub use command::{ChainCommand, Cli, Command, Place};
+pub use command::{ChainCommand, Cli, Command, DirectoryOrServer, Place, TokenCommand};
 use output::{print, write};
+
+/// Prints a new token and its hash. The token is stored nowhere.
+///
+/// # Errors
+/// There are no random bytes, or nobody reads.
+pub fn new_token() -> anyhow::Result<ExitCode> {
+    let token = tokens::generate()?;
+    let hash = TokenHash::of(token.as_bytes()).to_hex();
+    write(format!("{token}\ntoken_sha256 = [\"{hash}\"]\n").as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Runs one command.
 ///

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use group_commit::Durability;
+use protect::ProtectionConfig;
 use runtime::config::{ListenConfig, ShutdownConfig, TelemetryConfig};
 use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
@@ -37,6 +38,9 @@ pub struct Config {
     /// The files.
     #[command(flatten)]
     pub store: StoreConfig,
+    /// TLS, principals, limits.
+    #[command(flatten)]
+    pub protection: ProtectionConfig,
     /// Connections of clients.
     #[command(flatten)]
     pub connections: GrpcConnectionConfig,

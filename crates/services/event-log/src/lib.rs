@@ -7,9 +7,11 @@
 //! - [`Service`] ([`service`]): built (directory locked, ports bound), then run until the stop
 //! - [`chain_service`]: hash-chained partitions, and their faces
 //! - [`topic_service`]: topics with consumer groups, and their faces
+//! - `access`: what calls need, and what of the store a caller may see
 //! - [`writable`]: what health says
 //! - `uri`: paths and queries of the REST faces
 
+mod access;
 pub mod chain_service;
 pub mod cli;
 pub mod config;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use event_log::cli::{self, ChainCommand, Cli, Command};
+use event_log::cli::{self, ChainCommand, Cli, Command, TokenCommand};
 use event_log::{Config, Service};
 use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::{health, open_files, shutdown, telemetry, threads};
@@ -23,8 +23,10 @@ fn run() -> anyhow::Result<ExitCode> {
             &config.listen.host,
             config.server_port,
             "/health",
+            &config.protection,
         )),
         Command::Chain(command) => chain(command),
+        Command::Token(TokenCommand::New) => cli::new_token(),
     }
 }
 

@@ -9,6 +9,7 @@ use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
 use group_commit::{Budget, Directory, Faults, Terms};
 use hash_chain::{Checks, Counters, Log, WriteOptions};
+use protect::Protection;
 use runtime::connection::Connections;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
@@ -17,6 +18,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use topics::Topics;
 
+use crate::access;
 use crate::chain_service;
 use crate::config::Config;
 use crate::topic_service;
@@ -47,6 +49,7 @@ impl Service {
     /// # Errors
     /// Another process holds the directory; a file cannot be used; a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let protection = Protection::open(&config.protection, access::demand)?;
         let store = &config.store;
         let directory = Directory::lock(&store.event_log_dir).context("EVENT_LOG_DIR")?;
         let terms = Terms {
@@ -95,7 +98,7 @@ impl Service {
             metrics,
             http: http::listen(&config.listen.host, config.server_port)?,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-            connections: Connections::new(config.connections.policy()),
+            connections: Connections::protected(config.connections.policy(), protection),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -134,7 +137,7 @@ impl Service {
         } = self.topics.clone();
         let topics_service =
             topic_service::grpc::service(topics.clone(), in_flight, timeout, self.writable.clone());
-        let routes = standard.routes.add_service(topics_service);
+        let services = standard.services.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
         let writable = Data::new(self.writable.clone());
@@ -154,6 +157,9 @@ impl Service {
             &self.metrics,
             &self.connections,
         )?;
+        self.connections
+            .protection()
+            .warn_of_strangers(&[http_address, grpc_address]);
         let health = self.writable.health();
         health.set(self.writable.is_serving());
         tracing::info!(
@@ -168,7 +174,7 @@ impl Service {
             runtime::grpc::serve(
                 self.grpc,
                 chain_service,
-                routes,
+                services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use ingest::IngestConfig;
+use protect::ProtectionConfig;
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
@@ -38,6 +39,9 @@ pub struct Config {
     /// How events are written.
     #[command(flatten)]
     pub ingest: IngestConfig,
+    /// TLS, principals, limits.
+    #[command(flatten)]
+    pub protection: ProtectionConfig,
     /// Connections of clients.
     #[command(flatten)]
     pub connections: GrpcConnectionConfig,

@@ -9,6 +9,8 @@ use domain::Event;
 use futures_util::{Stream, stream};
 use ingest::{Ingest, IngestError, Lane, Outcomes};
 use prost::Message;
+use protect::Caller;
+use runtime::protection::grpc_caller;
 use runtime::shutdown::{Guard, InFlight, ShuttingDown};
 use runtime::status::Failure;
 use tokio::sync::Semaphore;
@@ -87,12 +89,14 @@ impl EventService for Events {
         &self,
         request: Request<Streaming<EventRequest>>,
     ) -> Result<Response<Self::ProcessEventsStream>, Status> {
+        let caller = grpc_caller(&request);
         let (lane, outcomes) = self.ingest.lane(STREAM_WINDOW);
         let unanswered = Unanswered::new(self.in_flight.clone());
         // cancelled when the client drops the answers, so that reading ends too
         let gone = CancellationToken::new();
         let reader = Reader {
             events: self.clone(),
+            caller,
             requests: request.into_inner(),
             lane,
             unanswered: unanswered.clone(),
@@ -162,6 +166,7 @@ impl Unanswered {
 /// Reads the client's events and hands them in.
 struct Reader {
     events: Events,
+    caller: Caller,
     requests: Streaming<EventRequest>,
     lane: Lane,
     unanswered: Unanswered,
@@ -180,6 +185,12 @@ impl Reader {
             let Some(request) = request else {
                 return Ok(());
             };
+            tokio::select! {
+                biased;
+                // Held back to its limit; at once where there is none.
+                () = self.caller.event() => {}
+                () = self.events.in_flight.stop().cancelled() => return Err(shutting_down(ShuttingDown)),
+            }
             self.unanswered.read().map_err(shutting_down)?;
             match self.events.parse(request) {
                 Ok(event) => self.lane.submit(index, event).await,

@@ -5,6 +5,7 @@
 //! - `grpc`: the face, `com.example.grpc.EventService`
 //! - `admin`: GET /metrics and GET /health on a port of their own
 
+mod access;
 mod admin;
 pub mod config;
 pub mod grpc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use api::event::event_service_server::EventServiceServer;
 use ingest::{Ingest, Writers};
+use protect::Protection;
 use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
@@ -21,6 +23,7 @@ use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::{grpc as server, http};
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 
 pub use config::Config;
 
@@ -45,6 +48,7 @@ impl Service {
     /// # Errors
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let protection = Protection::open(&config.protection, access::demand)?;
         let database = Database::connect(&config.database, &stop).await?;
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
@@ -56,7 +60,7 @@ impl Service {
             metrics,
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
             admin: http::listen(&config.listen.host, config.admin_port)?,
-            connections: Connections::new(config.connections.policy()),
+            connections: Connections::protected(config.connections.policy(), protection),
             grace: config.shutdown.shutdown_grace,
             in_flight,
         })
@@ -94,9 +98,14 @@ impl Service {
             &[api::FILE_DESCRIPTOR_SET],
         )
         .await?;
-        let events = EventServiceServer::new(events).max_decoding_message_size(message_limit);
+        let events = EventServiceServer::new(events)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(message_limit);
         let admin = admin::server(self.admin, &self.ingest, &self.metrics, &self.connections)?;
         let health = Health::new();
+        self.connections
+            .protection()
+            .warn_of_strangers(&[address, admin_address]);
         tracing::info!(
             grpc.address = %address,
             http.address = %admin_address,
@@ -109,7 +118,7 @@ impl Service {
             server::serve(
                 self.grpc,
                 events,
-                standard.routes,
+                standard.services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight

@@ -16,7 +16,11 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<ExitCode> {
     let config: Config = runtime::config::parse();
     if let Some(ServiceCommand::Health) = config.command {
-        let check = health::check_grpc(&config.listen.host, config.grpc_server_port);
+        let check = health::check_grpc(
+            &config.listen.host,
+            config.grpc_server_port,
+            &config.protection,
+        );
         return Ok(threads::runtime(1)?.block_on(check));
     }
     telemetry::init(&config.telemetry)?;

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use ingest::IngestConfig;
+use protect::ProtectionConfig;
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig,
 };
@@ -29,6 +30,9 @@ pub struct Config {
     /// How events are written.
     #[command(flatten)]
     pub ingest: IngestConfig,
+    /// TLS, principals, limits.
+    #[command(flatten)]
+    pub protection: ProtectionConfig,
     /// Connections of clients.
     #[command(flatten)]
     pub connections: ConnectionConfig,

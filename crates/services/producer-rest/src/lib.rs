@@ -4,6 +4,7 @@
 //! - [`Service`]: built (schema applied, port bound), then run until the stop
 //! - [`rest`]: routes and handlers
 
+mod access;
 pub mod config;
 pub mod rest;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
 use ingest::{Ingest, Writers};
+use protect::Protection;
 use runtime::connection::Connections;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
@@ -39,6 +41,7 @@ impl Service {
     /// # Errors
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let protection = Protection::open(&config.protection, access::demand)?;
         let database = Database::connect(&config.database, &stop).await?;
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
@@ -49,7 +52,7 @@ impl Service {
             writers,
             metrics,
             listener: http::listen(&config.listen.host, config.server_port)?,
-            connections: Connections::new(config.connections.policy()),
+            connections: Connections::protected(config.connections.policy(), protection),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -87,6 +90,7 @@ impl Service {
             &self.metrics,
             &self.connections,
         )?;
+        self.connections.protection().warn_of_strangers(&[address]);
         tracing::info!(http.address = %address, threads = self.threads, "ready");
         let (ending, served) = tokio::join!(
             self.in_flight.drain(self.grace),

@@ -8,7 +8,9 @@ use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::{Event, Kind};
 use ingest::{Ingest, IngestError, Outcome};
+use protect::Caller;
 use runtime::http::{self, resource};
+use runtime::protection::http_caller;
 use runtime::shutdown::InFlight;
 use runtime::status::Failure;
 use serde::Serialize;
@@ -94,16 +96,19 @@ async fn process_bulk(
     http::require_json(&request)?;
     let body = body?;
     let _guard = in_flight.enter()?;
-    let response = store_bulk(&body, &ingest, started).await?;
+    let caller = http_caller(&request);
+    let response = store_bulk(&body, &ingest, &caller, started).await?;
     Ok(HttpResponse::Ok().json(response))
 }
 
 async fn store_bulk(
     body: &[u8],
     ingest: &Ingest,
+    caller: &Caller,
     started: Instant,
 ) -> Result<BulkResponse, Failure> {
     let elements = domain::parse_bulk(body).map_err(|invalid| failure(invalid.into()))?;
+    caller.take_events(elements.len() as u64)?;
     let (mut events, mut failures) = (Vec::with_capacity(elements.len()), Vec::new());
     let limit = ingest.config().max_event_bytes;
     for (index, element) in (0..).zip(elements) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Parser};
+use protect::ProtectionConfig;
 use runtime::config::{
     DatabaseConfig, ListenConfig, ServiceCommand, ShutdownConfig, TelemetryConfig, count,
     duration_within, time_limit,
@@ -40,6 +41,9 @@ pub struct Config {
     /// How transactions are streamed.
     #[command(flatten)]
     pub stream: StreamConfig,
+    /// TLS, principals, limits.
+    #[command(flatten)]
+    pub protection: ProtectionConfig,
     /// Connections of clients.
     #[command(flatten)]
     pub connections: GrpcConnectionConfig,

@@ -15,6 +15,7 @@
 //! - [`metrics`]: counters; `subscriptions`: how many streams are open
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
+mod access;
 mod arrivals;
 mod clock;
 pub mod config;
@@ -41,6 +42,7 @@ use std::time::Duration;
 use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
 use api::benchmark::health_server::HealthServer;
+use protect::Protection;
 use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::http;
@@ -49,6 +51,7 @@ use runtime::postgres::Database;
 use runtime::shutdown::{self, Ending, Guard, InFlight};
 use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 
 pub use config::Config;
 pub use error::StreamError;
@@ -80,6 +83,7 @@ impl Service {
     /// # Errors
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let protection = Protection::open(&config.protection, access::demand)?;
         let database = Database::connect(&config.database, &stop).await?;
         let stall_timeout = config.stream.stall_timeout;
         let http = listen(&config.listen.host, config.server_port, stall_timeout)?;
@@ -100,7 +104,7 @@ impl Service {
             metrics,
             http,
             grpc,
-            connections: Connections::new(config.connections.policy()),
+            connections: Connections::protected(config.connections.policy(), protection),
             threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
@@ -134,7 +138,9 @@ impl Service {
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
         let streaming = grpc::TransactionServer::new(server.clone());
-        let routes = standard.routes.add_service(HealthServer::new(server));
+        let services = standard
+            .services
+            .add_service(HealthServer::new(server).accept_compressed(CompressionEncoding::Gzip));
         let transactions = Data::new(self.transactions.clone());
         let face = move |config: &mut ServiceConfig| {
             config.app_data(transactions.clone()).configure(sse::routes);
@@ -148,6 +154,9 @@ impl Service {
         )?;
         let health = Health::new();
         let streams = self.in_flight.enter()?;
+        self.connections
+            .protection()
+            .warn_of_strangers(&[http_address, grpc_address]);
         tracing::info!(
             http.address = %http_address,
             grpc.address = %grpc_address,
@@ -161,7 +170,7 @@ impl Service {
             runtime::grpc::serve(
                 self.grpc,
                 streaming,
-                routes,
+                services,
                 &self.metrics,
                 &self.connections,
                 &self.in_flight

@@ -20,6 +20,7 @@ fn run() -> anyhow::Result<ExitCode> {
             &config.listen.host,
             config.server_port,
             "/health",
+            &config.protection,
         ));
     }
     telemetry::init(&config.telemetry)?;

@@ -9,9 +9,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
 use runtime::http::{self, resource};
+use runtime::protection::http_caller;
 use runtime::status::Failure;
 use serde::Serialize;
 
+use crate::access;
 use crate::clock::now_us;
 use crate::error::StreamError;
 use crate::event::Event;
@@ -41,6 +43,7 @@ async fn transactions(
         last_event_ids.map(header::HeaderValue::as_bytes),
     )
     .map_err(StreamError::from)?;
+    access::check(&http_caller(&request), &subscription)?;
     let mut answer = HttpResponse::Ok();
     answer
         .content_type("text/event-stream")

@@ -231,11 +231,9 @@ async fn health_is_not_green_while_no_balance_can_be_read() {
     wait_for_standard_health(&fixture, true).await;
 }
 
-/// A service that was started once leaves a schema that others need not make.
+/// A service that was started once leaves a schema that others need not make; the fixture adds accounts.
 async fn with_a_schema() -> Database {
-    let first = Fixture::start().await;
-    add_accounts(&first.database.client().await).await;
-    first.database
+    Fixture::start().await.database
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 
 mod calls;
 mod database;
+mod network;
 mod overload;
 mod parity;
+mod protection;
 mod reads;
 mod stopping;
 mod support;

@@ -11,10 +11,14 @@ use api::immutable_log::{
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hash_chain::{ChainError, Entry, MAX_DATA_BYTES};
+use protect::Verb;
+use runtime::protection::{denied, grpc_caller};
 use runtime::status::Failure;
+use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
 use super::served::{Served, ServedEntries, ServedError};
+use crate::access;
 
 /// The service's full name.
 pub const SERVICE: &str = "immutablelog.ImmutableLogService";
@@ -29,6 +33,7 @@ pub struct Face(Served);
 #[must_use]
 pub fn service(served: Served) -> ImmutableLogServiceServer<Face> {
     ImmutableLogServiceServer::new(Face(served))
+        .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         // An entry is longer than the data that was sent, where that has much to escape.
         .max_encoding_message_size(usize::MAX)
@@ -40,7 +45,10 @@ impl ImmutableLogService for Face {
         &self,
         request: Request<AppendRequest>,
     ) -> Result<Response<AppendResponse>, Status> {
+        let caller = grpc_caller(&request);
         let request = request.into_inner();
+        let allowed = caller.check(Verb::ChainsAppend, &request.partition);
+        allowed.map_err(denied)?;
         let appended = self
             .0
             .append(&request.partition, request.data.as_bytes())
@@ -68,7 +76,7 @@ impl ImmutableLogService for Face {
         &self,
         request: Request<ReadRequest>,
     ) -> Result<Response<Self::ReadStream>, Status> {
-        let request = request.into_inner();
+        let request = checked(request, |request| &request.partition)?;
         let entries = self
             .0
             .read(&request.partition, request.start_seq, request.limit)
@@ -88,7 +96,8 @@ impl ImmutableLogService for Face {
         &self,
         request: Request<VerifyRequest>,
     ) -> Result<Response<VerifyResponse>, Status> {
-        let found = self.0.verify(&request.into_inner().partition).await;
+        let request = checked(request, |request| &request.partition)?;
+        let found = self.0.verify(&request.partition).await;
         let found = found.map_err(status)?;
         Ok(Response::new(VerifyResponse {
             valid: found.valid,
@@ -100,9 +109,10 @@ impl ImmutableLogService for Face {
 
     async fn list_partitions(
         &self,
-        _: Request<ListPartitionsRequest>,
+        request: Request<ListPartitionsRequest>,
     ) -> Result<Response<ListPartitionsResponse>, Status> {
         let partitions = self.0.list().await.map_err(status)?;
+        let partitions = access::seen(&grpc_caller(&request), Verb::ChainsRead, partitions);
         Ok(Response::new(ListPartitionsResponse { partitions }))
     }
 
@@ -110,7 +120,8 @@ impl ImmutableLogService for Face {
         &self,
         request: Request<GetLastEntryRequest>,
     ) -> Result<Response<GetLastEntryResponse>, Status> {
-        let last = match self.0.last(&request.into_inner().partition).await {
+        let request = checked(request, |request| &request.partition)?;
+        let last = match self.0.last(&request.partition).await {
             Err(ServedError::Log(ChainError::Name(_))) => None,
             last => last.map_err(status)?,
         };
@@ -134,7 +145,7 @@ impl ImmutableLogService for Face {
         &self,
         request: Request<TailRequest>,
     ) -> Result<Response<Self::TailStream>, Status> {
-        let request = request.into_inner();
+        let request = checked(request, |request| &request.partition)?;
         let entries = self
             .0
             .tail(&request.partition, request.start_seq, request.follow)
@@ -149,6 +160,15 @@ impl ImmutableLogService for Face {
             hash: entry.hash().to_string(),
         })))
     }
+}
+
+/// A request whose caller may read the partition that it names.
+fn checked<T>(request: Request<T>, partition: fn(&T) -> &String) -> Result<T, Status> {
+    let caller = grpc_caller(&request);
+    let request = request.into_inner();
+    let allowed = caller.check(Verb::ChainsRead, partition(&request));
+    allowed.map_err(denied)?;
+    Ok(request)
 }
 
 /// A message for each entry; the last item may be why it ends.

@@ -9,12 +9,14 @@ use bytes::{BufMut, Bytes, BytesMut};
 use domain::Kind;
 use futures_util::{Stream, stream};
 use hash_chain::{Chunk, MAX_DATA_BYTES};
+use protect::Verb;
 use runtime::http::{self, resource};
+use runtime::protection::http_caller;
 use runtime::status::Failure;
 use serde::Serialize;
 
 use super::served::{Served, ServedEntries, ServedError};
-use crate::uri;
+use crate::{access, uri};
 
 /// Longest silence of a tail: then a comment, which clients skip.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
@@ -63,6 +65,7 @@ struct Partitions {
 async fn list(request: HttpRequest, served: Data<Served>) -> Result<HttpResponse, Failure> {
     uri::parameters(request.query_string(), [])?;
     let partitions = served.list().await?;
+    let partitions = access::seen(&http_caller(&request), Verb::ChainsRead, partitions);
     Ok(HttpResponse::Ok().json(Partitions { partitions }))
 }
 
@@ -71,9 +74,15 @@ async fn append(
     payload: web::Payload,
     served: Data<Served>,
 ) -> Result<HttpResponse, Failure> {
+    let partition = checked(&request, Verb::ChainsAppend);
+    if let Err(failure) = &partition
+        && failure.kind == Kind::PermissionDenied
+    {
+        return Err(failure.clone());
+    }
     let data = http::body(&request, payload, MAX_DATA_BYTES).await?;
     uri::parameters(request.query_string(), [])?;
-    let appended = served.append(&partition(&request)?, &data).await?;
+    let appended = served.append(&partition?, &data).await?;
     Ok(HttpResponse::Created().json(AppendedAnswer {
         seq: appended.seq,
         ts: &appended.timestamp.to_string(),
@@ -85,7 +94,9 @@ async fn read(request: HttpRequest, served: Data<Served>) -> Result<HttpResponse
     let [start, limit] = uri::parameters(request.query_string(), ["start", "limit"])?;
     let start = start.map(|start| uri::whole("start", &start)).transpose()?;
     let limit = limit.map(|limit| uri::whole("limit", &limit)).transpose()?;
-    let mut entries = served.read(&partition(&request)?, start, limit).await?;
+    let mut entries = served
+        .read(&checked(&request, Verb::ChainsRead)?, start, limit)
+        .await?;
     // Damage at the very place that was asked for is an error of the request.
     let first = entries.next().await?.unwrap_or_default();
     Ok(HttpResponse::Ok()
@@ -111,7 +122,7 @@ fn lines(first: Chunk, entries: ServedEntries) -> impl Stream<Item = Result<Byte
 
 async fn last(request: HttpRequest, served: Data<Served>) -> Result<HttpResponse, Failure> {
     uri::parameters(request.query_string(), [])?;
-    let partition = partition(&request)?;
+    let partition = checked(&request, Verb::ChainsRead)?;
     let last = served.last(&partition).await?;
     let entry = last.ok_or_else(|| {
         Failure::new(
@@ -126,7 +137,7 @@ async fn last(request: HttpRequest, served: Data<Served>) -> Result<HttpResponse
 
 async fn verify(request: HttpRequest, served: Data<Served>) -> Result<HttpResponse, Failure> {
     uri::parameters(request.query_string(), [])?;
-    let found = served.verify(&partition(&request)?).await?;
+    let found = served.verify(&checked(&request, Verb::ChainsRead)?).await?;
     Ok(HttpResponse::Ok().json(VerifiedAnswer {
         valid: found.valid,
         entries_verified: found.entries_verified,
@@ -141,7 +152,8 @@ async fn tail(request: HttpRequest, served: Data<Served>) -> Result<HttpResponse
     let start = last_event_id(&request)?
         .map(|seq| seq.saturating_add(1))
         .or(start);
-    let entries = served.tail(&partition(&request)?, start, true).await?;
+    let partition = checked(&request, Verb::ChainsRead)?;
+    let entries = served.tail(&partition, start, true).await?;
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -196,6 +208,13 @@ fn encoded(chunk: &Chunk) -> Bytes {
         events.put_slice(b"\n\n");
     }
     events.freeze()
+}
+
+/// The partition that the path names, if the caller may do `verb` to it.
+fn checked(request: &HttpRequest, verb: Verb) -> Result<String, Failure> {
+    let partition = partition(request)?;
+    http_caller(request).check(verb, &partition)?;
+    Ok(partition)
 }
 
 fn partition(request: &HttpRequest) -> Result<String, Failure> {

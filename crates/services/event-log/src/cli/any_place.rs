@@ -19,10 +19,10 @@ pub(super) enum AnyPlace {
 impl AnyPlace {
     /// What `place` says, ready for `command`.
     pub(super) async fn open(place: Place, command: &ChainCommand) -> anyhow::Result<Self> {
-        if let Some(addr) = place.addr {
-            return Ok(Self::Remote(Remote::connect(&addr).await?));
+        if let Some(addr) = place.at.addr {
+            return Ok(Self::Remote(Remote::connect(&addr, &place.client).await?));
         }
-        let dir: PathBuf = place.dir.context("--dir or --addr is required")?;
+        let dir: PathBuf = place.at.dir.context("--dir or --addr is required")?;
         Ok(Self::Local(Local::new(dir, command)?))
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use group_commit::Durability;
+use protect::ClientArgs;
 
 use crate::config::{Config, durability};
 
@@ -26,6 +27,16 @@ pub enum Command {
     /// What is done to a chain.
     #[command(flatten)]
     Chain(ChainCommand),
+    /// Tokens of principals
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// Tokens of principals.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Print a new token, once, and the line token_sha256 for the principals file
+    New,
 }
 
 /// What is done to a chain. Exit code 0; 1 where a chain is broken or something is refused; 2 for a wrong command line.
@@ -100,14 +111,25 @@ pub enum ChainCommand {
     },
 }
 
+/// A directory, or a server and how it is reached.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// One of both.
+    #[command(flatten)]
+    pub at: DirectoryOrServer,
+    /// TLS and the token, for a server.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// A directory or a server.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = false)]
-pub struct Place {
+pub struct DirectoryOrServer {
     /// Work on the files in this directory
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Ask the server at this address (its gRPC port)
+    /// Ask the server at this address (its gRPC port); https://HOST:PORT connects over TLS
     #[arg(long, value_name = "HOST:PORT")]
     pub addr: Option<String>,
 }
@@ -161,6 +183,19 @@ mod tests {
             (vec!["list", "--addr", "h:1"], true),
             (vec!["list"], false),
             (vec!["list", "--dir", "d", "--addr", "h:1"], false),
+            (
+                vec![
+                    "list",
+                    "--addr",
+                    "https://h:1",
+                    "--tls-ca",
+                    "c",
+                    "--token-file",
+                    "t",
+                ],
+                true,
+            ),
+            (vec!["list", "--addr", "h:1", "--tls-cert", "c"], false),
             (vec!["append", "--dir", "d", "p", "-1"], true),
             (vec!["append", "--dir", "d", "p", "-"], true),
             (vec!["append", "--dir", "d", "p"], false),

@@ -9,10 +9,11 @@ use api::immutable_log::{
 use futures_util::StreamExt;
 use hash_chain::PartitionName;
 use hash_chain::entry::MAX_LINE_BYTES;
+use protect::ClientArgs;
+use runtime::grpc::ClientChannel;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
 
 use super::answer::{Appended, Verified, Wanted};
 use super::output::Lines;
@@ -20,7 +21,7 @@ use super::output::Lines;
 /// Bytes after which lines that came together are printed.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-pub(super) struct Remote(ImmutableLogServiceClient<Channel>);
+pub(super) struct Remote(ImmutableLogServiceClient<ClientChannel>);
 
 /// An entry as its line has it.
 #[derive(Serialize)]
@@ -34,17 +35,8 @@ struct Line<'a> {
 }
 
 impl Remote {
-    pub(super) async fn connect(addr: &str) -> anyhow::Result<Self> {
-        let uri = if addr.contains("://") {
-            addr.to_owned()
-        } else {
-            format!("http://{addr}")
-        };
-        let channel = Endpoint::from_shared(uri)
-            .with_context(|| format!("--addr {addr} is no address"))?
-            .connect()
-            .await
-            .with_context(|| format!("no connection to {addr}"))?;
+    pub(super) async fn connect(addr: &str, client: &ClientArgs) -> anyhow::Result<Self> {
+        let channel = runtime::grpc::connect(addr, client).await?;
         let client = ImmutableLogServiceClient::new(channel)
             .max_decoding_message_size(MAX_LINE_BYTES)
             .max_encoding_message_size(usize::MAX);

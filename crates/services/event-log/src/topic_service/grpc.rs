@@ -16,12 +16,16 @@ use api::takhin::{
 use domain::Invalid;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use protect::Verb;
+use runtime::protection::{denied, grpc_caller};
 use runtime::shutdown::InFlight;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 use topics::{Consumer, Identity, MAX_RECORD_BYTES, Pace, Start, TopicDraft, Topics, TopicsError};
 
 use super::failure::status;
+use crate::access;
 use crate::writable::Writable;
 
 mod convert;
@@ -62,6 +66,7 @@ pub fn service(
         started: Instant::now(),
     };
     TakhinServiceServer::new(face)
+        .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         // Bounded by what is read at once.
         .max_encoding_message_size(usize::MAX)
@@ -104,6 +109,11 @@ impl Face {
     }
 }
 
+/// Whether the caller may do `verb` to `name`; else the answer is PERMISSION_DENIED, whether or not it exists.
+fn allowed<T>(request: &Request<T>, verb: Verb, name: &str) -> Result<(), Status> {
+    grpc_caller(request).check(verb, name).map_err(denied)
+}
+
 /// A value of the metadata; empty where there is none.
 fn text<'a>(metadata: &'a MetadataMap, name: &str) -> &'a str {
     let value = metadata.get(name);
@@ -134,6 +144,7 @@ impl TakhinService for Face {
         &self,
         request: Request<CreateTopicRequest>,
     ) -> Result<Response<CreateTopicResponse>, Status> {
+        allowed(&request, Verb::TopicsAdmin, &request.get_ref().name)?;
         let asked = request.into_inner();
         let draft = TopicDraft {
             name: asked.name,
@@ -152,6 +163,7 @@ impl TakhinService for Face {
         &self,
         request: Request<DeleteTopicRequest>,
     ) -> Result<Response<DeleteTopicResponse>, Status> {
+        allowed(&request, Verb::TopicsAdmin, &request.get_ref().name)?;
         let deleted = self.run(self.topics.delete(&request.get_ref().name)).await;
         refused(deleted, |deleted, error| DeleteTopicResponse {
             success: deleted.is_some(),
@@ -161,9 +173,9 @@ impl TakhinService for Face {
 
     async fn list_topics(
         &self,
-        _: Request<ListTopicsRequest>,
+        request: Request<ListTopicsRequest>,
     ) -> Result<Response<ListTopicsResponse>, Status> {
-        let topics = self.topics.names();
+        let topics = access::seen_topics(&grpc_caller(&request), self.topics.names());
         Ok(Response::new(ListTopicsResponse { topics }))
     }
 
@@ -171,7 +183,9 @@ impl TakhinService for Face {
         &self,
         request: Request<GetTopicRequest>,
     ) -> Result<Response<GetTopicResponse>, Status> {
-        let topic = self.topics.describe(&request.get_ref().name);
+        let name = &request.get_ref().name;
+        access::see_topic(&grpc_caller(&request), name).map_err(denied)?;
+        let topic = self.topics.describe(name);
         refused(topic, |topic, error| GetTopicResponse {
             topic: topic.map(convert::topic),
             error,
@@ -183,9 +197,13 @@ impl TakhinService for Face {
         &self,
         request: Request<DescribeTopicsRequest>,
     ) -> Result<Response<DescribeTopicsResponse>, Status> {
+        let caller = grpc_caller(&request);
         let mut names = request.into_inner().topics;
         if names.is_empty() {
-            names = self.topics.names();
+            names = access::seen_topics(&caller, self.topics.names());
+        }
+        for name in &names {
+            access::see_topic(&caller, name).map_err(denied)?;
         }
         let topics = names
             .iter()
@@ -198,6 +216,7 @@ impl TakhinService for Face {
         &self,
         request: Request<ProduceMessageRequest>,
     ) -> Result<Response<ProduceMessageResponse>, Status> {
+        allowed(&request, Verb::TopicsProduce, &request.get_ref().topic)?;
         let asked = request.into_inner();
         let (topic, partition) = (asked.topic, asked.partition);
         let produced = self.run(async {
@@ -220,8 +239,10 @@ impl TakhinService for Face {
         &self,
         request: Request<Streaming<ProduceMessageRequest>>,
     ) -> Result<Response<ProduceStream>, Status> {
+        let caller = grpc_caller(&request);
         let inbound = request.into_inner();
-        let stream = ProduceStream::new(self.topics.clone(), inbound, self.in_flight.clone());
+        let in_flight = self.in_flight.clone();
+        let stream = ProduceStream::new(self.topics.clone(), caller, inbound, in_flight);
         Ok(Response::new(stream))
     }
 
@@ -231,6 +252,11 @@ impl TakhinService for Face {
         &self,
         request: Request<ConsumeMessagesRequest>,
     ) -> Result<Response<Self::ConsumeMessagesStream>, Status> {
+        allowed(&request, Verb::TopicsConsume, &request.get_ref().topic)?;
+        let group = text(request.metadata(), "group-id");
+        if request.get_ref().partition < 0 && !group.is_empty() {
+            allowed(&request, Verb::GroupsUse, group)?;
+        }
         let consumer = self.consumer(&request).map_err(status)?;
         Ok(Response::new(deliveries(consumer).boxed()))
     }
@@ -239,6 +265,9 @@ impl TakhinService for Face {
         &self,
         request: Request<CommitOffsetRequest>,
     ) -> Result<Response<CommitOffsetResponse>, Status> {
+        let asked = request.get_ref();
+        let named = asked.offsets.iter().map(|offset| offset.topic.as_str());
+        access::commit(&grpc_caller(&request), &asked.group_id, named).map_err(denied)?;
         let asked = request.into_inner();
         let offsets = asked.offsets.into_iter();
         let offsets = offsets.map(|offset| (offset.topic, offset.partition.into(), offset.offset));
@@ -253,9 +282,9 @@ impl TakhinService for Face {
 
     async fn list_consumer_groups(
         &self,
-        _: Request<ListConsumerGroupsRequest>,
+        request: Request<ListConsumerGroupsRequest>,
     ) -> Result<Response<ListConsumerGroupsResponse>, Status> {
-        let groups = self.topics.groups();
+        let groups = access::seen_groups(&grpc_caller(&request), self.topics.groups());
         let groups = groups.into_iter().map(convert::group_summary).collect();
         Ok(Response::new(ListConsumerGroupsResponse { groups }))
     }
@@ -264,8 +293,11 @@ impl TakhinService for Face {
         &self,
         request: Request<DescribeConsumerGroupRequest>,
     ) -> Result<Response<DescribeConsumerGroupResponse>, Status> {
+        allowed(&request, Verb::GroupsUse, &request.get_ref().group_id)?;
+        let caller = grpc_caller(&request);
         let id = request.into_inner().group_id;
         let group = self.topics.group(&id);
+        let group = group.map(|group| access::seen_group(&caller, group));
         refused(group, |group, error| convert::group(id, group, error))
     }
 
@@ -273,6 +305,7 @@ impl TakhinService for Face {
         &self,
         request: Request<DeleteConsumerGroupRequest>,
     ) -> Result<Response<DeleteConsumerGroupResponse>, Status> {
+        allowed(&request, Verb::GroupsUse, &request.get_ref().group_id)?;
         let deleted = self
             .run(self.topics.delete_group(&request.get_ref().group_id))
             .await;
@@ -286,6 +319,8 @@ impl TakhinService for Face {
         &self,
         request: Request<GetPartitionOffsetsRequest>,
     ) -> Result<Response<GetPartitionOffsetsResponse>, Status> {
+        let named = &request.get_ref().topic;
+        access::see_topic(&grpc_caller(&request), named).map_err(denied)?;
         let GetPartitionOffsetsRequest { topic, partition } = request.into_inner();
         let offsets = self.topics.offsets(&topic, partition.into());
         refused(offsets, |offsets, error| {

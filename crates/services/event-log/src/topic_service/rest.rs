@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use protect::Verb;
 use runtime::http::{self, resource};
+use runtime::protection::http_caller;
 use runtime::shutdown::InFlight;
 use runtime::status::Failure;
 use serde::de::DeserializeOwned;
-use topics::{Pace, Start, Topics, TopicsError};
+use topics::{Pace, Start, TopicDraft, Topics, TopicsError};
 
 use super::failure::failure;
+use crate::access;
 
 mod json;
 mod query;
@@ -70,7 +73,7 @@ pub fn routes(config: &mut ServiceConfig) {
 
 async fn list(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
     query::none(request.query_string()).map_err(failure)?;
-    let topics = data.topics.names();
+    let topics = access::seen_topics(&http_caller(&request), data.topics.names());
     Ok(HttpResponse::Ok().json(TopicsBody { topics }))
 }
 
@@ -80,20 +83,21 @@ async fn create(
     data: Data<TopicsData>,
 ) -> Result<HttpResponse, Failure> {
     let body: NewTopicBody = body(&request, payload, MAX_BODY).await?;
-    let made = data.run(data.topics.create(body.into())).await?;
+    let draft = TopicDraft::from(body);
+    http_caller(&request).check(Verb::TopicsAdmin, &draft.name)?;
+    let made = data.run(data.topics.create(draft)).await?;
     Ok(HttpResponse::Created().json(TopicBody::from(made)))
 }
 
 async fn describe(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
-    let topic = data
-        .topics
-        .describe(&segment(&request, 4)?)
-        .map_err(failure)?;
+    let topic = segment(&request, 4)?;
+    access::see_topic(&http_caller(&request), &topic)?;
+    let topic = data.topics.describe(&topic).map_err(failure)?;
     Ok(HttpResponse::Ok().json(TopicBody::from(topic)))
 }
 
 async fn delete(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
-    let topic = segment(&request, 4)?;
+    let topic = checked(&request, Verb::TopicsAdmin)?;
     data.run(data.topics.delete(&topic)).await?;
     Ok(HttpResponse::Ok().json(Done::default()))
 }
@@ -103,8 +107,9 @@ async fn produce(
     payload: web::Payload,
     data: Data<TopicsData>,
 ) -> Result<HttpResponse, Failure> {
-    let topic = segment(&request, 4)?;
+    let topic = checked(&request, Verb::TopicsProduce)?;
     let body: ProduceBody = body(&request, payload, MAX_RECORDS_BODY).await?;
+    http_caller(&request).take_events(body.count() as u64)?;
     let work = async {
         let durability = body.durability()?;
         let records = body.records()?;
@@ -117,7 +122,8 @@ async fn produce(
 }
 
 async fn consume(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
-    let (topic, partition) = (segment(&request, 4)?, segment(&request, 6)?);
+    let topic = checked(&request, Verb::TopicsConsume)?;
+    let partition = segment(&request, 6)?;
     let work = async {
         let partition = query::number("partition", &partition)?;
         let asked = query::fetch(request.query_string())?;
@@ -135,11 +141,14 @@ async fn consume(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpRes
 
 async fn groups(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
     query::none(request.query_string()).map_err(failure)?;
-    Ok(HttpResponse::Ok().json(GroupsBody::from(data.topics.groups())))
+    let groups = access::seen_groups(&http_caller(&request), data.topics.groups());
+    Ok(HttpResponse::Ok().json(GroupsBody::from(groups)))
 }
 
 async fn group(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
-    let group = data.topics.group(&segment(&request, 4)?).map_err(failure)?;
+    let group = checked(&request, Verb::GroupsUse)?;
+    let group = data.topics.group(&group).map_err(failure)?;
+    let group = access::seen_group(&http_caller(&request), group);
     Ok(HttpResponse::Ok().json(GroupBody::from(&group)))
 }
 
@@ -147,7 +156,7 @@ async fn delete_group(
     request: HttpRequest,
     data: Data<TopicsData>,
 ) -> Result<HttpResponse, Failure> {
-    let group = segment(&request, 4)?;
+    let group = checked(&request, Verb::GroupsUse)?;
     data.run(data.topics.delete_group(&group)).await?;
     Ok(HttpResponse::Ok().json(Done::default()))
 }
@@ -157,10 +166,20 @@ async fn commit(
     payload: web::Payload,
     data: Data<TopicsData>,
 ) -> Result<HttpResponse, Failure> {
-    let group = segment(&request, 4)?;
+    let group = checked(&request, Verb::GroupsUse)?;
     let body: OffsetsBody = body(&request, payload, MAX_BODY).await?;
-    data.run(data.topics.commit(&group, body.offsets())).await?;
+    let offsets = body.offsets();
+    let named = offsets.iter().map(|(topic, ..)| topic.as_str());
+    access::commit(&http_caller(&request), &group, named)?;
+    data.run(data.topics.commit(&group, offsets)).await?;
     Ok(HttpResponse::Ok().json(Done::default()))
+}
+
+/// The topic or group that the path names, if the caller may do `verb` to it.
+fn checked(request: &HttpRequest, verb: Verb) -> Result<String, Failure> {
+    let name = segment(request, 4)?;
+    http_caller(request).check(verb, &name)?;
+    Ok(name)
 }
 
 /// A segment of the path, decoded; undecoded by actix-web, which would turn what is no UTF-8 into replacement characters.

@@ -3,5 +3,7 @@
 
 mod chain;
 mod faults;
+mod network;
+mod protection;
 mod support;
 mod topics;

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
 mod calls;
+mod network;
 mod parity;
+mod protection;
 mod stopping;
 mod streaming;
 mod support;

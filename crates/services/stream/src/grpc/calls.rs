@@ -6,10 +6,12 @@ use api::benchmark::{HealthCheckRequest, HealthCheckResponse, StreamRequest};
 use domain::{Subscription, SubscriptionDraft};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use runtime::protection::{denied, grpc_caller};
 use runtime::status::Failure;
 use tonic::{Request, Response, Status};
 
 use super::outgoing::Outgoing;
+use crate::access;
 use crate::error::StreamError;
 use crate::handle::Transactions;
 use crate::metrics::Face;
@@ -32,7 +34,9 @@ impl Server {
         self,
         request: Request<StreamRequest>,
     ) -> Result<Response<BoxStream<'static, Result<Outgoing, Status>>>, Status> {
+        let caller = grpc_caller(&request);
         let subscription = subscription(request.into_inner()).map_err(status)?;
+        access::check(&caller, &subscription).map_err(denied)?;
         let subscriber = self.0.subscribe(subscription, Face::Grpc).await;
         Ok(Response::new(events(subscriber.map_err(status)?).boxed()))
     }

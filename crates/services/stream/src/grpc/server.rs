@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use http::header;
 use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
 use tonic::server::{Grpc, NamedService, ServerStreamingService};
 use tonic::{Request, Response, Status};
 use tower::Service;
@@ -49,6 +50,7 @@ impl Service<http::Request<Body>> for TransactionServer {
         let method = StreamTransactions(self.0.clone());
         Box::pin(async move {
             Ok(Grpc::new(EventCodec)
+                .accept_compressed(CompressionEncoding::Gzip)
                 .server_streaming(method, request)
                 .await)
         })

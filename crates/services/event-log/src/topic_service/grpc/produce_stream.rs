@@ -11,6 +11,7 @@ use api::takhin::{ProduceMessageRequest, ProduceMessageResponse};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream, StreamExt};
 use group_commit::Durability;
+use protect::{Caller, Verb};
 use runtime::shutdown::{Guard, InFlight};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Status, Streaming};
@@ -29,6 +30,9 @@ const MAX_BATCHES: usize = 16;
 /// The answers to a client's stream.
 pub struct ProduceStream {
     topics: Topics,
+    caller: Caller,
+    /// Ends when the caller may send its next message: its sender is held back to its limit.
+    held_back: Option<BoxFuture<'static, ()>>,
     inbound: Streaming<ProduceMessageRequest>,
     in_flight: InFlight,
     /// Set when no more is read.
@@ -57,11 +61,14 @@ struct Answers {
 impl ProduceStream {
     pub(super) fn new(
         topics: Topics,
+        caller: Caller,
         inbound: Streaming<ProduceMessageRequest>,
         in_flight: InFlight,
     ) -> Self {
         Self {
             topics,
+            caller,
+            held_back: None,
             inbound,
             end: None,
             batches: VecDeque::new(),
@@ -82,10 +89,23 @@ impl ProduceStream {
             self.end = Some(End::Status(status(TopicsError::ShuttingDown)));
             return false;
         }
+        if let Some(waiting) = &mut self.held_back {
+            if waiting.poll_unpin(context).is_pending() {
+                return false;
+            }
+            self.held_back = None;
+        }
         let mut batch = Draft::default();
         while batch.messages.len() < BATCH_MESSAGES && batch.bytes < BATCH_BYTES {
             match self.inbound.poll_next_unpin(context) {
-                Poll::Ready(Some(Ok(message))) => batch.add(&self.topics, message),
+                Poll::Ready(Some(Ok(message))) => {
+                    batch.add(&self.topics, &self.caller, message);
+                    if self.caller.take_events(1).is_err() {
+                        let caller = self.caller.clone();
+                        self.held_back = Some(async move { caller.event().await }.boxed());
+                        break;
+                    }
+                }
                 Poll::Ready(Some(Err(error))) => {
                     self.end = Some(End::Status(runtime::grpc::stream_status(error)));
                     break;
@@ -165,7 +185,7 @@ struct Message {
     topic: String,
     partition: i32,
     /// Which part its record is in, or why it is in none.
-    part: Result<usize, TopicsError>,
+    part: Result<usize, String>,
 }
 
 /// The records for one topic. One that asks for a sync makes all of them wait for it: they stay in order.
@@ -176,12 +196,16 @@ struct Part {
 }
 
 impl Draft {
-    fn add(&mut self, topics: &Topics, message: ProduceMessageRequest) {
+    fn add(&mut self, topics: &Topics, caller: &Caller, message: ProduceMessageRequest) {
         let (topic, partition) = (message.topic, message.partition);
         let acks = (message.required_acks, message.timeout_ms);
-        let part = convert::record(message.record)
-            .map_err(TopicsError::from)
-            .and_then(|record| self.place(topics, &topic, partition, acks, record));
+        let part = match caller.check(Verb::TopicsProduce, &topic) {
+            Ok(()) => convert::record(message.record)
+                .map_err(TopicsError::from)
+                .and_then(|record| self.place(topics, &topic, partition, acks, record))
+                .map_err(|error| error.to_string()),
+            Err(refusal) => Err(refusal.to_string()),
+        };
         self.messages.push(Message {
             topic,
             partition,
@@ -238,11 +262,12 @@ impl Draft {
             let answers = messages.into_iter().map(|message| {
                 let outcome = message.part.and_then(|part| {
                     let next = done.get_mut(part).and_then(Iterator::next);
-                    next.unwrap_or(Err(TopicsError::Internal))
+                    let next = next.unwrap_or(Err(TopicsError::Internal));
+                    next.map_err(|error| error.to_string())
                 });
                 let (produced, error) = match outcome {
                     Ok(produced) => (Some(produced), String::new()),
-                    Err(error) => (None, error.to_string()),
+                    Err(error) => (None, error),
                 };
                 convert::produced(message.topic, message.partition, produced, error)
             });

@@ -40,6 +40,11 @@ struct HeaderBody {
 }
 
 impl ProduceBody {
+    /// How many records it has.
+    pub(in crate::topic_service::rest) fn count(&self) -> usize {
+        self.records.len()
+    }
+
     /// As over gRPC; left out it is 1.
     pub(in crate::topic_service::rest) fn durability(&self) -> Result<Durability, Invalid> {
         match self.acks.unwrap_or(1) {

@@ -1,0 +1,112 @@
+//! How our own clients come to a protected service: flags, and what is made of them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use rustls::ClientConfig;
+
+use crate::files::{self, FileError};
+use crate::tls::{ClientTls, Roots, Verify};
+
+/// How a client comes to a protected service.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ClientArgs {
+    /// Authorities of the server's certificate, PEM; connects over TLS [default: those of this machine, for https://]
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+
+    /// Certificate to show, PEM; connects over TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of --tls-cert, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// File with the bearer token to send
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+impl ClientArgs {
+    /// Whether a file of TLS is named.
+    pub fn names_tls(&self) -> bool {
+        self.tls_ca.is_some() || self.tls_cert.is_some()
+    }
+
+    /// For a connector. `protocols` are those of ALPN, the preferred first.
+    ///
+    /// # Errors
+    /// What is wrong with which file.
+    pub fn tls(&self, protocols: &[&[u8]]) -> Result<ClientConfig, FileError> {
+        let roots = self.tls_ca.clone().map_or(Roots::System, Roots::File);
+        let identity = self.tls_cert.clone().zip(self.tls_key.clone());
+        let tls = ClientTls {
+            roots: ("--tls-ca", roots),
+            verify: Verify::ChainAndName,
+            identity: identity.map(|(cert, key)| (("--tls-cert", cert), ("--tls-key", key))),
+        };
+        tls.config(protocols)
+    }
+
+    /// The value of the header `authorization`; `None`: no token is named.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no token. The error repeats nothing of it.
+    pub fn authorization(&self) -> Result<Option<String>, FileError> {
+        const SETTING: &str = "--token-file";
+        let Some(path) = &self.token_file else {
+            return Ok(None);
+        };
+        let text = files::read_text(SETTING, path)?;
+        let token = text.trim();
+        if token.is_empty() {
+            return Err(FileError::new(
+                SETTING,
+                path,
+                "empty: write the token into it",
+            ));
+        }
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let problem = "more than one token: write one, on a line of its own, without blanks";
+            return Err(FileError::new(SETTING, path, problem));
+        }
+        Ok(Some(format!("Bearer {token}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_from_its_file_and_no_error_repeats_it() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("token");
+        let client = ClientArgs {
+            token_file: Some(path.clone()),
+            ..ClientArgs::default()
+        };
+        for (text, told) in [
+            ("weir_abc\n", Ok(Some("Bearer weir_abc"))),
+            (" \n", Err("empty")),
+            ("hidden one\n", Err("more than one token")),
+            ("hidden\r\nhidden", Err("more than one token")),
+        ] {
+            std::fs::write(&path, text).expect("written");
+            let found = client.authorization();
+            match told {
+                Ok(value) => assert_eq!(found.expect("good").as_deref(), value),
+                Err(part) => {
+                    let error = found.expect_err(part).to_string();
+                    assert!(
+                        error.contains(part) && error.contains("--token-file"),
+                        "{error}"
+                    );
+                    assert!(!error.contains("hidden"), "{error}");
+                }
+            }
+        }
+        assert_eq!(ClientArgs::default().authorization(), Ok(None));
+    }
+}

@@ -1,0 +1,49 @@
+//! What the network may do: silence, slowness, offers.
+
+use testkit::network::{self, QUICK};
+use testkit::postgres::Database;
+
+use crate::support::{BINARY, Fixture};
+
+const STREAM: &str = "/api/v1/transactions/stream";
+
+#[tokio::test]
+async fn silence_and_heads_that_stop_are_closed() {
+    let fixture = Fixture::start_with(&QUICK).await;
+    let (grpc, http) = (fixture.service.grpc(), fixture.service.http());
+    tokio::join!(
+        network::silence_is_closed(grpc),
+        network::silence_is_closed(http),
+        network::a_head_that_stops_is_408(http, "/health"),
+        network::an_idle_connection_is_closed(http, "/health"),
+    );
+}
+
+#[tokio::test]
+async fn health_answers_amid_150_silent_connections_with_128_files() {
+    let database = Database::fresh().await;
+    let service =
+        network::start_with_few_files(BINARY, "", 128, &[("DATABASE_URL", database.url())]);
+    let (grpc, http) = (service.grpc(), service.http());
+    drop(network::health_answers_amid_silence(&[grpc, http], http, "/health").await);
+}
+
+#[tokio::test]
+async fn head_ids_offers_and_preflights_are_as_everywhere() {
+    let fixture = Fixture::start().await;
+    let http = fixture.service.http();
+    network::offers_to_upgrade_are_ignored(http, "/health").await;
+    let wrong = format!("{STREAM}?since=yesterday");
+    for path in ["/health", "/metrics", &wrong, "/no/such/path"] {
+        network::head_is_get_without_a_body(http, path).await;
+    }
+    network::head_of_a_stream_begins_none(http, STREAM).await;
+    let page = testkit::http::get(http, "/metrics").await;
+    let begun = page
+        .text()
+        .lines()
+        .any(|line| line.starts_with("stream_subscribers") && !line.ends_with(" 0"));
+    assert!(!begun, "{}", page.text());
+    network::preflights_follow_from_the_routes(http, STREAM, "GET, HEAD").await;
+    network::request_ids_are_given_back(http, "/health").await;
+}
