@@ -166,7 +166,7 @@ pub struct EventSource {
     sequence: u32,
     keys: Option<KeyWriter>,
     /// Of requests with several events.
-    batch: Option<Batch>,
+    batch: Option<Box<Batch>>,
 }
 
 impl EventSource {
@@ -183,7 +183,7 @@ impl EventSource {
                 &mut random,
             )
         });
-        let batch = set.plan.batch.map(Batch::new);
+        let batch = set.plan.batch.map(|size| Box::new(Batch::new(size)));
         Self {
             set,
             worker,

@@ -13,14 +13,15 @@ use super::remote::Remote;
 
 pub(super) enum AnyPlace {
     Local(Local),
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 impl AnyPlace {
     /// What `place` says, ready for `command`.
     pub(super) async fn open(place: Place, command: &ChainCommand) -> anyhow::Result<Self> {
         if let Some(addr) = place.at.addr {
-            return Ok(Self::Remote(Remote::connect(&addr, &place.client).await?));
+            let remote = Remote::connect(&addr, &place.client).await?;
+            return Ok(Self::Remote(Box::new(remote)));
         }
         let dir: PathBuf = place.at.dir.context("--dir or --addr is required")?;
         Ok(Self::Local(Local::new(dir, command)?))

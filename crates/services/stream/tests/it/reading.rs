@@ -212,7 +212,8 @@ async fn a_rate_is_kept_and_a_limit_ends_the_stream() {
         assert_eq!(events.len(), 40);
         assert_dense(&events, 1);
         let (first, last) = (events[0].emitted_at_us, events[39].emitted_at_us);
-        assert!(last - first >= 770_000, "{}", last - first);
+        // Who was late with the first may catch up for 20 ms, beside the event that was due.
+        assert!(last - first >= 740_000, "{}", last - first);
     }
 }
 

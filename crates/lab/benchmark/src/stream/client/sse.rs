@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::{Buf, BytesMut};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -94,8 +95,9 @@ fn request(plan: &StreamPlan, from: From) -> String {
     let mut query = String::new();
     let mut add = |name: &str, value: &str| {
         let sign = if query.is_empty() { '?' } else { '&' };
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
         // Writing to a String cannot fail.
-        write!(query, "{sign}{name}={}", value.replace('+', "%2B")).ok();
+        write!(query, "{sign}{name}={value}").ok();
     };
     if let (Some(since), None) = (&plan.since, from.after) {
         add("since", since);
