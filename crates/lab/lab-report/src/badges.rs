@@ -333,7 +333,11 @@ fn others(report: &Report) -> Vec<Badge> {
             let figure = &check.figure;
             let mut text = format!("{}: {figure}", check.label);
             if in_all > 1 {
-                let at_worst = if number > 1 { " at worst" } else { "" };
+                let at_worst = if number > 1 && check.value.is_some() {
+                    " at worst"
+                } else {
+                    ""
+                };
                 let all = plural(in_all, "trial");
                 text.push_str(&format!("{at_worst}, in {number} of {all}"));
             }
@@ -342,22 +346,16 @@ fn others(report: &Report) -> Vec<Badge> {
         .collect()
 }
 
-/// By level, then by the number that the figure ends with: the more the worse. The rate that was reached comes before the
-/// one intended, and the less of it the worse.
+/// By level, then by the value: the more the worse, but for the rate that was reached. Rows stored before checks were data
+/// have no value, and are told apart by their level alone.
 fn is_worse(check: &CheckInfo, known: &CheckInfo) -> bool {
-    let number = |check: &CheckInfo| {
-        let parts = check
-            .figure
-            .split(|c: char| !c.is_ascii_digit() && c != '.');
-        let mut numbers = parts.filter_map(|part| part.parse::<f64>().ok());
-        match check.id.as_str() {
-            "rate" => numbers.next().map(|reached| -reached),
-            _ => numbers.next_back(),
-        }
+    let badness = |check: &CheckInfo| match check.id.as_str() {
+        "rate" => check.value.map(|reached| -reached),
+        _ => check.value,
     };
-    let by_figure = || number(check).partial_cmp(&number(known));
+    let by_value = || badness(check).partial_cmp(&badness(known));
     match check.level.cmp(&known.level) {
-        Ordering::Equal => by_figure() == Some(Ordering::Greater),
+        Ordering::Equal => by_value() == Some(Ordering::Greater),
         by_level => by_level == Ordering::Greater,
     }
 }

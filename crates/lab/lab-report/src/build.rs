@@ -15,7 +15,7 @@ use super::model::{
 };
 use super::options::Options;
 use super::words::{figure, list, plural};
-use super::{badges, compare, environment, limits, scenarios, series, trial, verdict};
+use super::{badges, compare, environment, head, limits, scenarios, series, trial, verdict};
 
 /// Builds the report of these sessions. `points`: the most points a time series may have.
 pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
@@ -101,6 +101,7 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
             sentence: Vec::new(),
             notes: Vec::new(),
         },
+        head: Vec::new(),
         badges: Vec::new(),
         limits: Vec::new(),
         scenarios,
@@ -127,6 +128,12 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
                 .collect(),
         ),
     };
+    if matches!(
+        report.verdict.kind,
+        VerdictKind::Difference | VerdictKind::Equal | VerdictKind::Open
+    ) {
+        report.head = head::rows(&report);
+    }
     report.badges = badges::of(&report);
     report.limits = limits::paragraphs(
         &report,

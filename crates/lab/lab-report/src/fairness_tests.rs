@@ -29,6 +29,7 @@ fn disturb(run: &mut InventedRun, percent: u32) {
     check.status = CheckStatus::Bad;
     check.figure = format!("{percent} %");
     check.detail = detail;
+    let check = check.measured(f64::from(percent) / 100.0, 0.02, "share");
     let steal = |check: &Check| check.id == "steal";
     run.run.checks.retain(|check| !steal(check));
     run.run.checks.push(check);
@@ -258,5 +259,32 @@ fn a_generator_at_its_limit_shows_even_where_its_trial_does_not() {
     assert!(
         text.starts_with("generator the limit in 1 of 16 trials, up to "),
         "{text}"
+    );
+}
+
+#[test]
+fn the_worst_of_a_check_is_by_its_value_and_not_by_a_number_in_its_words() {
+    let mut invented = compare(&[REST, GRPC]);
+    // The last number of these words is that of the cores.
+    let told = [
+        ("96 % of 2 cores", 0.96),
+        ("97 % of 2 cores", 0.97),
+        ("95 % of 64 cores", 0.95),
+    ];
+    for (run, (figure, value)) in invented.runs.iter_mut().zip(told) {
+        let check = Check::warn("database_cpu", "Database CPU", figure, "");
+        run.run.checks.push(check.measured(value, 0.95, "share"));
+    }
+    assert_eq!(
+        badge(&report(&invented), "database_cpu").text,
+        "Database CPU: 97 % of 2 cores at worst, in 3 of 16 trials"
+    );
+    // Rows stored before checks were data stay readable; which is the worst is not claimed.
+    for check in invented.runs.iter_mut().flat_map(|run| &mut run.run.checks) {
+        check.value = None;
+    }
+    assert_eq!(
+        badge(&report(&invented), "database_cpu").text,
+        "Database CPU: 96 % of 2 cores, in 3 of 16 trials"
     );
 }

@@ -6,7 +6,7 @@
 //! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
 //!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
 //!   - [`generator`] was the generator the limit, [`stats`] order statistics, [`series`] samples over time
-//!   - [`verdict`] the first sentence, [`badges`] why to believe it, [`limits`] what is not shown,
+//!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
 //! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine, [`words`] figures in words
 
@@ -18,6 +18,7 @@ mod detail;
 pub mod environment;
 pub mod export;
 pub mod generator;
+pub mod head;
 pub mod html;
 pub mod input;
 pub mod limits;

@@ -53,6 +53,8 @@ pub struct Report {
     pub phases: Vec<PhaseInfo>,
     /// What was found.
     pub verdict: Verdict,
+    /// The answers at a glance: one row a question; empty where nothing is judged, or more than two targets are compared.
+    pub head: Vec<crate::head::Row>,
     /// Why it may be believed.
     pub badges: Vec<Badge>,
     /// One row a payload and target.

@@ -168,6 +168,9 @@ fn checks(rows: &RunRows) -> Vec<CheckInfo> {
             level: level(check.status),
             figure: check.figure.clone(),
             detail: check.detail.clone(),
+            value: check.value,
+            bound: check.bound,
+            unit: check.unit.clone(),
         })
         .collect()
 }

@@ -241,3 +241,32 @@ fn sentence_interval_and_outcome_never_contradict() {
         }
     }
 }
+
+#[test]
+fn the_head_has_a_row_a_question_with_its_interval_drawn() {
+    let invented = invent(&Plan {
+        mode: "compare",
+        targets: &[REST, GRPC],
+        trials: 12,
+        cores: 16.0,
+        ..Plan::default()
+    });
+    let report = report(&rows(&invented));
+    assert_eq!(report.head.len(), 2, "CPU and p99");
+    let cpu = &report.head[0];
+    assert_eq!(cpu.outcome, Outcome::Different);
+    assert!(
+        cpu.answer.starts_with("producer-grpc costs 5"),
+        "{}",
+        cpu.answer
+    );
+    assert!(cpu.answer.split_whitespace().count() <= 8, "{}", cpu.answer);
+    let drawing = cpu.drawing.as_ref().unwrap();
+    let inside = 0.0..=drawing.width;
+    assert!(inside.contains(&drawing.low) && inside.contains(&drawing.high));
+    assert!(drawing.one < drawing.low && drawing.low <= drawing.ratio);
+    assert!(drawing.ratio <= drawing.high);
+    let page = super::html::page(&report).unwrap();
+    assert_eq!(page.matches("<div class=\"answer ").count(), 2);
+    assert!(page.contains("<p class=\"say in-full\">"));
+}

@@ -84,7 +84,7 @@ fn errors(performance: &Performance) -> Check {
     } else {
         Check::ok
     };
-    make("errors", "Errors", figure, detail)
+    make("errors", "Errors", figure, detail).measured(rate, bounds::ERRORS, "share")
 }
 
 fn dropped(performance: &Performance) -> Check {
@@ -104,7 +104,11 @@ fn dropped(performance: &Performance) -> Check {
     } else {
         Check::ok
     };
-    make("dropped", "Dropped", dropped.to_string(), detail)
+    make("dropped", "Dropped", dropped.to_string(), detail).measured(
+        share,
+        bounds::DROPPED,
+        "share",
+    )
 }
 
 /// An open model's rate: where it was not reached, the figures are those of another rate.
@@ -122,7 +126,11 @@ fn reached(performance: &Performance) -> Option<Check> {
     } else {
         Check::ok
     };
-    Some(make("rate", "Rate reached", figure, detail))
+    Some(make("rate", "Rate reached", figure, detail).measured(
+        share,
+        bounds::RATE_REACHED,
+        "share",
+    ))
 }
 
 /// What a latency that counts from sending leaves out. k6 counts the iterations that it begins, not those that it drops:
@@ -150,7 +158,7 @@ fn begun_late(p99_ms: f64, performance: &Performance) -> Check {
     } else {
         Check::ok
     };
-    make("begun_late", "Begun late", figure, detail)
+    make("begun_late", "Begun late", figure, detail).measured(late_ms, bounds::BEGUN_LATE_MS, "ms")
 }
 
 /// Little's law: the requests in flight are the rate times the mean latency, and no VU has more than one. Counted here as
@@ -180,7 +188,13 @@ fn littles_law(phases: &[Phase]) -> Option<Check> {
         Check::ok
     };
     let figure = format!("{} of the VUs' time", percent(share));
-    Some(make("littles_law", "Little's law", figure, detail))
+    Some(
+        make("littles_law", "Little's law", figure, detail).measured(
+            share,
+            bounds::TIME_IN_REQUESTS,
+            "share",
+        ),
+    )
 }
 
 fn thresholds(crossed: &[String]) -> Check {
@@ -199,6 +213,7 @@ fn thresholds(crossed: &[String]) -> Check {
         format!("{} crossed", crossed.len()),
         detail,
     )
+    .measured(crossed.len() as f64, 0.0, "count")
 }
 
 fn resources(evidence: &Evidence<'_>) -> Vec<Check> {
@@ -316,7 +331,7 @@ fn cpu(
             cpus_text(cpus),
             percent(bound)
         );
-        return Check::ok(id, label, figure, detail);
+        return Check::ok(id, label, figure, detail).measured(share, bound, "share");
     }
     let detail = format!(
         "{} was the limit in {over} of {}: it used up to {} of {} (phase {phase}), the bound is {}.",
@@ -326,7 +341,7 @@ fn cpu(
         cpus_text(cpus),
         percent(bound)
     );
-    Check::bad(id, label, figure, detail)
+    Check::bad(id, label, figure, detail).measured(share, bound, "share")
 }
 
 fn share_of_time(
@@ -352,7 +367,7 @@ fn share_of_time(
         percent(bound)
     );
     let make = if share > bound { Check::bad } else { Check::ok };
-    make(id, label, percent(share), detail)
+    make(id, label, percent(share), detail).measured(share, bound, "share")
 }
 
 fn boundaries(usage: &[PhaseUsage]) -> Check {
@@ -374,6 +389,7 @@ fn boundaries(usage: &[PhaseUsage]) -> Check {
         format!("{inexact} interpolated"),
         detail,
     )
+    .measured(inexact as f64, 0.0, "count")
 }
 
 /// One digit behind the point where it is not zero: beside its bound, a figure must not look like it.

@@ -277,6 +277,12 @@ pub struct CheckInfo {
     pub figure: String,
     /// What was compared with what.
     pub detail: String,
+    /// What was measured, in `unit`; `None` in rows stored before checks were data.
+    pub value: Option<f64>,
+    /// What it was compared with, in `unit`.
+    pub bound: Option<f64>,
+    /// `share` (0 to 1), `ms` or `count`.
+    pub unit: Option<String>,
 }
 
 /// Samples of one role of one run: columns of equal length.

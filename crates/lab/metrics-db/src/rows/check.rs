@@ -42,7 +42,7 @@ pub enum CheckStatus {
 }
 
 /// One check of a run's validity, shown as a badge.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name, e.g. `generator_cpu`.
     pub id: String,
@@ -54,6 +54,15 @@ pub struct Check {
     pub status: CheckStatus,
     /// A sentence: what was compared with what.
     pub detail: String,
+    /// What was measured, in `unit`. None where the check has no figure, and in rows stored before checks had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// What it was compared with, in `unit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<f64>,
+    /// `share` (0 to 1), `ms` or `count`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 impl Check {
@@ -82,6 +91,16 @@ impl Check {
         Self::new(id, label, CheckStatus::Bad, figure, detail)
     }
 
+    /// The same check with its figure as data.
+    #[must_use]
+    pub fn measured(mut self, value: f64, bound: f64, unit: &str) -> Self {
+        // JSON has neither infinities nor NaN.
+        self.value = Some(value).filter(|value| value.is_finite());
+        self.bound = Some(bound);
+        self.unit = Some(unit.to_owned());
+        self
+    }
+
     fn new(
         id: &str,
         label: &str,
@@ -95,6 +114,31 @@ impl Check {
             figure: figure.into(),
             status,
             detail: detail.into(),
+            value: None,
+            bound: None,
+            unit: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_data_and_rows_from_before_stay_readable() {
+        let check =
+            Check::bad("steal", "Steal", "9 %", "In phase 1 ...").measured(0.09, 0.02, "share");
+        let stored = serde_json::to_value(&check).unwrap();
+        assert_eq!(
+            (&stored["value"], &stored["bound"]),
+            (&0.09.into(), &0.02.into())
+        );
+        assert_eq!(stored["unit"], "share");
+        assert_eq!(serde_json::from_value::<Check>(stored).unwrap(), check);
+        let old = r#"{"id":"steal","label":"Steal","figure":"9 %","status":"bad","detail":"In phase 1 ..."}"#;
+        let old: Check = serde_json::from_str(old).unwrap();
+        assert_eq!((old.value, old.bound, old.unit), (None, None, None));
+        assert_eq!(old.status, CheckStatus::Bad);
     }
 }

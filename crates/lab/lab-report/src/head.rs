@@ -1,0 +1,165 @@
+//! The head of the page: one row a question, with the answer, its outcome, and the interval drawn against 1 and the margin.
+
+use serde::Serialize;
+
+use super::model::{Comparison, Metric, Outcome, Report};
+use super::verdict::phrase;
+use lab_verdict::words::{percent, ratios};
+
+/// Width of a drawing, in its own units.
+const WIDTH: f64 = 320.0;
+/// Free at either end.
+const EDGE: f64 = 14.0;
+
+/// One question and its answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// What was asked.
+    pub question: String,
+    /// The answer in a few words.
+    pub answer: String,
+    /// Index of the target that the answer begins with.
+    pub target: Option<usize>,
+    /// `different`, `equal` or `open`.
+    pub outcome: Outcome,
+    /// The figure with its interval, rounds and p; what would decide an open one.
+    pub why: String,
+    /// Another figure was named as the primary one.
+    pub describes: bool,
+    /// The interval as a drawing.
+    pub drawing: Option<Drawing>,
+}
+
+/// Places on a logarithmic axis, in units of the drawing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Drawing {
+    /// Width.
+    pub width: f64,
+    /// The ratio.
+    pub ratio: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+    /// The ratio 1.
+    pub one: f64,
+    /// Lower end of the margin.
+    pub margin_low: f64,
+    /// Upper end of the margin.
+    pub margin_high: f64,
+    /// Marks of the axis: place and label.
+    pub ticks: Vec<(f64, String)>,
+    /// The same in words.
+    pub text: String,
+}
+
+/// A row for each comparison that has an outcome, those that decide first; none where a scenario has more than two targets:
+/// the table of ranks says it there.
+pub fn rows(report: &Report) -> Vec<Row> {
+    if report
+        .scenarios
+        .iter()
+        .any(|scenario| scenario.targets.len() > 2)
+    {
+        return Vec::new();
+    }
+    let mut rows: Vec<Row> = report
+        .comparisons
+        .iter()
+        .filter_map(|pair| row(report, pair))
+        .collect();
+    rows.sort_by_key(|row| row.describes);
+    rows
+}
+
+fn row(report: &Report, pair: &Comparison) -> Option<Row> {
+    let outcome = pair.outcome?;
+    let what = match pair.metric {
+        Metric::Rate => "Successes a second".to_owned(),
+        Metric::Cpu => format!("CPU of the service for {}", report.words.one),
+        Metric::P99 => "99th percentile of the latency".to_owned(),
+    };
+    let question = if report.payloads.len() > 1 {
+        format!("{what}, {}", pair.payload)
+    } else {
+        what
+    };
+    let name = &report.targets[pair.higher].name;
+    let answer = match outcome {
+        Outcome::Different => {
+            let verb = match pair.metric {
+                Metric::Rate => "does",
+                Metric::Cpu => "costs",
+                Metric::P99 => "takes",
+            };
+            format!("{name} {verb} {} more", percent(pair.ratio - 1.0))
+        }
+        Outcome::Equal => format!("Equal within {}", percent(report.margin)),
+        Outcome::Open => match pair.interval {
+            Some(interval) => {
+                let [low, high] = ratios([interval.low, interval.high]);
+                format!("Not decided: {low} to {high} times")
+            }
+            None => "Not decided".to_owned(),
+        },
+    };
+    let figure = phrase::ratio_beside_interval(pair);
+    let certainty = match outcome {
+        Outcome::Equal => phrase::equality(pair),
+        Outcome::Different | Outcome::Open => phrase::certainty(pair),
+    };
+    let next = pair
+        .next
+        .as_ref()
+        .map_or(String::new(), |next| format!("; {next}"));
+    Some(Row {
+        question,
+        answer,
+        target: (outcome == Outcome::Different).then_some(pair.higher),
+        outcome,
+        why: format!("{figure} ×, {certainty}{next}"),
+        describes: !pair.decides,
+        drawing: drawing(report, pair),
+    })
+}
+
+fn drawing(report: &Report, pair: &Comparison) -> Option<Drawing> {
+    let interval = pair.interval?;
+    // Wide enough for the interval and for three margins, the same on either side of 1.
+    let ends = [
+        interval.low.ln().abs(),
+        interval.high.ln().abs(),
+        3.0 * report.margin.ln_1p(),
+    ];
+    let edge = ends.into_iter().fold(0.0, f64::max);
+    let place = |ratio: f64| {
+        let share = (ratio.ln() / (edge * 1.1) + 1.0) / 2.0;
+        ((EDGE + share * (WIDTH - 2.0 * EDGE)) * 10.0).round() / 10.0
+    };
+    let tick = |ratio: f64| {
+        (
+            place(ratio),
+            format!("{} ×", lab_verdict::words::ratio(ratio)),
+        )
+    };
+    Some(Drawing {
+        width: WIDTH,
+        ratio: place(pair.ratio),
+        low: place(interval.low),
+        high: place(interval.high),
+        one: place(1.0),
+        margin_low: place(1.0 / (1.0 + report.margin)),
+        margin_high: place(1.0 + report.margin),
+        ticks: vec![
+            tick((-edge).exp()),
+            (place(1.0), "1".to_owned()),
+            tick(edge.exp()),
+        ],
+        text: format!(
+            "ratio {}, {}, margin {}",
+            phrase::ratio_beside_interval(pair),
+            phrase::certainty(pair),
+            percent(report.margin)
+        ),
+    })
+}
