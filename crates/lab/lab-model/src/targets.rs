@@ -200,6 +200,17 @@ impl Targets {
         self.target.iter()
     }
 
+    /// The profiles of the compose file that hold the targets and k6.
+    #[must_use]
+    pub fn compose_profiles(&self) -> Vec<&str> {
+        let compose = self.iter().filter_map(|t| t.compose.as_ref());
+        let mut profiles: Vec<&str> = compose.map(|c| c.profile.as_str()).collect();
+        profiles.push("k6-test");
+        profiles.sort_unstable();
+        profiles.dedup();
+        profiles
+    }
+
     /// The target of that name.
     pub fn get(&self, name: &str) -> Option<&Target> {
         self.target.iter().find(|t| t.name == name)

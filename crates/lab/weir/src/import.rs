@@ -1,149 +1,201 @@
-//! From k6's summary and the stored samples to the rows of a run: figures, phases, checks, validity.
+//! `weir import FILE|DIR`: runs that were made by hand.
 
-mod command;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use std::time::Duration;
-
-use anyhow::Result;
-use lab_contract::audit::Audited;
-use lab_contract::verify::Finding;
+use anyhow::{Context, Result};
+use clap::Args;
+use lab_host::environment;
+use lab_host::environment::{cores, fingerprint};
 use lab_model::scenario::Scenario;
-use metrics_db::{Check, Performance, Store, phase_usage};
+use lab_model::targets::Targets;
+use metrics_db::{MetricsDbConfig, NewRun, NewSession, RunStatus, Store};
+use serde::Serialize;
+use serde_json::json;
 
+use crate::judged::{Measured, judge};
+use crate::metrics;
+use crate::output::{self, Table};
 use crate::summary::Summary;
-use crate::validity::{self, Allowance, Evidence};
+use crate::validity::Allowance;
 
-pub use command::{ImportArgs, run};
-
-/// What is known of a run beside its summary and its samples.
-pub struct Facts<'a> {
-    /// Phases are bounded by time.
-    pub timed: bool,
-    /// In seconds from the start of the first phase, as the sampler was told.
-    pub boundaries: Vec<f64>,
-    /// CPUs of each part.
-    pub allowance: Allowance,
-    /// The target is on this machine and should have been sampled.
-    pub sampled: bool,
-    /// The services are debug builds.
-    pub debug_build: bool,
-    /// Of the contract check; empty where there was none.
-    pub findings: &'a [Finding],
-    /// What was measured.
-    pub scenario: Scenario,
-    /// None where nobody could compare what was counted.
-    pub audit: Option<&'a Audited>,
+/// Import summaries of k6 runs that were made by hand
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// A summary (SUMMARY_PATH of the k6 scripts), or a directory that is searched for them
+    path: PathBuf,
+    #[command(flatten)]
+    metrics: MetricsDbConfig,
 }
 
-/// How long the sample at the end of the last phase may take to arrive.
-const BOUNDARY_LIMIT: Duration = Duration::from_secs(2);
-
-/// What was stored.
-pub struct Imported {
-    /// Figures over the run.
-    pub performance: Performance,
-    /// Why the run takes part in no ranking; empty where it does.
-    pub invalid_reasons: Vec<String>,
+/// What became of one file.
+#[derive(Debug, Serialize)]
+struct Row {
+    file: PathBuf,
+    run: Option<i64>,
+    result: String,
+    #[serde(skip)]
+    failed: bool,
 }
 
-/// Stores figures, phases, checks and validity of a run.
-pub async fn import(
-    store: &Store,
-    run: i64,
-    summary: &Summary,
-    facts: &Facts<'_>,
-) -> Result<Imported> {
-    let performance = summary.performance();
-    let usage = if facts.timed {
-        if let Some(last) = facts.boundaries.len().checked_sub(1) {
-            // The sidecar writes once a second: the last sample may be on its way.
-            let last = i32::try_from(last).unwrap_or(i32::MAX);
-            store.await_boundary(run, last, BOUNDARY_LIMIT).await?;
-        }
-        phase_usage(&store.samples(run).await?, &facts.boundaries)
-    } else {
-        Vec::new()
-    };
-    let mut phases = summary.phases();
-    for (phase, usage) in phases.iter_mut().zip(&usage) {
-        usage.apply(phase);
-    }
-    store.put_performance(run, &performance).await?;
-    store.put_phases(run, &phases).await?;
-
-    let crossed = summary.crossed_thresholds();
-    let evidence = Evidence {
-        timed: facts.timed,
-        performance: &performance,
-        phases: &phases,
-        usage: &usage,
-        allowance: facts.allowance,
-        begun_late_p99: summary.begun_late_p99(),
-        crossed: &crossed,
-        sampled: facts.sampled,
-    };
-    let mut checks = vec![contract(facts.findings), audited(facts)];
-    if facts.debug_build {
-        let detail = "The services are debug builds, whose figures mean nothing.";
-        let make = if facts.timed { Check::bad } else { Check::warn };
-        checks.push(make("build", "Build", "debug", detail));
-    }
-    checks.extend(validity::checks(&evidence));
-    let (valid, invalid_reasons) = validity::verdict(&checks);
-    store.set_checks(run, &checks).await?;
-    // A smoke run that works is neither valid nor invalid: it has measured nothing to judge.
-    if facts.timed || !valid {
-        store.set_validity(run, valid, &invalid_reasons).await?;
-    }
-    Ok(Imported {
-        performance,
-        invalid_reasons,
+/// Runs it. A summary whose run is known already is passed over; exit 1 where a file could not be imported.
+pub async fn run(args: ImportArgs, root: &Path, json: bool) -> Result<ExitCode> {
+    let files = summaries(&args.path)?;
+    let targets = Targets::load(root)?;
+    let rows = metrics::reading(root, &args.metrics, async |store| {
+        all(store, &targets, root, files).await
     })
-}
-
-fn contract(findings: &[Finding]) -> Check {
-    if findings.is_empty() {
-        let detail = "The contract was not checked before this run.";
-        return Check::warn("contract", "Contract", "not checked", detail);
-    }
-    let passed = findings.iter().filter(|f| f.passed).count();
-    let figure = format!("{passed} of {}", findings.len());
-    let detail = format!(
-        "The target passed {passed} of {} cases before it was measured.",
-        findings.len()
-    );
-    let make = if passed == findings.len() {
-        Check::ok
+    .await?;
+    let failed = rows.iter().any(|row| row.failed);
+    if json {
+        output::json(&rows)?;
     } else {
-        Check::bad
-    };
-    make("contract", "Contract", figure, detail)
+        let mut table = Table::new(&["File", "Run", "Result"]).numbers(&[1]);
+        for row in &rows {
+            let run = row.run.map_or_else(String::new, |run| run.to_string());
+            table.row([row.file.display().to_string(), run, row.result.clone()]);
+        }
+        output::line(&table.to_string());
+    }
+    Ok(ExitCode::from(u8::from(failed)))
 }
 
-fn audited(facts: &Facts<'_>) -> Check {
-    facts.audit.map_or_else(
-        || {
-            let detail = "Nobody compared what the generator counted with what the target did.";
-            Check::bad("audit", "Audit", "not made", detail)
+/// Imports the files one after the other, into one session.
+async fn all(
+    store: &Store,
+    targets: &Targets,
+    root: &Path,
+    files: Vec<PathBuf>,
+) -> Result<Vec<Row>> {
+    store.migrate().await?;
+    let mut session = None;
+    let mut rows = Vec::new();
+    for file in files {
+        let (run, result) = match one(store, targets, root, &mut session, &file).await {
+            Ok(Some(run)) => (Some(run), Ok("imported")),
+            Ok(None) => (None, Ok("already there")),
+            Err(error) => (None, Err(format!("{error:#}"))),
+        };
+        rows.push(Row {
+            file,
+            run,
+            failed: result.is_err(),
+            result: result.map_or_else(|error| error, str::to_owned),
+        });
+    }
+    if let Some(session) = &session {
+        store.finish_session(session).await?;
+    }
+    Ok(rows)
+}
+
+/// The file itself, or all JSON files below the directory that have the lab's part.
+fn summaries(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    let mut open = vec![path.to_owned()];
+    while let Some(directory) = open.pop() {
+        let entries =
+            std::fs::read_dir(&directory).with_context(|| format!("{}", directory.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "json") && Summary::read(&path).is_ok()
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Imports a summary into the session of this import, which the first file begins.
+async fn one(
+    store: &Store,
+    targets: &Targets,
+    root: &Path,
+    session: &mut Option<String>,
+    file: &Path,
+) -> Result<Option<i64>> {
+    let summary = Summary::read(file)?;
+    let header = &summary.weir;
+    if store.run_by_label(&header.run_id).await?.is_some() {
+        return Ok(None);
+    }
+    let session = match session {
+        Some(session) => session.clone(),
+        None => session.insert(begin_session(store, root).await?).clone(),
+    };
+    let target = targets.get(&header.target);
+    let seed = header
+        .seed
+        .as_i64()
+        .or_else(|| header.seed.as_str()?.parse().ok())
+        .unwrap_or(0);
+    let run = NewRun {
+        session_id: Some(session),
+        api_name: header.target.clone(),
+        scenario: target.map_or(Scenario::Ingest, |t| t.scenario).to_string(),
+        test_mode: header.mode.clone(),
+        payload_size: header.payload.clone(),
+        protocol: header.protocol.as_str().into(),
+        language: target.and_then(|t| t.language.clone()),
+        framework: target.and_then(|t| t.framework.clone()),
+        run_label: header.run_id.clone(),
+        seed,
+        phase_scale: header.phase_scale,
+        ..NewRun::default()
+    };
+    let run = store.create_run(&run).await?;
+    let all = cores() as f64;
+    let judged = judge(&Measured {
+        summary: &summary,
+        samples: &[],
+        timed: header.mode != "smoke",
+        boundaries: &[],
+        allowance: Allowance {
+            generator: all,
+            database: all,
+            host: all,
         },
-        |audit| badge(audit, facts.scenario),
-    )
+        sampled: false,
+        debug_build: false,
+        findings: &[],
+        scenario: target.map_or(Scenario::Ingest, |t| t.scenario),
+        audit: None,
+    });
+    let stored = judged.store(store, run).await;
+    let (status, error) = match &stored {
+        Ok(()) => (RunStatus::Completed, None),
+        Err(error) => (RunStatus::Failed, Some(format!("{error:#}"))),
+    };
+    store
+        .finish_run(
+            run,
+            status,
+            Some(summary.measured_seconds()),
+            error.as_deref(),
+        )
+        .await?;
+    stored.map(|()| Some(run))
 }
 
-/// An audit as a badge.
-fn badge(audit: &Audited, scenario: Scenario) -> Check {
-    let terms = scenario.terms();
-    let figure = match &audit.counts {
-        Some(counts) => format!(
-            "{} of {} {}",
-            counts.stored, counts.acknowledged, terms.found
-        ),
-        None => format!("not {}", terms.found),
+async fn begin_session(store: &Store, root: &Path) -> Result<String> {
+    // Where the runs were made is not known: an empty environment equals no other.
+    let environment = json!({ "imported": true });
+    let session = NewSession {
+        id: crate::session_id::session_id()?,
+        command: "weir import".into(),
+        seed: 0,
+        runtime: "external".into(),
+        git_commit: environment::git_commit(root).await,
+        fingerprint: fingerprint(&environment),
+        environment,
     };
-    let make = match (audit.passed, &audit.counts) {
-        (false, _) => Check::bad,
-        (true, None) => Check::warn,
-        (true, Some(_)) => Check::ok,
-    };
-    make("audit", "Audit", figure, audit.sentence.clone())
+    store.create_session(&session).await?;
+    Ok(session.id)
 }

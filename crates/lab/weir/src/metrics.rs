@@ -15,8 +15,6 @@ use lab_host::tools::Tools;
 use lab_model::targets::Targets;
 use metrics_db::{MetricsDbConfig, Store};
 
-use crate::run::profiles;
-
 const METRICS_SERVICE: &str = "postgres-metrics";
 
 /// How long a server that was started for a command may take to stop.
@@ -314,7 +312,7 @@ pub async fn application<T>(
 /// run.
 async fn docker_application(root: &Path) -> Option<String> {
     let service = "postgres-large";
-    let compose = Compose::find(root, &profiles(&Targets::load(root).ok()?))
+    let compose = Compose::find(root, &Targets::load(root).ok()?.compose_profiles())
         .await
         .ok()?;
     let port = compose.published(service, 5432).await.ok()?;
@@ -338,7 +336,7 @@ async fn connected(config: &MetricsDbConfig, server: Option<Server>) -> Result<C
 /// Where the metrics database in Docker is, and, where it had to be started for this command, how it is stopped.
 async fn docker_metrics(root: &Path, state: &State) -> Result<(MetricsDbConfig, Option<Compose>)> {
     let service = METRICS_SERVICE;
-    let compose = Compose::find(root, &profiles(&Targets::load(root)?)).await?;
+    let compose = Compose::find(root, &Targets::load(root)?.compose_profiles()).await?;
     let running = compose.container(service).await.is_some();
     // A session that is on may have given it other settings, for which `up` would make it anew.
     if !running {

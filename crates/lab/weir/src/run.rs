@@ -1,8 +1,9 @@
 //! `weir run`: a session, from its arguments to the path of its report.
 //!
 //! - this file: the command, and how its runtime is chosen
+//! - `args`: its arguments; `bench`: what the steps of every cell work with
 //! - `session`: the cells one after the other, and what is kept of them
-//! - `cell`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
+//! - `cell`, `running`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
 //! - `measure`: one measurement, from k6's start to its summary
 //! - `backend`, `docker`, `native`: the two runtimes
 //! - `k6`: one run of k6
@@ -13,7 +14,9 @@
 //! - `samples_csv`: whether the sampler's file is there
 //! - `stop`: Ctrl-C and SIGTERM
 
+mod args;
 mod backend;
+mod bench;
 mod cell;
 mod data;
 mod docker;
@@ -24,31 +27,31 @@ mod outcome;
 mod progress;
 mod readers;
 mod resume;
+mod running;
 mod samples_csv;
 mod script;
 mod session;
 mod settings;
+mod started;
 mod stop;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
-use lab_model::modes;
 use lab_model::modes::Modes;
-use lab_model::plan::{Plan, Request};
+use lab_model::plan::Plan;
 use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
-
-pub(crate) use docker::profiles;
-pub(crate) use session::session_id;
 
 use crate::metrics;
 use crate::output::{self, counted, duration};
 use crate::usage::UsageError;
+pub use args::{PlanArgs, RunArgs};
+
+use args::RuntimeArg;
 use backend::Backend;
 use docker::Docker;
 use native::Native;
@@ -58,141 +61,6 @@ use stop::Stop;
 
 /// Exit status after Ctrl-C, as shells give it.
 const EXIT_INTERRUPTED: u8 = 130;
-
-/// What to measure.
-#[derive(Args, Clone, Debug)]
-pub struct PlanArgs {
-    /// smoke, full, saturation or compare
-    mode: Option<String>,
-    /// Targets, separated by commas; '' or none: the default targets of the scenario
-    targets: Option<String>,
-    /// Payloads, separated by commas; none: all that the scenario has
-    payloads: Option<String>,
-    /// Scenario whose default targets are meant: ingest, balance, stream, log, or all of them [default: that of the
-    /// targets named, else ingest]
-    #[arg(long, value_name = "NAME")]
-    scenario: Option<String>,
-    /// Measure each target and payload so often, the targets of each round in random order [default: 1, in mode compare
-    /// 6]
-    #[arg(long, value_name = "N")]
-    trials: Option<u32>,
-    /// Arrivals a second, in mode compare [default: as load-test/k6/lib/modes.json has it]
-    #[arg(long, value_name = "N")]
-    rate: Option<f64>,
-    /// Seed of payloads and order [default: drawn and printed]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-}
-
-/// Measure targets against each other and write a report
-#[derive(Args, Clone, Debug)]
-pub struct RunArgs {
-    #[command(flatten)]
-    plan: PlanArgs,
-    /// Where the services run; auto: Docker where it works, else natively
-    #[arg(long, value_enum, default_value_t = RuntimeArg::Auto, value_name = "RUNTIME")]
-    runtime: RuntimeArg,
-    /// Go on with a session that was not finished: only the runs that are left, with its plan and seed [default: the
-    /// newest that was not finished]
-    #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "SESSION")]
-    resume: Option<String>,
-    /// Leave the databases running at the end
-    #[arg(long)]
-    keep: bool,
-    #[command(flatten)]
-    metrics: MetricsDbConfig,
-}
-
-/// `--runtime`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum RuntimeArg {
-    /// Docker where an engine answers and the images can be had, else native
-    Auto,
-    /// Containers of docker-compose.yml
-    Docker,
-    /// Processes of this machine
-    Native,
-}
-
-impl PlanArgs {
-    /// Lays out the cells; what does not exist is a usage error.
-    pub fn plan(&self, modes: &Modes, targets: &Targets) -> Result<Plan> {
-        let Some(mode) = &self.mode else {
-            return Err(UsageError::for_run("no mode is given").into());
-        };
-        let request = Request {
-            mode: mode.clone(),
-            targets: list(self.targets.as_deref()),
-            payloads: list(self.payloads.as_deref()),
-            scenario: self.scenario.clone(),
-            trials: self.trials,
-            rate: self.rate,
-            seed: self.seed.unwrap_or_else(drawn_seed),
-            phase_scale: phase_scale()?.unwrap_or(1.0),
-            cells: None,
-        };
-        plan_of(&request, modes, targets)
-    }
-
-    /// The arguments that repeat this plan with `seed`, for a shell.
-    fn to_shell(&self, seed: u64) -> String {
-        let mut words = vec![self.mode.clone().unwrap_or_default()];
-        let targets = self.targets.clone().unwrap_or_default();
-        let payloads = self.payloads.clone().unwrap_or_default();
-        if !targets.is_empty() || !payloads.is_empty() {
-            words.push(if targets.is_empty() {
-                "''".into()
-            } else {
-                targets
-            });
-        }
-        if !payloads.is_empty() {
-            words.push(payloads);
-        }
-        if let Some(scenario) = &self.scenario {
-            words.push(format!("--scenario {scenario}"));
-        }
-        if let Some(trials) = self.trials {
-            words.push(format!("--trials {trials}"));
-        }
-        if let Some(rate) = self.rate {
-            words.push(format!("--rate {rate}"));
-        }
-        words.push(format!("--seed {seed}"));
-        words.join(" ")
-    }
-}
-
-/// The plan of a request; what does not exist is a usage error that lists what does.
-fn plan_of(request: &Request, modes: &Modes, targets: &Targets) -> Result<Plan> {
-    Plan::new(request, modes, targets)
-        .map_err(|error| UsageError::for_run(error.to_string()).into())
-}
-
-/// `PHASE_SCALE` of the caller; none where it is not set or empty.
-fn phase_scale() -> Result<Option<f64>, UsageError> {
-    match std::env::var("PHASE_SCALE") {
-        Ok(text) if !text.is_empty() => Ok(Some(modes::phase_scale(&text)?)),
-        _ => Ok(None),
-    }
-}
-
-/// The parts of a comma-separated list; none and the empty text are the empty list.
-fn list(text: Option<&str>) -> Vec<String> {
-    let parts = text.unwrap_or_default().split(',').map(str::trim);
-    parts
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Six digits from the clock: short enough to type, different each time.
-fn drawn_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(1, |since| {
-        u64::try_from(since.as_micros() % 1_000_000).unwrap_or(1)
-    })
-}
 
 /// Runs a session. Exit 0 where every cell was measured and passed its audit, 1 where one did not, 130 where
 /// the user stopped it.
@@ -381,9 +249,9 @@ mod tests {
 
     #[test]
     fn the_forms_of_the_arguments() {
-        assert!(list(None).is_empty());
-        assert!(list(Some("")).is_empty());
-        assert_eq!(list(Some("a, b,")), ["a", "b"]);
+        assert!(args::list(None).is_empty());
+        assert!(args::list(Some("")).is_empty());
+        assert_eq!(args::list(Some("a, b,")), ["a", "b"]);
         let args = PlanArgs {
             mode: Some("full".into()),
             targets: Some(String::new()),

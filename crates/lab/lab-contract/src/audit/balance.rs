@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use lab_model::seeded;
 use serde_json::json;
 
-use super::{Audited, Baseline, Claims, Comparison, Subject};
+use super::claims::Claims;
+use super::subject::{Audited, Baseline, Comparison, Subject};
 use crate::verify::BalanceClient;
 
 /// Requests that a read of the database answered.

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Audited, Claims, Comparison, Counts, Subject};
+use super::claims::{Claims, Counts};
+use super::subject::{Audited, Comparison, Subject};
 use crate::verify::LogClient;
 
 /// Partitions of a run's topic, as the k6 script makes them.

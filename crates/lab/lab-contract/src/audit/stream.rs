@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 use lab_model::targets::Protocol;
 use serde_json::json;
 
-use super::{Audited, Baseline, Claims, Comparison, Subject};
+use super::claims::Claims;
+use super::subject::{Audited, Baseline, Comparison, Subject};
 use crate::verify::event_bytes;
 
 /// How the report names the faults, in the order of [`Seen::faults`].

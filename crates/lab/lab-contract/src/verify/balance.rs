@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use super::Finding;
+use super::finding::Finding;
 use super::wire::{LIMIT, connect, health, unary_on};
 use crate::application_db::{Account, ApplicationDb};
 use crate::http::get;

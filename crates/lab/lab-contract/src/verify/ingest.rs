@@ -5,8 +5,8 @@ use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
 use serde_json::{Value, json};
 
-use super::Finding;
 use super::client::{Answer, Client, Entity, Event};
+use super::finding::Finding;
 use crate::application_db::ApplicationDb;
 
 /// Runs every case. Without `database` what is stored is not looked at.

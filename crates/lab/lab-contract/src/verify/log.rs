@@ -11,7 +11,7 @@ use lab_model::targets::Target;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::Finding;
+use super::finding::Finding;
 use super::wire::health;
 
 pub(crate) use client::{ChainClient, Entry, LogClient, TopicsClient};

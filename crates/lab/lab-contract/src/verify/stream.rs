@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tonic::Code;
 
-use super::Finding;
+use super::finding::Finding;
 use super::wire::{connect, health, stream_on};
 use crate::application_db::{ApplicationDb, TransactionRow};
 use crate::http::get;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
-use super::{PASSWORD, Spec, USER};
+use super::spec::{PASSWORD, Spec, USER};
 use crate::child::tail;
 use crate::open_to_all;
 use crate::postgres::Programs;

@@ -3,10 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use lab_contract::audit::CountersAt;
 use lab_host::cluster::trouble_in;
 use lab_host::variables::Variables;
-use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::Value;
@@ -15,29 +13,8 @@ use time::OffsetDateTime;
 use super::docker::Docker;
 use super::k6::{Generator, Job};
 use super::native::Native;
+use super::started::{LogMark, Started};
 use crate::validity::Allowance;
-
-/// A started target.
-#[derive(Clone, Debug)]
-pub(crate) struct Started {
-    /// Where weir reaches it.
-    pub(crate) from_here: Endpoint,
-    /// Where the generator reaches it.
-    pub(crate) from_generator: Endpoint,
-    /// How it is sampled; none where it is not on this machine.
-    pub(crate) probe: Option<Probe>,
-    /// Where it counts its work, from here.
-    pub(crate) counters: Option<CountersAt>,
-}
-
-/// A moment of the application database's log.
-#[derive(Clone, Debug)]
-pub(crate) struct LogMark {
-    /// The time.
-    pub(crate) at: OffsetDateTime,
-    /// Length of the log file, bytes; 0 where the engine keeps the log.
-    pub(crate) length: u64,
-}
 
 /// One of the two runtimes. Both offer the same.
 pub(crate) enum Backend {

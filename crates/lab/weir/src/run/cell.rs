@@ -2,7 +2,6 @@
 //! import, stop. Each step has a time limit; a failure ends the cell and not the session.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,15 +13,17 @@ use lab_model::plan::Cell;
 use lab_model::targets::Target;
 use metrics_db::{NewRun, RunStatus};
 
-use super::backend::Started;
+use super::bench::Bench;
 use super::data::{fresh, settle};
 use super::k6::{Generator, Job};
 use super::measure;
 use super::outcome::{Figures, Outcome};
+use super::running::Running;
 use super::script::{environment, set};
-use super::session::{Session, timestamp};
+use super::started::Started;
 use crate::audit::recorded_as;
-use crate::import;
+use crate::judged::{self, Measured, judge};
+use crate::session_id::timestamp;
 use crate::summary::Summary;
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
@@ -37,17 +38,8 @@ const IMPORT_LIMIT: Duration = Duration::from_secs(60);
 /// A smoke run needs no warm service, only one that has been warmed up like any other.
 const SMOKE_WARM_UP: u32 = 20;
 
-/// What the steps of a cell share.
-pub(crate) struct Running<'a> {
-    pub(crate) cell: &'a Cell,
-    pub(crate) run: i64,
-    pub(crate) label: String,
-    /// Path of the results without extension.
-    pub(crate) results: PathBuf,
-}
-
 /// Runs a cell to its end, whatever that is.
-pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
+pub(crate) async fn run(bench: &mut Bench, cell: &Cell, label: String) -> Outcome {
     let mut outcome = Outcome {
         order: cell.order,
         target: cell.target.name.clone(),
@@ -58,10 +50,8 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
         error: None,
         figures: None,
     };
-    session
-        .progress
-        .cell(&outcome.name(session.plan.cells.len()));
-    let context = match begin(session, cell).await {
+    bench.progress.cell(&outcome.name(bench.plan.cells.len()));
+    let context = match begin(bench, cell, label).await {
         Ok(context) => context,
         Err(error) => {
             outcome.error = Some(format!("could not be recorded: {error:#}"));
@@ -70,10 +60,10 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
     };
     outcome.run = Some(context.run);
 
-    let mark = session.backend.log_mark();
+    let mark = bench.backend.log_mark();
     let mut generator = None;
-    let measured = steps(session, &context, &mut generator).await;
-    let stopped = session.stop.is_requested() && measured.is_err();
+    let measured = steps(bench, &context, &mut generator).await;
+    let stopped = bench.stop.is_requested() && measured.is_err();
     let mut duration = None;
     match measured {
         Ok((figures, seconds)) => {
@@ -90,12 +80,12 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
             outcome.error = Some("stopped by the user".into());
         }
         Err(error) => {
-            let trouble = session.backend.database_trouble(&mark).await;
+            let trouble = bench.backend.database_trouble(&mark).await;
             let trouble = trouble.map_or_else(String::new, |why| format!("; {why}"));
             outcome.error = Some(format!("{error:#}{trouble}"));
         }
     }
-    if let Err(error) = clean_up(session, &context, generator, outcome.status).await {
+    if let Err(error) = clean_up(bench, &context, generator, outcome.status).await {
         let problem = format!("could not be stopped: {error:#}");
         outcome.error = Some(
             outcome
@@ -107,12 +97,12 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
         }
     }
     let error = outcome.error.as_deref();
-    if let Err(problem) = session
+    if let Err(problem) = bench
         .store
         .finish_run(context.run, outcome.status, duration, error)
         .await
     {
-        session.progress.say(&format!(
+        bench.progress.say(&format!(
             "run {} could not be recorded: {problem}",
             context.run
         ));
@@ -122,14 +112,13 @@ pub(crate) async fn run(session: &mut Session, cell: &Cell) -> Outcome {
 }
 
 /// The row of the run, and the names of its files.
-async fn begin<'a>(session: &Session, cell: &'a Cell) -> Result<Running<'a>> {
+async fn begin<'a>(bench: &Bench, cell: &'a Cell, label: String) -> Result<Running<'a>> {
     let target = &cell.target;
-    let label = session.label(cell);
     let run = NewRun {
-        session_id: Some(session.id.clone()),
+        session_id: Some(bench.session.clone()),
         api_name: target.name.clone(),
         scenario: target.scenario.to_string(),
-        test_mode: session.plan.mode_name.clone(),
+        test_mode: bench.plan.mode_name.clone(),
         payload_size: cell.payload.clone(),
         protocol: target.protocol.as_str().into(),
         language: target.language.clone(),
@@ -138,20 +127,20 @@ async fn begin<'a>(session: &Session, cell: &'a Cell) -> Result<Running<'a>> {
         run_label: label.clone(),
         trial: i32::try_from(cell.trial)?,
         run_order: i32::try_from(cell.order)?,
-        seed: i64::try_from(session.plan.seed)?,
-        phase_scale: session.plan.phase_scale,
+        seed: i64::try_from(bench.plan.seed)?,
+        phase_scale: bench.plan.phase_scale,
     };
-    let directory = session.root.join(files::SUMMARIES).join(&target.name);
+    let directory = bench.root.join(files::SUMMARIES).join(&target.name);
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     let file = format!(
         "{}-{}-{}-{}",
         target.name,
-        session.plan.mode_name,
+        bench.plan.mode_name,
         cell.payload,
         timestamp()?
     );
-    let run = session.store.create_run(&run).await?;
+    let run = bench.store.create_run(&run).await?;
     Ok(Running {
         cell,
         run,
@@ -162,9 +151,9 @@ async fn begin<'a>(session: &Session, cell: &'a Cell) -> Result<Running<'a>> {
 
 /// A step under its name and time limit, given up as soon as the user stops the session.
 macro_rules! step {
-    ($session:expr, $name:literal, $limit:expr, $work:expr) => {{
-        $session.progress.step($name);
-        let stop = $session.stop.clone();
+    ($bench:expr, $name:literal, $limit:expr, $work:expr) => {{
+        $bench.progress.step($name);
+        let stop = $bench.stop.clone();
         let limit: Duration = $limit;
         match stop
             .or(async { Ok(tokio::time::timeout(limit, $work).await) })
@@ -178,42 +167,42 @@ macro_rules! step {
 
 /// All steps but the last. A generator that has to be stopped is left in `generator`.
 async fn steps(
-    session: &mut Session,
+    bench: &mut Bench,
     context: &Running<'_>,
     generator: &mut Option<Generator>,
 ) -> Result<(Figures, f64)> {
     let target = &context.cell.target;
     step!(
-        session,
+        bench,
         "stopping all others",
         STOP_LIMIT,
-        session.backend.stop_targets()
+        bench.backend.stop_targets()
     );
     let database = step!(
-        session,
+        bench,
         "preparing the data",
         DATABASE_LIMIT,
-        fresh(session, target)
+        fresh(bench, target)
     );
-    let started = step!(session, "starting", START_LIMIT, start(session, target));
+    let started = step!(bench, "starting", START_LIMIT, start(bench, target));
     step!(
-        session,
+        bench,
         "waiting until healthy",
         HEALTHY_LIMIT + Duration::from_secs(5),
-        healthy(session, target, &started)
+        healthy(bench, target, &started)
     );
     let findings = step!(
-        session,
+        bench,
         "verifying the contract",
         VERIFY_LIMIT,
         verify::verify(target, &started.from_here, database.as_ref())
     );
     verify::require_all(&findings)?;
     step!(
-        session,
+        bench,
         "warming up",
         WARM_UP_LIMIT,
-        warm_up(session, context, &started, generator)
+        warm_up(bench, context, &started, generator)
     );
     // What verification and warm-up have written goes too: each measurement begins with an empty table.
     let subject = audit::Subject {
@@ -223,7 +212,7 @@ async fn steps(
         database: database.as_ref(),
         run_label: &context.label,
     };
-    let (before, baseline) = step!(session, "preparing the data", DATABASE_LIMIT, async {
+    let (before, baseline) = step!(bench, "preparing the data", DATABASE_LIMIT, async {
         let before = match &database {
             Some(database) => {
                 settle(database, target.scenario).await?;
@@ -234,68 +223,70 @@ async fn steps(
         Ok::<_, anyhow::Error>((before, Baseline::take(subject).await?))
     });
 
-    let limit = measure::limit(&session.plan);
+    let limit = measure::limit(&bench.plan);
     let measured = step!(
-        session,
+        bench,
         "measuring",
         limit,
-        measure::run(session, context, &started, generator)
+        measure::run(bench, context, &started, generator)
     );
     let summary = Summary::read(&measured.summary)?;
     let audit = step!(
-        session,
+        bench,
         "auditing",
         AUDIT_LIMIT,
         audit::audit(subject, &baseline, &summary.claims())
     );
     let counts = audit.counts.as_ref().map(recorded_as);
     if let Some(counts) = &counts {
-        session.store.set_audit(context.run, counts).await?;
+        bench.store.set_audit(context.run, counts).await?;
     }
     if let Some(stats) = &audit.stats {
-        session.store.set_scenario_stats(context.run, stats).await?;
+        bench.store.set_scenario_stats(context.run, stats).await?;
     }
     if let (Some(database), Some(before)) = (&database, &before) {
         let stats = database.stats_since(before).await?;
-        session
-            .store
-            .set_database_stats(context.run, &stats)
-            .await?;
+        bench.store.set_database_stats(context.run, &stats).await?;
     }
 
-    let facts = import::Facts {
-        timed: session.plan.mode.is_timed(),
-        boundaries: session.plan.mode.boundaries(session.plan.phase_scale),
-        allowance: session.backend.allowance(),
+    let timed = bench.plan.mode.is_timed();
+    let boundaries = bench.plan.mode.boundaries(bench.plan.phase_scale);
+    let samples = judged::samples(&bench.store, context.run, timed, &boundaries).await?;
+    let judged = judge(&Measured {
+        summary: &summary,
+        samples: &samples,
+        timed,
+        boundaries: &boundaries,
+        allowance: bench.backend.allowance(),
         sampled: started.probe.is_some(),
-        debug_build: session.debug_build,
+        debug_build: bench.debug_build,
         findings: &findings,
         scenario: target.scenario,
         audit: Some(&audit),
-    };
-    let store = session.store.clone();
-    let imported = step!(
-        session,
+    });
+    let store = bench.store.clone();
+    step!(
+        bench,
         "importing",
         IMPORT_LIMIT,
-        import::import(&store, context.run, &summary, &facts)
+        judged.store(&store, context.run)
     );
     let per_request = summary.weir.events_per_iteration.unwrap_or(1) as f64;
     let figures = Figures {
         scenario: target.scenario,
-        timed: facts.timed,
-        throughput_per_sec: imported.performance.throughput_per_sec * per_request,
-        p95_ms: imported.performance.latency.p95,
-        errors: imported.performance.failed_requests,
+        timed,
+        throughput_per_sec: judged.performance.throughput_per_sec * per_request,
+        p95_ms: judged.performance.latency.p95,
+        errors: judged.performance.failed_requests,
         audit: counts,
         passed: audit.passed,
         audit_sentence: audit.sentence,
-        invalid_reasons: imported.invalid_reasons,
+        invalid_reasons: judged.invalid_reasons,
     };
     Ok((figures, summary.measured_seconds()))
 }
 
-async fn start(session: &mut Session, target: &Target) -> Result<Started> {
+async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
     if let Some(endpoint) = target.address() {
         let counters = target.counters.as_ref().map(|at| CountersAt {
             endpoint: Endpoint {
@@ -311,11 +302,11 @@ async fn start(session: &mut Session, target: &Target) -> Result<Started> {
             probe: None,
         });
     }
-    session.backend.start_target(target).await
+    bench.backend.start_target(target).await
 }
 
-async fn healthy(session: &mut Session, target: &Target, started: &Started) -> Result<()> {
-    let backend = &mut session.backend;
+async fn healthy(bench: &mut Bench, target: &Target, started: &Started) -> Result<()> {
+    let backend = &mut bench.backend;
     let alive = || backend.check_target();
     verify::wait_healthy(target, &started.from_here, HEALTHY_LIMIT, alive).await?;
     // What answered may be somebody else on a port that the target found taken.
@@ -323,15 +314,15 @@ async fn healthy(session: &mut Session, target: &Target, started: &Started) -> R
 }
 
 async fn warm_up(
-    session: &mut Session,
+    bench: &mut Bench,
     context: &Running<'_>,
     started: &Started,
     generator: &mut Option<Generator>,
 ) -> Result<()> {
-    let mut env = environment(session, context, started);
+    let mut env = environment(bench, context, started);
     set(&mut env, "TEST_MODE", "warmup");
     set(&mut env, "RUN_ID", &format!("{}-w", context.label));
-    if !session.plan.mode.is_timed() {
+    if !bench.plan.mode.is_timed() {
         set(&mut env, "WARMUP_ITERATIONS", &SMOKE_WARM_UP.to_string());
     }
     let job = Job {
@@ -342,7 +333,7 @@ async fn warm_up(
         paused: false,
         name: format!("weir-k6-{}-w", context.label),
     };
-    let running = generator.insert(session.backend.start_generator(&job).await?);
+    let running = generator.insert(bench.backend.start_generator(&job).await?);
     let status = running.process.wait().await?;
     running.judge_exit(status)?;
     *generator = None;
@@ -351,19 +342,19 @@ async fn warm_up(
 
 /// Stops generator and target. The logs of a cell that did not complete are kept beside its results.
 async fn clean_up(
-    session: &mut Session,
+    bench: &mut Bench,
     context: &Running<'_>,
     generator: Option<Generator>,
     status: RunStatus,
 ) -> Result<()> {
-    session.progress.step("stopping");
+    bench.progress.step("stopping");
     let generator_stopped = match generator {
-        Some(generator) => session.backend.stop_generator(generator).await,
+        Some(generator) => bench.backend.stop_generator(generator).await,
         None => Ok(()),
     };
     if status == RunStatus::Failed {
         let log = context.results.with_extension("service.log");
-        if let Err(error) = session.backend.save_logs(&log).await {
+        if let Err(error) = bench.backend.save_logs(&log).await {
             tracing::warn!(%error, "the service's log could not be kept");
         }
     } else {
@@ -373,6 +364,6 @@ async fn clean_up(
             fs::remove_file(&log)?;
         }
     }
-    session.backend.stop_targets().await?;
+    bench.backend.stop_targets().await?;
     generator_stopped
 }

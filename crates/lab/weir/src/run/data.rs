@@ -5,17 +5,17 @@ use lab_contract::application_db::ApplicationDb;
 use lab_model::scenario::{Data, Scenario};
 use lab_model::targets::Target;
 
-use super::session::Session;
+use super::bench::Bench;
 use crate::seed;
 
 /// What a target of this scenario finds: an empty table, the seeded ones, or no files. None where it has no database.
-pub(super) async fn fresh(session: &mut Session, target: &Target) -> Result<Option<ApplicationDb>> {
-    session.backend.clear_files(target).await?;
+pub(super) async fn fresh(bench: &mut Bench, target: &Target) -> Result<Option<ApplicationDb>> {
+    bench.backend.clear_files(target).await?;
     let data = target.scenario.data();
     if data == Data::None {
         return Ok(None);
     }
-    let url = session.backend.application_url();
+    let url = bench.backend.application_url();
     let database = ApplicationDb::connect(&url).await?;
     if data == Data::Seeded {
         if database.clear_unless_seeded().await? {

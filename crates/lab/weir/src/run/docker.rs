@@ -28,11 +28,11 @@ use tokio::process::Command;
 
 use images::{build, pull};
 
-use super::backend::{LogMark, Started};
 use super::k6::{Generator, Job};
 use super::progress::Progress;
 use super::readers::{forget_readers_server, wait_for_readers};
 use super::settings;
+use super::started::{LogMark, Started};
 use crate::metrics::application_url;
 use crate::validity::Allowance;
 
@@ -72,7 +72,7 @@ impl Docker {
         all: &Targets,
         targets: &[&Target],
     ) -> Result<Self> {
-        let compose = Compose::find(root, &profiles(all)).await?;
+        let compose = Compose::find(root, &all.compose_profiles()).await?;
         Ok(Self {
             compose,
             state: state.clone(),
@@ -90,7 +90,9 @@ impl Docker {
     /// Has all images built or pulled and both databases running. An error says why that cannot be.
     pub(crate) async fn prepare(&mut self, progress: &Progress) -> Result<()> {
         progress.step("building the images (the first time: several minutes)");
-        build(&mut self.compose, &self.state, &self.services).await?;
+        let mut images: Vec<&str> = self.services.iter().map(String::as_str).collect();
+        images.push(SIDECAR);
+        build(&mut self.compose, &self.state, &images).await?;
         progress.step("pulling images");
         for service in [APPLICATION, METRICS, GENERATOR] {
             pull(&self.compose, service).await?;
@@ -401,16 +403,6 @@ impl Docker {
         tracing::debug!(state = %self.state.dir.display(), "containers stopped");
         Ok(())
     }
-}
-
-/// The profiles of the compose file that hold the targets and the generator.
-pub(crate) fn profiles(targets: &Targets) -> Vec<&str> {
-    let compose = targets.iter().filter_map(|t| t.compose.as_ref());
-    let mut profiles: Vec<&str> = compose.map(|c| c.profile.as_str()).collect();
-    profiles.push("k6-test");
-    profiles.sort_unstable();
-    profiles.dedup();
-    profiles
 }
 
 fn compose_services(targets: &[&Target]) -> Result<Vec<String>> {

@@ -10,11 +10,11 @@ use lab_model::scenario::Data;
 use metrics_db::{Role, Sampling, Store};
 use time::OffsetDateTime;
 
-use super::backend::Started;
-use super::cell::Running;
+use super::bench::Bench;
 use super::k6::{Generator, Job, Watch};
+use super::running::Running;
 use super::script::environment;
-use super::session::Session;
+use super::started::Started;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
 const PREPARE_LIMIT: Duration = Duration::from_secs(300);
@@ -43,7 +43,7 @@ pub(crate) fn limit(plan: &Plan) -> Duration {
 
 /// Runs it. The generator stays in `generator` until it has ended by itself.
 pub(crate) async fn run(
-    session: &mut Session,
+    bench: &mut Bench,
     context: &Running<'_>,
     started: &Started,
     generator: &mut Option<Generator>,
@@ -51,34 +51,34 @@ pub(crate) async fn run(
     let summary = context.results.with_extension("json");
     let job = Job {
         script: context.cell.target.script.clone(),
-        env: environment(session, context, started),
+        env: environment(bench, context, started),
         summary: Some(summary.clone()),
         log: context.results.with_extension("k6.log"),
         paused: true,
         name: format!("weir-k6-{}", context.label),
     };
-    let running = generator.insert(session.backend.start_generator(&job).await?);
+    let running = generator.insert(bench.backend.start_generator(&job).await?);
     running.wait_paused(PREPARE_LIMIT).await?;
 
     let begin = OffsetDateTime::now_utc() + LEAD;
-    let boundaries = session.plan.mode.boundaries(session.plan.phase_scale);
+    let boundaries = bench.plan.mode.boundaries(bench.plan.phase_scale);
     let sampling = Sampling {
         target: started.probe.clone(),
         database: match context.cell.target.scenario.data() {
             Data::None => None,
-            Data::Empty | Data::Seeded => session.backend.database_probe(),
+            Data::Empty | Data::Seeded => bench.backend.database_probe(),
         },
-        generator: Some(session.backend.generator_probe(running)),
+        generator: Some(bench.backend.generator_probe(running)),
         measured_from_us: Some(i64::try_from(begin.unix_timestamp_nanos() / 1000)?),
         boundaries_s: boundaries.clone(),
         interval_s: 1.0,
     };
-    session.store.set_sampling(context.run, &sampling).await?;
+    bench.store.set_sampling(context.run, &sampling).await?;
     let wait = begin - OffsetDateTime::now_utc();
     tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
     running.resume().await?;
 
-    watch(session, context, running).await?;
+    watch(bench, context, running).await?;
     let status = running.process.wait().await?;
     running.judge_exit(status)?;
     *generator = None;
@@ -87,24 +87,16 @@ pub(crate) async fn run(
         "k6 left no summary at {}",
         summary.display()
     );
-    if session.plan.mode.is_timed() {
-        wait_for_samples(&session.store, context.run, boundaries.len() - 1).await?;
+    if bench.plan.mode.is_timed() {
+        wait_for_samples(&bench.store, context.run, boundaries.len() - 1).await?;
     }
     Ok(Measured { summary })
 }
 
 /// Shows the figures once a second until k6 ends; an error when the target ends first.
-async fn watch(
-    session: &mut Session,
-    context: &Running<'_>,
-    running: &mut Generator,
-) -> Result<()> {
-    let mode = session.plan.mode.clone();
-    let mut watch = Watch::new(
-        context.cell.target.protocol,
-        &mode,
-        session.plan.phase_scale,
-    );
+async fn watch(bench: &mut Bench, context: &Running<'_>, running: &mut Generator) -> Result<()> {
+    let mode = bench.plan.mode.clone();
+    let mut watch = Watch::new(context.cell.target.protocol, &mode, bench.plan.phase_scale);
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -115,12 +107,12 @@ async fn watch(
             }
             _ = every.tick() => {}
         }
-        session
+        bench
             .backend
             .check_target()
             .context("the service ended while it was measured")?;
         if let Some(load) = watch.look(running).await {
-            session.progress.load(load);
+            bench.progress.load(load);
         }
     }
 }

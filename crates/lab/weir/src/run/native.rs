@@ -30,11 +30,11 @@ use tokio::process::Command;
 
 pub(crate) use build::Binaries;
 
-use super::backend::{LogMark, Started};
 use super::k6::{Generator, Job};
 use super::progress::Progress;
 use super::readers::{READERS_LIMIT, forget_readers_server, wait_for_readers};
 use super::settings;
+use super::started::{LogMark, Started};
 use crate::metrics::{config_of, is_chosen};
 use crate::validity::Allowance;
 

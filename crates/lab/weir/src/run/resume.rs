@@ -10,7 +10,7 @@ use lab_model::targets::Targets;
 use metrics_db::{Run, RunFilter, RunStatus, Session, Store};
 use serde_json::Value;
 
-use super::{PlanArgs, RunArgs, RuntimeArg, list, phase_scale, plan_of};
+use super::args::{PlanArgs, RunArgs, RuntimeArg, list, phase_scale, plan_of};
 use crate::metrics;
 use crate::usage::UsageError;
 

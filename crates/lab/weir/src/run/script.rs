@@ -2,32 +2,28 @@
 
 use lab_model::targets::{Grpc, Rest};
 
-use super::backend::Started;
-use super::cell::Running;
-use super::session::Session;
+use super::bench::Bench;
+use super::running::Running;
+use super::started::Started;
 
 /// The environment of the k6 script for this cell.
 pub(crate) fn environment(
-    session: &Session,
+    bench: &Bench,
     context: &Running<'_>,
     started: &Started,
 ) -> Vec<(String, String)> {
     let target = &context.cell.target;
     let mut env = Vec::new();
-    set(&mut env, "TEST_MODE", &session.plan.mode_name);
+    set(&mut env, "TEST_MODE", &bench.plan.mode_name);
     set(&mut env, "TARGET", &target.name);
     // The scripts put it before `:PORT`.
     set(&mut env, "HOST", &started.from_generator.url_host());
     set(&mut env, "PORT", &started.from_generator.port.to_string());
     set(&mut env, "PAYLOAD_SIZE", &context.cell.payload);
-    set(&mut env, "SEED", &session.plan.seed.to_string());
+    set(&mut env, "SEED", &bench.plan.seed.to_string());
     set(&mut env, "RUN_ID", &context.label);
-    set(
-        &mut env,
-        "PHASE_SCALE",
-        &session.plan.phase_scale.to_string(),
-    );
-    if let Some(rate) = session.plan.mode.rate_of(target.scenario) {
+    set(&mut env, "PHASE_SCALE", &bench.plan.phase_scale.to_string());
+    if let Some(rate) = bench.plan.mode.rate_of(target.scenario) {
         set(&mut env, "RATE", &rate.to_string());
     }
     if let Some(Rest { path, .. }) = &target.rest {

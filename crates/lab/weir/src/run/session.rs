@@ -11,10 +11,9 @@ use lab_model::plan::{Cell, Plan};
 use metrics_db::{NewSession, RunStatus, Store};
 use serde::Serialize;
 use serde_json::json;
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 use super::backend::Backend;
+use super::bench::Bench;
 use super::cell;
 use super::outcome::Outcome;
 use super::progress::Progress;
@@ -23,18 +22,11 @@ use super::samples_csv;
 use super::stop::Stop;
 use crate::output::counted;
 use crate::report::{self, ReportPaths};
+use crate::session_id::session_id;
 
 /// A session that has begun.
 pub(crate) struct Session {
-    pub(crate) root: PathBuf,
-    pub(crate) id: String,
-    pub(crate) plan: Plan,
-    pub(crate) backend: Backend,
-    pub(crate) store: Store,
-    pub(crate) progress: Progress,
-    pub(crate) stop: Stop,
-    /// The services are debug builds, whose figures mean nothing.
-    pub(crate) debug_build: bool,
+    bench: Bench,
     resumed: Option<Resumed>,
 }
 
@@ -84,67 +76,55 @@ impl Session {
             }
         };
         let debug_build = matches!(&backend, Backend::Native(native) if native.is_debug_build());
-        Ok(Self {
+        let bench = Bench {
             root: root.into(),
-            id,
+            session: id,
             plan,
             backend,
             store,
             progress,
             stop,
             debug_build,
+        };
+        Ok(Self {
+            bench,
             resumed: origin.resumed,
         })
     }
 
     /// Runs all cells, writes the report and stops what was started.
-    pub(crate) async fn run(mut self, keep: bool) -> Result<SessionReport> {
-        let all = self.plan.cells.len();
-        let cells: Vec<Cell> = self
-            .plan
-            .cells
+    pub(crate) async fn run(self, keep: bool) -> Result<SessionReport> {
+        let Self { mut bench, resumed } = self;
+        let resumed = resumed.as_ref();
+        let planned = bench.plan.cells.clone();
+        let cells: Vec<&Cell> = planned
             .iter()
-            .filter(|cell| !self.is_done(cell))
-            .cloned()
+            .filter(|cell| !resumed.is_some_and(|resumed| resumed.is_done(cell)))
             .collect();
-        let mut outcomes = Vec::new();
-        let mut overheads = Vec::new();
-        if let Err(error) = self.backend.start_sidecar().await {
+        if let Err(error) = bench.backend.start_sidecar().await {
             // Without it the runs are not valid, and their checks say so.
-            self.progress
-                .say(&format!("No resources are sampled: {error:#}"));
+            let said = format!("No resources are sampled: {error:#}");
+            bench.progress.say(&said);
         }
-        for (index, one) in cells.iter().enumerate() {
-            if self.stop.is_requested() {
-                break;
-            }
-            let left = self.expected_left(cells.len() - index, &overheads);
-            self.progress.left(Some(left));
-            let began = Instant::now();
-            let outcome = cell::run(&mut self, one).await;
-            overheads.push(began.elapsed().saturating_sub(self.expected_phases()));
-            self.progress.say(&outcome.line(all));
-            outcomes.push(outcome);
-        }
-        self.progress.cell("");
-        self.progress.left(None);
-        if let Err(error) = self.backend.stop_sidecar().await {
+        let outcomes = all_cells(&mut bench, &cells, resumed).await;
+        bench.progress.cell("");
+        bench.progress.left(None);
+        if let Err(error) = bench.backend.stop_sidecar().await {
             tracing::warn!("stats-sidecar could not be stopped: {error:#}");
         }
         for outcome in &outcomes {
-            if let Err(error) =
-                samples_csv::check(&self.store, &self.root, outcome, &self.progress).await
-            {
+            let looked = samples_csv::check(&bench.store, &bench.root, outcome, &bench.progress);
+            if let Err(error) = looked.await {
                 tracing::warn!("the samples' CSV was not looked for: {error:#}");
             }
         }
-        self.progress.step("writing the report");
-        let written = self.report().await;
+        bench.progress.step("writing the report");
+        let written = report(&bench).await;
         let mut end = SessionReport {
-            finished_before: all - cells.len(),
+            finished_before: planned.len() - cells.len(),
             not_run: cells.len() - outcomes.len(),
-            session: self.id,
-            runtime: self.backend.name(),
+            session: bench.session.clone(),
+            runtime: bench.backend.name(),
             cells: outcomes,
             html: None,
             markdown: None,
@@ -157,67 +137,77 @@ impl Session {
             }
             Err(error) => end.report_error = Some(format!("{error:#}")),
         }
-        if keep {
-            let metrics = self.backend.metrics_config();
-            self.progress.say(&format!(
-                "The databases go on: {} and, with the metrics, postgresql://{}@{}:{}/{}",
-                self.backend.application_url(),
-                metrics.user,
-                metrics.host,
-                metrics.port,
-                metrics.name
-            ));
-        }
-        self.progress.step("stopping");
-        drop(self.store);
-        self.backend
-            .shutdown(keep)
-            .await
-            .context("could not stop everything that was started")?;
+        close(bench, keep).await?;
         Ok(end)
     }
 }
 
-impl Session {
-    fn is_done(&self, cell: &Cell) -> bool {
-        self.resumed
-            .as_ref()
-            .is_some_and(|resumed| resumed.is_done(cell))
-    }
-
-    /// What the events of a cell carry: unique, also where the cell was begun before.
-    pub(crate) fn label(&self, cell: &Cell) -> String {
-        let attempts = self
-            .resumed
-            .as_ref()
-            .map_or(0, |resumed| resumed.attempts(cell));
-        let label = format!("{}-{:02}", self.id, cell.order);
-        match attempts {
-            0 => label,
-            before => format!("{label}-{}", before + 1),
+/// The cells one after the other, until the user stops them.
+async fn all_cells(bench: &mut Bench, cells: &[&Cell], resumed: Option<&Resumed>) -> Vec<Outcome> {
+    let phases = bench.plan.mode.expected(bench.plan.phase_scale);
+    let mut outcomes = Vec::new();
+    let mut overheads = Vec::new();
+    for (index, one) in cells.iter().enumerate() {
+        if bench.stop.is_requested() {
+            break;
         }
+        let left = expected_left(cells.len() - index, phases, &overheads);
+        bench.progress.left(Some(left));
+        let began = Instant::now();
+        let outcome = cell::run(bench, one, label(&bench.session, one, resumed)).await;
+        overheads.push(began.elapsed().saturating_sub(phases));
+        bench.progress.say(&outcome.line(bench.plan.cells.len()));
+        outcomes.push(outcome);
     }
+    outcomes
+}
 
-    /// Closes the session's row and writes its report.
-    async fn report(&self) -> Result<ReportPaths> {
-        self.store.finish_session(&self.id).await?;
-        let out_dir = self.root.join(files::RESULTS).join(&self.id);
-        report::write(&self.store, &self.id, &out_dir).await
+/// What the events of a cell carry: unique, also where the cell was begun before.
+fn label(session: &str, cell: &Cell, resumed: Option<&Resumed>) -> String {
+    let label = format!("{session}-{:02}", cell.order);
+    match resumed.map_or(0, |resumed| resumed.attempts(cell)) {
+        0 => label,
+        before => format!("{label}-{}", before + 1),
     }
+}
 
-    fn expected_phases(&self) -> Duration {
-        self.plan.mode.expected(self.plan.phase_scale)
-    }
+/// How long `cells` more will take, by what the ones before took beside their phases.
+fn expected_left(cells: usize, phases: Duration, overheads: &[Duration]) -> Duration {
+    let cells = u32::try_from(cells).unwrap_or(u32::MAX);
+    let overhead = match u32::try_from(overheads.len()) {
+        Ok(done) if done > 0 => overheads.iter().sum::<Duration>() / done,
+        _ => lab_model::plan::OVERHEAD,
+    };
+    (phases + overhead) * cells
+}
 
-    /// How long `cells` more will take, by what the ones before took beside their phases.
-    fn expected_left(&self, cells: usize, overheads: &[Duration]) -> Duration {
-        let cells = u32::try_from(cells).unwrap_or(u32::MAX);
-        let overhead = match u32::try_from(overheads.len()) {
-            Ok(done) if done > 0 => overheads.iter().sum::<Duration>() / done,
-            _ => lab_model::plan::OVERHEAD,
-        };
-        (self.expected_phases() + overhead) * cells
+/// Closes the session's row and writes its report.
+async fn report(bench: &Bench) -> Result<ReportPaths> {
+    bench.store.finish_session(&bench.session).await?;
+    let out_dir = bench.root.join(files::RESULTS).join(&bench.session);
+    report::write(&bench.store, &bench.session, &out_dir).await
+}
+
+/// Stops what was started; with `keep` the databases go on, and the user is told where.
+async fn close(bench: Bench, keep: bool) -> Result<()> {
+    if keep {
+        let metrics = bench.backend.metrics_config();
+        bench.progress.say(&format!(
+            "The databases go on: {} and, with the metrics, postgresql://{}@{}:{}/{}",
+            bench.backend.application_url(),
+            metrics.user,
+            metrics.host,
+            metrics.port,
+            metrics.name
+        ));
     }
+    bench.progress.step("stopping");
+    drop(bench.store);
+    bench
+        .backend
+        .shutdown(keep)
+        .await
+        .context("could not stop everything that was started")
 }
 
 /// The store with its schema, and the recorded session's id.
@@ -269,18 +259,6 @@ async fn prepare(
     recorded["load"] = serde_json::to_value(&plan.mode)?;
     store.set_session_plan(&session.id, &recorded).await?;
     Ok((store, session.id))
-}
-
-/// UTC time and four random digits: sorts by time, unique among sessions of one second.
-pub(crate) fn session_id() -> Result<String> {
-    let random = uuid::Uuid::new_v4().simple().to_string();
-    Ok(format!("{}-{}", timestamp()?, &random[..4]))
-}
-
-/// Now, as file names hold it: `20261121T104205Z`.
-pub(crate) fn timestamp() -> Result<String> {
-    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    Ok(OffsetDateTime::now_utc().format(format)?)
 }
 
 impl SessionReport {

@@ -7,16 +7,13 @@ use lab_host::child::output_of;
 use lab_host::compose::Compose;
 use lab_host::state::State;
 
-use super::SIDECAR;
-
 const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
 const PULL_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Builds the images; once more on the host's network where the build's own reaches no registry.
-pub(super) async fn build(compose: &mut Compose, state: &State, services: &[String]) -> Result<()> {
+pub(super) async fn build(compose: &mut Compose, state: &State, services: &[&str]) -> Result<()> {
     let mut args: Vec<String> = vec!["build".into()];
-    args.extend(services.iter().cloned());
-    args.push(SIDECAR.into());
+    args.extend(services.iter().map(|service| (*service).to_owned()));
     let first = compose
         .run_logged(&args, &state.log("docker-build"), BUILD_LIMIT)
         .await;

@@ -1,0 +1,145 @@
+//! The arguments of `weir run`, and the plan that they come to.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use lab_model::modes::{self, Modes};
+use lab_model::plan::{Plan, Request};
+use lab_model::targets::Targets;
+use metrics_db::MetricsDbConfig;
+
+use crate::usage::UsageError;
+
+/// What to measure.
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// smoke, full, saturation or compare
+    pub(super) mode: Option<String>,
+    /// Targets, separated by commas; '' or none: the default targets of the scenario
+    pub(super) targets: Option<String>,
+    /// Payloads, separated by commas; none: all that the scenario has
+    pub(super) payloads: Option<String>,
+    /// Scenario whose default targets are meant: ingest, balance, stream, log, or all of them [default: that of the
+    /// targets named, else ingest]
+    #[arg(long, value_name = "NAME")]
+    pub(super) scenario: Option<String>,
+    /// Measure each target and payload so often, the targets of each round in random order [default: 1, in mode compare
+    /// 6]
+    #[arg(long, value_name = "N")]
+    pub(super) trials: Option<u32>,
+    /// Arrivals a second, in mode compare [default: as load-test/k6/lib/modes.json has it]
+    #[arg(long, value_name = "N")]
+    pub(super) rate: Option<f64>,
+    /// Seed of payloads and order [default: drawn and printed]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(super) seed: Option<u64>,
+}
+
+/// Measure targets against each other and write a report
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub(super) plan: PlanArgs,
+    /// Where the services run; auto: Docker where it works, else natively
+    #[arg(long, value_enum, default_value_t = RuntimeArg::Auto, value_name = "RUNTIME")]
+    pub(super) runtime: RuntimeArg,
+    /// Go on with a session that was not finished: only the runs that are left, with its plan and seed [default: the
+    /// newest that was not finished]
+    #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "SESSION")]
+    pub(super) resume: Option<String>,
+    /// Leave the databases running at the end
+    #[arg(long)]
+    pub(super) keep: bool,
+    #[command(flatten)]
+    pub(super) metrics: MetricsDbConfig,
+}
+
+/// `--runtime`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RuntimeArg {
+    /// Docker where an engine answers and the images can be had, else native
+    Auto,
+    /// Containers of docker-compose.yml
+    Docker,
+    /// Processes of this machine
+    Native,
+}
+
+impl PlanArgs {
+    /// Lays out the cells; what does not exist is a usage error.
+    pub fn plan(&self, modes: &Modes, targets: &Targets) -> Result<Plan> {
+        let Some(mode) = &self.mode else {
+            return Err(UsageError::for_run("no mode is given").into());
+        };
+        let request = Request {
+            mode: mode.clone(),
+            targets: list(self.targets.as_deref()),
+            payloads: list(self.payloads.as_deref()),
+            scenario: self.scenario.clone(),
+            trials: self.trials,
+            rate: self.rate,
+            seed: self.seed.unwrap_or_else(drawn_seed),
+            phase_scale: phase_scale()?.unwrap_or(1.0),
+            cells: None,
+        };
+        plan_of(&request, modes, targets)
+    }
+
+    /// The arguments that repeat this plan with `seed`, for a shell.
+    pub(super) fn to_shell(&self, seed: u64) -> String {
+        let mut words = vec![self.mode.clone().unwrap_or_default()];
+        let targets = self.targets.clone().unwrap_or_default();
+        let payloads = self.payloads.clone().unwrap_or_default();
+        if !targets.is_empty() || !payloads.is_empty() {
+            words.push(if targets.is_empty() {
+                "''".into()
+            } else {
+                targets
+            });
+        }
+        if !payloads.is_empty() {
+            words.push(payloads);
+        }
+        if let Some(scenario) = &self.scenario {
+            words.push(format!("--scenario {scenario}"));
+        }
+        if let Some(trials) = self.trials {
+            words.push(format!("--trials {trials}"));
+        }
+        if let Some(rate) = self.rate {
+            words.push(format!("--rate {rate}"));
+        }
+        words.push(format!("--seed {seed}"));
+        words.join(" ")
+    }
+}
+
+/// The plan of a request; what does not exist is a usage error that lists what does.
+pub(super) fn plan_of(request: &Request, modes: &Modes, targets: &Targets) -> Result<Plan> {
+    Plan::new(request, modes, targets)
+        .map_err(|error| UsageError::for_run(error.to_string()).into())
+}
+
+/// `PHASE_SCALE` of the caller; none where it is not set or empty.
+pub(super) fn phase_scale() -> Result<Option<f64>, UsageError> {
+    match std::env::var("PHASE_SCALE") {
+        Ok(text) if !text.is_empty() => Ok(Some(modes::phase_scale(&text)?)),
+        _ => Ok(None),
+    }
+}
+
+/// The parts of a comma-separated list; none and the empty text are the empty list.
+pub(super) fn list(text: Option<&str>) -> Vec<String> {
+    let parts = text.unwrap_or_default().split(',').map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Six digits from the clock: short enough to type, different each time.
+fn drawn_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(1, |since| {
+        u64::try_from(since.as_micros() % 1_000_000).unwrap_or(1)
+    })
+}
