@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lab, TIMEOUT, cpu_of, usage_in_window};
+use super::cpu::{cpu_of, usage_in_window};
+use super::parts::{Lab, TIMEOUT};
 use crate::service::Program;
 use crate::store;
 use crate::streams::{StreamKind, StreamMeasurement};

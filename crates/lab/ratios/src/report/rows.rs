@@ -2,11 +2,49 @@
 
 use std::collections::BTreeMap;
 
-use super::{CpuRow, RatioRow, SideRow};
+use serde::Serialize;
+
 use crate::pairs::{Pair, Ratio, Spread, cpu_bound};
 use crate::service::WriteMode;
 use crate::side::{Measurement, Side};
 use load_engine::protocol::Protocol;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RatioRow {
+    pub(super) ratio: Ratio,
+    pub(super) what: String,
+    pub(super) against: String,
+    pub(super) value: Spread,
+    pub(super) floor: f64,
+    pub(super) met: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CpuRow {
+    pub(super) protocol: Protocol,
+    /// Microseconds of service CPU per event.
+    pub(super) value: Spread,
+    pub(super) bound: f64,
+    pub(super) met: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SideRow {
+    pub(super) side: Side,
+    pub(super) rate: Spread,
+    pub(super) latency_p50_ms: Option<f64>,
+    pub(super) latency_p99_ms: Option<f64>,
+    pub(super) latency_mean_ms: Option<f64>,
+    pub(super) service_cpu_us: Option<f64>,
+    pub(super) postgres_cpu_us: f64,
+    pub(super) client_cpu_us: f64,
+    pub(super) acknowledged: u64,
+    pub(super) verified: u64,
+    pub(super) lost: u64,
+}
 
 pub(super) fn ratio_rows(pairs: &[Pair]) -> Vec<RatioRow> {
     Ratio::ALL

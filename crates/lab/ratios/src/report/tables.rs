@@ -2,15 +2,25 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
+use super::content::Report;
 use crate::logs::{LogKind, append_connections};
 use crate::pairs::Group;
 use crate::streams::StreamKind;
 use load_engine::progress::thousands;
 use load_engine::protocol::Protocol;
 
+impl Report {
+    /// The tables with what they rest on.
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        write(self, &mut text).ok();
+        text
+    }
+}
+
 /// Everything, for a screen or to be pasted into a page.
-pub(super) fn write(report: &Report, text: &mut String) -> std::fmt::Result {
+fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     if report.interrupted {
         writeln!(
             text,
