@@ -1,4 +1,5 @@
-//! What weir prints: lines, tables, JSON. The only module that writes to standard output.
+//! What weir prints: lines, tables, JSON. The only module here that writes to standard output; a session's display is that of
+//! `lab-bench`.
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
