@@ -105,7 +105,7 @@ async fn send_grpc(address: SocketAddr, id: &str, key: &str) {
     let entity = EntityUpdate {
         entity_type: "Car".into(),
         entity_id: id.into(),
-        attributes_json: format!(r#"{{"{key}":1}}"#).into_bytes().into(),
+        attributes_json: format!(r#"{{"{key}":1}}"#).into_bytes(),
         ..EntityUpdate::default()
     };
     let header = EventHeader {
