@@ -8,6 +8,7 @@
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
 //! - [`eventually()`]: waits for what happens elsewhere
 //! - [`tls`]: an authority that signs certificates
+//! - [`json_schema`]: what a program writes as JSON against its schema in the repository
 //! - [`left_out`]: what a test does where a part that it needs is missing
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
@@ -17,6 +18,7 @@
 
 mod eventually;
 pub mod http;
+pub mod json_schema;
 mod left_out;
 pub mod network;
 pub mod pooler;

@@ -11,6 +11,7 @@ mod history;
 mod invented;
 mod judge;
 mod report_page;
+mod report_schema;
 mod seed;
 mod session;
 mod usage;
