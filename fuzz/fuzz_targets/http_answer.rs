@@ -1,7 +1,7 @@
 //! The load generator's HTTP/1.1: an answer of a server that means ill, whole and cut off anywhere.
 #![no_main]
 
-use benchmark::protocol::http1::answer;
+use load_engine::protocol::http1::answer;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,8 @@
 //! The direction of dependencies, held over `cargo metadata`.
 //!
 //! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`, `ingest <- producers`,
-//! `group-commit <- hash-chain, topics <- event-log, benchmark`; nobody links a service. The rules are a function over a small graph, so that each is also shown
+//! `group-commit <- hash-chain, topics <- event-log, load-log`; `load-engine <- load-log, load-stream <- benchmark, ratios`;
+//! nobody links a service or another program. The rules are a function over a small graph, so that each is also shown
 //! to fail.
 
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What measures, stores or shows results; nothing else may know the metrics database.
-const LAB: &[&str] = &["benchmark", "lab-report", "ratios", "stats-sidecar", "weir"];
+const LAB: &[&str] = &["benchmark", "lab-report", "stats-sidecar", "weir"];
 /// Binaries: nobody's library.
 const BINARIES: &[&str] = &[
     "balance",
@@ -23,20 +24,21 @@ const BINARIES: &[&str] = &[
     "stream",
     "weir",
 ];
-/// The store's libraries, and who may be built from them: the generator runs them in its own process, to show what the
-/// network costs.
+/// The store's libraries, and who may be built from them: the loads of the log run them in their own process, to show what
+/// the network costs.
 const LOG: &[(&str, &[&str])] = &[
     (
         "group-commit",
-        &["benchmark", "event-log", "hash-chain", "topics"],
+        &["event-log", "hash-chain", "load-log", "topics"],
     ),
-    ("hash-chain", &["benchmark", "event-log"]),
-    ("topics", &["benchmark", "event-log"]),
+    ("hash-chain", &["event-log", "load-log"]),
+    ("topics", &["event-log", "load-log"]),
 ];
 /// Crates of faces, command lines and metrics, which the store's libraries do without.
 const FACES: &[&str] = &["actix-web", "clap", "prometheus", "tonic"];
-/// The exception: `ratios` makes its loads with the generator.
-const LOADS: (&str, &str) = ("ratios", "benchmark");
+/// The libraries of loads, and the programs that make loads with them.
+const LOADS: &[&str] = &["load-engine", "load-log", "load-stream"];
+const LOADERS: &[&str] = &["benchmark", "ratios"];
 /// What starts programs of this machine.
 const STARTERS: &[&str] = &["ratios", "stats-sidecar", "testkit", "weir"];
 /// What plans, drives or shows a measurement.
@@ -158,6 +160,12 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("ingest", &["api", "domain", "runtime"][..]),
         ("lab-contract", &["api", "lab-model"][..]),
         ("lab-model", &["lab-verdict"][..]),
+        ("load-engine", &["api"][..]),
+        (
+            "load-log",
+            &["api", "group-commit", "hash-chain", "load-engine", "topics"][..],
+        ),
+        ("load-stream", &["api", "load-engine"][..]),
         ("lab-host", &["env-file"][..]),
         (
             "lab-report",
@@ -186,9 +194,6 @@ fn violations(graph: &Graph) -> Vec<String> {
     }
     for binary in BINARIES {
         for from in graph.built_into(binary) {
-            if (from, *binary) == LOADS {
-                continue;
-            }
             found.push(format!("{from} must not depend on the binary {binary}"));
         }
     }
@@ -222,6 +227,13 @@ fn violations(graph: &Graph) -> Vec<String> {
                 found.push(format!(
                     "{library} is a library of the store and must not depend on {to}"
                 ));
+            }
+        }
+    }
+    for library in LOADS {
+        for from in graph.built_into(library) {
+            if !LOADERS.contains(&from) && !LOADS.contains(&from) {
+                found.push(format!("{from} must not depend on {library}"));
             }
         }
     }
@@ -317,6 +329,33 @@ fn each_rule_is_able_to_fail() {
             "event-log",
             "benchmark must not depend on the binary event-log",
         ),
+        (
+            "ratios",
+            "benchmark",
+            "ratios must not depend on the binary benchmark",
+        ),
+        (
+            "load-engine",
+            "load-log",
+            "load-engine must not depend on load-log",
+        ),
+        (
+            "load-log",
+            "load-stream",
+            "load-log must not depend on load-stream",
+        ),
+        (
+            "load-stream",
+            "load-log",
+            "load-stream must not depend on load-log",
+        ),
+        (
+            "load-stream",
+            "metrics-db",
+            "load-stream must not depend on metrics-db",
+        ),
+        ("weir", "load-engine", "weir must not depend on load-engine"),
+        ("ratios", "metrics-db", "ratios must not know metrics-db"),
         ("stream", "topics", "stream must not depend on topics"),
         (
             "topics",

@@ -1,10 +1,10 @@
 //! What a run aims at: scenario, protocol, address and path, from the options and the list of targets.
 
 use crate::args::{Interface, LoadArgs, Scenario};
-use crate::protocol::{Endpoint, Protocol};
 use crate::target::{self, Target};
-use crate::usage::{Usage, require};
-use crate::work::Work;
+use load_engine::protocol::{Endpoint, Protocol};
+use load_engine::usage::{Usage, require};
+use load_engine::work::Work;
 
 /// The target of a run.
 #[derive(Clone, Debug)]

@@ -8,12 +8,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use metrics_db::MetricsDbConfig;
 
-use crate::accounts::SEEDED;
-use crate::events::attributes::Payload;
-use crate::log::plan::LogScenario;
-use crate::progress::ProgressMode;
-use crate::protocol::{Protocol, host_and_port};
-use crate::usage::{Usage, require};
+use load_engine::accounts::SEEDED;
+use load_engine::events::attributes::Payload;
+use load_engine::progress::ProgressMode;
+use load_engine::protocol::{Protocol, host_and_port};
+use load_engine::usage::{Usage, require};
+use load_log::plan::LogScenario;
 
 pub mod log;
 pub mod stream;

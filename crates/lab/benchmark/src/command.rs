@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use crate::aim::Aim;
 use crate::args::{LoadArgs, Scenario};
-use crate::ending::Ending;
-use crate::stop::Stop;
+use load_engine::ending::Ending;
+use load_engine::stop::Stop;
 
 /// Makes the load that `args` ask for and writes its result.
 ///

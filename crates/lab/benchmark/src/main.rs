@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use benchmark::args::{Cli, Command};
 use benchmark::command;
-use benchmark::ending::{Ending, allow_files};
 use benchmark::handover;
 use clap::Parser;
+use load_engine::ending::{Ending, allow_files};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -9,9 +9,9 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::aim::Aim;
-use crate::load::per;
-use crate::requests::outcome::Outcome;
-use crate::result::{Latency as Percentiles, histogram_v2};
+use load_engine::load::per;
+use load_engine::requests::outcome::Outcome;
+use load_engine::result::{Latency as Percentiles, histogram_v2};
 
 /// The mode that such a run has in `test_runs`.
 const MODE: &str = "benchmark";
@@ -220,10 +220,10 @@ impl Figures {
     /// When a count does not fit.
     pub fn of_requests(levels: &[Outcome]) -> anyhow::Result<Self> {
         let first = levels.first().context("a load without a level")?;
-        let mut latencies = crate::tally::histogram();
+        let mut latencies = load_engine::tally::histogram();
         let mut phases = Vec::new();
         for (number, outcome) in (1..).zip(levels) {
-            crate::tally::merge(&mut latencies, outcome.latencies());
+            load_engine::tally::merge(&mut latencies, outcome.latencies());
             let name = match levels.len() {
                 1 => MODE.to_owned(),
                 _ => format!("{} in flight", outcome.plan.concurrency),

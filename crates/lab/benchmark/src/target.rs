@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
-use crate::protocol::Protocol;
-use crate::usage::{Usage, require};
+use load_engine::protocol::Protocol;
+use load_engine::usage::{Usage, require};
 
 /// The list of targets, in the repository.
 const LIST: &str = "load-test/targets.toml";

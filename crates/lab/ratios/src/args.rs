@@ -8,9 +8,9 @@ use clap::Parser;
 use crate::logs::LogKind;
 use crate::pairs::{Group, Ratio};
 use crate::streams::StreamKind;
-use benchmark::events::EventPlan;
-use benchmark::events::attributes::Payload;
-use benchmark::usage::{Usage, require};
+use load_engine::events::EventPlan;
+use load_engine::events::attributes::Payload;
+use load_engine::usage::{Usage, require};
 
 /// Measures the services against pgbench, against other designs, and against their bounds.
 ///

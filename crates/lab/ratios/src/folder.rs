@@ -9,7 +9,7 @@ use time::macros::format_description;
 
 use crate::args::RatioArgs;
 use crate::report::Report;
-use benchmark::output::print;
+use load_engine::output::print;
 
 /// A folder that can be written to. Removed again where it stays empty.
 pub(crate) struct ReportFolder(PathBuf);

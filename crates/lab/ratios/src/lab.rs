@@ -22,17 +22,17 @@ use crate::service::{Program, WriteMode};
 use crate::setup::Setup;
 use crate::side::{Measurement, Side};
 use crate::store;
-use benchmark::accounts::{AccountPlan, SEEDED};
-use benchmark::clock::Clock;
-use benchmark::load::Load;
-use benchmark::measure::measure;
-use benchmark::output::say;
-use benchmark::progress::{Progress, ProgressMode, thousands};
-use benchmark::protocol::Protocol;
-use benchmark::requests::outcome::Outcome;
-use benchmark::requests::plan::Plan;
-use benchmark::requests::start;
-use benchmark::work::Work;
+use load_engine::accounts::{AccountPlan, SEEDED};
+use load_engine::clock::Clock;
+use load_engine::load::Load;
+use load_engine::measure::measure;
+use load_engine::output::say;
+use load_engine::progress::{Progress, ProgressMode, thousands};
+use load_engine::protocol::Protocol;
+use load_engine::requests::outcome::Outcome;
+use load_engine::requests::plan::Plan;
+use load_engine::requests::start;
+use load_engine::work::Work;
 
 /// Limit of a request, and until a stream begins.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -30,10 +30,10 @@ mod store;
 mod streams;
 
 use args::RatioArgs;
-use benchmark::ending::Ending;
-use benchmark::output::print;
-use benchmark::stop::Stop;
 use folder::ReportFolder;
+use load_engine::ending::Ending;
+use load_engine::output::print;
+use load_engine::stop::Stop;
 use report::Report;
 use session::Session;
 

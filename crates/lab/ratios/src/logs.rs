@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::pairs::Spread;
 use crate::streams::BoundRow;
-use benchmark::log::outcome::LogOutcome;
-use benchmark::log::plan::LogScenario;
+use load_log::outcome::LogOutcome;
+use load_log::plan::LogScenario;
 
 /// Appends in flight.
 pub(crate) const CONCURRENCY: usize = 100;
@@ -238,7 +238,7 @@ pub(crate) fn bounds(measurements: &[LogMeasurement]) -> Vec<BoundRow> {
                 unit: "/s",
                 bound: format!(
                     "at least {}/s",
-                    benchmark::progress::thousands(least as u64)
+                    load_engine::progress::thousands(least as u64)
                 ),
             });
         }

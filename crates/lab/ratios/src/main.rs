@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use benchmark::ending::{Ending, allow_files};
 use clap::Parser;
+use load_engine::ending::{Ending, allow_files};
 use ratios::args::RatioArgs;
 
 #[global_allocator]

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::service::WriteMode;
 use crate::side::{Measurement, Side};
-use benchmark::protocol::Protocol;
+use load_engine::protocol::Protocol;
 
 /// What is measured together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

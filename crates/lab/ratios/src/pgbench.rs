@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 use lab_host::child_environment;
 
-use benchmark::cpu;
-use benchmark::events::template::{keyed_attribute_text, slot_name};
+use load_engine::cpu;
+use load_engine::events::template::{keyed_attribute_text, slot_name};
 
 /// What a run of pgbench said.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
 use crate::guarded::{Guarded, Signals};
-use benchmark::stop::Stop;
+use load_engine::stop::Stop;
 
 /// The login of the services' default DATABASE_URL; the server listens on 127.0.0.1 only.
 const USER: &str = "postgres";

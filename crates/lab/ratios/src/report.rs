@@ -14,7 +14,7 @@ use crate::pairs::{Pair, Ratio, Spread};
 use crate::session::Session;
 use crate::side::{Measurement, Side};
 use crate::streams::{self, BoundRow, StreamMeasurement};
-use benchmark::protocol::Protocol;
+use load_engine::protocol::Protocol;
 use rows::{cpu_rows, ratio_rows, side_rows};
 
 /// A median of fewer says too little.

@@ -12,8 +12,8 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::guarded::{Guarded, Signals};
-use benchmark::protocol::{Endpoint, Protocol};
-use benchmark::stop::Stop;
+use load_engine::protocol::{Endpoint, Protocol};
+use load_engine::stop::Stop;
 
 /// How a service writes; the values of its `--write-mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -10,9 +10,9 @@ use crate::service::{Program, WriteMode};
 use crate::setup::Setup;
 use crate::store;
 use crate::streams::StreamMeasurement;
-use benchmark::output::say;
-use benchmark::protocol::Protocol;
-use benchmark::stop::Stop;
+use load_engine::output::say;
+use load_engine::protocol::Protocol;
+use load_engine::stop::Stop;
 
 /// A session: what it was asked for, and what it has measured so far.
 pub(crate) struct Session {

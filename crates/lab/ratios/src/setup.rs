@@ -8,8 +8,8 @@ use crate::args::RatioArgs;
 use crate::machine::in_memory;
 use crate::postgres::{Programs, state_folder};
 use crate::service::{Program, Service, ServiceSpec};
-use benchmark::protocol::Protocol;
-use benchmark::stop::Stop;
+use load_engine::protocol::Protocol;
+use load_engine::stop::Stop;
 
 /// What all measurements share.
 pub(crate) struct Setup {

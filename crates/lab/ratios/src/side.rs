@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::pgbench::ROWS;
 use crate::service::WriteMode;
-use benchmark::events::ledger::Findings;
-use benchmark::protocol::Protocol;
+use load_engine::events::ledger::Findings;
+use load_engine::protocol::Protocol;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

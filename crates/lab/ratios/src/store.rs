@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio_postgres::{Client, NoTls};
 
-use benchmark::events::ledger::{Findings, Ledger, SLOTS};
-use benchmark::events::template::{key_id, slot_name};
+use load_engine::events::ledger::{Findings, Ledger, SLOTS};
+use load_engine::events::template::{key_id, slot_name};
 
 /// Connects. The connection ends with the client.
 pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {

@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use crate::pairs::Spread;
-use benchmark::protocol::Protocol;
-use benchmark::stream::outcome::StreamOutcome;
+use load_engine::protocol::Protocol;
+use load_stream::outcome::StreamOutcome;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use group_commit::Durability;
+use load_log::plan::Durability;
 
 /// What is appended and read.
 #[derive(Args, Clone, Debug)]

@@ -1,14 +1,10 @@
 //! Options of scenario `stream`.
 
-use std::fmt;
-use std::str::FromStr;
-
 use clap::Args;
+use load_stream::database_url::DatabaseUrl;
+use load_stream::plan::SEEDED_SINCE;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-
-/// The first of the transactions that `weir seed` makes.
-pub const SEEDED_SINCE: &str = "2025-01-01T00:00:00Z";
 
 /// What is subscribed to, by whom.
 #[derive(Args, Clone, Debug)]
@@ -53,48 +49,5 @@ fn rfc3339(text: &str) -> Result<String, String> {
     match OffsetDateTime::parse(text, &Rfc3339) {
         Ok(_) => Ok(text.into()),
         Err(error) => Err(format!("expected RFC 3339, as in {SEEDED_SINCE}: {error}")),
-    }
-}
-
-/// A connection URL whose password is shown nowhere.
-#[derive(Clone)]
-pub struct DatabaseUrl(tokio_postgres::Config);
-
-impl DatabaseUrl {
-    /// The settings.
-    pub fn config(&self) -> &tokio_postgres::Config {
-        &self.0
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        // The error's text would repeat parts of the URL.
-        let config = text.parse().map_err(|_| "expected postgresql://...")?;
-        Ok(Self(config))
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let config = &self.0;
-        let hosts = config.get_hosts().iter().zip(config.get_ports());
-        let hosts: Vec<String> = hosts
-            .map(|(host, port)| format!("{host:?}:{port}"))
-            .collect();
-        write!(
-            f,
-            "{}/{}",
-            hosts.join(","),
-            config.get_dbname().unwrap_or_default()
-        )
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }

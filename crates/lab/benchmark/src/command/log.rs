@@ -9,16 +9,15 @@ use serde_json::json;
 use super::run::{self, Report};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
-use crate::criteria;
-use crate::ending::Ending;
-use crate::load::per;
-use crate::log;
-use crate::log::outcome::{LogOutcome, LogResult};
-use crate::log::plan::{Direct, LogPlan, LogScenario, Target, Via};
 use crate::record::{Figures, Head, latency, only_phase};
-use crate::result::histogram_v2;
-use crate::stop::Stop;
-use crate::usage::require;
+use load_engine::criteria;
+use load_engine::ending::Ending;
+use load_engine::load::per;
+use load_engine::result::histogram_v2;
+use load_engine::stop::Stop;
+use load_engine::usage::require;
+use load_log::outcome::{LogOutcome, LogResult};
+use load_log::plan::{Direct, LogPlan, LogScenario, Target, Via};
 
 /// Records that are sent together unless told otherwise.
 const BATCH: u64 = 100;
@@ -36,7 +35,7 @@ pub(super) async fn run(
     plan.check()?;
     let head = head(aim, &plan);
     let its = plan.clone();
-    let load = run::make(args, move |stop| log::start(its, stop), stop);
+    let load = run::make(args, move |stop| load_log::start(its, stop), stop);
     let name = aim.target.as_ref().map(|target| target.name.clone());
     run::run(args, head, load, |outcome| report(&outcome, name), stop).await
 }

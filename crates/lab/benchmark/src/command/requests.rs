@@ -6,22 +6,22 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::run::{self, Report};
-use crate::accounts::AccountPlan;
 use crate::aim::Aim;
 use crate::args::workload::Workload;
 use crate::args::{LoadArgs, Scenario};
-use crate::criteria::{self, Criterion};
-use crate::ending::Ending;
-use crate::events::EventPlan;
-use crate::protocol::Protocol;
 use crate::record::{Figures, Head};
-use crate::requests::outcome::Outcome;
-use crate::requests::plan::Plan;
-use crate::requests::start;
-use crate::result::{FORMAT, RunResult};
-use crate::stop::{Interrupted, Stop};
-use crate::summary;
-use crate::work::Work;
+use load_engine::accounts::AccountPlan;
+use load_engine::criteria::{self, Criterion};
+use load_engine::ending::Ending;
+use load_engine::events::EventPlan;
+use load_engine::protocol::Protocol;
+use load_engine::requests::outcome::Outcome;
+use load_engine::requests::plan::Plan;
+use load_engine::requests::start;
+use load_engine::result::{FORMAT, RunResult};
+use load_engine::stop::{Interrupted, Stop};
+use load_engine::summary;
+use load_engine::work::Work;
 
 /// Connections that a gRPC load uses unless told otherwise.
 const GRPC_CONNECTIONS: usize = 10;

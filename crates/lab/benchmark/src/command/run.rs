@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use crate::args::LoadArgs;
-use crate::ending::Ending;
-use crate::load::Load;
-use crate::measure::measure;
-use crate::output::{JsonOutput, say};
-use crate::progress::Progress;
 use crate::record::{Figures, Head, Recording};
-use crate::stop::Stop;
+use load_engine::ending::Ending;
+use load_engine::load::Load;
+use load_engine::measure::measure;
+use load_engine::output::{JsonOutput, say};
+use load_engine::progress::Progress;
+use load_engine::stop::Stop;
 
 /// What came of a load, in every form that it is given in.
 pub(super) struct Report {

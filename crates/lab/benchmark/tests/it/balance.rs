@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use benchmark::accounts::{AccountPlan, SEEDED};
-use benchmark::protocol::{Endpoint, Protocol};
-use benchmark::requests::plan::Plan;
-use benchmark::work::Work;
+use load_engine::accounts::{AccountPlan, SEEDED};
+use load_engine::protocol::{Endpoint, Protocol};
+use load_engine::requests::plan::Plan;
+use load_engine::work::Work;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

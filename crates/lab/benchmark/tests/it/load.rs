@@ -3,19 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use benchmark::events::EventPlan;
-use benchmark::events::attributes::Payload;
-use benchmark::events::ledger::SLOTS;
-use benchmark::events::template::{key_id, slot_name};
-use benchmark::measure::measure;
-use benchmark::progress::Progress;
-use benchmark::progress::ProgressMode;
-use benchmark::protocol::{Endpoint, Protocol};
-use benchmark::requests::outcome::Outcome;
-use benchmark::requests::plan::Plan;
-use benchmark::requests::start;
-use benchmark::stop::Stop;
-use benchmark::work::Work;
+use load_engine::events::EventPlan;
+use load_engine::events::attributes::Payload;
+use load_engine::events::ledger::SLOTS;
+use load_engine::events::template::{key_id, slot_name};
+use load_engine::measure::measure;
+use load_engine::progress::Progress;
+use load_engine::progress::ProgressMode;
+use load_engine::protocol::{Endpoint, Protocol};
+use load_engine::requests::outcome::Outcome;
+use load_engine::requests::plan::Plan;
+use load_engine::requests::start;
+use load_engine::stop::Stop;
+use load_engine::work::Work;
 
 use crate::seen::{Policy, Shared, Treatment};
 use crate::{grpc_server, http_server};

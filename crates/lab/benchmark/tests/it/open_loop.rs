@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use benchmark::protocol::Protocol;
-use benchmark::requests::plan::Plan;
+use load_engine::protocol::Protocol;
+use load_engine::requests::plan::Plan;
 
 use crate::load::{plan, run};
 use crate::seen::Treatment;

@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use benchmark::measure::measure;
-use benchmark::progress::Progress;
-use benchmark::progress::ProgressMode;
-use benchmark::protocol::{Endpoint, Protocol};
-use benchmark::stop::Stop;
-use benchmark::stream::outcome::StreamOutcome;
-use benchmark::stream::plan::{LivePlan, StreamPlan};
-use benchmark::stream::verdict::judge;
-use benchmark::{criteria, stream};
+use load_engine::criteria;
+use load_engine::measure::measure;
+use load_engine::progress::Progress;
+use load_engine::progress::ProgressMode;
+use load_engine::protocol::{Endpoint, Protocol};
+use load_engine::stop::Stop;
+use load_stream::outcome::StreamOutcome;
+use load_stream::plan::{LivePlan, StreamPlan};
+use load_stream::verdict::judge;
 use metrics_db::{RunStatus, Store};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -56,7 +56,7 @@ fn plan(protocol: Protocol, address: SocketAddr) -> StreamPlan {
 }
 
 async fn run(plan: StreamPlan) -> StreamOutcome {
-    let run = tokio::task::spawn_blocking(move || stream::start(plan, &Stop::never()));
+    let run = tokio::task::spawn_blocking(move || load_stream::start(plan, &Stop::never()));
     let run = run.await.unwrap().unwrap();
     let mut progress = Progress::new(ProgressMode::None);
     measure(run, &mut progress, &Stop::never()).await.unwrap()

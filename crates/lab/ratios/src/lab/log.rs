@@ -6,11 +6,11 @@ use crate::logs::{self, Beside, LogKind, LogMeasurement, Python};
 use crate::service::Program;
 use crate::setup::Setup;
 use anyhow::Context;
-use benchmark::log::plan::{Direct, Durability, LogPlan, LogScenario, Target, Via};
-use benchmark::measure::measure;
-use benchmark::output::say;
-use benchmark::progress::{Progress, ProgressMode, thousands};
-use benchmark::protocol::{Endpoint, Protocol};
+use load_engine::measure::measure;
+use load_engine::output::say;
+use load_engine::progress::{Progress, ProgressMode, thousands};
+use load_engine::protocol::{Endpoint, Protocol};
+use load_log::plan::{Direct, Durability, LogPlan, LogScenario, Target, Via};
 
 /// What this disk and a Python program do; no Python, and a line that says so, where it cannot be run.
 pub(crate) async fn beside(setup: &Setup) -> anyhow::Result<Beside> {
@@ -47,7 +47,7 @@ pub(crate) async fn log(
     let server = service.as_ref().map(|service| service.endpoint.clone());
     let plan = plan(setup, kind, round, server);
     let stop = setup.stop().clone();
-    let run = tokio::task::spawn_blocking(move || benchmark::log::start(plan, &stop)).await??;
+    let run = tokio::task::spawn_blocking(move || load_log::start(plan, &stop)).await??;
     let mut progress = Progress::new(ProgressMode::None);
     let outcome = measure(run, &mut progress, setup.stop()).await?;
     drop(service);

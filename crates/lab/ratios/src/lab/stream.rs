@@ -7,14 +7,12 @@ use super::{Lab, TIMEOUT, cpu_of, usage_in_window};
 use crate::service::Program;
 use crate::store;
 use crate::streams::{StreamKind, StreamMeasurement};
-use benchmark::args::stream::SEEDED_SINCE;
-use benchmark::load::Load;
-use benchmark::measure::measure;
-use benchmark::output::say;
-use benchmark::progress::{Progress, ProgressMode, thousands};
-use benchmark::protocol::{Endpoint, Protocol};
-use benchmark::stream;
-use benchmark::stream::plan::{LivePlan, StreamPlan};
+use load_engine::load::Load;
+use load_engine::measure::measure;
+use load_engine::output::say;
+use load_engine::progress::{Progress, ProgressMode, thousands};
+use load_engine::protocol::{Endpoint, Protocol};
+use load_stream::plan::{LivePlan, SEEDED_SINCE, StreamPlan};
 
 /// The longest that a replay may take.
 const REPLAY_LIMIT: Duration = Duration::from_secs(300);
@@ -34,7 +32,7 @@ impl Lab<'_> {
         let plan = self.stream_plan(kind, round, service.endpoint.clone())?;
         let live = plan.live.is_some();
         let stop = self.setup.stop().clone();
-        let run = tokio::task::spawn_blocking(move || stream::start(plan, &stop)).await??;
+        let run = tokio::task::spawn_blocking(move || load_stream::start(plan, &stop)).await??;
         let pids = [service.pid(), self.postgres.pid()];
         let before = cpu_of(pids)?;
         let clock = Arc::clone(run.clock());

@@ -6,7 +6,7 @@ use super::{CpuRow, RatioRow, SideRow};
 use crate::pairs::{Pair, Ratio, Spread, cpu_bound};
 use crate::service::WriteMode;
 use crate::side::{Measurement, Side};
-use benchmark::protocol::Protocol;
+use load_engine::protocol::Protocol;
 
 pub(super) fn ratio_rows(pairs: &[Pair]) -> Vec<RatioRow> {
     Ratio::ALL
@@ -66,7 +66,7 @@ pub(super) fn side_rows(measurements: &[&Measurement]) -> Vec<SideRow> {
             let median = |figure: fn(&Measurement) -> Option<f64>| {
                 Spread::of(all.iter().filter_map(|one| figure(one))).map(|spread| spread.median)
             };
-            let sum = |count: fn(&benchmark::events::ledger::Findings) -> u64| {
+            let sum = |count: fn(&load_engine::events::ledger::Findings) -> u64| {
                 all.iter()
                     .filter_map(|one| one.audit.as_ref())
                     .map(count)

@@ -6,8 +6,8 @@ use super::Report;
 use crate::logs::{LogKind, append_connections};
 use crate::pairs::Group;
 use crate::streams::StreamKind;
-use benchmark::progress::thousands;
-use benchmark::protocol::Protocol;
+use load_engine::progress::thousands;
+use load_engine::protocol::Protocol;
 
 /// Everything, for a screen or to be pasted into a page.
 pub(super) fn write(report: &Report, text: &mut String) -> std::fmt::Result {

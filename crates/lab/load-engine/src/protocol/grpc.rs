@@ -1,0 +1,411 @@
+//! Unary gRPC calls on HTTP/2, many in flight per connection. Works on `h2` directly: messages are
+//! prepared bytes, so the layers of a client stub would only cost time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes, BytesMut};
+use h2::client::SendRequest;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::{Attempt, Caller, Deadline, Endpoint, LONG_IDLE, after_another, not_connected};
+use crate::tally::{Fate, Wire};
+use counted::Counted;
+
+pub(crate) mod counted;
+
+/// HTTP/2 receive windows, bytes. Part of the experiment, hence fixed and printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Windows {
+    /// Of one call.
+    pub stream: u32,
+    /// Of all calls on a connection together.
+    pub connection: u32,
+}
+
+/// For unary calls: answers are small, so that the default would do, but not with thousands of calls in flight.
+pub const WINDOWS: Windows = Windows {
+    stream: 64 << 10,
+    connection: 1 << 20,
+};
+
+/// For streams: large enough that a replay over loopback seldom waits for an update.
+pub const STREAM_WINDOWS: Windows = Windows {
+    stream: 1 << 20,
+    connection: 8 << 20,
+};
+
+/// A connection that several callers share.
+pub struct GrpcConnection {
+    endpoint: Endpoint,
+    wire: Arc<Wire>,
+    timeout: Duration,
+    windows: Windows,
+    halted: CancellationToken,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    /// Counts the connections opened in this place, so that of many callers that see one break the first
+    /// replaces it and the others take the new one.
+    generation: u64,
+    sender: SendRequest<Bytes>,
+}
+
+impl GrpcConnection {
+    /// Connects and exchanges the HTTP/2 preface.
+    ///
+    /// # Errors
+    /// Those of the socket and of HTTP/2.
+    pub async fn connect(
+        endpoint: Endpoint,
+        wire: Arc<Wire>,
+        timeout: Duration,
+        windows: Windows,
+        halted: &CancellationToken,
+    ) -> std::io::Result<Arc<Self>> {
+        let sender = open(&endpoint, &wire, timeout, windows).await?;
+        let current = Mutex::new(Current {
+            generation: 0,
+            sender,
+        });
+        Ok(Arc::new(Self {
+            endpoint,
+            wire,
+            timeout,
+            windows,
+            halted: halted.clone(),
+            current,
+        }))
+    }
+
+    /// The sender in use, and its generation.
+    pub async fn sender(&self) -> (u64, SendRequest<Bytes>) {
+        let current = self.current.lock().await;
+        (current.generation, current.sender.clone())
+    }
+
+    /// A sender that is newer than `seen`, opened if need be.
+    ///
+    /// # Errors
+    /// If the target takes no connection within the time limit of a request.
+    pub async fn renew(&self, seen: u64) -> std::io::Result<(u64, SendRequest<Bytes>)> {
+        let mut current = self.current.lock().await;
+        if current.generation <= seen {
+            let sender = open(&self.endpoint, &self.wire, self.timeout, self.windows).await?;
+            *current = Current {
+                generation: seen + 1,
+                sender,
+            };
+        }
+        Ok((current.generation, current.sender.clone()))
+    }
+}
+
+/// Opens a connection and exchanges the HTTP/2 preface. The connection is driven by a task, which ends with
+/// the last sender.
+///
+/// # Errors
+/// If the target takes no connection, or answers no preface, within `timeout`.
+pub async fn open(
+    endpoint: &Endpoint,
+    wire: &Arc<Wire>,
+    timeout: Duration,
+    windows: Windows,
+) -> std::io::Result<SendRequest<Bytes>> {
+    let stream = endpoint.connect(timeout, wire).await?;
+    let handshake = h2::client::Builder::new()
+        .enable_push(false)
+        .initial_window_size(windows.stream)
+        .initial_connection_window_size(windows.connection)
+        .handshake(Counted::new(stream, Arc::clone(wire)));
+    let (sender, connection) = tokio::time::timeout(timeout, handshake)
+        .await
+        .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
+        .map_err(std::io::Error::other)?;
+    // Ends when the last sender is gone or the connection breaks, which the calls report.
+    tokio::spawn(async move {
+        drop(connection.await);
+    });
+    sender.ready().await.map_err(std::io::Error::other)
+}
+
+/// One of the callers on a connection.
+pub struct GrpcCaller {
+    connection: Arc<GrpcConnection>,
+    generation: u64,
+    sender: Option<SendRequest<Bytes>>,
+    deadline: Deadline,
+    /// When the last answer came.
+    idle_since: Instant,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl GrpcCaller {
+    /// A caller of the method at `path`, e.g. `/com.example.grpc.EventService/ProcessEvent`.
+    ///
+    /// # Errors
+    /// When authority and path make no URI.
+    pub async fn new(connection: Arc<GrpcConnection>, path: &str) -> anyhow::Result<Self> {
+        let (uri, headers) = target(&connection.endpoint, path)?;
+        let (generation, sender) = connection.sender().await;
+        let deadline = Deadline::new(connection.timeout, &connection.halted);
+        Ok(Self {
+            connection,
+            generation,
+            sender: Some(sender),
+            deadline,
+            idle_since: Instant::now(),
+            uri,
+            headers,
+        })
+    }
+}
+
+/// URI and headers of calls of the method at `path`.
+///
+/// # Errors
+/// If `endpoint` and `path` make no URI.
+pub fn target(endpoint: &Endpoint, path: &str) -> anyhow::Result<(Uri, HeaderMap)> {
+    let uri = Uri::builder()
+        .scheme("http")
+        .authority(endpoint.authority.as_str())
+        .path_and_query(path)
+        .build()?;
+    let mut headers = HeaderMap::with_capacity(2);
+    headers.insert("te", HeaderValue::from_static("trailers"));
+    headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+    Ok((uri, headers))
+}
+
+/// The head of a call.
+pub fn head(uri: &Uri, headers: &HeaderMap) -> Request<()> {
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = Version::HTTP_2;
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers.clone();
+    request
+}
+
+/// How often a request may find that the target had ended the connection before it took the request: an ageing server
+/// may do so to several connections, one after the other.
+const ATTEMPTS: usize = 3;
+
+impl Caller for GrpcCaller {
+    async fn call(
+        &mut self,
+        request: &mut BytesMut,
+        mut check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
+    ) -> Fate {
+        let message = request.split().freeze();
+        let mut first = None;
+        for _ in 1..ATTEMPTS {
+            match self.attempt(message.clone(), &mut check).await {
+                Attempt::Ended(fate) => return after_another(first, fate),
+                Attempt::ClosedBefore(kind) => {
+                    self.connection.wire.add_replaced();
+                    first = Some(kind);
+                }
+            }
+        }
+        match self.attempt(message, &mut check).await {
+            Attempt::Ended(fate) => after_another(first, fate),
+            Attempt::ClosedBefore(kind) => Fate::Unanswered(kind),
+        }
+    }
+}
+
+impl GrpcCaller {
+    async fn attempt(
+        &mut self,
+        message: Bytes,
+        check: &mut (impl FnMut(&[u8]) -> Result<(), &'static str> + Send),
+    ) -> Attempt {
+        let idle = self.idle_since.elapsed();
+        // A connection may have ended since the last call; nothing has been sent on it then.
+        let mut sender = match self.sender.take() {
+            Some(sender) => match self.deadline.within(sender.ready()).await {
+                Ok(ready) => ready.ok(),
+                Err(given_up) => return Attempt::Ended(Fate::NotSent(given_up.kind())),
+            },
+            None => None,
+        };
+        if sender.is_none() {
+            let renewing = self.connection.renew(self.generation);
+            let renewed = match self.deadline.within(renewing).await {
+                Ok(renewed) => renewed,
+                Err(given_up) => return Attempt::Ended(Fate::NotSent(given_up.kind())),
+            };
+            sender = match renewed {
+                Ok((generation, sender)) => {
+                    self.generation = generation;
+                    sender.ready().await.ok()
+                }
+                Err(error) => return Attempt::Ended(not_connected(&error).await),
+            };
+        }
+        let Some(mut sender) = sender else {
+            let error = std::io::ErrorKind::ConnectionReset.into();
+            return Attempt::Ended(not_connected(&error).await);
+        };
+        let begun = Instant::now();
+        let said = AtomicBool::new(false);
+        let closed = |error: &h2::Error| {
+            let quick = idle > LONG_IDLE && begun.elapsed() < LONG_IDLE;
+            // What has been answered in part was taken.
+            !said.load(Ordering::Relaxed) && (untaken(error) || (error.is_io() && quick))
+        };
+        let check = |message: &[u8]| {
+            said.store(true, Ordering::Relaxed);
+            check(message)
+        };
+        let (response, mut body) = match sender.send_request(head(&self.uri, &self.headers), false)
+        {
+            Ok(sent) => sent,
+            Err(error) if closed(&error) => return Attempt::ClosedBefore(describe(&error)),
+            Err(error) => return Attempt::Ended(Fate::NotSent(describe(&error))),
+        };
+        if let Err(error) = body.send_data(message, true) {
+            return match closed(&error) {
+                true => Attempt::ClosedBefore(describe(&error)),
+                false => Attempt::Ended(Fate::Unanswered(describe(&error))),
+            };
+        }
+        let answered = self.deadline.within(answer(response, check)).await;
+        self.idle_since = Instant::now();
+        Attempt::Ended(match answered {
+            Ok(Ok(fate)) => {
+                self.sender = Some(sender);
+                fate
+            }
+            Ok(Err(error)) if closed(&error) => {
+                if error.is_reset() {
+                    self.sender = Some(sender);
+                }
+                return Attempt::ClosedBefore(describe(&error));
+            }
+            Ok(Err(error)) => {
+                // Only this call, not the connection: it stays in use.
+                if error.is_reset() {
+                    self.sender = Some(sender);
+                }
+                Fate::Unanswered(describe(&error))
+            }
+            Err(given_up) => {
+                self.sender = Some(sender);
+                Fate::Unanswered(given_up.kind())
+            }
+        })
+    }
+}
+
+/// Whether the target says itself that it has not taken the call (RFC 9113, 6.8 and 8.7): it may go again.
+fn untaken(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let going_away = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+    error.is_remote() && (refused || going_away)
+}
+
+/// Reads an answer to its end: headers, messages, trailers. Each message goes through `check` when it has come.
+async fn answer(
+    response: h2::client::ResponseFuture,
+    mut check: impl FnMut(&[u8]) -> Result<(), &'static str>,
+) -> Result<Fate, h2::Error> {
+    let response = response.await?;
+    if response.status() != 200 {
+        return Ok(Fate::Failed(format!("http {}", response.status().as_u16())));
+    }
+    let status = grpc_status(response.headers()).map(str::to_owned);
+    let mut body = response.into_body();
+    // An answer without a message has its status in the headers.
+    if let (Some(status), true) = (status, body.is_end_stream()) {
+        return Ok(failed(&status));
+    }
+    let mut partial = BytesMut::new();
+    let mut checked = None;
+    while let Some(data) = body.data().await {
+        let data = data?;
+        body.flow_control().release_capacity(data.len())?;
+        partial.extend_from_slice(&data);
+        while let Some(message) = next_message(&mut partial) {
+            let result = check(&message);
+            checked = Some(checked.unwrap_or(Ok(())).and(result));
+        }
+    }
+    let trailers = body.trailers().await?.unwrap_or_default();
+    Ok(match grpc_status(&trailers) {
+        Some("0") => match checked {
+            Some(Ok(())) => Fate::Acknowledged,
+            Some(Err(wrong)) => Fate::Failed(wrong.into()),
+            None => Fate::Failed("grpc: no message".into()),
+        },
+        Some(status) => failed(status),
+        None => Fate::Failed("grpc: no status".into()),
+    })
+}
+
+/// Takes a whole message off the front of `buffer`, without its prefix.
+pub fn next_message(buffer: &mut BytesMut) -> Option<Bytes> {
+    let prefix = buffer.get(1..PREFIX)?;
+    let length = prefix
+        .iter()
+        .fold(0, |length, byte| length << 8 | usize::from(*byte));
+    if buffer.len() < PREFIX + length {
+        return None;
+    }
+    buffer.advance(PREFIX);
+    Some(buffer.split_to(length).freeze())
+}
+
+/// Bytes before each message: whether it is compressed, and its length.
+pub const PREFIX: usize = 5;
+
+/// `message` with its prefix.
+pub fn framed(message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    [&[0][..], &length.to_be_bytes(), message].concat().into()
+}
+
+/// The number of the status that these headers or trailers carry, as text.
+pub fn grpc_status(headers: &HeaderMap) -> Option<&str> {
+    headers.get("grpc-status")?.to_str().ok()
+}
+
+fn failed(status: &str) -> Fate {
+    Fate::Failed(format!("grpc {}", status_name(status)))
+}
+
+/// The name of a status that is given by its number.
+pub fn status_name(status: &str) -> &str {
+    match status {
+        "1" => "CANCELLED",
+        "2" => "UNKNOWN",
+        "3" => "INVALID_ARGUMENT",
+        "4" => "DEADLINE_EXCEEDED",
+        "5" => "NOT_FOUND",
+        "7" => "PERMISSION_DENIED",
+        "8" => "RESOURCE_EXHAUSTED",
+        "10" => "ABORTED",
+        "11" => "OUT_OF_RANGE",
+        "12" => "UNIMPLEMENTED",
+        "13" => "INTERNAL",
+        "14" => "UNAVAILABLE",
+        other => other,
+    }
+}
+
+/// The error as results count it.
+pub fn describe(error: &h2::Error) -> String {
+    match error.reason() {
+        Some(reason) => format!("http2 {reason:?}"),
+        None => match error.get_io() {
+            Some(error) => format!("connection: {}", error.kind()),
+            None => "http2: connection error".into(),
+        },
+    }
+}

@@ -1,0 +1,255 @@
+//! What came of a run against the event log: in numbers, for the eye, as JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::plan::{LogPlan, Via};
+use load_engine::criteria::Criterion;
+use load_engine::load::{BUSY, Window, per};
+use load_engine::progress::thousands;
+use load_engine::result::{FORMAT, Latency, encode_histogram};
+use load_engine::summary::{bars, distributions, errors};
+use load_engine::tally::Tally;
+
+/// The result of a run, complete or interrupted.
+#[derive(Debug)]
+pub struct LogOutcome {
+    /// What was asked for.
+    pub plan: LogPlan,
+    /// When it was measured, and at what cost.
+    pub window: Window,
+    /// Everything that was counted.
+    pub tally: Tally,
+    /// Of appends: what the chain holds.
+    pub audit: Option<Audit>,
+    /// Over the whole run.
+    pub connections_opened: u64,
+}
+
+/// What was appended, against what the chain holds after it was checked hash by hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Audit {
+    /// Answered with success.
+    pub acknowledged: u64,
+    /// Sent and not answered with success.
+    pub in_doubt: u64,
+    /// Entries of the chain.
+    pub found: u64,
+    /// Whether all that was acknowledged is there, once.
+    pub passed: bool,
+}
+
+impl Audit {
+    pub(super) fn judge(tally: &Tally, found: u64) -> Self {
+        let (acknowledged, in_doubt) = (tally.whole.acknowledged, tally.whole.in_doubt());
+        Self {
+            acknowledged,
+            in_doubt,
+            found,
+            passed: (acknowledged..=acknowledged + in_doubt).contains(&found),
+        }
+    }
+}
+
+impl LogOutcome {
+    /// Entries or records a second of the measured window.
+    pub fn rate(&self) -> f64 {
+        let entries = self.tally.measured.acknowledged * self.plan.per_request();
+        per(entries as f64, self.window.seconds)
+    }
+
+    /// Microseconds of this process's CPU per entry or record; in-process the log's work is among them.
+    pub fn cpu_micros_per_entry(&self) -> f64 {
+        let entries = self.tally.measured.acknowledged * self.plan.per_request();
+        self.window.cpu_micros_per(entries)
+    }
+
+    /// Whether the generator, not the server, may have been the limit; in-process they are one.
+    pub fn generator_limited(&self) -> bool {
+        let share = self.window.cpu_share(self.plan.threads);
+        matches!(self.plan.via, Via::Grpc(_)) && share > BUSY
+    }
+
+    /// The criteria: whatever was asked for was done, and what was acknowledged is there.
+    pub fn criteria(&self) -> Vec<Criterion> {
+        let faults = self.tally.whole.errors();
+        let mut criteria = vec![Criterion::new(
+            "errors",
+            "0",
+            thousands(faults),
+            faults == 0,
+        )];
+        if let Some(audit) = self.audit {
+            criteria.push(Criterion::new(
+                "acknowledged entries in the chain",
+                "all, once",
+                format!(
+                    "{} of {}",
+                    thousands(audit.found),
+                    thousands(audit.acknowledged)
+                ),
+                audit.passed,
+            ));
+        }
+        criteria
+    }
+
+    /// The summary, with a line feed at its end.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        self.sections(&mut text).ok();
+        text
+    }
+
+    fn sections(&self, text: &mut String) -> std::fmt::Result {
+        let plan = &self.plan;
+        let target = match &plan.via {
+            Via::Direct(direct) => format!("in-process, {:?}", direct.durability),
+            Via::Grpc(target) => format!(
+                "grpc http://{} over {} connections",
+                target.endpoint.authority, target.connections
+            ),
+        };
+        writeln!(
+            text,
+            "{} {target}  {} in flight  {} entries a request  run {}",
+            plan.scenario.name(),
+            plan.concurrency,
+            thousands(plan.per_request()),
+            plan.run_id
+        )?;
+        if self.window.interrupted {
+            writeln!(
+                text,
+                "\nInterrupted: what follows is the part that was measured."
+            )?;
+        }
+        writeln!(text, "\nSummary")?;
+        writeln!(text, "  Measured:   {:.2} s", self.window.seconds)?;
+        writeln!(
+            text,
+            "  Rate:       {} entries/s",
+            thousands(self.rate().round() as u64)
+        )?;
+        writeln!(
+            text,
+            "  Requests:   {} successful, {} not",
+            thousands(self.tally.measured.acknowledged),
+            thousands(self.tally.measured.errors())
+        )?;
+        if !self.tally.histogram.is_empty() {
+            writeln!(text, "\nLatency of successful requests")?;
+            distributions(text, &[("", &self.tally.histogram)])?;
+            writeln!(text, "\nHistogram")?;
+            bars(text, &self.tally.histogram)?;
+        }
+        if !self.tally.errors_whole.is_empty() {
+            errors(text, &self.tally.errors, &self.tally.errors_whole)?;
+        }
+        writeln!(
+            text,
+            "\nThis process: {:.2} CPU-seconds, {:.2} us an entry{}",
+            self.window.cpu_seconds(),
+            self.cpu_micros_per_entry(),
+            match plan.via {
+                Via::Direct(_) => ", the log's own work among them",
+                Via::Grpc(_) => "",
+            }
+        )?;
+        if self.generator_limited() {
+            writeln!(
+                text,
+                "Warning: the generator used nearly all of its threads' time, so the rate may be its own limit, not \
+                 the server's. Try more --threads."
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The result as JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogResult {
+    schema: &'static str,
+    format: u32,
+    version: &'static str,
+    scenario: &'static str,
+    protocol: &'static str,
+    target: Option<String>,
+    url: Option<String>,
+    run_id: String,
+    durability: Option<String>,
+    concurrency: usize,
+    threads: usize,
+    entries_per_request: u64,
+    warmup_seconds: f64,
+    planned_seconds: f64,
+    measured_seconds: f64,
+    interrupted: bool,
+    #[serde(with = "time::serde::rfc3339")]
+    measured_at: OffsetDateTime,
+    entries_per_second: f64,
+    requests: u64,
+    failed: u64,
+    latency_ms: Option<Latency>,
+    errors: std::collections::BTreeMap<String, u64>,
+    audit: Option<Audit>,
+    cpu_micros_per_entry: f64,
+    generator_limited: bool,
+    passed: bool,
+    criteria: Vec<Criterion>,
+    histogram_v2: String,
+}
+
+impl LogResult {
+    /// The result of `outcome`.
+    ///
+    /// # Errors
+    /// When the histogram cannot be encoded.
+    pub fn new(outcome: &LogOutcome, target: Option<String>) -> anyhow::Result<Self> {
+        let plan = &outcome.plan;
+        let criteria = outcome.criteria();
+        let (url, durability) = match &plan.via {
+            Via::Direct(direct) => (
+                None,
+                Some(format!("{:?}", direct.durability).to_lowercase()),
+            ),
+            Via::Grpc(target) => (Some(format!("http://{}", target.endpoint.authority)), None),
+        };
+        Ok(Self {
+            schema: "weir.benchmark-log/1",
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION"),
+            scenario: plan.scenario.name(),
+            protocol: plan.via_name(),
+            target,
+            url,
+            run_id: plan.run_id.clone(),
+            durability,
+            concurrency: plan.concurrency,
+            threads: plan.threads,
+            entries_per_request: plan.per_request(),
+            warmup_seconds: plan.warmup.as_secs_f64(),
+            planned_seconds: plan.duration.as_secs_f64(),
+            measured_seconds: outcome.window.seconds,
+            interrupted: outcome.window.interrupted,
+            measured_at: outcome.window.measured_at,
+            entries_per_second: outcome.rate(),
+            requests: outcome.tally.measured.acknowledged,
+            failed: outcome.tally.measured.errors(),
+            latency_ms: Latency::of(&outcome.tally.histogram),
+            errors: outcome.tally.errors_whole.clone(),
+            audit: outcome.audit,
+            cpu_micros_per_entry: outcome.cpu_micros_per_entry(),
+            generator_limited: outcome.generator_limited(),
+            passed: load_engine::criteria::passed(&criteria),
+            criteria,
+            histogram_v2: encode_histogram(&outcome.tally.histogram)?,
+        })
+    }
+}

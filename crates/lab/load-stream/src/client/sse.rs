@@ -1,0 +1,123 @@
+//! A stream of server-sent events over HTTP/1.1.
+
+use std::fmt::Write as _;
+
+use bytes::{Buf, BytesMut};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{From, Read};
+use crate::chunks::Unframer;
+use crate::plan::StreamPlan;
+use crate::receiver::{Moment, Receiver};
+use crate::sse::SseParser;
+use crate::tally::StreamLane;
+use load_engine::protocol::http1::answer::parse_head;
+
+/// Bytes that are read at once.
+const READ_BYTES: usize = 64 << 10;
+
+pub(super) struct SseStream {
+    connection: TcpStream,
+    unframer: Unframer,
+    parser: SseParser,
+    /// What was read and not looked at.
+    buffer: BytesMut,
+}
+
+impl SseStream {
+    /// Asks for the stream and waits for the head of the answer.
+    pub(super) async fn open(
+        mut connection: TcpStream,
+        plan: &StreamPlan,
+        from: From,
+        lane: &StreamLane,
+    ) -> Result<Self, String> {
+        let io = |error: std::io::Error| format!("connection: {}", error.kind());
+        let request = request(plan, from);
+        connection.write_all(request.as_bytes()).await.map_err(io)?;
+        lane.wire.add_sent(request.len());
+        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        loop {
+            let read = connection.read_buf(&mut buffer).await.map_err(io)?;
+            lane.wire.add_received(read);
+            let head = parse_head(&buffer).map_err(|error| error.to_string())?;
+            if let Some((answer, body, length)) = head {
+                if answer.status != 200 {
+                    return Err(format!("http {}", answer.status));
+                }
+                buffer.advance(length);
+                return Ok(Self {
+                    connection,
+                    unframer: Unframer::new(body),
+                    parser: SseParser::default(),
+                    buffer,
+                });
+            }
+            if read == 0 {
+                return Err("connection closed".into());
+            }
+        }
+    }
+
+    /// Waits for more and notes it. Dropping the future loses nothing.
+    pub(super) async fn read(&mut self, receiver: &mut Receiver) -> Result<Read, String> {
+        if self.buffer.is_empty() {
+            self.buffer.reserve(READ_BYTES);
+            let read = self.connection.read_buf(&mut self.buffer).await;
+            let read = read.map_err(|error| format!("connection: {}", error.kind()))?;
+            receiver.lane.wire.add_received(read);
+            if read == 0 {
+                return match self.unframer.may_close() {
+                    true => Ok(Read::End),
+                    false => Err("connection closed".into()),
+                };
+            }
+        }
+        let now = Moment::now();
+        let lane = std::sync::Arc::clone(&receiver.lane);
+        let mut tally = lane.tally();
+        let parser = &mut self.parser;
+        let fed = self.unframer.feed(&self.buffer, |text| {
+            parser.feed(text, |event| receiver.take(&mut tally, now, event));
+        });
+        self.buffer.clear();
+        fed.map_err(|_| "not a chunked body".to_owned())?;
+        Ok(match self.unframer.done() {
+            true => Read::End,
+            false => Read::More,
+        })
+    }
+}
+
+fn request(plan: &StreamPlan, from: From) -> String {
+    let mut query = String::new();
+    let mut add = |name: &str, value: &str| {
+        let sign = if query.is_empty() { '?' } else { '&' };
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        // Writing to a String cannot fail.
+        write!(query, "{sign}{name}={value}").ok();
+    };
+    if let (Some(since), None) = (&plan.since, from.after) {
+        add("since", since);
+    }
+    if let Some(rate) = plan.rate {
+        add("rate", &rate.to_string());
+    }
+    if let Some(limit) = plan.limit {
+        add(
+            "limit",
+            &limit.saturating_sub(from.received).max(1).to_string(),
+        );
+    }
+    let resume = from
+        .after
+        .map(|after| format!("last-event-id: {after}\r\n"));
+    format!(
+        "GET {}{query} HTTP/1.1\r\nhost: {}\r\naccept: text/event-stream\r\n{}\r\n",
+        plan.path,
+        plan.endpoint.authority,
+        resume.unwrap_or_default()
+    )
+}

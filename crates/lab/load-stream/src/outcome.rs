@@ -1,0 +1,107 @@
+//! What came of a run of subscribers.
+
+use hdrhistogram::Histogram;
+
+use crate::client::ClientOutcome;
+use crate::feed::Fed;
+use crate::plan::StreamPlan;
+use crate::tally::StreamTally;
+use load_engine::load::{BUSY, Window, per};
+
+/// The result of a run, complete or interrupted.
+#[derive(Debug)]
+pub struct StreamOutcome {
+    /// What was asked for.
+    pub plan: StreamPlan,
+    /// When it was measured, and at what cost; to the last event where all streams reached their limit.
+    pub window: Window,
+    /// Everything that was counted.
+    pub tally: StreamTally,
+    /// The feed of a live run.
+    pub fed: Option<Fed>,
+    /// Subscribers that had a stream.
+    pub opened: usize,
+    /// Different events, all subscribers together.
+    pub received: u64,
+    /// Events that never came: gaps in the sequence, and live transactions that were committed and not received.
+    pub missed: u64,
+    /// Events that came again.
+    pub repeated: u64,
+    /// Events that came after one with a higher number.
+    pub out_of_order: u64,
+    /// The fewest and the most different events that one subscriber had.
+    pub fewest: u64,
+    /// See `fewest`.
+    pub most: u64,
+    /// Connections opened over the whole run.
+    pub connections_opened: u64,
+}
+
+impl StreamOutcome {
+    pub(super) fn new(
+        plan: StreamPlan,
+        window: Window,
+        tally: StreamTally,
+        clients: &[ClientOutcome],
+        fed: Option<Fed>,
+        connections_opened: u64,
+    ) -> Self {
+        let committed = fed.as_ref().map_or(0, |fed| fed.committed);
+        let orders = || clients.iter().map(|client| &client.receiver.order);
+        let missed = |client: &ClientOutcome| {
+            let fed = committed.saturating_sub(client.receiver.fed);
+            // A live transaction that is missing between two others is a gap as well.
+            fed.max(client.receiver.order.missed())
+        };
+        Self {
+            opened: clients.iter().filter(|it| it.opened).count(),
+            received: orders().map(|order| order.received).sum(),
+            missed: clients.iter().map(missed).sum(),
+            repeated: orders().map(|order| order.repeated).sum(),
+            out_of_order: orders().map(|order| order.out_of_order).sum(),
+            fewest: orders().map(|order| order.received).min().unwrap_or(0),
+            most: orders().map(|order| order.received).max().unwrap_or(0),
+            plan,
+            window,
+            tally,
+            fed,
+            connections_opened,
+        }
+    }
+
+    /// Events a second of the measured window, all subscribers together.
+    pub fn rate(&self) -> f64 {
+        per(self.tally.measured as f64, self.window.seconds)
+    }
+
+    /// The latencies that count, microseconds: of a live run from the sending of the commit, else from the sending
+    /// of the event.
+    pub fn latencies(&self) -> &Histogram<u64> {
+        match self.plan.live {
+            Some(_) => &self.tally.from_commit_sent,
+            None => &self.tally.from_emitted,
+        }
+    }
+
+    /// Latency at `quantile` (0 to 1), milliseconds; none without any.
+    pub fn latency_ms(&self, quantile: f64) -> Option<f64> {
+        let histogram = self.latencies();
+        (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
+    }
+
+    /// Share of its threads' time that the generator used: 1 is all of it. The feed has a thread of its own.
+    pub fn cpu_share(&self) -> f64 {
+        let threads = self.plan.threads + usize::from(self.plan.live.is_some());
+        self.window.cpu_share(threads)
+    }
+
+    /// Microseconds of generator CPU per delivered event.
+    pub fn cpu_micros_per_event(&self) -> f64 {
+        self.window.cpu_micros_per(self.tally.measured)
+    }
+
+    /// Whether the generator, not the target, may have been the limit.
+    pub fn generator_limited(&self) -> bool {
+        self.cpu_share() > BUSY
+    }
+}

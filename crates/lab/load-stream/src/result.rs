@@ -1,0 +1,196 @@
+//! The result of a stream as JSON; docs/reference/benchmark.md describes every key.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::outcome::StreamOutcome;
+use load_engine::criteria::{self, Criterion};
+use load_engine::load::per;
+use load_engine::protocol::Protocol;
+use load_engine::result::{FORMAT, Latency, encode_histogram};
+
+/// Name and version of the shape below.
+pub const SCHEMA: &str = "weir.benchmark-stream/1";
+
+/// Everything that is known of a run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamResult {
+    schema: &'static str,
+    format: u32,
+    version: &'static str,
+    scenario: &'static str,
+    workload: Option<&'static str>,
+    protocol: &'static str,
+    target: Option<String>,
+    url: String,
+    run_id: String,
+    clients: usize,
+    connections: usize,
+    connections_opened: u64,
+    threads: usize,
+    since: Option<String>,
+    rate_asked: Option<u32>,
+    limit: Option<u64>,
+    feed_rate: Option<f64>,
+    warmup_seconds: f64,
+    planned_seconds: f64,
+    measured_seconds: f64,
+    interrupted: bool,
+    #[serde(with = "time::serde::rfc3339")]
+    started_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    measured_at: OffsetDateTime,
+    events: Events,
+    latency_ms: Latencies,
+    errors: BTreeMap<String, u64>,
+    bytes_received: u64,
+    bytes_per_event: f64,
+    generator: Generator,
+    passed: bool,
+    criteria: Vec<Criterion>,
+    histogram_v2: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Events {
+    delivered: u64,
+    measured: u64,
+    per_second: f64,
+    received: u64,
+    fewest_to_a_client: u64,
+    most_to_a_client: u64,
+    missed: u64,
+    repeated: u64,
+    out_of_order: u64,
+    breaks: u64,
+    committed: Option<u64>,
+    before_answer: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Latencies {
+    commit_to_receipt: Option<Latency>,
+    answer_to_receipt: Option<Latency>,
+    emitted_to_receipt: Option<Latency>,
+    connect: Option<Latency>,
+    open: Option<Latency>,
+    first_event: Option<Latency>,
+    commit: Option<Latency>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Generator {
+    cpu_seconds: f64,
+    cpu_share: f64,
+    cpu_micros_per_event: f64,
+    limited: bool,
+}
+
+impl StreamResult {
+    /// The result of `outcome`; `target` is its name in `targets.toml`, if it was asked for by that.
+    ///
+    /// # Errors
+    /// When the histogram cannot be encoded.
+    pub fn new(
+        outcome: &StreamOutcome,
+        criteria: &[Criterion],
+        target: Option<String>,
+        workload: Option<&'static str>,
+    ) -> anyhow::Result<Self> {
+        let (plan, tally) = (&outcome.plan, &outcome.tally);
+        let live = outcome.fed.as_ref();
+        Ok(Self {
+            schema: SCHEMA,
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION"),
+            scenario: "stream",
+            workload,
+            protocol: plan.protocol.name(),
+            target,
+            url: format!("http://{}", plan.endpoint.authority),
+            run_id: plan.run_id.clone(),
+            clients: plan.clients,
+            connections: plan.connections,
+            connections_opened: outcome.connections_opened,
+            threads: plan.threads,
+            since: plan.since.clone(),
+            rate_asked: plan.rate,
+            limit: plan.limit,
+            feed_rate: plan.live.as_ref().map(|live| live.rate),
+            warmup_seconds: plan.warmup.as_secs_f64(),
+            planned_seconds: plan.duration.as_secs_f64(),
+            measured_seconds: outcome.window.seconds,
+            interrupted: outcome.window.interrupted,
+            started_at: outcome.window.started_at,
+            measured_at: outcome.window.measured_at,
+            events: Events {
+                delivered: tally.delivered,
+                measured: tally.measured,
+                per_second: outcome.rate(),
+                received: outcome.received,
+                fewest_to_a_client: outcome.fewest,
+                most_to_a_client: outcome.most,
+                missed: outcome.missed,
+                repeated: outcome.repeated,
+                out_of_order: outcome.out_of_order,
+                breaks: tally.breaks,
+                committed: live.map(|fed| fed.committed),
+                before_answer: live.map(|_| tally.before_answer),
+            },
+            latency_ms: Latencies {
+                commit_to_receipt: Latency::of(&tally.from_commit_sent),
+                answer_to_receipt: Latency::of(&tally.from_commit_answered),
+                emitted_to_receipt: Latency::of(&tally.from_emitted),
+                connect: Latency::of(&tally.connect),
+                open: Latency::of(&tally.open),
+                first_event: Latency::of(&tally.first_event),
+                commit: live.and_then(|fed| Latency::of(&fed.commit)),
+            },
+            errors: tally.errors.clone(),
+            bytes_received: outcome.window.bytes_received(),
+            bytes_per_event: per(
+                outcome.window.bytes_received() as f64,
+                tally.measured as f64,
+            ),
+            generator: Generator {
+                cpu_seconds: outcome.window.cpu_seconds(),
+                cpu_share: outcome.cpu_share(),
+                cpu_micros_per_event: outcome.cpu_micros_per_event(),
+                limited: outcome.generator_limited(),
+            },
+            passed: criteria::passed(criteria),
+            criteria: criteria.to_vec(),
+            histogram_v2: encode_histogram(outcome.latencies())?,
+        })
+    }
+}
+
+/// What the metrics database keeps of a stream beside the figures that all scenarios have.
+pub fn scenario_stats(outcome: &StreamOutcome, criteria: &[Criterion]) -> Value {
+    let tally = &outcome.tally;
+    json!({
+        "face": match outcome.plan.protocol {
+            Protocol::Rest => "sse",
+            Protocol::Grpc => "grpc",
+        },
+        "clients": outcome.plan.clients,
+        "events": outcome.received,
+        "missed": outcome.missed,
+        "repeated": outcome.repeated,
+        "outOfOrder": outcome.out_of_order,
+        "breaks": tally.breaks,
+        "connectMs": Latency::of(&tally.connect),
+        "openMs": Latency::of(&tally.open),
+        "firstEventMs": Latency::of(&tally.first_event),
+        "commitToReceiptMs": Latency::of(&tally.from_commit_sent),
+        "emittedToReceiptMs": Latency::of(&tally.from_emitted),
+        "passed": criteria::passed(criteria),
+    })
+}
