@@ -162,9 +162,10 @@ fn violations(graph: &Graph) -> Vec<String> {
     for (layer, below) in [
         ("domain", &[][..]),
         ("api", &["domain"][..]),
+        ("env-file", &[][..]),
         ("wakeups", &[][..]),
         ("protect", &["domain"][..]),
-        ("runtime", &["domain", "protect", "wakeups"][..]),
+        ("runtime", &["domain", "env-file", "protect", "wakeups"][..]),
         ("group-commit", &["wakeups"][..]),
         ("hash-chain", &["domain", "group-commit"][..]),
         ("topics", &["domain", "group-commit"][..]),
@@ -175,14 +176,14 @@ fn violations(graph: &Graph) -> Vec<String> {
             &["lab-contract", "lab-host", "lab-model", "metrics-db"][..],
         ),
         ("lab-contract", &["api", "lab-model"][..]),
-        ("lab-model", &[][..]),
+        ("lab-model", &["lab-verdict"][..]),
         ("load-engine", &["api"][..]),
         (
             "load-log",
             &["api", "group-commit", "hash-chain", "load-engine", "topics"][..],
         ),
         ("load-stream", &["api", "load-engine"][..]),
-        ("lab-host", &[][..]),
+        ("lab-host", &["env-file"][..]),
         (
             "lab-report",
             &["lab-model", "lab-verdict", "metrics-db"][..],
