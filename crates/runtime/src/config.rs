@@ -20,7 +20,9 @@ pub use range::{Within, bytes, count, duration_within, time_limit};
 /// An environment variable that is set but empty counts as not set. A wrong setting ends the process
 /// with exit code 2 and a message that names it. Flags may stand before or after a subcommand.
 pub fn parse<C: clap::Parser>() -> C {
-    if let Err(message) = load_dotenv(Path::new(".env")) {
+    if !asks_for_words(std::env::args_os())
+        && let Err(message) = load_dotenv(Path::new(".env"))
+    {
         C::command().error(ErrorKind::Io, message).exit();
     }
     parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
@@ -68,17 +70,43 @@ fn variable_of(command: &Command, flag: &str) -> Option<String> {
     })
 }
 
+/// Whether the arguments ask for help or the version, which need no settings.
+fn asks_for_words(arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments
+        .take_while(|argument| argument != "--")
+        .any(|argument| {
+            ["-h", "--help", "-V", "--version", "help"]
+                .iter()
+                .any(|asked| argument == *asked)
+        })
+}
+
 /// Adds the variables of `path` to the environment, without overriding any; no such file is no error.
 fn load_dotenv(path: &Path) -> Result<(), String> {
-    match dotenvy::from_path(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        // The error would quote the line, and the line may hold a password.
-        Err(dotenvy::Error::LineParse(_, position)) => Err(format!(
-            ".env: a line is not NAME=value (error at its character {position})"
-        )),
-        Err(error) => Err(format!(".env cannot be read: {error}")),
+    let found = env_file::read(path).map_err(|error| error.to_string())?;
+    for warning in &found.warnings {
+        warn(warning);
     }
+    // dotenvy is what sets them; each value is handed to it with what it would read anew escaped.
+    let quoted: String = found
+        .variables
+        .iter()
+        .map(|(name, value)| {
+            let value = value
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('$', "\\$");
+            format!("{name}=\"{value}\"\n")
+        })
+        .collect();
+    dotenvy::from_read(quoted.as_bytes()).map_err(|_| format!("{}: cannot be used", path.display()))
+}
+
+/// Logging is set up by the settings that are only being read.
+fn warn(text: &str) {
+    use std::io::Write;
+    // Where nobody reads standard error there is nobody to warn.
+    drop(writeln!(std::io::stderr(), "warning: {text}"));
 }
 
 fn without_empty_variables(command: Command) -> Command {

@@ -125,6 +125,16 @@ impl Service {
         })
     }
 
+    /// A line of the log that holds `text`: what a service logs before it answers may still be in the pipe when its answer
+    /// is there.
+    ///
+    /// # Panics
+    /// None comes within 10 s.
+    pub fn told(&self, text: &str) -> String {
+        self.wait_for_log(text, Duration::from_secs(10))
+            .unwrap_or_else(|| panic!("no '{text}' in the log of {}:\n{}", self.name, self.log()))
+    }
+
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.process.id()

@@ -2,8 +2,8 @@
 //!
 //! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`, `ingest <- producers`,
 //! `group-commit <- hash-chain, topics <- event-log, load-log`; `load-engine <- load-log, load-stream <- benchmark, ratios`;
-//! nobody links a service or another program. The rules are a function over a small graph, so that each is also shown
-//! to fail.
+//! `lab-host <- lab-bench <- weir`; nobody links a service or another program. The rules are a function over a small graph,
+//! so that each is also shown to fail.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,13 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What measures, stores or shows results; nothing else may know the metrics database.
-const LAB: &[&str] = &["benchmark", "lab-report", "stats-sidecar", "weir"];
+const LAB: &[&str] = &[
+    "benchmark",
+    "lab-bench",
+    "lab-report",
+    "stats-sidecar",
+    "weir",
+];
 /// Binaries: nobody's library.
 const BINARIES: &[&str] = &[
     "balance",
@@ -40,9 +46,16 @@ const FACES: &[&str] = &["actix-web", "clap", "prometheus", "tonic"];
 const LOADS: &[&str] = &["load-engine", "load-log", "load-stream"];
 const LOADERS: &[&str] = &["benchmark", "ratios"];
 /// What starts programs of this machine.
-const STARTERS: &[&str] = &["ratios", "stats-sidecar", "testkit", "weir"];
+const STARTERS: &[&str] = &["lab-bench", "ratios", "stats-sidecar", "testkit", "weir"];
 /// What plans, drives or shows a measurement.
-const MODEL_READERS: &[&str] = &["benchmark", "lab-contract", "lab-report", "ratios", "weir"];
+const MODEL_READERS: &[&str] = &[
+    "benchmark",
+    "lab-bench",
+    "lab-contract",
+    "lab-report",
+    "ratios",
+    "weir",
+];
 /// The faces of `ingest`.
 const PRODUCERS: &[&str] = &["producer-grpc", "producer-rest"];
 /// What computes and neither reads nor writes.
@@ -149,23 +162,28 @@ fn violations(graph: &Graph) -> Vec<String> {
     for (layer, below) in [
         ("domain", &[][..]),
         ("api", &["domain"][..]),
+        ("env-file", &[][..]),
         ("wakeups", &[][..]),
         ("protect", &["domain"][..]),
-        ("runtime", &["domain", "protect", "wakeups"][..]),
+        ("runtime", &["domain", "env-file", "protect", "wakeups"][..]),
         ("group-commit", &["wakeups"][..]),
         ("hash-chain", &["domain", "group-commit"][..]),
         ("topics", &["domain", "group-commit"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
+        (
+            "lab-bench",
+            &["lab-contract", "lab-host", "lab-model", "metrics-db"][..],
+        ),
         ("lab-contract", &["api", "lab-model"][..]),
-        ("lab-model", &[][..]),
+        ("lab-model", &["lab-verdict"][..]),
         ("load-engine", &["api"][..]),
         (
             "load-log",
             &["api", "group-commit", "hash-chain", "load-engine", "topics"][..],
         ),
         ("load-stream", &["api", "load-engine"][..]),
-        ("lab-host", &[][..]),
+        ("lab-host", &["env-file"][..]),
         (
             "lab-report",
             &["lab-model", "lab-verdict", "metrics-db"][..],
@@ -246,6 +264,11 @@ fn violations(graph: &Graph) -> Vec<String> {
             found.push(format!("{from} must not depend on lab-model"));
         }
     }
+    for from in graph.built_into("lab-bench") {
+        if from != "weir" {
+            found.push(format!("{from} must not depend on lab-bench"));
+        }
+    }
     for from in graph.built_into("testkit") {
         found.push(format!("{from} may use testkit in dev-dependencies only"));
     }
@@ -308,6 +331,16 @@ fn each_rule_is_able_to_fail() {
         ),
         ("weir", "ingest", "weir must not depend on ingest"),
         ("stream", "lab-host", "stream must not depend on lab-host"),
+        (
+            "lab-bench",
+            "lab-report",
+            "lab-bench must not depend on lab-report",
+        ),
+        (
+            "benchmark",
+            "lab-bench",
+            "benchmark must not depend on lab-bench",
+        ),
         (
             "lab-contract",
             "metrics-db",

@@ -26,15 +26,15 @@ ALTER TABLE transactions ENABLE ALWAYS TRIGGER transaction_written_in;
 -- Rows that were lost that way become new ones: those without a number that the numberer has passed. Where no look is
 -- saved, the next one looks at everything. The trigger's creation waited for the writers that were under way, so that
 -- none of their rows is overlooked.
-UPDATE transactions t
+UPDATE transactions
    SET written_in = pg_current_xact_id()
   FROM transaction_numbering n
- WHERE NOT EXISTS (SELECT FROM transaction_log l WHERE l.tx_id = t.tx_id)
-   AND (   t.written_in < pg_snapshot_xmax(n.snapshot)
-        OR t.written_in < (SELECT l.written_in FROM transaction_log l
+ WHERE NOT EXISTS (SELECT FROM transaction_log l WHERE l.tx_id = transactions.tx_id)
+   AND (   transactions.written_in < pg_snapshot_xmax(n.snapshot)
+        OR transactions.written_in < (SELECT l.written_in FROM transaction_log l
                             WHERE l.written_in < pg_snapshot_xmax(pg_current_snapshot())
                             ORDER BY l.written_in DESC LIMIT 1)
-        OR t.written_in >= pg_snapshot_xmax(pg_current_snapshot()));
+        OR transactions.written_in >= pg_snapshot_xmax(pg_current_snapshot()));
 
 CREATE TRIGGER transaction_kept_in
     BEFORE UPDATE ON transactions

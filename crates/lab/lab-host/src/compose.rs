@@ -10,7 +10,6 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::child::{output_of, tail};
-use crate::dotenv;
 use crate::port::{free_port, is_free};
 use crate::variables::{self, Variables};
 
@@ -108,7 +107,7 @@ impl Compose {
             // Compose before 2.28 does not tell.
             Err(error) => {
                 tracing::debug!(%error, "reading .env without compose");
-                match dotenv::read(&self.root.join(".env")) {
+                match env_file::read(&self.root.join(".env")) {
                     Ok(found) => {
                         for warning in found.warnings {
                             tracing::warn!("{warning}");

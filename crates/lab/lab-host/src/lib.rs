@@ -9,14 +9,13 @@
 //! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own; [`readers`]: who reads it
 //! - [`compose`]: `docker compose` and the file that it reads
 //! - [`child_environment`]: what of the caller's environment a child sees
-//! - [`variables`], [`dotenv`], [`environment`]: variables that processes are given, and the fingerprint of the machine
+//! - [`variables`], [`environment`]: variables that processes are given, and the fingerprint of the machine
 
 mod account;
 pub mod child;
 pub mod child_environment;
 pub mod cluster;
 pub mod compose;
-pub mod dotenv;
 pub mod environment;
 pub mod leftovers;
 pub mod named;

@@ -6,7 +6,6 @@
 //! - [`scenario`], [`targets`], [`endpoint`], [`modes`]: the kinds of work, who does it, where they listen, under which load
 //! - [`plan`]: the cells of a session in their running order
 //! - [`seeded`], [`bounds`]: the data that balance and stream are measured with, and the bounds of a trustworthy run
-//! - [`random`]: the numbers that follow from a seed
 //! - [`error`]: what is wrong with a file or a request
 
 pub mod bounds;
@@ -15,7 +14,6 @@ pub mod error;
 pub mod files;
 pub mod modes;
 pub mod plan;
-pub mod random;
 pub mod root;
 pub mod scenario;
 pub mod seeded;

@@ -29,6 +29,9 @@ pub struct Mode {
     /// Trials of each cell where the caller does not say.
     #[serde(default = "one")]
     pub trials: u32,
+    /// The same where several payloads are compared, whose verdicts share one level; none: as many as with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials_of_several_payloads: Option<u32>,
     /// Arrivals a second of scenarios for which the phases' own rate is not meant.
     #[serde(default)]
     pub rates: BTreeMap<Scenario, f64>,
@@ -126,6 +129,14 @@ impl Phase {
 }
 
 impl Mode {
+    /// Trials of each cell where the caller does not say and `payloads` are compared.
+    pub fn trials_over(&self, payloads: usize) -> u32 {
+        match self.trials_of_several_payloads {
+            Some(several) if payloads > 1 => several,
+            _ => self.trials,
+        }
+    }
+
     /// Arrivals a second of an open model; none in a closed one.
     pub fn rate(&self) -> Option<f64> {
         self.phases.iter().find_map(|phase| phase.rate)

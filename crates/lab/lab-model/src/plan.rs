@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use lab_verdict::order::balanced;
+use lab_verdict::random::mix;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RequestError;
 use crate::modes::{Mode, Modes};
-use crate::random::SplitMix;
 use crate::scenario::Scenario;
 use crate::targets::{Target, Targets};
 
@@ -78,8 +79,8 @@ impl Plan {
     /// Checks the request against what exists and lays out the cells.
     ///
     /// With one trial the targets come in the order of the file. With more, each round (one trial of one
-    /// payload) runs its targets in an order of its own, drawn from the seed, so that drift of the machine
-    /// does not favour one of them.
+    /// payload) runs its targets in an order of its own, drawn from the seed and balanced in blocks, so that
+    /// neither drift of the machine nor the place in a round favours one of them.
     ///
     /// # Errors
     /// The request names something that does not exist, or a value outside its range.
@@ -88,14 +89,14 @@ impl Plan {
             .get(&request.mode)
             .ok_or_else(|| RequestError(format!("unknown mode '{}'", request.mode)))?;
         let chosen = choose_targets(request, targets).map_err(RequestError)?;
-        let trials = request.trials.unwrap_or(mode.trials);
-        if trials == 0 {
+        if request.trials == Some(0) {
             return Err(RequestError("--trials must be at least 1".into()));
         }
         let mode = mode.at_rate(request.rate).map_err(RequestError)?;
 
         // A round compares targets of one scenario under one payload.
         let mut rounds = Vec::new();
+        let mut most_payloads = 0;
         for scenario in Scenario::ALL {
             let members: Vec<&Target> = chosen
                 .iter()
@@ -103,20 +104,35 @@ impl Plan {
                 .filter(|target| target.scenario == scenario)
                 .collect();
             if !members.is_empty() {
-                for payload in choose_payloads(request, scenario, modes).map_err(RequestError)? {
+                let payloads = choose_payloads(request, scenario, modes).map_err(RequestError)?;
+                most_payloads = most_payloads.max(payloads.len());
+                for payload in payloads {
                     rounds.push((payload, members.clone()));
                 }
             }
         }
-        let mut cells = Vec::new();
-        let mut random = SplitMix::new(request.seed);
-        for trial in 1..=trials {
-            for (payload, members) in &rounds {
-                let mut round = members.clone();
-                if trials > 1 {
-                    random.shuffle(&mut round);
+        let trials = request
+            .trials
+            .unwrap_or_else(|| mode.trials_over(most_payloads));
+        let orders: Vec<Vec<Vec<usize>>> = rounds
+            .iter()
+            .zip(0_u64..)
+            .map(|((_, members), group)| {
+                if trials == 1 {
+                    vec![(0..members.len()).collect()]
+                } else {
+                    balanced(
+                        members.len(),
+                        trials as usize,
+                        mix(request.seed ^ mix(group)),
+                    )
                 }
-                for target in round {
+            })
+            .collect();
+        let mut cells = Vec::new();
+        for (round, trial) in (1..=trials).enumerate() {
+            for ((payload, members), orders) in rounds.iter().zip(&orders) {
+                for target in orders[round].iter().map(|place| members[*place]) {
                     let order = u32::try_from(cells.len() + 1).unwrap_or(u32::MAX);
                     cells.push(Cell {
                         order,

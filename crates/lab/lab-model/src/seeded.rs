@@ -55,14 +55,14 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::random::SplitMix;
+    use lab_verdict::random::SplitMix64;
 
     #[test]
     fn live_transactions_are_between_seeded_accounts_in_the_seeded_mix() {
-        let mut random = SplitMix::new(7);
+        let mut random = SplitMix64::new(7);
         let mut kinds = std::collections::BTreeMap::new();
         for number in 0..1000 {
-            let one = LiveTransaction::new(number, random.next());
+            let one = LiveTransaction::new(number, random.next_u64());
             assert_ne!(one.from, one.to);
             for account in [&one.from, &one.to] {
                 assert!(

@@ -15,7 +15,9 @@ use super::model::{
 };
 use super::options::Options;
 use super::words::{figure, list, plural};
-use super::{badges, compare, environment, head, limits, scenarios, series, trial, verdict};
+use super::{
+    badges, compare, environment, head, limits, ranking, scenarios, series, trial, verdict,
+};
 
 /// Builds the report of these sessions. `points`: the most points a time series may have.
 pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
@@ -102,6 +104,7 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
             notes: Vec::new(),
         },
         head: Vec::new(),
+        ranking: Vec::new(),
         badges: Vec::new(),
         limits: Vec::new(),
         scenarios,
@@ -133,6 +136,12 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
         VerdictKind::Difference | VerdictKind::Equal | VerdictKind::Open
     ) {
         report.head = head::rows(&report);
+    }
+    if !matches!(
+        report.verdict.kind,
+        VerdictKind::AuditFailed | VerdictKind::Failed | VerdictKind::GeneratorLimited
+    ) {
+        report.ranking = ranking::tables(&report, options);
     }
     report.badges = badges::of(&report);
     report.limits = limits::paragraphs(

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::model::{Comparison, Metric, Outcome, Report};
+use super::ranking;
 use super::verdict::phrase;
 use lab_verdict::words::{percent, ratios};
 
@@ -53,19 +54,18 @@ pub struct Drawing {
     pub text: String,
 }
 
-/// A row for each comparison that has an outcome, those that decide first; none where a scenario has more than two targets:
-/// the table of ranks says it there.
+/// A row for each comparison that has an outcome, those that decide first. Scenarios of more than two targets have a
+/// [`crate::ranking`] instead.
 pub fn rows(report: &Report) -> Vec<Row> {
-    if report
-        .scenarios
-        .iter()
-        .any(|scenario| scenario.targets.len() > 2)
-    {
-        return Vec::new();
-    }
+    let is_ranked = |pair: &&Comparison| {
+        let mut scenarios = report.scenarios.iter();
+        scenarios
+            .any(|scenario| scenario.targets.len() > 2 && scenario.targets.contains(&pair.higher))
+    };
     let mut rows: Vec<Row> = report
         .comparisons
         .iter()
+        .filter(|pair| !is_ranked(pair))
         .filter_map(|pair| row(report, pair))
         .collect();
     rows.sort_by_key(|row| row.describes);
@@ -74,16 +74,7 @@ pub fn rows(report: &Report) -> Vec<Row> {
 
 fn row(report: &Report, pair: &Comparison) -> Option<Row> {
     let outcome = pair.outcome?;
-    let what = match pair.metric {
-        Metric::Rate => "Successes a second".to_owned(),
-        Metric::Cpu => format!("CPU of the service for {}", report.words.one),
-        Metric::P99 => "99th percentile of the latency".to_owned(),
-    };
-    let question = if report.payloads.len() > 1 {
-        format!("{what}, {}", pair.payload)
-    } else {
-        what
-    };
+    let question = ranking::question(report, pair.metric, &pair.payload);
     let name = &report.targets[pair.higher].name;
     let answer = match outcome {
         Outcome::Different => {

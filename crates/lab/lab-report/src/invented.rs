@@ -70,6 +70,11 @@ pub(crate) const SINGLE: Ability = Ability {
     bytes: [212.0, 148.0],
     memory_mb: 22.0,
 };
+/// As good as [`REST`].
+pub(crate) const TWIN: Ability = Ability {
+    name: "producer-rest-twin",
+    ..REST
+};
 
 pub(crate) const BALANCE_REST: Ability = Ability {
     name: "balance-rest",
@@ -191,6 +196,26 @@ pub(crate) fn invent(plan: &Plan<'_>) -> Invented {
         ),
     };
     Invented { session, runs }
+}
+
+/// Five targets at a fixed rate: two that are alike, two that are not, and one that was disturbed in five of its trials.
+pub(crate) fn five_targets() -> Invented {
+    let mut invented = invent(&Plan {
+        mode: "compare",
+        targets: &[REST, TWIN, GRPC, SINGLE, RECONNECT],
+        trials: 12,
+        cores: 16.0,
+        ..Plan::default()
+    });
+    let own = invented
+        .runs
+        .iter_mut()
+        .filter(|run| run.run.api_name == RECONNECT.name);
+    for run in own.take(5) {
+        run.run.valid = Some(false);
+        run.run.invalid_reasons = vec!["the hypervisor took 4 % of the machine".to_owned()];
+    }
+    invented
 }
 
 fn run(

@@ -6,7 +6,7 @@
 //! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
 //!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
 //!   - [`generator`] was the generator the limit, [`stats`] order statistics, [`series`] samples over time
-//!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`badges`] why to believe it, [`limits`] what is not shown,
+//!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`ranking`] the same for more than two targets, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
 //! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine, [`words`] figures in words
 
@@ -25,6 +25,7 @@ pub mod limits;
 pub mod markdown;
 pub mod model;
 pub mod options;
+pub mod ranking;
 pub mod render;
 mod scenarios;
 pub mod series;
@@ -37,6 +38,8 @@ pub mod words;
 mod fairness_tests;
 #[cfg(test)]
 mod invented;
+#[cfg(test)]
+mod ranking_tests;
 #[cfg(test)]
 mod scenario_tests;
 #[cfg(test)]

@@ -53,8 +53,10 @@ pub struct Report {
     pub phases: Vec<PhaseInfo>,
     /// What was found.
     pub verdict: Verdict,
-    /// The answers at a glance: one row a question; empty where nothing is judged, or more than two targets are compared.
+    /// The answers at a glance: one row a question; empty where nothing is judged. Of scenarios of at most two targets.
     pub head: Vec<crate::head::Row>,
+    /// The same for scenarios of more targets: a ranked table a payload.
+    pub ranking: Vec<crate::ranking::Ranking>,
     /// Why it may be believed.
     pub badges: Vec<Badge>,
     /// One row a payload and target.

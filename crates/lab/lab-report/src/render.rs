@@ -68,6 +68,10 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("ratio", |value: Value| {
         number(&value, lab_verdict::words::ratio)
     });
+    // A ratio and the ends of its interval, with the same decimals.
+    environment.add_function("ratios", |ratio: f64, low: f64, high: f64| {
+        lab_verdict::words::ratios([ratio, low, high]).to_vec()
+    });
     environment.add_filter("percent", |value: Value| number(&value, words::percent));
     environment.add_filter("p", |value: Value| {
         number(&value, |p| lab_verdict::words::p_value(p).replace("p ", ""))

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use lab_bench::{application, metrics};
 use lab_contract::audit::{Comparison, sentence};
 use lab_model::scenario::Scenario;
 use metrics_db::{Audit, CheckStatus, MetricsDbConfig, Run};
 use serde_json::json;
 
-use crate::metrics;
 use crate::output;
 use crate::usage::UsageError;
 
@@ -109,7 +109,7 @@ fn other_scenario(run: &Run, json: bool) -> Result<ExitCode> {
 /// Today's count; none where the run's events are gone.
 async fn recount(args: &AuditArgs, root: &Path, run: &Run) -> Result<Option<Audit>> {
     let url = args.database_url.as_deref();
-    let stored = metrics::application(root, url, async |database| {
+    let stored = application::reading(root, url, async |database| {
         database.count_events(&run.run_label).await
     })
     .await?;

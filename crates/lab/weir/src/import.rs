@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use lab_bench::allowance::Allowance;
+use lab_bench::metrics;
 use lab_host::environment;
 use lab_host::environment::{cores, fingerprint};
 use lab_model::scenario::Scenario;
@@ -14,10 +16,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::judged::{Measured, judge};
-use crate::metrics;
 use crate::output::{self, Table};
 use crate::summary::Summary;
-use crate::validity::Allowance;
 
 /// Import summaries of k6 runs that were made by hand
 #[derive(Args, Debug)]

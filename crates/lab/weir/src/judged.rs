@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use lab_bench::allowance::Allowance;
 use lab_contract::audit::Audited;
 use lab_contract::verify::Finding;
 use lab_model::scenario::Scenario;
 use metrics_db::{Check, Performance, Phase, ResourceSample, Store, phase_usage};
 
 use crate::summary::Summary;
-use crate::validity::{self, Allowance, Evidence};
+use crate::validity::{self, Evidence};
 
 /// How long the sample at the end of the last phase may take to arrive.
 const BOUNDARY_LIMIT: Duration = Duration::from_secs(2);

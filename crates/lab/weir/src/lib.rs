@@ -7,11 +7,12 @@
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
-//! - [`metrics`], [`runs`], [`report`]: the metrics database and what is made of it
+//! - [`runs`], [`report`]: what is made of the metrics database
 //! - [`judge`]: the verdict over figures from any tool
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //!
-//! What the machine gives (PostgreSQL, processes, compose, state) is the crate `lab-host`.
+//! Where services run and databases are found is the crate `lab-bench`; what the machine gives (PostgreSQL, processes,
+//! compose, state) is `lab-host`.
 
 pub mod audit;
 pub mod cli;
@@ -20,7 +21,6 @@ pub mod import;
 pub mod judge;
 pub mod judged;
 pub mod listing;
-pub mod metrics;
 pub mod output;
 pub mod report;
 pub mod run;

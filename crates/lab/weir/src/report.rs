@@ -85,7 +85,7 @@ pub struct ReportPaths {
 
 /// Runs `weir report`.
 pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()> {
-    let store = crate::metrics::connect(root, &args.metrics).await?;
+    let store = lab_bench::metrics::connect(root, &args.metrics).await?;
     let mut sessions = args.sessions;
     if sessions.is_empty() {
         let newest = store.latest_session().await?;

@@ -1,44 +1,38 @@
 //! `weir run`: a session, from its arguments to the path of its report.
 //!
-//! - this file: the command, and how its runtime is chosen
+//! - this file: the command, and which of the two runtimes it takes
 //! - `args`: its arguments; `bench`: what the steps of every cell work with
 //! - `session`: the cells one after the other, and what is kept of them
 //! - `cell`, `running`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
 //! - `measure`: one measurement, from k6's start to its summary
-//! - `backend`, `docker`, `native`: the two runtimes
-//! - `k6`: one run of k6
-//! - `settings`: the variables that services are told, and what is recorded of them
-//! - `progress`: what the user sees meanwhile
-//! - `readers`: commands that read the metrics database meanwhile
 //! - `resume`: going on with an unfinished session
 //! - `samples_csv`: whether the sampler's file is there
 //! - `stop`: Ctrl-C and SIGTERM
+//!
+//! Where the services run (Docker or native), k6 and the display are the crate `lab-bench`.
 
 mod args;
-mod backend;
 mod bench;
 mod cell;
 mod data;
-mod docker;
-mod k6;
 mod measure;
-mod native;
 mod outcome;
-mod progress;
-mod readers;
 mod resume;
 mod running;
 mod samples_csv;
 mod script;
 mod session;
-mod settings;
-mod started;
 mod stop;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use lab_bench::backend::Backend;
+use lab_bench::docker::Docker;
+use lab_bench::metrics;
+use lab_bench::native::Native;
+use lab_bench::progress::Progress;
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
 use lab_model::modes::Modes;
@@ -46,16 +40,11 @@ use lab_model::plan::Plan;
 use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 
-use crate::metrics;
 use crate::output::{self, counted, duration};
 use crate::usage::UsageError;
 pub use args::{PlanArgs, RunArgs};
 
 use args::RuntimeArg;
-use backend::Backend;
-use docker::Docker;
-use native::Native;
-use progress::Progress;
 use resume::Resumed;
 use stop::Stop;
 

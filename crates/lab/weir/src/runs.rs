@@ -17,7 +17,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use metrics_db::MetricsDbConfig;
 
-use crate::metrics;
+use lab_bench::metrics;
 
 /// The subcommands of `weir runs`.
 #[derive(Subcommand, Debug)]

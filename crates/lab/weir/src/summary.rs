@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use lab_bench::k6::latency_metric;
 use lab_contract::audit::{Claims, Counts, StreamClaims};
 use lab_model::targets::Protocol;
 use metrics_db::{Latency, Performance, Phase};
@@ -280,16 +281,6 @@ impl Summary {
 
     fn value(&self, metric: &str, key: &str) -> Option<f64> {
         self.metrics.get(metric)?.values.get(key).copied().flatten()
-    }
-}
-
-/// The submetric that holds the latencies of a phase's successes.
-pub fn latency_metric(protocol: Protocol, scenario: &str) -> String {
-    match protocol {
-        Protocol::Rest => {
-            format!("http_req_duration{{scenario:{scenario},expected_response:true}}")
-        }
-        Protocol::Grpc => format!("grpc_req_duration{{scenario:{scenario},status:0}}"),
     }
 }
 

@@ -109,7 +109,8 @@ Usage: {name} MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]
   --scenario NAME                whose default targets are meant: {}
                                  (default: that of the targets named, else ingest)
   --runtime docker|native|auto   where the services run (default auto: Docker where it works)
-  --trials N                     number of trials of each target and payload, in random order (compare: 6)
+  --trials N                     number of trials of each target and payload, in random order
+                                 (compare: 8, or 12 where several payloads are compared)
   --rate N                       arrivals a second, in mode compare
   --seed N                       of payloads and order
   --resume [SESSION]             only the runs that an unfinished session has left (default: the newest)

@@ -1,20 +1,10 @@
 //! Whether a run may be believed: each check with its figure, and the verdict over all.
 
+use lab_bench::allowance::Allowance;
 use lab_model::bounds;
 use metrics_db::{Check, CheckStatus, Performance, Phase, PhaseUsage, RoleUsage};
 
 use lab_report::words::plural;
-
-/// CPUs that each part may use: its quota, or the machine's cores.
-#[derive(Clone, Copy, Debug)]
-pub struct Allowance {
-    /// k6.
-    pub generator: f64,
-    /// The application database.
-    pub database: f64,
-    /// The machine.
-    pub host: f64,
-}
 
 /// What is known of a run when it is judged, beside its audit.
 #[derive(Clone, Debug)]

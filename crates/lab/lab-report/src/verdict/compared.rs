@@ -137,8 +137,11 @@ pub(super) fn limited(report: &Report, rows: &[&ThroughputRow], terms: &Terms) -
     let mut verdict = Sentence::new()
         .say(&format!("No verdict: {why}."))
         .end(kind, Level::Warn);
+    // Where others are ranked all the same, the table of ranks has their figures.
+    let others_are_ranked = rows.iter().filter(|row| row.ranked).count() > 1;
     let seen: Vec<String> = rows
         .iter()
+        .filter(|row| !(others_are_ranked && row.ranked))
         .map(|row| {
             format!(
                 "{} {}/s",

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use lab_bench::backend::Backend;
+use lab_bench::progress::Progress;
 use lab_model::plan::Plan;
 use metrics_db::Store;
 
-use super::backend::Backend;
-use super::progress::Progress;
 use super::stop::Stop;
 
 /// What the steps of every cell work with. None of them changes what is planned.

@@ -5,6 +5,8 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use lab_bench::k6::{Generator, Job};
+use lab_bench::started::Started;
 use lab_contract::audit::{Baseline, CountersAt};
 use lab_contract::{audit, verify};
 use lab_model::endpoint::Endpoint;
@@ -15,12 +17,10 @@ use metrics_db::{NewRun, RunStatus};
 
 use super::bench::Bench;
 use super::data::{fresh, settle};
-use super::k6::{Generator, Job};
 use super::measure;
 use super::outcome::{Figures, Outcome};
 use super::running::Running;
 use super::script::{environment, set};
-use super::started::Started;
 use crate::audit::recorded_as;
 use crate::judged::{self, Measured, judge};
 use crate::session_id::timestamp;

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab_bench::k6::{Generator, Job, Watch};
+use lab_bench::started::Started;
 use lab_model::plan::Plan;
 use lab_model::scenario::Data;
 use metrics_db::{Role, Sampling, Store};
 use time::OffsetDateTime;
 
 use super::bench::Bench;
-use super::k6::{Generator, Job, Watch};
 use super::running::Running;
 use super::script::environment;
-use super::started::Started;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
 const PREPARE_LIMIT: Duration = Duration::from_secs(300);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use lab_bench::metrics;
 use lab_model::modes::Modes;
 use lab_model::plan::{Cell, Plan, Request};
 use lab_model::targets::Targets;
@@ -11,7 +12,6 @@ use metrics_db::{Run, RunFilter, RunStatus, Session, Store};
 use serde_json::Value;
 
 use super::args::{PlanArgs, RunArgs, RuntimeArg, list, phase_scale, plan_of};
-use crate::metrics;
 use crate::usage::UsageError;
 
 /// How far back an unfinished session is looked for.

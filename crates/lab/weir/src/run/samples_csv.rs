@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use lab_bench::progress::Progress;
 use lab_model::files;
 use metrics_db::{Check, Store};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::outcome::Outcome;
-use super::progress::Progress;
 
 /// Says so, now and in the run, where a run's samples have no file.
 pub(super) async fn check(

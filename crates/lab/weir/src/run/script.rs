@@ -1,10 +1,10 @@
 //! What the k6 script of a cell is told.
 
+use lab_bench::started::Started;
 use lab_model::targets::{Grpc, Rest};
 
 use super::bench::Bench;
 use super::running::Running;
-use super::started::Started;
 
 /// The environment of the k6 script for this cell.
 pub(crate) fn environment(

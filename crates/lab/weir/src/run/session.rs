@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use lab_bench::backend::Backend;
+use lab_bench::progress::Progress;
 use lab_contract::application_db::ApplicationDb;
 use lab_host::environment;
 use lab_model::files;
@@ -12,11 +14,9 @@ use metrics_db::{NewSession, RunStatus, Store};
 use serde::Serialize;
 use serde_json::json;
 
-use super::backend::Backend;
 use super::bench::Bench;
 use super::cell;
 use super::outcome::Outcome;
-use super::progress::Progress;
 use super::resume::{self, Resumed};
 use super::samples_csv;
 use super::stop::Stop;

@@ -11,7 +11,7 @@ use crate::browser::{Browser, View};
 use crate::history::History;
 use crate::invented::{
     BALANCE_GRPC, BALANCE_REST, GRPC, Invented, Plan, RECONNECT, REST, SINGLE, STREAM_GRPC,
-    STREAM_SSE, invent,
+    STREAM_SSE, five_targets, invent,
 };
 
 const VIEWS: [(&str, View); 3] = [
@@ -53,6 +53,9 @@ const SCENARIOS: Figures<'_> = &[
     ("cpu", 3),
     ("bytes", 3),
 ];
+
+/// A fixed rate of arrivals.
+const FIXED_RATE: Figures<'_> = &[("rates", 1), ("percentiles", 1), ("cpu", 1), ("bytes", 1)];
 
 #[tokio::test]
 async fn a_smoke_report_reads_well_everywhere() {
@@ -110,16 +113,36 @@ async fn a_report_of_several_scenarios_reads_well_everywhere() {
 async fn a_report_at_a_fixed_rate_reads_well_everywhere() {
     let plan = Plan {
         mode: "compare",
-        trials: 6,
+        trials: 12,
         cores: 16.0,
         ..Plan::default()
     };
-    look_at(
-        "compare",
-        &plan,
-        &[("rates", 1), ("percentiles", 1), ("cpu", 1), ("bytes", 1)],
-    )
-    .await;
+    look_at("compare", &plan, FIXED_RATE).await;
+}
+
+#[tokio::test]
+async fn a_ranked_report_of_five_targets_reads_well_everywhere() {
+    let page = written("ranked", &five_targets()).await;
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    seen(&mut browser, "ranked", &page, FIXED_RATE);
+    without_script(&mut browser, &page);
+    let cells = browser.evaluate(
+        "[...document.querySelectorAll('.ranks tbody tr')].map(row => [row.cells[0].textContent, row.cells[1].textContent])",
+    );
+    assert_eq!(
+        cells,
+        json!([
+            ["1–2", "producer-rest"],
+            ["1–2", "producer-rest-twin"],
+            ["3", "producer-grpc"],
+            ["4", "producer-rest-single"],
+            ["–", "producer-grpc-reconnect"]
+        ])
+    );
+    let why = browser.evaluate("document.querySelector('.ranks td.why').textContent");
+    assert!(why.as_str().unwrap().starts_with("not ranked: "), "{why}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use testkit::json_schema::Schema;
 use crate::history::History;
 use crate::invented::{
     BALANCE_GRPC, BALANCE_REST, GRPC, Invented, Plan, RECONNECT, REST, SINGLE, STREAM_GRPC,
-    STREAM_SSE, invent,
+    STREAM_SSE, five_targets, invent,
 };
 
 const EVERY_SCENARIO: [crate::invented::Ability; 6] = [
@@ -64,6 +64,7 @@ fn kinds() -> Vec<(&'static str, Invented)> {
         ("scenarios", invent(&plan("full", &EVERY_SCENARIO, 2))),
         ("wrong", wrong),
         ("disturbed", disturbed),
+        ("ranked", five_targets()),
         ("empty", empty),
     ]
 }

@@ -58,8 +58,7 @@ async fn strangers_go_on(fixture: &Fixture) {
         assert!(took > Duration::from_millis(2900), "{took:?}");
         assert!(took < Duration::from_secs(4), "{took:?}");
     }
-    let log = fixture.service.log();
-    assert!(log.contains("55P03 lock_not_available"), "{log}");
+    fixture.service.told("55P03 lock_not_available");
     // Its own answer is a metric of its own.
     let metrics = testkit::http::get(address, "/metrics").await;
     let counted = "ingest_refused_total{reason=\"locked\"} 8";

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod deadlines;
+mod dotenv;
 mod durability;
 mod events;
 mod locks;

@@ -121,11 +121,7 @@ async fn behind_a_pooler_in_transaction_mode_every_event_is_stored_once() {
             ],
         ),
     ];
-    assert!(
-        services[0].log().contains("a connection pooler stands"),
-        "{}",
-        services[0].log()
-    );
+    services[0].told("a connection pooler stands");
     let posts = (0..200usize).map(|n| {
         let address = services[n % 2].http();
         async move {

@@ -30,13 +30,13 @@ use tokio::process::Command;
 
 pub(crate) use build::Binaries;
 
-use super::k6::{Generator, Job};
-use super::progress::Progress;
-use super::readers::{READERS_LIMIT, forget_readers_server, wait_for_readers};
-use super::settings;
-use super::started::{LogMark, Started};
+use crate::allowance::Allowance;
+use crate::k6::{Generator, Job};
 use crate::metrics::{config_of, is_chosen};
-use crate::validity::Allowance;
+use crate::progress::Progress;
+use crate::readers::{READERS_LIMIT, forget_readers_server, wait_for_readers};
+use crate::settings;
+use crate::started::{LogMark, Started};
 
 /// A service drains what it has accepted within its own grace of ten seconds.
 const STOP_GRACE: Duration = Duration::from_secs(15);
@@ -46,7 +46,7 @@ const STOP_GRACE: Duration = Duration::from_secs(15);
 const LOG_DIR: &str = "event-log";
 
 /// A native session.
-pub(crate) struct Native {
+pub struct Native {
     root: PathBuf,
     state: State,
     tools: Tools,
@@ -63,7 +63,7 @@ pub(crate) struct Native {
 
 impl Native {
     /// Builds and fetches what is missing, and starts both databases. The caller holds the state's lock.
-    pub(crate) async fn start(
+    pub async fn start(
         root: &Path,
         state: &State,
         targets: &[&Target],
@@ -107,7 +107,7 @@ impl Native {
     }
 
     /// True where the services are debug builds, whose figures mean nothing.
-    pub(crate) fn is_debug_build(&self) -> bool {
+    pub fn is_debug_build(&self) -> bool {
         self.binaries.is_debug()
     }
 
@@ -278,7 +278,7 @@ impl Native {
     pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
         let api_port = free_port(None)?;
         let mut command = self.command(&self.tools.k6);
-        command.args(super::k6::arguments(job, &format!("127.0.0.1:{api_port}")));
+        command.args(crate::k6::arguments(job, &format!("127.0.0.1:{api_port}")));
         command.arg(self.root.join(files::SCRIPTS).join(&job.script));
         command.current_dir(&self.state.dir);
         command
@@ -301,7 +301,11 @@ impl Native {
         Ok(())
     }
 
-    pub(crate) async fn shutdown(mut self, keep: bool) -> Result<()> {
+    /// Stops all that this session started; with `keep` the databases stay.
+    ///
+    /// # Errors
+    /// Something did not stop.
+    pub async fn shutdown(mut self, keep: bool) -> Result<()> {
         self.stop_targets().await?;
         self.stop_sidecar().await?;
         leftovers::forget_all(&self.state)?;

@@ -13,7 +13,7 @@ use lab_model::targets::{Native, Target};
 use serde::Deserialize;
 use tokio::process::Command;
 
-use crate::run::progress::Progress;
+use crate::progress::Progress;
 
 /// A release build from nothing on a small machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);

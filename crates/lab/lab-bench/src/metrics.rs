@@ -1,12 +1,10 @@
-//! The two databases for commands outside a session: found where they run, else started for the command.
+//! The metrics database for commands outside a session: found where it runs, else started for the command.
 
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lab_contract::application_db::ApplicationDb;
 use lab_host::cluster::{self, Cluster, Spec};
 use lab_host::compose::Compose;
 use lab_host::readers::{self, Reading};
@@ -14,6 +12,9 @@ use lab_host::state::State;
 use lab_host::tools::Tools;
 use lab_model::targets::Targets;
 use metrics_db::{MetricsDbConfig, Store};
+
+use crate::found::{answers, last_runtime};
+use crate::readers::for_readers;
 
 const METRICS_SERVICE: &str = "postgres-metrics";
 
@@ -94,11 +95,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.give_back();
     }
-}
-
-/// The file that says that the server was started for commands that read, not by a session.
-pub(crate) fn for_readers(state: &State) -> PathBuf {
-    state.dir.join("metrics-for-readers")
 }
 
 /// Does `work` with the metrics database that [`connect`] finds. A server that was started for it has ended afterwards,
@@ -219,7 +215,7 @@ fn docker_started(compose: Option<Compose>) -> Started {
 }
 
 /// True where the caller says where the metrics database is, by a flag or a variable.
-pub(crate) fn is_chosen(config: &MetricsDbConfig) -> bool {
+pub fn is_chosen(config: &MetricsDbConfig) -> bool {
     let anywhere = MetricsDbConfig {
         connect_timeout: config.connect_timeout,
         ..MetricsDbConfig::default()
@@ -228,7 +224,7 @@ pub(crate) fn is_chosen(config: &MetricsDbConfig) -> bool {
 }
 
 /// The metrics database in a cluster of this machine.
-pub(crate) fn config_of(cluster: &Cluster) -> MetricsDbConfig {
+pub fn config_of(cluster: &Cluster) -> MetricsDbConfig {
     let login = cluster.login();
     MetricsDbConfig {
         host: "127.0.0.1".into(),
@@ -266,64 +262,6 @@ async fn session_port(state: &State, spec: &Spec<'_>) -> Option<u16> {
     }
 }
 
-/// Does `work` with the application database: at `url` where it is given, else where the last session had it. A server that
-/// has to be started holds the checkout's lock, and has ended afterwards.
-///
-/// # Errors
-/// There is no such database, or the work fails.
-pub async fn application<T>(
-    root: &Path,
-    url: Option<&str>,
-    work: impl AsyncFnOnce(&ApplicationDb) -> Result<T>,
-) -> Result<T> {
-    if let Some(url) = url {
-        return work(&ApplicationDb::connect(url).await?).await;
-    }
-    let state = State::open(root)?;
-    let spec = Spec::application(root);
-    if last_runtime(&state).as_deref() == Some("native") && spec.exists(&state) {
-        if let Some(port) = spec.running_port(&state) {
-            let url = application_url(port, "password");
-            return work(&ApplicationDb::connect(&url).await?).await;
-        }
-        let _lock = state.lock()?;
-        let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
-        let cluster = Cluster::start(&state, &tools.pg_bin, &spec)
-            .await
-            .with_context(|| spec.name.to_owned())?;
-        let done = async { work(&ApplicationDb::connect(&cluster.url()).await?).await };
-        let done = done.await;
-        cluster.stop().await?;
-        return done;
-    }
-    if last_runtime(&state).as_deref() == Some("docker")
-        && let Some(url) = docker_application(root).await
-    {
-        return work(&ApplicationDb::connect(&url).await?).await;
-    }
-    anyhow::ensure!(
-        answers("127.0.0.1", 5432),
-        "the application database does not run: start it (docker compose up -d postgres-large) or give --database-url"
-    );
-    work(&ApplicationDb::connect(&application_url(5432, "password")).await?).await
-}
-
-/// The application database in its container, with the port and the password that compose gave it; none where it does not
-/// run.
-async fn docker_application(root: &Path) -> Option<String> {
-    let service = "postgres-large";
-    let compose = Compose::find(root, &Targets::load(root).ok()?.compose_profiles())
-        .await
-        .ok()?;
-    let port = compose.published(service, 5432).await.ok()?;
-    Some(application_url(port, &compose.password(service)))
-}
-
-/// The application database of this machine.
-pub(crate) fn application_url(port: u16, password: &str) -> String {
-    format!("postgresql://postgres:{password}@127.0.0.1:{port}/car_entities")
-}
-
 async fn connected(config: &MetricsDbConfig, server: Option<Server>) -> Result<Connected> {
     let store = Store::connect(config).await?;
     store.migrate().await?;
@@ -352,24 +290,6 @@ async fn docker_metrics(root: &Path, state: &State) -> Result<(MetricsDbConfig, 
         ..MetricsDbConfig::default()
     };
     Ok((config, (!running).then_some(compose)))
-}
-
-/// `docker` or `native`.
-fn last_runtime(state: &State) -> Option<String> {
-    std::fs::read_to_string(state.dir.join("last-runtime"))
-        .ok()
-        .map(|text| text.trim().to_owned())
-}
-
-/// True where something accepts connections there.
-fn answers(host: &str, port: u16) -> bool {
-    let addresses: Vec<SocketAddr> = (host, port)
-        .to_socket_addrs()
-        .map(Iterator::collect)
-        .unwrap_or_default();
-    addresses
-        .iter()
-        .any(|address| TcpStream::connect_timeout(address, Duration::from_millis(500)).is_ok())
 }
 
 #[cfg(test)]

@@ -7,22 +7,22 @@ use time::OffsetDateTime;
 
 /// A started target.
 #[derive(Clone, Debug)]
-pub(crate) struct Started {
+pub struct Started {
     /// Where weir reaches it.
-    pub(crate) from_here: Endpoint,
+    pub from_here: Endpoint,
     /// Where the generator reaches it.
-    pub(crate) from_generator: Endpoint,
+    pub from_generator: Endpoint,
     /// How it is sampled; none where it is not on this machine.
-    pub(crate) probe: Option<Probe>,
+    pub probe: Option<Probe>,
     /// Where it counts its work, from here.
-    pub(crate) counters: Option<CountersAt>,
+    pub counters: Option<CountersAt>,
 }
 
 /// A moment of the application database's log.
 #[derive(Clone, Debug)]
-pub(crate) struct LogMark {
+pub struct LogMark {
     /// The time.
-    pub(crate) at: OffsetDateTime,
+    pub at: OffsetDateTime,
     /// Length of the log file, bytes; 0 where the engine keeps the log.
-    pub(crate) length: u64,
+    pub length: u64,
 }

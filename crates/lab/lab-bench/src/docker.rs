@@ -1,15 +1,19 @@
 //! The Docker runtime: the services of docker-compose.yml, k6 in a container of its own.
 //!
 //! - this file: starting, stopping, describing
-//! - `images`: built or pulled
+//! - `generator`: how k6 is run in a container
+//! - `images`: built or pulled; `services`: those of the targets; `removal`: of volumes and containers
 
+mod generator;
 mod images;
+mod removal;
+mod services;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use lab_contract::audit::CountersAt;
 use lab_host::child::{Spawned, output_of};
 use lab_host::compose::Compose;
@@ -24,31 +28,30 @@ use lab_model::targets::{Target, Targets};
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
-use tokio::process::Command;
 
+use generator::run_arguments;
 use images::{build, pull};
+use removal::{remove_container, remove_volume};
+use services::compose_services;
 
-use super::k6::{Generator, Job};
-use super::progress::Progress;
-use super::readers::{forget_readers_server, wait_for_readers};
-use super::settings;
-use super::started::{LogMark, Started};
-use crate::metrics::application_url;
-use crate::validity::Allowance;
+use crate::allowance::Allowance;
+use crate::application::application_url;
+use crate::k6::{Generator, Job};
+use crate::progress::Progress;
+use crate::readers::{forget_readers_server, wait_for_readers};
+use crate::settings;
+use crate::started::{LogMark, Started};
 
 const APPLICATION: &str = "postgres-large";
 const METRICS: &str = "postgres-metrics";
 const GENERATOR: &str = "k6-throughput";
 const SIDECAR: &str = "stats-sidecar";
 
-/// k6's control interface inside its container.
-const API_PORT: u16 = 6565;
-
 const UP_LIMIT: Duration = Duration::from_secs(180);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A session in containers.
-pub(crate) struct Docker {
+pub struct Docker {
     compose: Compose,
     state: State,
     results: PathBuf,
@@ -66,7 +69,7 @@ pub(crate) struct Docker {
 
 impl Docker {
     /// Looks for an engine and reads the compose file; starts nothing.
-    pub(crate) async fn find(
+    pub async fn find(
         root: &Path,
         state: &State,
         all: &Targets,
@@ -88,7 +91,7 @@ impl Docker {
     }
 
     /// Has all images built or pulled and both databases running. An error says why that cannot be.
-    pub(crate) async fn prepare(&mut self, progress: &Progress) -> Result<()> {
+    pub async fn prepare(&mut self, progress: &Progress) -> Result<()> {
         progress.step("building the images (the first time: several minutes)");
         let mut images: Vec<&str> = self.services.iter().map(String::as_str).collect();
         images.push(SIDECAR);
@@ -345,36 +348,13 @@ impl Docker {
 
     pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
         let api_port = free_port(None)?;
-        let mut args: Vec<String> = ["run", "--rm", "--no-deps", "-T", "--name", &job.name]
-            .map(Into::into)
-            .into();
-        args.extend(["-p".into(), format!("127.0.0.1:{api_port}:{API_PORT}")]);
-        let summary = job
-            .summary
-            .as_ref()
-            .map(|path| self.inside(path))
-            .transpose()?;
-        let summary = summary.map(|path| ("SUMMARY_PATH".to_owned(), path));
-        for (name, value) in job.env.iter().chain(&summary) {
-            args.extend(["-e".into(), format!("{name}={value}")]);
-        }
-        args.push(GENERATOR.into());
-        args.extend(super::k6::arguments(job, &format!("0.0.0.0:{API_PORT}")));
-        args.push(format!("/k6/scripts/{}", job.script));
+        let args = run_arguments(GENERATOR, job, api_port, &self.results)?;
         let process = Spawned::start("k6", self.compose.command(&args), &job.log)?;
         Ok(Generator {
             process,
             api_port,
             container: Some(job.name.clone()),
         })
-    }
-
-    /// A path of the results directory as the k6 container sees it.
-    fn inside(&self, path: &Path) -> Result<String> {
-        let below = path
-            .strip_prefix(&self.results)
-            .context("the summary must lie in the results directory")?;
-        Ok(format!("/results/{}", below.display()))
     }
 
     pub(crate) async fn stop_generator(&mut self, generator: Generator) -> Result<()> {
@@ -385,7 +365,11 @@ impl Docker {
         Ok(())
     }
 
-    pub(crate) async fn shutdown(mut self, keep: bool) -> Result<()> {
+    /// Stops all that this session started; with `keep` the databases stay.
+    ///
+    /// # Errors
+    /// Something did not stop.
+    pub async fn shutdown(mut self, keep: bool) -> Result<()> {
         self.stop_targets().await?;
         let _alone = match keep {
             false => wait_for_readers(&self.state).await,
@@ -403,44 +387,4 @@ impl Docker {
         tracing::debug!(state = %self.state.dir.display(), "containers stopped");
         Ok(())
     }
-}
-
-fn compose_services(targets: &[&Target]) -> Result<Vec<String>> {
-    let mut all = Vec::new();
-    for target in targets.iter().filter(|t| !t.is_external()) {
-        let Some(compose) = &target.compose else {
-            continue;
-        };
-        if !all.contains(&compose.service) {
-            all.push(compose.service.clone());
-        }
-    }
-    ensure!(
-        !all.is_empty() || targets.iter().all(|t| t.is_external()),
-        "none of the targets has a [target.compose]"
-    );
-    Ok(all)
-}
-
-async fn remove_volume(name: &str) -> Result<()> {
-    let args = ["volume", "rm", "--force", name];
-    output_of("docker", &args, STOP_LIMIT)
-        .await
-        .with_context(|| format!("volume {name} could not be removed"))?;
-    Ok(())
-}
-
-async fn remove_container(name: &str) -> Result<()> {
-    let mut command = Command::new("docker");
-    command
-        .args(["rm", "--force", name])
-        .stdout(std::process::Stdio::null());
-    command
-        .stderr(std::process::Stdio::null())
-        .kill_on_drop(true);
-    // It may be gone already, which is what is wanted.
-    tokio::time::timeout(STOP_LIMIT, command.status())
-        .await
-        .with_context(|| format!("container {name} could not be removed"))??;
-    Ok(())
 }

@@ -1,4 +1,5 @@
-//! `.env` files: what of one is read, and what is said about one that cannot be.
+//! `.env` files: what of one is read, and what is said about one that cannot be. A value may be a password: no message
+//! holds one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,7 +60,7 @@ fn parse(text: &str, given: impl Fn(&str) -> Option<String>) -> Result<Dotenv, (
         }
         let line = line.strip_prefix("export ").unwrap_or(line);
         let Some((name, value)) = line.split_once('=') else {
-            return Err((number, format!("'{line}' is not NAME=value")));
+            return Err((number, "is not NAME=value".into()));
         };
         let name = name.trim();
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -94,11 +95,15 @@ fn unquoted(value: &str) -> Result<(String, bool), String> {
     };
     let rest = &value[1..];
     let Some(end) = rest.find(quote) else {
-        return Err(format!("the quote {quote} is not closed"));
+        return Err(format!(
+            "the quote {quote} is not closed: quote the whole value with the other kind"
+        ));
     };
     let after = rest[end + 1..].trim_start();
     if !after.is_empty() && !after.starts_with('#') {
-        return Err(format!("'{after}' follows the closing quote {quote}"));
+        return Err(format!(
+            "text follows the closing quote {quote}: write it within the quotes, or after a #"
+        ));
     }
     Ok((rest[..end].to_owned(), quote == '\''))
 }
@@ -177,8 +182,12 @@ mod tests {
                 2,
                 "PASSWORD: the quote ' is not closed",
             ),
-            ("PASSWORD='it's'", 1, "PASSWORD: 's'' follows"),
-            ("noise", 1, "'noise' is not NAME=value"),
+            (
+                "PASSWORD='it's'",
+                1,
+                "PASSWORD: text follows the closing quote",
+            ),
+            ("noise", 1, "is not NAME=value"),
             ("2A=1", 1, "'2A' is not the name"),
             ("A B=1", 1, "'A B' is not the name"),
         ] {
@@ -186,6 +195,10 @@ mod tests {
             assert!(
                 found == line && problem.contains(word),
                 "{found}: {problem}"
+            );
+            assert!(
+                !problem.contains("it is") && !problem.contains("noise"),
+                "{problem}"
             );
         }
         let apostrophe = parsed("NOTE=it's here").unwrap();

@@ -17,8 +17,7 @@ use lab_model::modes::Mode;
 use lab_model::targets::Protocol;
 use serde_json::Value;
 
-use super::progress::Load;
-use crate::summary::latency_metric;
+use crate::progress::Load;
 
 /// k6's exit status where a threshold was crossed: the run itself went well.
 const THRESHOLDS_CROSSED: i32 = 99;
@@ -31,41 +30,41 @@ const API_LIMIT: Duration = Duration::from_secs(5);
 
 /// What to run.
 #[derive(Clone, Debug)]
-pub(crate) struct Job {
+pub struct Job {
     /// Script below `load-test/k6/`.
-    pub(crate) script: String,
+    pub script: String,
     /// Environment of the script.
-    pub(crate) env: Vec<(String, String)>,
+    pub env: Vec<(String, String)>,
     /// Where the script writes its summary, a path on this machine; none: nowhere.
-    pub(crate) summary: Option<PathBuf>,
+    pub summary: Option<PathBuf>,
     /// Where k6's own output goes.
-    pub(crate) log: PathBuf,
+    pub log: PathBuf,
     /// Wait for [`Generator::resume`] before the first phase.
-    pub(crate) paused: bool,
+    pub paused: bool,
     /// Unique among what runs at a time.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 /// A started k6.
 #[derive(Debug)]
-pub(crate) struct Generator {
+pub struct Generator {
     /// The process, or the client of its container.
-    pub(crate) process: Spawned,
+    pub process: Spawned,
     /// Port of its control interface on this machine.
-    pub(crate) api_port: u16,
+    pub api_port: u16,
     /// Name of its container, in Docker.
-    pub(crate) container: Option<String>,
+    pub container: Option<String>,
 }
 
 /// What to ask k6 for while it runs.
 #[derive(Debug)]
-pub(crate) struct Watch<'a> {
+pub struct Watch<'a> {
     /// How the target is spoken to.
-    pub(crate) protocol: Protocol,
+    pub protocol: Protocol,
     /// Its phases.
-    pub(crate) mode: &'a Mode,
+    pub mode: &'a Mode,
     /// `PHASE_SCALE`.
-    pub(crate) scale: f64,
+    pub scale: f64,
     started: Instant,
     last: Option<(Instant, f64)>,
     /// The phase of the p95, from 1.
@@ -75,7 +74,7 @@ pub(crate) struct Watch<'a> {
 }
 
 /// k6's arguments before the script.
-pub(crate) fn arguments(job: &Job, api: &str) -> Vec<String> {
+pub fn arguments(job: &Job, api: &str) -> Vec<String> {
     let mut all: Vec<String> = [
         "run",
         "--quiet",
@@ -94,7 +93,7 @@ pub(crate) fn arguments(job: &Job, api: &str) -> Vec<String> {
 
 impl Generator {
     /// Waits until all virtual users are ready.
-    pub(crate) async fn wait_paused(&mut self, limit: Duration) -> Result<()> {
+    pub async fn wait_paused(&mut self, limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
         loop {
             self.process.check_alive()?;
@@ -114,7 +113,7 @@ impl Generator {
     }
 
     /// Lets the first phase begin.
-    pub(crate) async fn resume(&self) -> Result<()> {
+    pub async fn resume(&self) -> Result<()> {
         let body = r#"{"data":{"type":"status","id":"default","attributes":{"paused":false}}}"#;
         let body = Some(Bytes::from_static(body.as_bytes()));
         let (status, answer) = request(
@@ -134,7 +133,7 @@ impl Generator {
     }
 
     /// An error where k6 ended in a way that leaves no usable summary.
-    pub(crate) fn judge_exit(&self, status: ExitStatus) -> Result<()> {
+    pub fn judge_exit(&self, status: ExitStatus) -> Result<()> {
         if status.success() || status.code() == Some(THRESHOLDS_CROSSED) {
             return Ok(());
         }
@@ -189,7 +188,7 @@ impl Generator {
 
 impl<'a> Watch<'a> {
     /// A watch over a run that begins now.
-    pub(crate) fn new(protocol: Protocol, mode: &'a Mode, scale: f64) -> Self {
+    pub fn new(protocol: Protocol, mode: &'a Mode, scale: f64) -> Self {
         let now = Instant::now();
         Self {
             protocol,
@@ -207,7 +206,7 @@ impl<'a> Watch<'a> {
     ///
     /// A counter costs k6 nothing to answer. A percentile costs it a sort of all its samples, so it is asked
     /// for so seldom that it takes at most a hundredth of the time.
-    pub(crate) async fn look(&mut self, generator: &Generator) -> Option<Load> {
+    pub async fn look(&mut self, generator: &Generator) -> Option<Load> {
         let status = generator.status().await.ok()?;
         let vus = status["data"]["attributes"]["vus"].as_u64().unwrap_or(0);
         let acknowledged = generator
@@ -245,5 +244,15 @@ impl<'a> Watch<'a> {
             p95_ms: self.p95,
             errors: errors as u64,
         })
+    }
+}
+
+/// The submetric that holds the latencies of a phase's successes.
+pub fn latency_metric(protocol: Protocol, scenario: &str) -> String {
+    match protocol {
+        Protocol::Rest => {
+            format!("http_req_duration{{scenario:{scenario},expected_response:true}}")
+        }
+        Protocol::Grpc => format!("grpc_req_duration{{scenario:{scenario},status:0}}"),
     }
 }

@@ -4,14 +4,14 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::output::{duration, thousands};
+use crate::words::{duration, thousands};
 
 /// Seconds between two plain lines while a step lasts.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// The display; cheap to clone, all clones show the same.
 #[derive(Clone)]
-pub(crate) struct Progress {
+pub struct Progress {
     inner: Arc<Mutex<Inner>>,
     /// Redraws while it lives; ends with the last clone.
     _ticker: Arc<Ticker>,
@@ -55,22 +55,22 @@ struct Now {
 
 /// The generator's figures of the last second.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Load {
+pub struct Load {
     /// E.g. `phase 2/4 mid-load`.
-    pub(crate) phase: String,
+    pub phase: String,
     /// Virtual users at work.
-    pub(crate) vus: u64,
+    pub vus: u64,
     /// Acknowledged events a second.
-    pub(crate) rate: f64,
+    pub rate: f64,
     /// Of the phase so far, milliseconds.
-    pub(crate) p95_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
     /// Events that failed so far.
-    pub(crate) errors: u64,
+    pub errors: u64,
 }
 
 impl Progress {
     /// A display on standard output, or on standard error where `to_stderr`.
-    pub(crate) fn new(to_stderr: bool) -> Self {
+    pub fn new(to_stderr: bool) -> Self {
         let terminal = if to_stderr {
             std::io::stderr().is_terminal()
         } else {
@@ -115,7 +115,7 @@ impl Progress {
     }
 
     /// Prints a line that stays.
-    pub(crate) fn say(&self, text: &str) {
+    pub fn say(&self, text: &str) {
         let mut inner = lock(&self.inner);
         inner.erase();
         inner.write(&format!("{text}\n"));
@@ -123,12 +123,12 @@ impl Progress {
     }
 
     /// Begins a cell, e.g. `[3/10] producer-rest 4k`.
-    pub(crate) fn cell(&self, name: &str) {
+    pub fn cell(&self, name: &str) {
         lock(&self.inner).now.cell = name.to_owned();
     }
 
     /// Begins a step.
-    pub(crate) fn step(&self, name: &str) {
+    pub fn step(&self, name: &str) {
         let mut inner = lock(&self.inner);
         inner.now.step = name.to_owned();
         inner.now.since = Instant::now();
@@ -140,17 +140,17 @@ impl Progress {
     }
 
     /// Shows new figures.
-    pub(crate) fn load(&self, load: Load) {
+    pub fn load(&self, load: Load) {
         lock(&self.inner).now.load = Some(load);
     }
 
     /// Says how long the session is expected to last from now; none: not any more.
-    pub(crate) fn left(&self, left: Option<Duration>) {
+    pub fn left(&self, left: Option<Duration>) {
         lock(&self.inner).now.ends = left.map(|left| Instant::now() + left);
     }
 
     /// Takes the redrawn line away, for good.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         let mut inner = lock(&self.inner);
         inner.erase();
         inner.style = Style::Plain;

@@ -11,7 +11,7 @@ const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
 const PULL_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Builds the images; once more on the host's network where the build's own reaches no registry.
-pub(super) async fn build(compose: &mut Compose, state: &State, services: &[&str]) -> Result<()> {
+pub(crate) async fn build(compose: &mut Compose, state: &State, services: &[&str]) -> Result<()> {
     let mut args: Vec<String> = vec!["build".into()];
     args.extend(services.iter().map(|service| (*service).to_owned()));
     let first = compose
@@ -29,7 +29,7 @@ pub(super) async fn build(compose: &mut Compose, state: &State, services: &[&str
         .context("the images could not be built")
 }
 
-pub(super) async fn pull(compose: &Compose, service: &str) -> Result<()> {
+pub(crate) async fn pull(compose: &Compose, service: &str) -> Result<()> {
     let image = compose
         .image(service)
         .with_context(|| format!("{service} names no image"))?;

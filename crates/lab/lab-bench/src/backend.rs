@@ -10,14 +10,14 @@ use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::docker::Docker;
-use super::k6::{Generator, Job};
-use super::native::Native;
-use super::started::{LogMark, Started};
-use crate::validity::Allowance;
+use crate::allowance::Allowance;
+use crate::docker::Docker;
+use crate::k6::{Generator, Job};
+use crate::native::Native;
+use crate::started::{LogMark, Started};
 
 /// One of the two runtimes. Both offer the same.
-pub(crate) enum Backend {
+pub enum Backend {
     /// `docker compose`.
     Docker(Box<Docker>),
     /// Child processes.
@@ -35,7 +35,7 @@ macro_rules! both {
 
 impl Backend {
     /// `docker` or `native`, as the metrics database writes it.
-    pub(crate) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Docker(_) => "docker",
             Self::Native(_) => "native",
@@ -43,32 +43,32 @@ impl Backend {
     }
 
     /// Address of the application database from here.
-    pub(crate) fn application_url(&self) -> String {
+    pub fn application_url(&self) -> String {
         both!(self, runtime => runtime.application_url())
     }
 
     /// The metrics database from here.
-    pub(crate) fn metrics_config(&self) -> MetricsDbConfig {
+    pub fn metrics_config(&self) -> MetricsDbConfig {
         both!(self, runtime => runtime.metrics_config())
     }
 
     /// How the application database is sampled.
-    pub(crate) fn database_probe(&self) -> Option<Probe> {
+    pub fn database_probe(&self) -> Option<Probe> {
         both!(self, runtime => runtime.database_probe())
     }
 
     /// CPUs that each part may use.
-    pub(crate) fn allowance(&self) -> Allowance {
+    pub fn allowance(&self) -> Allowance {
         both!(self, runtime => runtime.allowance())
     }
 
     /// Versions, build ids and limits of what this runtime starts, for the fingerprint.
-    pub(crate) async fn describe(&self, targets: &[&Target]) -> Value {
+    pub async fn describe(&self, targets: &[&Target]) -> Value {
         both!(self, runtime => runtime.describe(targets).await)
     }
 
     /// What the caller has set and the services of this session take, for the command that repeats it.
-    pub(crate) fn given(&self, targets: &[&Target]) -> Variables {
+    pub fn given(&self, targets: &[&Target]) -> Variables {
         match self {
             Self::Docker(docker) => docker.given(),
             Self::Native(native) => native.given(targets),
@@ -76,17 +76,17 @@ impl Backend {
     }
 
     /// Starts what samples the resources.
-    pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
+    pub async fn start_sidecar(&mut self) -> Result<()> {
         both!(self, runtime => runtime.start_sidecar().await)
     }
 
     /// Stops the sampler, which writes what it still has.
-    pub(crate) async fn stop_sidecar(&mut self) -> Result<()> {
+    pub async fn stop_sidecar(&mut self) -> Result<()> {
         both!(self, runtime => runtime.stop_sidecar().await)
     }
 
     /// This moment of the application database's log.
-    pub(crate) fn log_mark(&self) -> LogMark {
+    pub fn log_mark(&self) -> LogMark {
         LogMark {
             at: OffsetDateTime::now_utc(),
             length: match self {
@@ -97,7 +97,7 @@ impl Backend {
     }
 
     /// Why the application database has lost connections or refused statements since a moment, where its log says so.
-    pub(crate) async fn database_trouble(&self, since: &LogMark) -> Option<String> {
+    pub async fn database_trouble(&self, since: &LogMark) -> Option<String> {
         let log = match self {
             Self::Docker(docker) => docker.database_log(since).await,
             Self::Native(native) => native.database_log(since),
@@ -112,22 +112,22 @@ impl Backend {
     }
 
     /// Stops every target, whoever started it.
-    pub(crate) async fn stop_targets(&mut self) -> Result<()> {
+    pub async fn stop_targets(&mut self) -> Result<()> {
         both!(self, runtime => runtime.stop_targets().await)
     }
 
     /// Throws away what earlier runs have left of a target's own files. The targets must not run.
-    pub(crate) async fn clear_files(&mut self, target: &Target) -> Result<()> {
+    pub async fn clear_files(&mut self, target: &Target) -> Result<()> {
         both!(self, runtime => runtime.clear_files(target).await)
     }
 
     /// Starts a target that has no URL of its own.
-    pub(crate) async fn start_target(&mut self, target: &Target) -> Result<Started> {
+    pub async fn start_target(&mut self, target: &Target) -> Result<Started> {
         both!(self, runtime => runtime.start_target(target).await)
     }
 
     /// An error where the started target has ended.
-    pub(crate) fn check_target(&mut self) -> Result<()> {
+    pub fn check_target(&mut self) -> Result<()> {
         match self {
             // A container that ends is noticed by its answers; asking the engine each second costs CPU.
             Self::Docker(_) => Ok(()),
@@ -136,17 +136,17 @@ impl Backend {
     }
 
     /// Keeps the target's log.
-    pub(crate) async fn save_logs(&mut self, to: &Path) -> Result<()> {
+    pub async fn save_logs(&mut self, to: &Path) -> Result<()> {
         both!(self, runtime => runtime.save_logs(to).await)
     }
 
     /// Starts k6.
-    pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
+    pub async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
         both!(self, runtime => runtime.start_generator(job).await)
     }
 
     /// How a started k6 is sampled.
-    pub(crate) fn generator_probe(&self, generator: &Generator) -> Probe {
+    pub fn generator_probe(&self, generator: &Generator) -> Probe {
         match &generator.container {
             Some(name) => Probe::Container { name: name.clone() },
             None => Probe::Process {
@@ -156,12 +156,12 @@ impl Backend {
     }
 
     /// Stops a k6 that has not ended by itself.
-    pub(crate) async fn stop_generator(&mut self, generator: Generator) -> Result<()> {
+    pub async fn stop_generator(&mut self, generator: Generator) -> Result<()> {
         both!(self, runtime => runtime.stop_generator(generator).await)
     }
 
     /// Stops all that this session started; with `keep` the databases stay.
-    pub(crate) async fn shutdown(self, keep: bool) -> Result<()> {
+    pub async fn shutdown(self, keep: bool) -> Result<()> {
         match self {
             Self::Docker(docker) => docker.shutdown(keep).await,
             Self::Native(native) => native.shutdown(keep).await,

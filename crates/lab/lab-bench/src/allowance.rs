@@ -1,0 +1,12 @@
+//! What each part of a measurement may use.
+
+/// CPUs that each part may use: its quota, or the machine's cores.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance {
+    /// k6.
+    pub generator: f64,
+    /// The application database.
+    pub database: f64,
+    /// The machine.
+    pub host: f64,
+}

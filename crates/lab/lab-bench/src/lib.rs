@@ -1,0 +1,25 @@
+//! The lab's bench: where a session's services run, in containers or as processes, and where the two databases are found.
+//! It takes values (a target, a job of the generator) and gives values (addresses, probes, descriptions); it knows no
+//! session, no command line and no verdict.
+//!
+//! In reading order:
+//!
+//! - [`backend`]: one of the two runtimes, [`docker`] or [`native`]; both offer the same
+//! - [`started`], [`allowance`], `settings`: what a runtime hands out, what each part may use, what services are told
+//! - [`k6`]: one run of k6
+//! - [`metrics`], [`application`]: the two databases for commands outside a session; `readers`: sessions wait for those
+//! - [`progress`], [`words`]: what the user sees meanwhile
+
+pub mod allowance;
+pub mod application;
+pub mod backend;
+pub mod docker;
+mod found;
+pub mod k6;
+pub mod metrics;
+pub mod native;
+pub mod progress;
+mod readers;
+mod settings;
+pub mod started;
+pub mod words;

@@ -1,0 +1,350 @@
+//! The ranked table that heads a report of more than two targets: places, ratios to the first, and who is not ranked and why.
+
+use serde::Serialize;
+
+use super::model::{Comparison, Interval, Metric, Outcome, Report, Standing};
+use super::options::Options;
+use super::verdict::phrase;
+
+/// The targets of a scenario under one payload, best first.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ranking {
+    /// Payload.
+    pub payload: String,
+    /// What the places are by: the figure that decides.
+    pub metric: Metric,
+    /// What was asked.
+    pub question: String,
+    /// The answer in a few words.
+    pub answer: String,
+    /// Index of the target that the answer begins with.
+    pub target: Option<usize>,
+    /// `different` where one target is certainly first, else `open`.
+    pub outcome: Outcome,
+    /// How far the next is behind the first, with its interval; who shares the first place where it is shared.
+    pub why: String,
+    /// Index of the target that the ratios are to: the reference where one was named, else the first.
+    pub base: usize,
+    /// The base was named as the reference.
+    pub by_reference: bool,
+    /// Best first, those that are not ranked last.
+    pub rows: Vec<Row>,
+}
+
+/// A target of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Index into targets.
+    pub target: usize,
+    /// Language and framework.
+    pub stack: String,
+    /// Its place; `None` where it is not ranked.
+    pub places: Option<Places>,
+    /// Median over the trials: successes a second, CPU microseconds or milliseconds, as the metric is.
+    pub figure: Option<f64>,
+    /// Its figure to that of the base; `None` where the two were not judged.
+    pub ratio: Option<f64>,
+    /// Interval of the ratio.
+    pub interval: Option<Interval>,
+    /// Confidence level of the interval (0 to 1).
+    pub level: Option<f64>,
+    /// 99th percentile of the latency in the last phase, milliseconds.
+    pub p99_ms: Option<f64>,
+    /// Highest memory of the service, MiB.
+    pub memory_mb: Option<f64>,
+    /// Why it is not ranked.
+    pub reason: Option<String>,
+}
+
+/// The places that a target may have: one where it is certain, several where it shares them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Places {
+    /// One more than the targets that are certainly better.
+    pub best: usize,
+    /// The number of ranked targets less those that are certainly worse.
+    pub worst: usize,
+}
+
+/// A table for each payload of each scenario of more than two targets in which something was judged.
+pub fn tables(report: &Report, options: &Options) -> Vec<Ranking> {
+    let scenarios = report
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.targets.len() > 2);
+    scenarios
+        .flat_map(|scenario| {
+            scenario
+                .payloads
+                .iter()
+                .filter_map(|payload| table(report, payload, &scenario.targets, options))
+        })
+        .collect()
+}
+
+/// The comparisons that a table rests on.
+struct Judged<'a> {
+    metric: Metric,
+    pairs: Vec<&'a Comparison>,
+}
+
+impl<'a> Judged<'a> {
+    fn of(report: &'a Report, payload: &str) -> Option<Self> {
+        let own = || {
+            let pairs = report.comparisons.iter();
+            pairs.filter(|pair| pair.payload == payload && pair.decides)
+        };
+        let metric = own().find(|pair| pair.outcome.is_some())?.metric;
+        let pairs = own().filter(|pair| pair.metric == metric).collect();
+        Some(Self { metric, pairs })
+    }
+
+    fn between(&self, a: usize, b: usize) -> Option<&'a Comparison> {
+        let both = |pair: &&&Comparison| {
+            (pair.higher, pair.lower) == (a, b) || (pair.higher, pair.lower) == (b, a)
+        };
+        self.pairs.iter().find(both).copied()
+    }
+
+    fn all_of(&self, target: usize) -> impl Iterator<Item = &'a Comparison> + '_ {
+        let own = move |pair: &&Comparison| pair.higher == target || pair.lower == target;
+        self.pairs.iter().copied().filter(own)
+    }
+
+    /// Of a rate more is better; of a cost or a time less.
+    fn better(&self, pair: &Comparison) -> usize {
+        match self.metric {
+            Metric::Rate => pair.higher,
+            Metric::Cpu | Metric::P99 => pair.lower,
+        }
+    }
+
+    fn places(&self, target: usize, ranked: usize) -> Option<Places> {
+        self.all_of(target).find(|pair| pair.outcome.is_some())?;
+        let (mut ahead, mut behind) = (0, 0);
+        for pair in self.all_of(target) {
+            if pair.outcome == Some(Outcome::Different) {
+                if self.better(pair) == target {
+                    behind += 1;
+                } else {
+                    ahead += 1;
+                }
+            }
+        }
+        Some(Places {
+            best: ahead + 1,
+            worst: ranked - behind,
+        })
+    }
+}
+
+fn table(report: &Report, payload: &str, targets: &[usize], options: &Options) -> Option<Ranking> {
+    let judged = Judged::of(report, payload)?;
+    let is_ranked = |target: &&usize| judged.places(**target, targets.len()).is_some();
+    let ranked = targets.iter().filter(is_ranked).count();
+    let mut rows: Vec<Row> = targets
+        .iter()
+        .map(|target| row(report, payload, *target, &judged, ranked))
+        .collect();
+    let sign = if judged.metric == Metric::Rate {
+        -1.0
+    } else {
+        1.0
+    };
+    rows.sort_by(|a, b| {
+        // By the middle of the places that a target may have; where those are equal by the figure.
+        let middle = |places: Places| places.best + places.worst;
+        let key = |row: &Row| row.places.map_or(usize::MAX, middle);
+        let figure = |row: &Row| row.figure.map_or(f64::INFINITY, |figure| sign * figure);
+        key(a).cmp(&key(b)).then(figure(a).total_cmp(&figure(b)))
+    });
+    let named = options.reference.as_ref().and_then(|reference| {
+        let is_named = |target: &usize| report.targets[*target].name == *reference;
+        targets.iter().copied().find(is_named)
+    });
+    let base = named.or(rows.first().map(|row| row.target))?;
+    for row in &mut rows {
+        if row.places.is_some() {
+            to_base(row, base, &judged);
+        }
+    }
+    let (answer, target, outcome, why) = answer(report, &rows, &judged);
+    Some(Ranking {
+        payload: payload.to_owned(),
+        metric: judged.metric,
+        question: question(report, judged.metric, payload),
+        answer,
+        target,
+        outcome,
+        why,
+        base,
+        by_reference: named.is_some(),
+        rows,
+    })
+}
+
+/// What a metric asks, with the payload where there are several.
+pub(crate) fn question(report: &Report, metric: Metric, payload: &str) -> String {
+    let what = match metric {
+        Metric::Rate => "Successes a second".to_owned(),
+        Metric::Cpu => format!("CPU of the service for {}", report.words.one),
+        Metric::P99 => "99th percentile of the latency".to_owned(),
+    };
+    if report.payloads.len() > 1 {
+        format!("{what}, {payload}")
+    } else {
+        what
+    }
+}
+
+fn row(report: &Report, payload: &str, target: usize, judged: &Judged<'_>, ranked: usize) -> Row {
+    let rate = report
+        .throughput
+        .iter()
+        .find(|row| row.target == target && row.payload == payload);
+    let cost = report
+        .cost
+        .iter()
+        .find(|row| row.target == target && row.payload == payload);
+    let last = report.phases.last().map(|phase| phase.number);
+    let p99_ms = report
+        .phase_rows
+        .iter()
+        .find(|row| {
+            row.target == target && row.payload == payload && Some(row.phase.number) == last
+        })
+        .and_then(|row| row.latency.p99);
+    let places = judged.places(target, ranked);
+    let info = &report.targets[target];
+    let stack: Vec<&str> = [&info.language, &info.framework]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    Row {
+        target,
+        stack: stack.join(" · "),
+        figure: match judged.metric {
+            Metric::Rate => rate.map(|row| row.median),
+            Metric::Cpu => cost.and_then(|row| row.cpu_us.target),
+            Metric::P99 => p99_ms,
+        },
+        ratio: None,
+        interval: None,
+        level: None,
+        p99_ms,
+        memory_mb: cost.and_then(|row| row.memory_peak_mb),
+        reason: places
+            .is_none()
+            .then(|| why_not_ranked(report, payload, target, judged)),
+        places,
+    }
+}
+
+/// The first reason that is known: of its trials, of its comparisons, of its runs.
+fn why_not_ranked(report: &Report, payload: &str, target: usize, judged: &Judged<'_>) -> String {
+    let of_trials = report
+        .throughput
+        .iter()
+        .find(|row| row.target == target && row.payload == payload)
+        .and_then(|row| row.reason.clone());
+    let of_pairs = || {
+        let mut pairs = judged.all_of(target);
+        pairs.find_map(|pair| match &pair.no_verdict {
+            Some(reason) => Some(reason.clone()),
+            None => (pair.rounds < pair.rounds_needed).then(|| {
+                format!(
+                    "{} of the {} rounds that are needed",
+                    pair.rounds, pair.rounds_needed
+                )
+            }),
+        })
+    };
+    let of_runs = || {
+        let mut runs = report.runs.iter();
+        let own = runs.find(|run| {
+            run.target == target && run.payload == payload && run.standing != Standing::Counted
+        });
+        own.and_then(|run| run.reasons.first().cloned())
+    };
+    of_trials
+        .or_else(of_pairs)
+        .or_else(of_runs)
+        .unwrap_or_else(|| "it was not compared".to_owned())
+}
+
+/// The ratio to the base and its interval, turned to the side that the table reads from.
+fn to_base(row: &mut Row, base: usize, judged: &Judged<'_>) {
+    let pair = judged.between(row.target, base);
+    let Some(pair) = pair.filter(|pair| pair.outcome.is_some()) else {
+        return;
+    };
+    let is_higher = pair.higher == row.target;
+    row.ratio = Some(if is_higher {
+        pair.ratio
+    } else {
+        1.0 / pair.ratio
+    });
+    row.interval = pair.interval.map(|interval| {
+        if is_higher {
+            interval
+        } else {
+            interval.inverted()
+        }
+    });
+    row.level = pair.level;
+}
+
+fn answer(
+    report: &Report,
+    rows: &[Row],
+    judged: &Judged<'_>,
+) -> (String, Option<usize>, Outcome, String) {
+    let name = |row: &Row| report.targets[row.target].name.as_str();
+    let lead: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.places.is_some_and(|places| places.best == 1))
+        .collect();
+    if let [first] = lead[..]
+        && first.places.is_some_and(|places| places.worst == 1)
+    {
+        let verb = match judged.metric {
+            Metric::Rate => "does the most",
+            Metric::Cpu => "costs the least",
+            Metric::P99 => "takes the least",
+        };
+        let next = rows.get(1).and_then(|next| {
+            let pair = judged.between(first.target, next.target)?;
+            Some(format!(
+                "{} × against {}, {}",
+                phrase::ratio_beside_interval(pair),
+                name(next),
+                phrase::certainty(pair)
+            ))
+        });
+        return (
+            format!("{} {verb}", name(first)),
+            Some(first.target),
+            Outcome::Different,
+            next.unwrap_or_default(),
+        );
+    }
+    let answer = match lead[..] {
+        [a, b] => format!("Not decided: {} or {}", name(a), name(b)),
+        _ => format!("Not decided between {} targets", lead.len().max(2)),
+    };
+    let mut why: Vec<String> = Vec::new();
+    if let [a, b, ..] = lead[..] {
+        why.extend(judged.between(a.target, b.target).map(|pair| {
+            let next = pair.next.as_ref();
+            format!(
+                "{} to {}: {} ×, {}{}",
+                report.targets[pair.higher].name,
+                report.targets[pair.lower].name,
+                phrase::ratio_beside_interval(pair),
+                phrase::certainty(pair),
+                next.map_or(String::new(), |next| format!("; {next}"))
+            )
+        }));
+    }
+    (answer, None, Outcome::Open, why.join("; "))
+}
