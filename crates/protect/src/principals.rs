@@ -1,6 +1,6 @@
 //! Who may call: principals, their credentials, their rights, their limits.
 //!
-//! - [`file`]: the principals file, read with errors that name line, key and remedy
+//! - [`mod@file`]: the principals file, read with errors that name line, key and remedy
 //! - [`tokens`]: bearer tokens by their SHA-256
 //! - [`jwt`]: JSON Web Tokens by a key set
 //! - [`Principals`]: all of them at one moment

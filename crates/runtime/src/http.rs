@@ -1,7 +1,7 @@
 //! What the actix-web faces have in common.
 //!
 //! - [`listen`]: the listening socket, for both faces
-//! - [`server`], [`Running`]: the one place where an HTTP server is built and served
+//! - [`server()`], [`Running`]: the one place where an HTTP server is built and served
 //! - [`resource`] (`routes`): a path and its methods; HEAD, OPTIONS for browsers, 404 and 405 follow from them
 //! - [`body()`]: bodies of requests; `decode`: their encodings
 //! - `observe`: counts, times and names each request; `cors`: what browsers are told

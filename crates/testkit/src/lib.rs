@@ -9,7 +9,7 @@
 //! - [`eventually()`]: waits for what happens elsewhere
 //! - [`tls`]: an authority that signs certificates
 //! - [`json_schema`]: what a program writes as JSON against its schema in the repository
-//! - [`left_out`]: what a test does where a part that it needs is missing
+//! - [`left_out()`]: what a test does where a part that it needs is missing
 //!
 //! What this crate starts ends with the test process, however that ends: a watchdog waits at the other end
 //! of a pipe. Failures panic: there is nothing a test could do about them.

@@ -1,8 +1,6 @@
 //! The head of the page: one row a question, with the answer, its outcome, and the interval drawn against 1 and the margin.
 
-use serde::Serialize;
-
-use super::model::{Comparison, Metric, Outcome, Report};
+use super::model::{Comparison, Drawing, HeadRow, Metric, Outcome, Report};
 use super::ranking;
 use super::verdict::phrase;
 use lab_verdict::words::{percent, ratios};
@@ -12,57 +10,15 @@ const WIDTH: f64 = 320.0;
 /// Free at either end.
 const EDGE: f64 = 14.0;
 
-/// One question and its answer.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// What was asked.
-    pub question: String,
-    /// The answer in a few words.
-    pub answer: String,
-    /// Index of the target that the answer begins with.
-    pub target: Option<usize>,
-    /// `different`, `equal` or `open`.
-    pub outcome: Outcome,
-    /// The figure with its interval, rounds and p; what would decide an open one.
-    pub why: String,
-    /// Another figure was named as the primary one.
-    pub describes: bool,
-    /// The interval as a drawing.
-    pub drawing: Option<Drawing>,
-}
-
-/// Places on a logarithmic axis, in units of the drawing.
-#[derive(Clone, Debug, Serialize)]
-pub struct Drawing {
-    /// Width.
-    pub width: f64,
-    /// The ratio.
-    pub ratio: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-    /// The ratio 1.
-    pub one: f64,
-    /// Lower end of the margin.
-    pub margin_low: f64,
-    /// Upper end of the margin.
-    pub margin_high: f64,
-    /// Marks of the axis: place and label.
-    pub ticks: Vec<(f64, String)>,
-    /// The same in words.
-    pub text: String,
-}
-
 /// A row for each comparison that has an outcome, those that decide first. Scenarios of more than two targets have a
 /// [`crate::ranking`] instead.
-pub fn rows(report: &Report) -> Vec<Row> {
+pub fn rows(report: &Report) -> Vec<HeadRow> {
     let is_ranked = |pair: &&Comparison| {
         let mut scenarios = report.scenarios.iter();
         scenarios
             .any(|scenario| scenario.targets.len() > 2 && scenario.targets.contains(&pair.higher))
     };
-    let mut rows: Vec<Row> = report
+    let mut rows: Vec<HeadRow> = report
         .comparisons
         .iter()
         .filter(|pair| !is_ranked(pair))
@@ -72,7 +28,7 @@ pub fn rows(report: &Report) -> Vec<Row> {
     rows
 }
 
-fn row(report: &Report, pair: &Comparison) -> Option<Row> {
+fn row(report: &Report, pair: &Comparison) -> Option<HeadRow> {
     let outcome = pair.outcome?;
     let question = ranking::question(report, pair.metric, &pair.payload);
     let name = &report.targets[pair.higher].name;
@@ -103,7 +59,7 @@ fn row(report: &Report, pair: &Comparison) -> Option<Row> {
         .next
         .as_ref()
         .map_or(String::new(), |next| format!("; {next}"));
-    Some(Row {
+    Some(HeadRow {
         question,
         answer,
         target: (outcome == Outcome::Different).then_some(pair.higher),

@@ -4,6 +4,7 @@
 //! Times are UTC, ISO 8601. Rates are successful requests a second, latencies milliseconds, memory MiB.
 
 mod figures;
+mod heads;
 
 pub use metrics_db::Latency;
 use serde::Serialize;
@@ -12,6 +13,7 @@ pub use figures::{
     CheckInfo, Comparison, CostRow, CpuPerRequest, Interval, Metric, Outcome, PhaseRow, RunInfo,
     Series, Standing, ThroughputRow, TrialRate, WireRow,
 };
+pub use heads::{Drawing, HeadRow, Places, RankedTarget, Ranking};
 
 /// Version of the shape below; raised when a field changes its meaning or goes.
 pub const FORMAT: &str = "weir-report/2";
@@ -54,9 +56,9 @@ pub struct Report {
     /// What was found.
     pub verdict: Verdict,
     /// The answers at a glance: one row a question; empty where nothing is judged. Of scenarios of at most two targets.
-    pub head: Vec<crate::head::Row>,
+    pub head: Vec<HeadRow>,
     /// The same for scenarios of more targets: a ranked table a payload.
-    pub ranking: Vec<crate::ranking::Ranking>,
+    pub ranking: Vec<Ranking>,
     /// Why it may be believed.
     pub badges: Vec<Badge>,
     /// One row a payload and target.

@@ -1,69 +1,8 @@
 //! The ranked table that heads a report of more than two targets: places, ratios to the first, and who is not ranked and why.
 
-use serde::Serialize;
-
-use super::model::{Comparison, Interval, Metric, Outcome, Report, Standing};
+use super::model::{Comparison, Metric, Outcome, Places, RankedTarget, Ranking, Report, Standing};
 use super::options::Options;
 use super::verdict::phrase;
-
-/// The targets of a scenario under one payload, best first.
-#[derive(Clone, Debug, Serialize)]
-pub struct Ranking {
-    /// Payload.
-    pub payload: String,
-    /// What the places are by: the figure that decides.
-    pub metric: Metric,
-    /// What was asked.
-    pub question: String,
-    /// The answer in a few words.
-    pub answer: String,
-    /// Index of the target that the answer begins with.
-    pub target: Option<usize>,
-    /// `different` where one target is certainly first, else `open`.
-    pub outcome: Outcome,
-    /// How far the next is behind the first, with its interval; who shares the first place where it is shared.
-    pub why: String,
-    /// Index of the target that the ratios are to: the reference where one was named, else the first.
-    pub base: usize,
-    /// The base was named as the reference.
-    pub by_reference: bool,
-    /// Best first, those that are not ranked last.
-    pub rows: Vec<Row>,
-}
-
-/// A target of the table.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// Index into targets.
-    pub target: usize,
-    /// Language and framework.
-    pub stack: String,
-    /// Its place; `None` where it is not ranked.
-    pub places: Option<Places>,
-    /// Median over the trials: successes a second, CPU microseconds or milliseconds, as the metric is.
-    pub figure: Option<f64>,
-    /// Its figure to that of the base; `None` where the two were not judged.
-    pub ratio: Option<f64>,
-    /// Interval of the ratio.
-    pub interval: Option<Interval>,
-    /// Confidence level of the interval (0 to 1).
-    pub level: Option<f64>,
-    /// 99th percentile of the latency in the last phase, milliseconds.
-    pub p99_ms: Option<f64>,
-    /// Highest memory of the service, MiB.
-    pub memory_mb: Option<f64>,
-    /// Why it is not ranked.
-    pub reason: Option<String>,
-}
-
-/// The places that a target may have: one where it is certain, several where it shares them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Places {
-    /// One more than the targets that are certainly better.
-    pub best: usize,
-    /// The number of ranked targets less those that are certainly worse.
-    pub worst: usize,
-}
 
 /// A table for each payload of each scenario of more than two targets in which something was judged.
 pub fn tables(report: &Report, options: &Options) -> Vec<Ranking> {
@@ -141,7 +80,7 @@ fn table(report: &Report, payload: &str, targets: &[usize], options: &Options) -
     let judged = Judged::of(report, payload)?;
     let is_ranked = |target: &&usize| judged.places(**target, targets.len()).is_some();
     let ranked = targets.iter().filter(is_ranked).count();
-    let mut rows: Vec<Row> = targets
+    let mut rows: Vec<RankedTarget> = targets
         .iter()
         .map(|target| row(report, payload, *target, &judged, ranked))
         .collect();
@@ -153,8 +92,8 @@ fn table(report: &Report, payload: &str, targets: &[usize], options: &Options) -
     rows.sort_by(|a, b| {
         // By the middle of the places that a target may have; where those are equal by the figure.
         let middle = |places: Places| places.best + places.worst;
-        let key = |row: &Row| row.places.map_or(usize::MAX, middle);
-        let figure = |row: &Row| row.figure.map_or(f64::INFINITY, |figure| sign * figure);
+        let key = |row: &RankedTarget| row.places.map_or(usize::MAX, middle);
+        let figure = |row: &RankedTarget| row.figure.map_or(f64::INFINITY, |figure| sign * figure);
         key(a).cmp(&key(b)).then(figure(a).total_cmp(&figure(b)))
     });
     let named = options.reference.as_ref().and_then(|reference| {
@@ -196,7 +135,13 @@ pub(crate) fn question(report: &Report, metric: Metric, payload: &str) -> String
     }
 }
 
-fn row(report: &Report, payload: &str, target: usize, judged: &Judged<'_>, ranked: usize) -> Row {
+fn row(
+    report: &Report,
+    payload: &str,
+    target: usize,
+    judged: &Judged<'_>,
+    ranked: usize,
+) -> RankedTarget {
     let rate = report
         .throughput
         .iter()
@@ -220,7 +165,7 @@ fn row(report: &Report, payload: &str, target: usize, judged: &Judged<'_>, ranke
         .flatten()
         .map(String::as_str)
         .collect();
-    Row {
+    RankedTarget {
         target,
         stack: stack.join(" · "),
         figure: match judged.metric {
@@ -273,7 +218,7 @@ fn why_not_ranked(report: &Report, payload: &str, target: usize, judged: &Judged
 }
 
 /// The ratio to the base and its interval, turned to the side that the table reads from.
-fn to_base(row: &mut Row, base: usize, judged: &Judged<'_>) {
+fn to_base(row: &mut RankedTarget, base: usize, judged: &Judged<'_>) {
     let pair = judged.between(row.target, base);
     let Some(pair) = pair.filter(|pair| pair.outcome.is_some()) else {
         return;
@@ -296,11 +241,11 @@ fn to_base(row: &mut Row, base: usize, judged: &Judged<'_>) {
 
 fn answer(
     report: &Report,
-    rows: &[Row],
+    rows: &[RankedTarget],
     judged: &Judged<'_>,
 ) -> (String, Option<usize>, Outcome, String) {
-    let name = |row: &Row| report.targets[row.target].name.as_str();
-    let lead: Vec<&Row> = rows
+    let name = |row: &RankedTarget| report.targets[row.target].name.as_str();
+    let lead: Vec<&RankedTarget> = rows
         .iter()
         .filter(|row| row.places.is_some_and(|places| places.best == 1))
         .collect();

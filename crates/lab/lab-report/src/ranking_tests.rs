@@ -2,13 +2,13 @@
 
 use super::invented::{BALANCE_GRPC, BALANCE_REST, GRPC, Plan, REST, SINGLE, five_targets, invent};
 use super::model::{Metric, Outcome, Report};
+use super::model::{Places, RankedTarget};
 use super::options::Options;
-use super::ranking::{Places, Row};
 use super::tests::{report, rows};
 use super::{build, html, markdown};
 
-fn row<'a>(report: &'a Report, name: &str) -> &'a Row {
-    let of = |row: &&Row| report.targets[row.target].name == name;
+fn row<'a>(report: &'a Report, name: &str) -> &'a RankedTarget {
+    let of = |row: &&RankedTarget| report.targets[row.target].name == name;
     report.ranking[0].rows.iter().find(of).unwrap()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 
-/// Value parser that takes the values of a range alone. Made by [`count`], [`bytes`], [`duration_within`] or
+/// Value parser that takes the values of a range alone. Made by [`count`], [`bytes()`], [`duration_within`] or
 /// [`time_limit`].
 #[derive(Clone, Debug)]
 pub struct Within<T> {
