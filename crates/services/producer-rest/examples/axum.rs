@@ -1,5 +1,5 @@
-//! The single event's route of producer-rest on axum instead of actix-web, over the same [`ingest`]: what the face of
-//! docs/decisions/0008-two-servers.md was measured with. It takes the settings of producer-rest.
+//! The single event's route of producer-rest on axum instead of actix-web, over the same [`ingest`], so that the two can be
+//! measured side by side. It takes the settings of producer-rest.
 //!
 //! Run it in place of producer-rest: `cargo run --release -p producer-rest --example axum`.
 
@@ -58,7 +58,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 }
 
 /// A thread with a runtime of its own, as each worker of actix-web has: answers that come from a writer then wake all of a
-/// thread's requests at once, which measured better than axum on one runtime of many threads.
+/// thread's requests at once.
 fn worker(
     listener: TcpListener,
     router: Router,
