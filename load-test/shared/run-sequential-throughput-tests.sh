@@ -13,7 +13,8 @@ main() {
         exec "$WEIR_BIN_DIR/weir" run "$@"
     fi
     command -v cargo >/dev/null || { echo "cargo is needed and not installed: see https://rustup.rs" >&2; exit 1; }
-    local weir=(--release --locked --manifest-path "$root/Cargo.toml" --package weir)
+    # Not --package: all members choose the features, as when weir builds the services, and nothing is compiled twice.
+    local weir=(--release --locked --manifest-path "$root/Cargo.toml" --bin weir)
     echo "Building weir where it is not up to date; the first time this takes several minutes." >&2
     cargo build "${weir[@]}"
     # Cargo knows where it has put the binary, and becomes it.
