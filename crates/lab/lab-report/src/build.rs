@@ -131,6 +131,9 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
                 .collect(),
         ),
     };
+    if report.measures && report.scenarios.len() < 2 {
+        report.verdict.notes.extend(options.notes());
+    }
     if matches!(
         report.verdict.kind,
         VerdictKind::Difference | VerdictKind::Equal | VerdictKind::Open

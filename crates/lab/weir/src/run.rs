@@ -2,7 +2,9 @@
 //!
 //! - this file: the command, and which of the two runtimes it takes
 //! - `args`: its arguments; `bench`: what the steps of every cell work with
-//! - `session`: the cells one after the other, and what is kept of them
+//! - `judging`: its arguments that say how it is judged
+//! - `session`: what is kept of it; `progression`: its cells one after the other; `rounds`, `look`: what runs again, and when
+//!   it is decided
 //! - `cell`, `running`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
 //! - `measure`: one measurement, from k6's start to its summary
 //! - `resume`: going on with an unfinished session
@@ -15,9 +17,13 @@ mod args;
 mod bench;
 mod cell;
 mod data;
+mod judging;
+mod look;
 mod measure;
 mod outcome;
+mod progression;
 mod resume;
+mod rounds;
 mod running;
 mod samples_csv;
 mod script;
@@ -56,11 +62,11 @@ const EXIT_INTERRUPTED: u8 = 130;
 pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
     let modes = Modes::load(root)?;
     let targets = Targets::load(root)?;
-    let resumed = match args.resume.clone() {
+    let mut resumed = match args.resume.clone() {
         Some(id) => Some(Resumed::find(&args, root, &id).await?),
         None => None,
     };
-    let plan = match &resumed {
+    let plan = match &mut resumed {
         Some(resumed) => {
             args.runtime = resumed.runtime();
             resumed.plan(&modes, &targets)?
@@ -86,8 +92,13 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     } else {
         format!(" of {}", plan.cells.len())
     };
+    let most = if plan.request.judging.until_decided {
+        "at most "
+    } else {
+        ""
+    };
     progress.say(&format!(
-        "{}{of} of {}, about {} together, seed {}",
+        "{most}{}{of} of {}, about {} together, seed {}",
         counted(left, "run"),
         plan.mode_name,
         duration(plan.expected(left)),
@@ -249,6 +260,7 @@ mod tests {
             trials: Some(2),
             rate: None,
             seed: None,
+            judging: Default::default(),
         };
         assert_eq!(args.to_shell(7), "full '' 32k --trials 2 --seed 7");
     }
@@ -265,6 +277,7 @@ mod tests {
             trials: None,
             rate: None,
             seed: Some(7),
+            judging: Default::default(),
         };
         let mut plan = args.plan(&modes, &targets).unwrap();
         plan.phase_scale = 0.5;

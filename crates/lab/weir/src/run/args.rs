@@ -7,6 +7,7 @@ use lab_model::plan::{Plan, Request};
 use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 
+use super::judging::JudgingArgs;
 use crate::usage::UsageError;
 
 /// What to measure.
@@ -22,8 +23,8 @@ pub struct PlanArgs {
     /// targets named, else ingest]
     #[arg(long, value_name = "NAME")]
     pub(super) scenario: Option<String>,
-    /// Measure each target and payload so often, the targets of each round in random order [default: 1, in mode compare
-    /// 6]
+    /// Number of rounds: trials of each target and payload, the targets of each round in an order of its own [default: 1;
+    /// in mode compare 8, or 12 with several payloads]
     #[arg(long, value_name = "N")]
     pub(super) trials: Option<u32>,
     /// Arrivals a second, in mode compare [default: as load-test/k6/lib/modes.json has it]
@@ -32,6 +33,8 @@ pub struct PlanArgs {
     /// Seed of payloads and order [default: drawn and printed]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) judging: JudgingArgs,
 }
 
 /// Measure targets against each other and write a report
@@ -80,6 +83,8 @@ impl PlanArgs {
             seed: self.seed.unwrap_or_else(drawn_seed),
             phase_scale: phase_scale()?.unwrap_or(1.0),
             cells: None,
+            judging: self.judging.judging(),
+            repeats: Vec::new(),
         };
         plan_of(&request, modes, targets)
     }
@@ -109,6 +114,7 @@ impl PlanArgs {
             words.push(format!("--rate {rate}"));
         }
         words.push(format!("--seed {seed}"));
+        words.extend(self.judging.to_shell());
         words.join(" ")
     }
 }

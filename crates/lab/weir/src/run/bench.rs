@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use lab_bench::backend::Backend;
 use lab_bench::progress::Progress;
 use lab_model::plan::Plan;
@@ -27,4 +28,13 @@ pub(crate) struct Bench {
     pub(crate) stop: Stop,
     /// The services are debug builds, whose figures mean nothing.
     pub(crate) debug_build: bool,
+}
+
+/// Records what the session runs, as it stands now.
+pub(super) async fn record_plan(store: &Store, session: &str, plan: &Plan) -> Result<()> {
+    let mut recorded = serde_json::to_value(&plan.request)?;
+    // The report reads the mode from here, whatever the file says by then.
+    recorded["load"] = serde_json::to_value(&plan.mode)?;
+    store.set_session_plan(session, &recorded).await?;
+    Ok(())
 }

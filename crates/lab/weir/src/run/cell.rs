@@ -11,7 +11,7 @@ use lab_contract::audit::{Baseline, CountersAt};
 use lab_contract::{audit, verify};
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
-use lab_model::plan::Cell;
+use lab_model::plan::layout::Cell;
 use lab_model::targets::Target;
 use metrics_db::{NewRun, RunStatus};
 
