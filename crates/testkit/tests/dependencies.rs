@@ -23,6 +23,7 @@ const BINARIES: &[&str] = &[
     "balance",
     "benchmark",
     "event-log",
+    "null-target",
     "producer-grpc",
     "producer-rest",
     "ratios",

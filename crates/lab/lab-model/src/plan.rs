@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::layout::{Cell, Layout};
+use crate::driver::{self, Driver};
 use crate::error::RequestError;
 use crate::judging::{AA_SUFFIX, Figure, Judging, Repeat, rounds_at};
 use crate::modes::{Mode, Modes};
@@ -43,6 +44,9 @@ pub struct Request {
     /// What was named before the first round.
     #[serde(default)]
     pub judging: Judging,
+    /// What makes the load; none: as target and mode say.
+    #[serde(default)]
+    pub driver: Option<Driver>,
     /// Rounds that were repeated, in the order in which that was decided.
     #[serde(default)]
     pub repeats: Vec<Repeat>,
@@ -105,6 +109,9 @@ impl Plan {
             }
         }
         check_judging(request, &mode, &chosen)?;
+        for target in &chosen {
+            driver::choose(request.driver, target, &mode)?;
+        }
         let trials = match request.judging.looks()? {
             Some(looks) => u32::try_from(rounds_at(looks)).unwrap_or(u32::MAX),
             None => request
@@ -130,6 +137,19 @@ impl Plan {
         self.request.repeats.extend(repeats);
         self.cells = self.layout.cells(&self.request.repeats);
         self.request.cells = Some(self.cells.len());
+    }
+
+    /// What makes the load of a target.
+    pub fn driver_of(&self, target: &Target) -> Driver {
+        // A choice that is refused was refused when the plan was made.
+        driver::choose(self.request.driver, target, &self.mode).unwrap_or(Driver::K6)
+    }
+
+    /// Whether a driver makes the load of any of its targets.
+    pub fn uses(&self, driver: Driver) -> bool {
+        self.targets()
+            .iter()
+            .any(|target| self.driver_of(target) == driver)
     }
 
     /// About how long one cell takes.

@@ -252,7 +252,7 @@ fn runs(
             let target = targets
                 .iter()
                 .position(|target| target.name == rows.run.api_name)?;
-            let cores: Cores = generator::cores(&session.session.environment);
+            let cores: Cores = generator::cores(&session.session.environment, &rows.run.driver);
             let mut info = trial::info(rows, &session.session.id, target, cores, by_peak);
             if let Some(reason) = like.differs(rows) {
                 info.standing = Standing::LeftOut;

@@ -6,7 +6,8 @@
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
-//! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
+//! - [`generated`]: what a generator leaves, read by [`summary`] (k6) and `benchmark_result`
+//! - [`judged`], [`import`], [`validity`]: from its figures to rows that can be trusted
 //! - [`runs`], [`report`]: what is made of the metrics database
 //! - [`judge`]: the verdict over figures from any tool
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
@@ -15,8 +16,10 @@
 //! compose, state) is `lab-host`.
 
 pub mod audit;
+mod benchmark_result;
 pub mod cli;
 pub mod feed;
+pub mod generated;
 pub mod import;
 pub mod judge;
 pub mod judged;

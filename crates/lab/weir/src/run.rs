@@ -6,7 +6,7 @@
 //! - `session`: what is kept of it; `progression`: its cells one after the other; `rounds`, `look`: what runs again, and when
 //!   it is decided
 //! - `cell`, `running`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
-//! - `measure`: one measurement, from k6's start to its summary
+//! - `measure`: one measurement, from its generator's start to what that leaves; `by_benchmark`: what `benchmark` is told
 //! - `resume`: going on with an unfinished session
 //! - `samples_csv`: whether the sampler's file is there
 //! - `stop`: Ctrl-C and SIGTERM
@@ -15,6 +15,7 @@
 
 mod args;
 mod bench;
+mod by_benchmark;
 mod cell;
 mod data;
 mod judging;
@@ -41,6 +42,7 @@ use lab_bench::native::Native;
 use lab_bench::progress::Progress;
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
+use lab_model::driver::Driver;
 use lab_model::modes::Modes;
 use lab_model::plan::Plan;
 use lab_model::targets::Targets;
@@ -66,7 +68,7 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         Some(id) => Some(Resumed::find(&args, root, &id).await?),
         None => None,
     };
-    let plan = match &mut resumed {
+    let mut plan = match &mut resumed {
         Some(resumed) => {
             args.runtime = resumed.runtime();
             resumed.plan(&modes, &targets)?
@@ -75,6 +77,9 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     };
     let asked = args.runtime;
     args.runtime = runtime_for(asked, &args.metrics, metrics::is_chosen(&args.metrics))?;
+    if plan.request.driver == Some(Driver::Benchmark) {
+        args.runtime = runtime_of_benchmark(args.runtime)?;
+    }
     let cells = plan.cells.iter();
     let left = cells
         .filter(|cell| !resumed.as_ref().is_some_and(|r| r.is_done(cell)))
@@ -124,6 +129,10 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         }
     };
     remember_runtime(&state, backend.name())?;
+    if matches!(backend, Backend::Docker(_)) && plan.uses(Driver::Benchmark) {
+        progress.say("In Docker k6 makes the load: benchmark, which this mode takes otherwise, runs natively.");
+        plan.request.driver = Some(Driver::K6);
+    }
 
     let given = backend.given(&plan.targets());
     let command = shell_command(&args.plan, &plan, backend.name(), &given);
@@ -164,6 +173,17 @@ fn runtime_for(asked: RuntimeArg, metrics: &MetricsDbConfig, chosen: bool) -> Re
     }
 }
 
+/// `benchmark` is a process of this machine.
+fn runtime_of_benchmark(asked: RuntimeArg) -> Result<RuntimeArg> {
+    match asked {
+        RuntimeArg::Auto | RuntimeArg::Native => Ok(RuntimeArg::Native),
+        RuntimeArg::Docker => Err(UsageError::plain(
+            "--driver benchmark runs natively: leave out --runtime docker, or take --driver k6",
+        )
+        .into()),
+    }
+}
+
 /// Prepares the runtime that was asked for; `auto` falls back to native with a sentence on why.
 async fn choose(
     args: &RunArgs,
@@ -184,7 +204,14 @@ async fn choose(
             Err(error) => progress.say(&format!("Running natively, without Docker: {error:#}.")),
         }
     }
-    let native = Native::start(root, state, &used, &args.metrics, progress);
+    let native = Native::start(
+        root,
+        state,
+        &used,
+        plan.uses(Driver::Benchmark),
+        &args.metrics,
+        progress,
+    );
     let native = stop
         .or(native)
         .await
@@ -260,6 +287,7 @@ mod tests {
             trials: Some(2),
             rate: None,
             seed: None,
+            driver: None,
             judging: Default::default(),
         };
         assert_eq!(args.to_shell(7), "full '' 32k --trials 2 --seed 7");
@@ -277,6 +305,7 @@ mod tests {
             trials: None,
             rate: None,
             seed: Some(7),
+            driver: None,
             judging: Default::default(),
         };
         let mut plan = args.plan(&modes, &targets).unwrap();
@@ -301,6 +330,8 @@ mod tests {
         for asked in [Auto, Docker, Native] {
             assert_eq!(runtime_for(asked, &elsewhere, false).unwrap(), asked);
         }
+        assert_eq!(runtime_of_benchmark(Auto).unwrap(), Native);
+        assert!(runtime_of_benchmark(Docker).unwrap_err().is::<UsageError>());
         assert_eq!(runtime_for(Auto, &elsewhere, true).unwrap(), Native);
         assert_eq!(runtime_for(Native, &elsewhere, true).unwrap(), Native);
         let error = runtime_for(Docker, &elsewhere, true).unwrap_err();

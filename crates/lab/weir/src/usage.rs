@@ -111,6 +111,7 @@ Usage: {name} MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]
   --runtime docker|native|auto   where the services run (default auto: Docker where it works)
   --trials N                     number of rounds: trials of each target and payload, in random order
                                  (compare: 8, or 12 where several payloads are compared)
+  --driver k6|benchmark          what makes the load (default: saturation benchmark, else k6)
   --until-decided                judge after 8, 10, 12, ... rounds and end once all is decided
   --max-rounds N                 with --until-decided: rounds at the last look (default: 20)
   --margin PERCENT               ratios within this margin of 1 count as equal (default: 3%)

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use lab_model::driver::Driver;
 use lab_model::modes::{self, Modes};
 use lab_model::plan::{Plan, Request};
 use lab_model::targets::Targets;
@@ -33,8 +34,30 @@ pub struct PlanArgs {
     /// Seed of payloads and order [default: drawn and printed]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
+    /// What makes the load [default: as target and mode name it, in mode saturation benchmark, else k6]
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    pub(super) driver: Option<DriverArg>,
     #[command(flatten)]
     pub(super) judging: JudgingArgs,
+}
+
+/// `--driver`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DriverArg {
+    /// k6, with the target's script
+    K6,
+    /// The lab's own generator, for ingest and balance: lighter, latency from the moment due
+    Benchmark,
+}
+
+impl DriverArg {
+    /// As a plan stores it.
+    pub(super) fn driver(self) -> Driver {
+        match self {
+            Self::K6 => Driver::K6,
+            Self::Benchmark => Driver::Benchmark,
+        }
+    }
 }
 
 /// Measure targets against each other and write a report
@@ -85,6 +108,7 @@ impl PlanArgs {
             cells: None,
             judging: self.judging.judging(),
             repeats: Vec::new(),
+            driver: self.driver.map(DriverArg::driver),
         };
         plan_of(&request, modes, targets)
     }
@@ -114,6 +138,9 @@ impl PlanArgs {
             words.push(format!("--rate {rate}"));
         }
         words.push(format!("--seed {seed}"));
+        if let Some(driver) = self.driver {
+            words.push(format!("--driver {}", driver.driver().as_str()));
+        }
         words.extend(self.judging.to_shell());
         words.join(" ")
     }

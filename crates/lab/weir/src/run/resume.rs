@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use lab_bench::metrics;
+use lab_model::driver::Driver;
 use lab_model::judging::Judging;
 use lab_model::modes::Modes;
 use lab_model::plan::layout::Cell;
@@ -177,6 +178,7 @@ impl Resumed {
             trials,
             rate,
             seed,
+            driver,
             judging,
         } = &args.plan;
         let was = &self.request;
@@ -220,6 +222,12 @@ impl Resumed {
             RuntimeArg::Native => Some("native".to_owned()),
         };
         check("runtime", runtime, self.session.runtime.clone());
+        let named = |driver: Driver| driver.as_str().to_owned();
+        check(
+            "driver",
+            driver.map(|driver| named(driver.driver())),
+            was.driver.map_or_else(|| "not given".into(), named),
+        );
         if judging.is_given() {
             let was = Judging {
                 ended_at_look: None,
@@ -369,6 +377,7 @@ mod tests {
                 cells: Some(2),
                 judging: Judging::default(),
                 repeats: Vec::new(),
+                driver: None,
             },
             runs: Vec::new(),
             cut: Vec::new(),

@@ -24,6 +24,7 @@ fn plan(trials: u32) -> Plan {
         cells: None,
         judging: Judging::default(),
         repeats: Vec::new(),
+        driver: None,
     };
     let (modes, targets) = (Modes::load(&root).unwrap(), Targets::load(&root).unwrap());
     Plan::new(&request, &modes, &targets).unwrap()

@@ -7,6 +7,7 @@ use lab_bench::backend::Backend;
 use lab_bench::progress::Progress;
 use lab_contract::application_db::ApplicationDb;
 use lab_host::environment;
+use lab_model::driver::Driver;
 use lab_model::files;
 use lab_model::plan::Plan;
 use metrics_db::{NewSession, RunStatus, Store};
@@ -194,12 +195,15 @@ async fn prepare(
         .abort_running_runs("weir ended without finishing this run")
         .await?;
     let database = ApplicationDb::connect(&backend.application_url()).await?;
-    let environment = json!({
+    let mut environment = json!({
         "runtime": backend.name(),
         "machine": environment::machine().await,
         "database": database.describe().await?,
         "lab": backend.describe(&plan.targets()).await,
     });
+    if plan.uses(Driver::Benchmark) {
+        environment["lab"]["benchmark"] = backend.describe_benchmark().into();
+    }
     let fingerprint = environment::fingerprint(&environment);
     if let Some(resumed) = &origin.resumed {
         resumed.require_same(&fingerprint, &environment)?;
