@@ -2,10 +2,11 @@
 //! stream once.
 
 use anyhow::{Context, Result};
+use lab_model::scenario::Scenario;
 use serde_json::json;
 
 use super::claims::{Claims, StreamClaims};
-use super::subject::{Audited, Baseline, Comparison, Subject};
+use super::subject::{Audited, Baseline, Fault, Subject};
 
 /// What a null target counts: requests answered with success, of streams events sent.
 const ANSWERED: &str = "null_answered_total";
@@ -21,10 +22,10 @@ pub(super) async fn audit(
         .zip(subject.counters)
         .context("a null target needs [target.counters], with which its audit compares")?;
     let answered = at.read().await?.since(before, ANSWERED)?;
-    Ok(judge(claims, answered))
+    Ok(judge(subject.target.scenario, claims, answered))
 }
 
-fn judge(claims: &Claims, answered: i64) -> Audited {
+fn judge(scenario: Scenario, claims: &Claims, answered: i64) -> Audited {
     let counts = claims.counts;
     let (done, in_doubt) = match &claims.streams {
         None => (counts.acknowledged, counts.in_doubt()),
@@ -33,29 +34,23 @@ fn judge(claims: &Claims, answered: i64) -> Audited {
             (streams.received, doubt.max(0))
         }
     };
-    let compared = Comparison::of(done, in_doubt, answered);
-    let broken = claims.streams.as_ref().and_then(faults).or_else(|| {
-        (!compared.passed).then(|| {
-            format!(
-                "the generator counted {done} answers and {in_doubt} in doubt, and the null target {answered}."
-            )
-        })
-    });
-    let good = format!("The generator counted {done} answers, and the null target {answered}.");
-    let stats = match &claims.streams {
-        Some(streams) => json!({"events_per_request": streams.per_stream}),
-        None => json!({}),
-    };
-    Audited::of(Some(compared), broken, good, stats)
+    let unequal = answered < done || answered > done + in_doubt;
+    let fault = claims.streams.as_ref().and_then(out_of_sequence);
+    let fault = fault.or_else(|| unequal.then(|| Fault::new("unequal")));
+    let stats = claims
+        .streams
+        .as_ref()
+        .map(|streams| json!({"events_per_request": streams.per_stream}));
+    Audited::of(scenario, (done, in_doubt, Some(answered)), fault, stats).with("null", true)
 }
 
-fn faults(streams: &StreamClaims) -> Option<String> {
+fn out_of_sequence(streams: &StreamClaims) -> Option<Fault> {
     let (missed, repeated, out_of_order) = (streams.missed, streams.repeated, streams.out_of_order);
     (missed + repeated + out_of_order > 0).then(|| {
-        format!(
-            "of {} events received, {missed} before them were missed, {repeated} came again and {out_of_order} out of order.",
-            streams.received
-        )
+        Fault::new("not_in_sequence")
+            .with("missed", missed)
+            .with("repeated", repeated)
+            .with("out_of_order", out_of_order)
     })
 }
 
@@ -83,14 +78,19 @@ mod tests {
 
     #[test]
     fn answers_are_compared_and_a_repeated_event_is_noticed() {
-        assert!(judge(&claims(0), 50).passed);
-        assert!(!judge(&claims(0), 49).passed);
-        let repeated = judge(&claims(1), 50);
-        assert!(!repeated.passed && repeated.sentence.contains("1 came again"));
+        let judged = |claims: &Claims, answered| judge(Scenario::Stream, claims, answered);
+        assert!(judged(&claims(0), 50).passed);
+        assert_eq!(judged(&claims(0), 49).facts["fault"], "unequal");
+        let repeated = judged(&claims(1), 50);
+        assert_eq!(repeated.facts["fault"], "not_in_sequence");
+        assert_eq!(
+            (&repeated.facts["repeated"], repeated.passed),
+            (&1.into(), false)
+        );
         let unary = Claims {
             streams: None,
             ..claims(0)
         };
-        assert!(judge(&unary, 5).passed && !judge(&unary, 6).passed);
+        assert!(judged(&unary, 5).passed && !judged(&unary, 6).passed);
     }
 }
