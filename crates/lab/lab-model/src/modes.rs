@@ -16,9 +16,15 @@ use crate::scenario::Scenario;
 #[serde(rename_all = "camelCase")]
 pub struct Modes {
     modes: BTreeMap<String, Mode>,
+    /// The load of `weir calibrate`, which is none that a user asks for.
+    #[serde(default)]
+    calibrate: Option<Mode>,
     /// Payload names in the order in which they are run.
     pub payloads: Vec<String>,
 }
+
+/// Name of the load that shows what a generator reaches at most.
+pub const CALIBRATE: &str = "calibrate";
 
 /// One load profile.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -95,7 +101,10 @@ impl Modes {
 
     /// The mode of that name.
     pub fn get(&self, name: &str) -> Option<&Mode> {
-        self.modes.get(name)
+        match name {
+            CALIBRATE => self.calibrate.as_ref(),
+            name => self.modes.get(name),
+        }
     }
 
     /// The names that can be asked for: the closed model's, lightest load first, then the open model's.

@@ -158,6 +158,7 @@ async fn one(
         timed: header.mode != "smoke",
         boundaries: &[],
         paused: false,
+        ceiling: None,
         allowance: Allowance {
             generator: all,
             database: all,

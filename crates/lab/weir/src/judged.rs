@@ -12,6 +12,7 @@ use metrics_db::{
     Check, CheckStatus, Performance, Phase, PhaseUsage, ResourceSample, Store, phase_usage,
 };
 
+use crate::ceiling;
 use crate::generated::Generated;
 use crate::validity::{self, Evidence};
 
@@ -28,6 +29,8 @@ pub struct Measured<'a> {
     pub timed: bool,
     /// In seconds from the start of the first phase, as the sampler was told.
     pub boundaries: &'a [f64],
+    /// Requests a second that the generator reaches at most; none where that is not known.
+    pub ceiling: Option<f64>,
     /// A pause lies between two phases, with a boundary at either end.
     pub paused: bool,
     /// CPUs of each part.
@@ -107,6 +110,8 @@ pub fn judge(measured: &Measured<'_>) -> Judged {
         checks.push(Check::new("build", status).with("profile", "debug"));
     }
     checks.extend(validity::checks(&evidence));
+    let ceiling = measured.ceiling.filter(|_| measured.timed);
+    checks.extend(ceiling.and_then(|ceiling| ceiling::check(&phases, ceiling)));
     let (valid, failed_checks) = validity::verdict(&checks);
     Judged {
         performance,
@@ -212,6 +217,7 @@ mod tests {
             timed,
             boundaries: &[0.0],
             paused: false,
+            ceiling: None,
             allowance: Allowance {
                 generator: 2.0,
                 database: 2.0,

@@ -4,6 +4,8 @@
 //!
 //! - [`cli`], [`usage`], [`output`]: arguments in, words out
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
+//! - `calibrate`, `ceiling`: what a generator reaches at most, and how close a run comes to that
+//! - `forecast`: which difference a plan would find
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`generated`]: what a generator leaves, read by [`summary`] (k6) and `benchmark_result`
@@ -17,8 +19,11 @@
 
 pub mod audit;
 mod benchmark_result;
+mod calibrate;
+mod ceiling;
 pub mod cli;
 pub mod feed;
+mod forecast;
 pub mod generated;
 pub mod import;
 pub mod judge;

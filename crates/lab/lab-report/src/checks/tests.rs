@@ -87,6 +87,16 @@ fn every_check_is_said_in_words() {
         ),
         (
             check(
+                "ceiling",
+                share(0.75, 0.7),
+                json!({"reached_per_sec": 750.0, "ceiling_per_sec": 1000.0}),
+            ),
+            "Generator's ceiling: 75 % of it",
+            "In its busiest phase the generator sent 750 requests a second, 75 % of the 1,000 that it reaches with a \
+             target that does nothing; the bound is 70 %.",
+        ),
+        (
+            check(
                 "dropped",
                 share(0.1, 0.001),
                 json!({"dropped": 10, "due": 100}),

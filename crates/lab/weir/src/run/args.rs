@@ -12,7 +12,7 @@ use super::judging::JudgingArgs;
 use crate::usage::UsageError;
 
 /// What to measure.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct PlanArgs {
     /// smoke, full, saturation or compare
     pub(super) mode: Option<String>,
@@ -77,6 +77,63 @@ pub struct RunArgs {
     pub(super) keep: bool,
     #[command(flatten)]
     pub(super) metrics: MetricsDbConfig,
+}
+
+impl RunArgs {
+    /// A session of null targets that shows what `driver` reaches at most.
+    pub(crate) fn calibration(
+        mode: &str,
+        targets: String,
+        payloads: String,
+        driver: Driver,
+        metrics: &MetricsDbConfig,
+    ) -> Self {
+        let driver = match driver {
+            Driver::K6 => DriverArg::K6,
+            Driver::Benchmark => DriverArg::Benchmark,
+        };
+        Self::of(
+            PlanArgs {
+                mode: Some(mode.into()),
+                targets: Some(targets),
+                payloads: Some(payloads),
+                driver: Some(driver),
+                ..PlanArgs::default()
+            },
+            metrics,
+        )
+    }
+
+    /// An A/A session of mode compare.
+    pub(crate) fn noise_floor(
+        target: String,
+        payload: String,
+        rounds: u32,
+        metrics: &MetricsDbConfig,
+    ) -> Self {
+        Self::of(
+            PlanArgs {
+                mode: Some("compare".into()),
+                targets: Some(target),
+                payloads: Some(payload),
+                trials: Some(rounds),
+                judging: JudgingArgs::aa(),
+                ..PlanArgs::default()
+            },
+            metrics,
+        )
+    }
+
+    /// Natively: null targets have no containers.
+    fn of(plan: PlanArgs, metrics: &MetricsDbConfig) -> Self {
+        Self {
+            plan,
+            runtime: RuntimeArg::Native,
+            resume: None,
+            keep: false,
+            metrics: metrics.clone(),
+        }
+    }
 }
 
 /// `--runtime`.

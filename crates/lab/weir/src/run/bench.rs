@@ -22,6 +22,8 @@ pub(crate) struct Bench {
     pub(crate) backend: Backend,
     /// The metrics database.
     pub(crate) store: Store,
+    /// What the fingerprint hashes.
+    pub(crate) environment: serde_json::Value,
     /// What the user sees.
     pub(crate) progress: Progress,
     /// Whether the user wants it to end.

@@ -25,6 +25,7 @@ use super::outcome::{Figures, Outcome};
 use super::running::Running;
 use super::script::{environment, set};
 use crate::audit::recorded_as;
+use crate::ceiling;
 use crate::judged::{self, Measured, judge};
 use crate::session_id::timestamp;
 
@@ -255,6 +256,14 @@ async fn steps(
 
     let timed = bench.plan.mode.is_timed();
     let (boundaries, paused) = measure::boundaries(bench, target);
+    let ceiling = match target.null {
+        true => None,
+        false => {
+            let driver = bench.plan.driver_of(target);
+            let payload = &context.cell.payload;
+            ceiling::of(&bench.store, &bench.environment, driver, target, payload).await?
+        }
+    };
     let samples = judged::samples(&bench.store, context.run, timed, &boundaries).await?;
     let judged = judge(&Measured {
         generated: &measured,
@@ -262,6 +271,7 @@ async fn steps(
         timed,
         boundaries: &boundaries,
         paused,
+        ceiling,
         allowance: allowance(bench, target),
         sampled: started.probe.is_some(),
         debug_build: bench.debug_build,

@@ -30,6 +30,14 @@ pub(super) struct JudgingArgs {
 }
 
 impl JudgingArgs {
+    /// One target under two names.
+    pub(super) fn aa() -> Self {
+        Self {
+            aa: true,
+            ..Self::default()
+        }
+    }
+
     /// As a plan stores it.
     pub(super) fn judging(&self) -> Judging {
         Judging {

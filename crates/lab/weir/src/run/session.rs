@@ -72,7 +72,7 @@ impl Session {
     ) -> Result<Self> {
         progress.step("recording the session");
         let prepared = prepare(root, &plan, &backend, &origin, &progress).await;
-        let (store, id) = match prepared {
+        let (store, id, environment) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 if let Err(stopping) = backend.shutdown(false).await {
@@ -88,6 +88,7 @@ impl Session {
             plan,
             backend,
             store,
+            environment,
             progress,
             stop,
             debug_build,
@@ -181,14 +182,14 @@ async fn close(bench: Bench, keep: bool) -> Result<()> {
         .context("could not stop everything that was started")
 }
 
-/// The store with its schema, and the recorded session's id.
+/// The store with its schema, the recorded session's id, and what its fingerprint hashes.
 async fn prepare(
     root: &Path,
     plan: &Plan,
     backend: &Backend,
     origin: &Origin,
     progress: &Progress,
-) -> Result<(Store, String)> {
+) -> Result<(Store, String, serde_json::Value)> {
     let store = Store::connect(&backend.metrics_config()).await?;
     store.migrate().await?;
     store
@@ -215,7 +216,7 @@ async fn prepare(
                 .finish_run(*run, RunStatus::Aborted, None, Some(reason))
                 .await?;
         }
-        return Ok((store, id));
+        return Ok((store, id, environment));
     }
     if let Some((id, left)) = resume::unfinished_like(&store, &plan.request).await? {
         progress.say(&format!(
@@ -231,11 +232,11 @@ async fn prepare(
         runtime: backend.name().into(),
         git_commit: environment::git_commit(root).await,
         fingerprint,
-        environment,
+        environment: environment.clone(),
     };
     store.create_session(&session).await?;
     record_plan(&store, &session.id, plan).await?;
-    Ok((store, session.id))
+    Ok((store, session.id, environment))
 }
 
 impl SessionReport {
