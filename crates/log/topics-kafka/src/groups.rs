@@ -11,6 +11,7 @@ use krafka::admin::{
     ListConsumerGroupOffsetsOptions, ListConsumerGroupsOptions, TopicPartition,
 };
 use krafka::consumer::{AutoOffsetReset, Consumer, GroupProtocol, OffsetAndMetadata};
+use krafka::error::ErrorCode;
 use topics::{GroupInfo, GroupState, Identity, MemberInfo, Pace, Start, TopicsError, name};
 
 use super::administration::key;
@@ -226,11 +227,10 @@ impl KafkaTopics {
             outcome.unwrap_or(Ok(()))
         });
         match deleted {
-            Err(krafka::KrafkaError::Broker { code, .. })
-                if code == krafka::error::ErrorCode::NonEmptyGroup =>
-            {
-                Err(refused)
-            }
+            Err(krafka::KrafkaError::Broker {
+                code: ErrorCode::NonEmptyGroup,
+                ..
+            }) => Err(refused),
             deleted => deleted.map_err(|error| failure::of_group(&error, id)),
         }
     }
