@@ -10,8 +10,8 @@
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`generated`]: what a generator leaves, read by [`summary`] (k6) and `benchmark_result`
 //! - [`judged`], [`import`], [`validity`]: from its figures to rows that can be trusted
-//! - [`runs`], [`report`]: what is made of the metrics database
-//! - [`judge`]: the verdict over figures from any tool
+//! - [`runs`], [`report`], `history`: what is made of the metrics database
+//! - [`judge`]: the verdict over figures from any tool; [`gate`]: may a candidate replace a baseline
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //!
 //! Where services run and databases are found is the crate `lab-bench`; what the machine gives (PostgreSQL, processes,
@@ -24,7 +24,9 @@ mod ceiling;
 pub mod cli;
 pub mod feed;
 mod forecast;
+pub mod gate;
 pub mod generated;
+mod history;
 pub mod import;
 pub mod judge;
 pub mod judged;
