@@ -62,10 +62,11 @@ impl DirectProduce {
                     self.topics
                         .produce_blocking(&self.topic, 0, record.clone(), self.durability);
                 match produced {
-                    Ok(produced) if produced.offset >= self.after => {
-                        self.after = produced.offset + 1;
-                    }
-                    Ok(_) => return Fate::Failed("stored before an earlier record".into()),
+                    Ok(produced) => match produced.offset {
+                        Some(offset) if offset >= self.after => self.after = offset + 1,
+                        Some(_) => return Fate::Failed("stored before an earlier record".into()),
+                        None => return Fate::Failed("stored without an offset".into()),
+                    },
                     Err(error) => return Fate::Failed(error.to_string()),
                 }
             }
