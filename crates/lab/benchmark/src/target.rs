@@ -59,6 +59,9 @@ pub struct Target {
     pub protocol: String,
     port: Option<u16>,
     url: Option<String>,
+    /// It serves over TLS.
+    #[serde(default)]
+    tls: bool,
     /// For the record.
     pub language: Option<String>,
     /// For the record.
@@ -147,7 +150,10 @@ impl Target {
     pub fn url(&self) -> anyhow::Result<String> {
         match (&self.url, self.port) {
             (Some(url), _) => Ok(url.clone()),
-            (None, Some(port)) => Ok(format!("http://127.0.0.1:{port}")),
+            (None, Some(port)) => {
+                let scheme = if self.tls { "https" } else { "http" };
+                Ok(format!("{scheme}://127.0.0.1:{port}"))
+            }
             (None, None) => anyhow::bail!("target {} has neither url nor port", self.name),
         }
     }

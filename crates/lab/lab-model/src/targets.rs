@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 pub enum Protocol {
     /// HTTP/1.1 and JSON.
     Rest,
-    /// gRPC over HTTP/2 without TLS.
+    /// gRPC over HTTP/2.
     Grpc,
 }
 
@@ -62,7 +62,10 @@ pub struct Target {
     /// Database connections, as it is told by `DATABASE_POOL_SIZE`.
     #[serde(default)]
     pub pool_size: Option<u32>,
-    /// Address of a target that the lab neither starts nor stops, e.g. `http://10.0.0.5:8081`.
+    /// Serves over TLS: the lab makes a certificate for each session and tells it by TLS_CERT and TLS_KEY.
+    #[serde(default)]
+    pub tls: bool,
+    /// Address of a target that the lab neither starts nor stops, e.g. `http://10.0.0.5:8081` or `https://10.0.0.5:8443`.
     #[serde(default)]
     pub url: Option<String>,
     /// Required for `protocol = "rest"`.
@@ -244,7 +247,10 @@ impl Target {
         }
         if let Some(url) = &self.url {
             Endpoint::parse(url).map_err(|error| error.to_string())?;
-            return Ok(());
+            return require(
+                !self.tls,
+                "tls is for targets that the lab starts: with a url, write https://",
+            );
         }
         require(self.port.is_some(), "port is missing")?;
         require(

@@ -34,10 +34,10 @@ use template::{ID_DIGITS, Template, WORKER_DIGITS};
 /// How an event is encoded on the wire.
 #[derive(Clone, Debug)]
 pub enum Encoding {
-    /// A whole HTTP/1.1 request with a JSON body, for this `Host` and this path.
+    /// A whole HTTP/1.1 request with a JSON body.
     Rest {
-        /// Value of the `Host` header.
-        authority: String,
+        /// The lines of the head that belong to the target; see [`crate::protocol::Endpoint::head_lines`].
+        lines: String,
         /// Path of the request.
         path: String,
     },
@@ -52,7 +52,7 @@ impl Encoding {
         match wording.protocol {
             Protocol::Rest if batch.is_some() => Self::Json,
             Protocol::Rest => Self::Rest {
-                authority: wording.endpoint.authority.clone(),
+                lines: wording.endpoint.head_lines(),
                 path: wording.path.into(),
             },
             Protocol::Grpc => Self::Grpc,
@@ -137,8 +137,9 @@ impl EventSet {
             Some(_) => vec![Template::keyed(&plan, encoding)?],
         };
         let head = format!(
-            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: ",
-            wording.path, wording.endpoint.authority
+            "POST {} HTTP/1.1\r\n{}content-type: application/json\r\ncontent-length: ",
+            wording.path,
+            wording.endpoint.head_lines()
         );
         Ok(Self {
             plan,

@@ -172,10 +172,10 @@ fn encode(
     encoding: &Encoding,
 ) -> anyhow::Result<Vec<u8>> {
     match encoding {
-        Encoding::Rest { authority, path } => {
+        Encoding::Rest { lines, path } => {
             let body = json_event(kind, id, attributes)?;
             let head = format!(
-                "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\n\
+                "POST {path} HTTP/1.1\r\n{lines}content-type: application/json\r\n\
                  content-length: {}\r\n\r\n",
                 body.len()
             );
@@ -253,7 +253,7 @@ mod tests {
 
     fn rest() -> Encoding {
         Encoding::Rest {
-            authority: "localhost:8081".into(),
+            lines: "host: localhost:8081\r\n".into(),
             path: "/api/v1/events".into(),
         }
     }

@@ -288,6 +288,7 @@ async fn steps(
 
 async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
     if let Some(endpoint) = target.address() {
+        let endpoint = endpoint.given(&bench.access);
         let counters = target.counters.as_ref().map(|at| CountersAt {
             endpoint: Endpoint {
                 port: at.port.unwrap_or(endpoint.port),
@@ -328,6 +329,7 @@ async fn warm_up(
     let job = Job {
         script: context.cell.target.script.clone(),
         env,
+        token: started.from_generator.access.token.clone(),
         summary: None,
         log: context.results.with_extension("k6.log"),
         paused: false,
