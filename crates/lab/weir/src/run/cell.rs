@@ -231,6 +231,11 @@ async fn steps(
         measure::run(bench, context, &started, generator)
     );
     let summary = Summary::read(&measured.summary)?;
+    // Before the audit, whose own writes are none of the run's.
+    if let (Some(database), Some(before)) = (&database, &before) {
+        let stats = database.stats_since(before).await?;
+        bench.store.set_database_stats(context.run, &stats).await?;
+    }
     let audit = step!(
         bench,
         "auditing",
@@ -243,10 +248,6 @@ async fn steps(
     }
     if let Some(stats) = &audit.stats {
         bench.store.set_scenario_stats(context.run, stats).await?;
-    }
-    if let (Some(database), Some(before)) = (&database, &before) {
-        let stats = database.stats_since(before).await?;
-        bench.store.set_database_stats(context.run, &stats).await?;
     }
 
     let timed = bench.plan.mode.is_timed();
