@@ -66,7 +66,7 @@ export function grpcRequests() {
   return once('gRPC requests', () => {
     const { grpcRequests, prepareTemplates } = requireEvents();
     const { b64encode } = require('k6/encoding');
-    return grpcRequests(prepareTemplates(settings), b64encode);
+    return grpcRequests(prepareTemplates(settings), b64encode, settings.grpcAttributes);
   });
 }
 

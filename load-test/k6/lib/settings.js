@@ -37,6 +37,7 @@
  * @property {string | undefined} summaryPath
  * @property {string} restPath
  * @property {boolean} grpcReconnect
+ * @property {'json' | 'map'} grpcAttributes  how an event's attributes are sent
  * @property {string} grpcMethod     full name, `package.Service/Method`
  * @property {string} protoDir
  * @property {string} protoFile
@@ -77,6 +78,7 @@ export function readSettings(env, modes) {
     summaryPath: env.SUMMARY_PATH || undefined,
     restPath: matching(env, 'REST_PATH', /^\//, 'a path that begins with /', '/api/v1/events'),
     grpcReconnect: flag(env, 'GRPC_RECONNECT'),
+    grpcAttributes: /** @type {'json' | 'map'} */ (oneOf(env, 'GRPC_ATTRIBUTES', ['json', 'map'], 'json')),
     grpcMethod: `${env.GRPC_SERVICE || 'com.example.grpc.EventService'}/${env.GRPC_METHOD || 'ProcessEvent'}`,
     protoDir: env.PROTO_DIR || '/k6/proto',
     protoFile: env.GRPC_PROTO || 'event_service.proto',

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
+use load_engine::events::AttributeForm;
 use load_engine::protocol::Protocol;
 use load_engine::usage::{Usage, require};
 
@@ -79,6 +80,8 @@ struct Rest {
 struct Grpc {
     service: Option<String>,
     method: Option<String>,
+    #[serde(default)]
+    attributes: AttributeForm,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +144,13 @@ impl Target {
             }
             _ => self.rest.as_ref()?.path.clone(),
         }
+    }
+
+    /// How it takes an event's attributes over gRPC.
+    pub fn attributes(&self) -> AttributeForm {
+        self.grpc
+            .as_ref()
+            .map_or_else(AttributeForm::default, |grpc| grpc.attributes)
     }
 
     /// Where it is: its URL, or its port on this machine.

@@ -200,9 +200,7 @@ impl Docker {
                 "limits": limits,
                 "env": env,
             });
-            if target.tls {
-                build["tls"] = true.into();
-            }
+            settings::note_wire(target, &mut build);
             builds.insert(target.name.clone(), build);
         }
         let version = ["version", "--format", "{{.Server.Version}}"];

@@ -159,9 +159,7 @@ impl Native {
                     "pool_size": target.pool_size,
                     "env": variables::recorded(&settings::of_process(target, inherited)),
                 });
-                if target.tls {
-                    build["tls"] = true.into();
-                }
+                settings::note_wire(target, &mut build);
                 Some((target.name.clone(), build))
             })
             .collect();

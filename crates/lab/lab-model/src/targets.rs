@@ -108,6 +108,30 @@ pub struct Grpc {
     /// A new connection in every iteration.
     #[serde(default)]
     pub reconnect: bool,
+    /// How an event's attributes are sent.
+    #[serde(default)]
+    pub attributes: Attributes,
+}
+
+/// How an event's attributes are sent over gRPC.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Attributes {
+    /// As a JSON object in `attributes_json`: typed values, as over REST.
+    #[default]
+    Json,
+    /// As texts in `updated_attributes`, for servers of the proto as it was before that field.
+    Map,
+}
+
+impl Attributes {
+    /// As the file writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Map => "map",
+        }
+    }
 }
 
 /// Where a target serves its counters, as Prometheus text.

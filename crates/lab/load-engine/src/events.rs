@@ -44,18 +44,29 @@ pub enum Encoding {
     /// A JSON body, one of several in a request.
     Json,
     /// A gRPC message with its five-byte prefix.
-    Grpc,
+    Grpc(AttributeForm),
+}
+
+/// How an event's attributes are sent over gRPC; over REST they are always JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttributeForm {
+    /// As a JSON object in `attributes_json`.
+    #[default]
+    Json,
+    /// As texts in `updated_attributes`, for servers that know no other field.
+    Map,
 }
 
 impl Encoding {
-    fn new(wording: Wording<'_>, batch: Option<u32>) -> Self {
+    fn new(wording: Wording<'_>, plan: &EventPlan) -> Self {
         match wording.protocol {
-            Protocol::Rest if batch.is_some() => Self::Json,
+            Protocol::Rest if plan.batch.is_some() => Self::Json,
             Protocol::Rest => Self::Rest {
                 lines: wording.endpoint.head_lines(),
                 path: wording.path.into(),
             },
-            Protocol::Grpc => Self::Grpc,
+            Protocol::Grpc => Self::Grpc(plan.attributes),
         }
     }
 }
@@ -73,6 +84,8 @@ pub struct EventPlan {
     pub keys: Option<u32>,
     /// Events in one request; none: each is a request of its own.
     pub batch: Option<u32>,
+    /// How attributes are sent over gRPC.
+    pub attributes: AttributeForm,
 }
 
 impl EventPlan {
@@ -94,6 +107,10 @@ impl EventPlan {
         let Some(keys) = self.keys else {
             return Ok(());
         };
+        require(
+            self.attributes == AttributeForm::Json,
+            "--keys is for targets that take attributes_json: leave it out",
+        )?;
         require(
             keys as usize >= workers,
             format_args!(
@@ -127,7 +144,7 @@ impl EventSet {
     /// # Errors
     /// Those of [`EventPlan::check`].
     pub fn prepare(plan: EventPlan, workers: usize, wording: Wording<'_>) -> anyhow::Result<Self> {
-        let encoding = &Encoding::new(wording, plan.batch);
+        let encoding = &Encoding::new(wording, &plan);
         plan.check(workers)?;
         let templates = match plan.keys {
             None => EventType::ALL

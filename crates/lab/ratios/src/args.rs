@@ -160,6 +160,13 @@ impl RatioArgs {
             seed: 1,
             keys: Some(self.keys),
             batch,
+            attributes: Default::default(),
+            payload: Payload::Default,
+            run_id: run_id.into(),
+            seed: 1,
+            keys: Some(self.keys),
+            batch,
+            attributes: Default::default(),
         }
     }
 

@@ -43,6 +43,13 @@ fn events() -> EventPlan {
         seed: 1,
         keys: None,
         batch: None,
+        attributes: Default::default(),
+        payload: Payload::Default,
+        run_id: "it".into(),
+        seed: 1,
+        keys: None,
+        batch: None,
+        attributes: Default::default(),
     }
 }
 

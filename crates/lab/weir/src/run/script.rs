@@ -47,6 +47,7 @@ pub(crate) fn environment(
         method,
         proto,
         reconnect,
+        attributes,
     }) = &target.grpc
     {
         set(&mut env, "GRPC_SERVICE", service);
@@ -57,6 +58,7 @@ pub(crate) fn environment(
             "GRPC_RECONNECT",
             if *reconnect { "1" } else { "0" },
         );
+        set(&mut env, "GRPC_ATTRIBUTES", attributes.as_str());
     }
     env
 }

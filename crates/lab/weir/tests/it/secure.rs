@@ -156,7 +156,14 @@ async fn a_session_measures_a_protected_service_elsewhere() {
         elsewhere.url()
     );
     fs::write(&list, targets).unwrap();
-    let arguments = ["run", "smoke", "elsewhere", "default", "--runtime", "native"];
+    let arguments = [
+        "run",
+        "smoke",
+        "elsewhere",
+        "default",
+        "--runtime",
+        "native",
+    ];
     let mut command = checkout.weir(&arguments);
     command.args(elsewhere.options());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap());
