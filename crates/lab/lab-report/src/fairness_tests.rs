@@ -290,12 +290,10 @@ fn what_goes_over_the_wire_in_another_way_is_said() {
         plain.contains("TLS was off.") && !plain.contains("Payloads differ"),
         "{plain}"
     );
-    for session in &mut invented.sessions {
-        session.environment["lab"]["targets"] = serde_json::json!({
-            (REST.name): { "tls": true },
-            (GRPC.name): { "attributes": "map" },
-        });
-    }
+    invented.session.environment["lab"]["targets"] = serde_json::json!({
+        (REST.name): { "tls": true },
+        (GRPC.name): { "attributes": "map" },
+    });
     let said = report(&invented).limits.join("\n");
     assert!(
         said.contains(&format!("TLS was on for {} alone.", REST.name)),

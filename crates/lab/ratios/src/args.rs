@@ -161,12 +161,6 @@ impl RatioArgs {
             keys: Some(self.keys),
             batch,
             attributes: Default::default(),
-            payload: Payload::Default,
-            run_id: run_id.into(),
-            seed: 1,
-            keys: Some(self.keys),
-            batch,
-            attributes: Default::default(),
         }
     }
 

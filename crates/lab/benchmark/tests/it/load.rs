@@ -44,12 +44,6 @@ fn events() -> EventPlan {
         keys: None,
         batch: None,
         attributes: Default::default(),
-        payload: Payload::Default,
-        run_id: "it".into(),
-        seed: 1,
-        keys: None,
-        batch: None,
-        attributes: Default::default(),
     }
 }
 

@@ -278,12 +278,6 @@ mod tests {
             keys: None,
             batch: None,
             attributes: Default::default(),
-            payload,
-            run_id: "run-7".into(),
-            seed: 1,
-            keys: None,
-            batch: None,
-            attributes: Default::default(),
         }
     }
 
