@@ -39,6 +39,10 @@ impl Driver {
         );
         match (self, target.scenario) {
             (Self::K6, _) => None,
+            (Self::Benchmark, _) if target.tls || is_secure(target) => Some(format!(
+                "target {} serves over TLS, which k6 measures in sessions",
+                target.name
+            )),
             (Self::Benchmark, _) if reconnects => Some(format!(
                 "target {} opens a connection for every call, which k6 alone does",
                 target.name
@@ -70,6 +74,13 @@ pub fn choose(asked: Option<Driver>, target: &Target, mode: &Mode) -> Result<Dri
         .driver
         .filter(|driver| driver.refuses(target).is_none());
     Ok(of_mode.unwrap_or(Driver::K6))
+}
+
+fn is_secure(target: &Target) -> bool {
+    target
+        .url
+        .as_ref()
+        .is_some_and(|url| url.starts_with("https:"))
 }
 
 #[cfg(test)]

@@ -61,12 +61,9 @@ impl DirectProduce {
                 let produced =
                     self.topics
                         .produce_blocking(&self.topic, 0, record.clone(), self.durability);
-                match produced {
-                    Ok(produced) => match produced.offset {
-                        Some(offset) if offset >= self.after => self.after = offset + 1,
-                        Some(_) => return Fate::Failed("stored before an earlier record".into()),
-                        None => return Fate::Failed("stored without an offset".into()),
-                    },
+                match produced.map(|produced| produced.offset) {
+                    Ok(Some(offset)) if offset >= self.after => self.after = offset + 1,
+                    Ok(_) => return Fate::Failed("stored before an earlier record".into()),
                     Err(error) => return Fate::Failed(error.to_string()),
                 }
             }

@@ -4,6 +4,7 @@
 //!
 //! - [`cli`], [`usage`], [`output`]: arguments in, words out
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
+//! - `access`: how targets are come to, as the command line says it
 //! - `calibrate`, `ceiling`: what a generator reaches at most, and how close a run comes to that
 //! - `forecast`: which difference a plan would find
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
@@ -17,6 +18,7 @@
 //! Where services run and databases are found is the crate `lab-bench`; what the machine gives (PostgreSQL, processes,
 //! compose, state) is `lab-host`.
 
+mod access;
 pub mod audit;
 mod benchmark_result;
 mod calibrate;

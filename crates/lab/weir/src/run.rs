@@ -42,12 +42,14 @@ use lab_bench::native::Native;
 use lab_bench::progress::Progress;
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
+use lab_model::access::Access;
 use lab_model::driver::Driver;
 use lab_model::modes::Modes;
 use lab_model::plan::Plan;
 use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 
+use crate::access;
 use crate::output::{self, counted, duration};
 use crate::usage::UsageError;
 pub use args::{PlanArgs, RunArgs};
@@ -64,6 +66,7 @@ const EXIT_INTERRUPTED: u8 = 130;
 pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
     let modes = Modes::load(root)?;
     let targets = Targets::load(root)?;
+    let access = access::access(&args.client)?;
     let mut resumed = match args.resume.clone() {
         Some(id) => Some(Resumed::find(&args, root, &id).await?),
         None => None,
@@ -79,6 +82,15 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     args.runtime = runtime_for(asked, &args.metrics, metrics::is_chosen(&args.metrics))?;
     if plan.request.driver == Some(Driver::Benchmark) {
         args.runtime = runtime_of_benchmark(args.runtime)?;
+    }
+    if access != Access::default() && plan.uses(Driver::Benchmark) {
+        if plan.request.driver == Some(Driver::Benchmark) {
+            return Err(UsageError::plain(
+                "--driver benchmark measures without TLS and tokens in sessions: leave one of them out",
+            )
+            .into());
+        }
+        plan.request.driver = Some(Driver::K6);
     }
     let cells = plan.cells.iter();
     let left = cells
@@ -135,12 +147,17 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     }
 
     let given = backend.given(&plan.targets());
-    let command = shell_command(&args.plan, &plan, backend.name(), &given);
+    let command =
+        shell_command(&args.plan, &plan, backend.name(), &given) + &access::to_shell(&args.client);
     let session = session::Session::begin(
         root,
         plan,
         backend,
-        session::Origin { command, resumed },
+        session::Origin {
+            command,
+            resumed,
+            access,
+        },
         progress.clone(),
         stop.clone(),
     );

@@ -15,6 +15,7 @@ mod judge;
 mod planted;
 mod report_page;
 mod report_schema;
+mod secure;
 mod seed;
 mod session;
 mod usage;

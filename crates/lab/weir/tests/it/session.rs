@@ -502,3 +502,18 @@ fn null_targets_are_measured_by_both_generators_and_a_repeated_event_fails_the_a
         assert!(failed, "{name}: {text}");
     }
 }
+
+#[test]
+fn the_audit_shows_the_lost_updates_of_a_flow_that_reads_before_it_writes() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    let target = "producer-read-then-write";
+    let arguments = ["run", "smoke", target, "default", "--runtime", "native"];
+    let (status, text) = checkout.run(&arguments);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("updates were lost: of 192"), "{text}");
+    // It is not among the targets of a run that names none.
+    let (status, text) = checkout.run(&["plan", "smoke"]);
+    assert!(status == 0 && !text.contains(target), "{text}");
+}
