@@ -77,10 +77,11 @@ async fn whole(options: &Options) -> Result<bool> {
     ));
 
     let mut world = World::start(&folder, &binaries, &root).await?;
-    let rows = rounds(options, &mut world, seed).await;
-    let clean = rows
+    let begun = Instant::now();
+    let played = rounds(options, &mut world, seed).await;
+    let clean = played
         .as_ref()
-        .is_ok_and(|rows| rows.iter().all(Row::is_clean));
+        .is_ok_and(|(rows, _)| rows.iter().all(Row::is_clean));
     if let (false, Some(temporary)) = (clean, temporary) {
         let kept = temporary.keep();
         say(&format!(
@@ -88,14 +89,24 @@ async fn whole(options: &Options) -> Result<bool> {
             kept.display()
         ));
     }
-    let rows = rows?;
+    let (rows, resumed) = played?;
     world.stop().await?;
     for row in rows.iter().filter(|row| !row.is_clean()) {
         for what in row.findings.broken.iter().chain(&row.done.broken) {
             say(&format!("campaign: {}: {what}", row.name));
         }
     }
-    let table = table::table(&rows);
+    let table = format!(
+        "{}\n{resumed} streams were broken and resumed. {} min on {} cores, {} build, seed {seed}.",
+        table::table(&rows),
+        begun.elapsed().as_secs() / 60,
+        std::thread::available_parallelism()?,
+        if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        },
+    );
     show(&table);
     if let Some(path) = &options.table {
         fs::write(path, &table).with_context(|| path.display().to_string())?;
@@ -103,7 +114,7 @@ async fn whole(options: &Options) -> Result<bool> {
     Ok(clean)
 }
 
-async fn rounds(options: &Options, world: &mut World, seed: u64) -> Result<Vec<Row>> {
+async fn rounds(options: &Options, world: &mut World, seed: u64) -> Result<(Vec<Row>, u64)> {
     let kinds: Vec<Kind> = match options.only.as_slice() {
         [] => Kind::value_variants().to_vec(),
         only => only.to_vec(),
@@ -134,11 +145,7 @@ async fn rounds(options: &Options, world: &mut World, seed: u64) -> Result<Vec<R
             break;
         }
     }
-    say(&format!(
-        "campaign: {} streams resumed",
-        load.streams_resumed()
-    ));
-    Ok(rows)
+    Ok((rows, load.streams_resumed()))
 }
 
 fn row(kind: Kind) -> Row {

@@ -24,6 +24,9 @@ const LIMIT: Duration = Duration::from_millis(400);
 
 const JSON: &str = "host: x\r\ncontent-type: application/json\r\n";
 
+/// Bytes that mean something to a parser.
+const ODD: &[u8] = b"\0\r\n\"{}[]%:, 0-9\xff";
+
 /// A request, and how much of it stays as it is: names that are changed would make new partitions by the thousand.
 struct Template {
     bytes: Vec<u8>,
@@ -164,7 +167,7 @@ fn mutate(bytes: &mut Vec<u8>, fixed: usize, random: &mut Random) {
                 let part = bytes[at..end].to_vec();
                 bytes.splice(at..at, part);
             }
-            4 => bytes[at] = b"\0\r\n\"{}[]%:, 0-9\xff"[random.below(17)],
+            4 => bytes[at] = ODD[random.below(ODD.len())],
             _ => bytes.truncate(at),
         }
     }

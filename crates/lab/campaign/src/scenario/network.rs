@@ -14,7 +14,7 @@ const LASTS: Duration = Duration::from_secs(3);
 
 pub(super) async fn fail(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
     pause(random, BETWEEN).await;
-    match random.below(6) {
+    match random.below(5) {
         0 => {
             world.database_proxy.freeze();
             pause(random, LASTS).await;
@@ -29,14 +29,13 @@ pub(super) async fn fail(world: &mut World, random: &mut Random, done: &mut Done
             pause(random, LASTS).await;
         }
         3 => world.database_proxy.cut(),
-        4 => {
+        _ => {
             world.stream_proxy.freeze();
             pause(random, LASTS).await;
-            world.stream_proxy.cut();
         }
-        _ => world.stream_proxy.cut(),
     }
     world.database_proxy.open();
     world.stream_proxy.open();
+    world.stream_proxy.cut();
     done.recovered(world).await
 }

@@ -58,7 +58,12 @@ async fn while_the_database_is_away_callers_are_told_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_refuses_within_10_ms() {
-    let fixture = Fixture::start_with(&[("QUEUE_CAPACITY", "4"), ("READERS", "1")]).await;
+    let fixture = Fixture::start_with(&[
+        ("QUEUE_CAPACITY", "4"),
+        ("READERS", "1"),
+        ("REQUEST_TIMEOUT", "5m"),
+    ])
+    .await;
     let mut database = fixture.database.client().await;
     let lock = lock_accounts(&mut database).await;
     let crowd: Vec<_> = (0..20)
