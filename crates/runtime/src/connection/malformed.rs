@@ -15,7 +15,7 @@ pub(super) fn answer_instead(answer: &[u8]) -> Option<String> {
         b"400" => (
             "Bad Request",
             error_body(Kind::InvalidArgument, "").error,
-            "the request is not valid HTTP/1.1",
+            "the head of the request is not valid HTTP/1.1, or over 128 KiB",
         ),
         b"414" => (
             "URI Too Long",
@@ -59,7 +59,7 @@ mod tests {
     fn only_the_parser_s_answers_are_replaced() {
         let refused = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         let answer = answer_instead(refused.as_bytes()).expect("an answer");
-        let body = r#"{"success":false,"error":"invalid_argument","message":"the request is not valid HTTP/1.1"}"#;
+        let body = r#"{"success":false,"error":"invalid_argument","message":"the head of the request is not valid HTTP/1.1, or over 128 KiB"}"#;
         assert!(
             answer.ends_with(&format!("content-length: {}\r\n\r\n{body}", body.len())),
             "{answer}"
