@@ -78,11 +78,7 @@ impl Transactions {
         for (seen, face) in self.subscribers.iter().zip(["SSE", "gRPC"]) {
             let begun = Instant::now();
             let missing = loop {
-                let seen_ids = &lock(seen).ids;
-                let missing = committed
-                    .iter()
-                    .filter(|id| !seen_ids.contains(*id))
-                    .count();
+                let missing = lock(seen).missing(&committed);
                 if missing == 0 || begun.elapsed() > ARRIVAL_LIMIT {
                     break missing;
                 }
@@ -109,6 +105,12 @@ impl Transactions {
 }
 
 impl Seen {
+    /// How many of `committed` have not come yet.
+    fn missing(&self, committed: &HashSet<String>) -> usize {
+        let missing = committed.iter().filter(|id| !self.ids.contains(*id));
+        missing.count()
+    }
+
     fn note(&mut self, sequence: u64, id: String) {
         if sequence != self.last + 1 {
             self.broken.push(format!("{sequence} after {}", self.last));
