@@ -44,7 +44,7 @@ async fn while_the_database_is_away_subscribers_are_told_at_once() {
         let mut client = TransactionServiceClient::new(channel(service.grpc()).await);
         at_once("over gRPC", async || {
             let refused = client.stream_transactions(StreamRequest::default()).await;
-            assert_eq!(refused.err().expect("no stream").code(), Code::Unavailable);
+            assert_eq!(refused.expect_err("no stream").code(), Code::Unavailable);
         })
         .await;
         server.start_again();
