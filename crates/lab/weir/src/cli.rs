@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use lab_model::modes::Modes;
-use lab_model::root;
 use lab_model::targets::Targets;
 use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::telemetry;
@@ -22,6 +21,8 @@ use crate::runs::RunsCommand;
 use crate::seed::SeedArgs;
 use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
 use crate::verify::VerifyArgs;
+use crate::own::check::{self, CheckArgs};
+use crate::own::home;
 use crate::{audit, feed, import, judge, listing, output, report, run, runs, seed, verify};
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
@@ -40,6 +41,7 @@ enum Command {
     Run(Box<RunArgs>),
     Plan(PlanCommand),
     Targets(TargetsArgs),
+    Check(CheckArgs),
     Verify(VerifyArgs),
     Audit(AuditArgs),
     Import(ImportArgs),
@@ -89,7 +91,7 @@ pub async fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let json = cli.json;
-    let root = root::find().map_err(anyhow::Error::from);
+    let root = home::find();
     match cli.command {
         // Needs no repository: the image that seeds has none.
         Command::Seed(args) => seed::run(args, json).await,
@@ -97,6 +99,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => run::run(*args, &root?, json).await,
         Command::Plan(command) => listing::plan(&command, &root?, json),
         Command::Targets(_) => listing::targets(&root?, json),
+        Command::Check(args) => check::run(args, &root?, json).await,
         Command::Verify(args) => verify::run(args, &root?, json).await,
         Command::Audit(args) => audit::run(args, &root?, json).await,
         Command::Import(args) => import::run(args, &root?, json).await,
@@ -165,7 +168,7 @@ fn front_door() -> Option<String> {
 
 /// The usage text with all valid values; none outside a checkout.
 fn known_values() -> Option<String> {
-    let root = root::find().ok()?;
+    let root = home::find().ok()?;
     let (modes, targets) = (Modes::load(&root).ok()?, Targets::load(&root).ok()?);
     Some(match front_door() {
         Some(name) => front_door_usage(&name, &modes, &targets),

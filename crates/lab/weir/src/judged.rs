@@ -177,6 +177,7 @@ fn badge(audit: &Audited, scenario: Scenario) -> Check {
             "{} of {} {}",
             counts.stored, counts.acknowledged, terms.found
         ),
+        None if scenario == Scenario::Own => "not audited".to_owned(),
         None => format!("not {}", terms.found),
     };
     let make = match (audit.passed, &audit.counts) {

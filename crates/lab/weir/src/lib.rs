@@ -4,6 +4,7 @@
 //!
 //! - [`cli`], [`usage`], [`output`]: arguments in, words out
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
+//! - [`own`]: services of a user's own, by a `weir.toml`
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
@@ -22,6 +23,7 @@ pub mod judge;
 pub mod judged;
 pub mod listing;
 pub mod output;
+pub mod own;
 pub mod report;
 pub mod run;
 pub mod runs;

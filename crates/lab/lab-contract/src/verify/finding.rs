@@ -1,5 +1,7 @@
 //! One case of a contract and how it ended.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use serde::Serialize;
 
@@ -7,7 +9,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
     /// What is asked of the target.
-    pub case: &'static str,
+    pub case: Cow<'static, str>,
     /// Whether it does it.
     pub passed: bool,
     /// What it did instead; empty where it passed.
@@ -18,9 +20,19 @@ pub struct Finding {
 const DETAIL_CHARACTERS: usize = 400;
 
 impl Finding {
+    /// A case that somebody else has tried; `wrong` is empty where it passed.
+    #[must_use]
+    pub fn tried(case: String, wrong: &str) -> Self {
+        Self {
+            case: Cow::Owned(case),
+            passed: wrong.is_empty(),
+            detail: shortened(wrong, DETAIL_CHARACTERS),
+        }
+    }
+
     pub(super) fn of(case: &'static str, outcome: Result<()>) -> Self {
         Self {
-            case,
+            case: Cow::Borrowed(case),
             passed: outcome.is_ok(),
             detail: outcome.err().map_or_else(String::new, |error| {
                 shortened(&format!("{error:#}"), DETAIL_CHARACTERS)

@@ -8,6 +8,7 @@ use lab_model::plan::Plan;
 use metrics_db::Store;
 
 use super::stop::Stop;
+use crate::own::service::Own;
 
 /// What the steps of every cell work with. None of them changes what is planned.
 pub(crate) struct Bench {
@@ -27,4 +28,6 @@ pub(crate) struct Bench {
     pub(crate) stop: Stop,
     /// The services are debug builds, whose figures mean nothing.
     pub(crate) debug_build: bool,
+    /// A user's own services; none: those of this repository.
+    pub(crate) own: Option<Own>,
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use lab_bench::k6::{Generator, Job};
 use lab_bench::started::Started;
+use lab_contract::application_db::ApplicationDb;
 use lab_contract::audit::{Baseline, CountersAt};
+use lab_contract::verify::Finding;
 use lab_contract::{audit, verify};
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
@@ -23,6 +25,8 @@ use super::running::Running;
 use super::script::{environment, set};
 use crate::audit::recorded_as;
 use crate::judged::{self, Measured, judge};
+use crate::own::service::Part;
+use crate::own::tried::{self, Tried};
 use crate::session_id::timestamp;
 use crate::summary::Summary;
 
@@ -195,7 +199,7 @@ async fn steps(
         bench,
         "verifying the contract",
         VERIFY_LIMIT,
-        verify::verify(target, &started.from_here, database.as_ref())
+        contract(bench, context, &started, database.as_ref(), generator)
     );
     verify::require_all(&findings)?;
     step!(
@@ -313,13 +317,34 @@ async fn healthy(bench: &mut Bench, target: &Target, started: &Started) -> Resul
     backend.check_target()
 }
 
+/// The cases of the target's contract; a user's own target is asked each of its requests once.
+async fn contract(
+    bench: &mut Bench,
+    context: &Running<'_>,
+    started: &Started,
+    database: Option<&ApplicationDb>,
+    generator: &mut Option<Generator>,
+) -> Result<Vec<Finding>> {
+    let cell = context.cell;
+    let Some(own) = &bench.own else {
+        return verify::verify(&cell.target, &started.from_here, database).await;
+    };
+    let of = (&cell.target, cell.payload.as_str());
+    let log = context.results.with_extension("check.log");
+    let seed = bench.plan.seed;
+    let tried = tried::all(&mut bench.backend, own, of, started, (seed, log.clone()), generator);
+    let findings: Vec<Finding> = tried.await?.iter().map(Tried::finding).collect();
+    fs::remove_file(&log).context("the log of the check")?;
+    Ok(findings)
+}
+
 async fn warm_up(
     bench: &mut Bench,
     context: &Running<'_>,
     started: &Started,
     generator: &mut Option<Generator>,
 ) -> Result<()> {
-    let mut env = environment(bench, context, started);
+    let mut env = environment(bench, context, started, Part::WarmUp)?;
     set(&mut env, "TEST_MODE", "warmup");
     set(&mut env, "RUN_ID", &format!("{}-w", context.label));
     if !bench.plan.mode.is_timed() {

@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use super::bench::Bench;
 use super::running::Running;
 use super::script::environment;
+use crate::own::service::Part;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
 const PREPARE_LIMIT: Duration = Duration::from_secs(300);
@@ -51,7 +52,7 @@ pub(crate) async fn run(
     let summary = context.results.with_extension("json");
     let job = Job {
         script: context.cell.target.script.clone(),
-        env: environment(bench, context, started),
+        env: environment(bench, context, started, Part::Measured)?,
         summary: Some(summary.clone()),
         log: context.results.with_extension("k6.log"),
         paused: true,

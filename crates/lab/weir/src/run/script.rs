@@ -1,17 +1,20 @@
 //! What the k6 script of a cell is told.
 
+use anyhow::Result;
 use lab_bench::started::Started;
 use lab_model::targets::{Grpc, Rest};
 
 use super::bench::Bench;
 use super::running::Running;
+use crate::own::service::Part;
 
 /// The environment of the k6 script for this cell.
 pub(crate) fn environment(
     bench: &Bench,
     context: &Running<'_>,
     started: &Started,
-) -> Vec<(String, String)> {
+    part: Part,
+) -> Result<Vec<(String, String)>> {
     let target = &context.cell.target;
     let mut env = Vec::new();
     set(&mut env, "TEST_MODE", &bench.plan.mode_name);
@@ -45,7 +48,11 @@ pub(crate) fn environment(
             if *reconnect { "1" } else { "0" },
         );
     }
-    env
+    if let Some(own) = &bench.own {
+        let payload = &context.cell.payload;
+        env.extend(own.environment(target, payload, bench.plan.seed, part)?);
+    }
+    Ok(env)
 }
 
 pub(super) fn set(env: &mut Vec<(String, String)>, name: &str, value: &str) {

@@ -8,7 +8,6 @@ use lab_bench::backend::Backend;
 use lab_bench::progress::Progress;
 use lab_contract::application_db::ApplicationDb;
 use lab_host::environment;
-use lab_model::files;
 use lab_model::plan::{Cell, Plan};
 use metrics_db::{NewSession, RunStatus, Store};
 use serde::Serialize;
@@ -21,6 +20,8 @@ use super::resume::{self, Resumed};
 use super::samples_csv;
 use super::stop::Stop;
 use crate::output::counted;
+use crate::own::home;
+use crate::own::service::Own;
 use crate::report::{self, ReportPaths};
 use crate::session_id::session_id;
 
@@ -63,6 +64,7 @@ impl Session {
         origin: Origin,
         progress: Progress,
         stop: Stop,
+        own: Option<Own>,
     ) -> Result<Self> {
         progress.step("recording the session");
         let prepared = prepare(root, &plan, &backend, &origin, &progress).await;
@@ -85,6 +87,7 @@ impl Session {
             progress,
             stop,
             debug_build,
+            own,
         };
         Ok(Self {
             bench,
@@ -184,7 +187,7 @@ fn expected_left(cells: usize, phases: Duration, overheads: &[Duration]) -> Dura
 /// Closes the session's row and writes its report.
 async fn report(bench: &Bench) -> Result<ReportPaths> {
     bench.store.finish_session(&bench.session).await?;
-    let out_dir = bench.root.join(files::RESULTS).join(&bench.session);
+    let out_dir = home::results(&bench.root).join(&bench.session);
     report::write(&bench.store, &bench.session, &out_dir).await
 }
 

@@ -10,6 +10,7 @@ mod history;
 #[path = "../../../lab-report/src/invented.rs"]
 mod invented;
 mod judge;
+mod own;
 mod report_page;
 mod report_schema;
 mod seed;

@@ -1,0 +1,11 @@
+//! Services of a user's own: `weir.toml` in any folder, without a checkout of this repository.
+//!
+//! - [`assets`]: the lab's files inside this binary; [`home`]: where they are laid out beside a `weir.toml`
+//! - [`service`]: the project of such a home, and the requests that its scenarios send
+//! - [`tried`]: each request sent once; [`check`]: the same as a command
+
+pub mod assets;
+pub mod check;
+pub mod home;
+pub mod service;
+pub mod tried;
