@@ -213,7 +213,11 @@ fn violations(graph: &Graph) -> Vec<String> {
     for binary in BINARIES {
         // Beside a user's `weir.toml` weir is the one program that there is, and samples by itself.
         let alone = |from: &&str| *from == "weir" && *binary == "stats-sidecar";
-        for from in graph.built_into(binary).into_iter().filter(|from| !alone(from)) {
+        for from in graph
+            .built_into(binary)
+            .into_iter()
+            .filter(|from| !alone(from))
+        {
             found.push(format!("{from} must not depend on the binary {binary}"));
         }
     }

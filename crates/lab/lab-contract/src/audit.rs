@@ -42,7 +42,8 @@ pub async fn audit(subject: Subject<'_>, baseline: &Baseline, claims: &Claims) -
         Scenario::Own => Ok(Audited {
             counts: None,
             passed: true,
-            sentence: "Not audited: weir.toml has no [audit], so nobody looked behind the answers.".into(),
+            sentence: "Not audited: weir.toml has no [audit], so nobody looked behind the answers."
+                .into(),
             stats: None,
         }),
     }

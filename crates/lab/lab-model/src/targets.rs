@@ -200,8 +200,11 @@ impl Targets {
             let problem = |what: String| format!("target {name}: {what}");
             target.check().map_err(problem)?;
             let earlier = &targets.target[..index];
-            require(!earlier.iter().any(|t| t.name == *name), "name is used twice")
-                .map_err(problem)?;
+            require(
+                !earlier.iter().any(|t| t.name == *name),
+                "name is used twice",
+            )
+            .map_err(problem)?;
             for alias in &target.aliases {
                 let others = targets.target.iter().enumerate();
                 let mut others = others.filter(|(other, _)| *other != index);

@@ -14,7 +14,11 @@ use crate::rows::Rows;
 use crate::template::Kind;
 
 /// What of a value stands in a path as it is (RFC 3986, unreserved).
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Most requests of a sequence: with the values of each they stay a few megabytes.
 pub const SEQUENCE: usize = 1000;
@@ -43,7 +47,10 @@ pub fn parts(text: Vec<Shaped>, slots: &mut Vec<Slot>) -> Vec<Part> {
                 Kind::Env(name) => filled(Fill::Env, name),
                 Kind::Captured(name) => filled(Fill::Captured, name),
                 _ => {
-                    slots.push(Slot { kind: value.kind, form });
+                    slots.push(Slot {
+                        kind: value.kind,
+                        form,
+                    });
                     Part::Drawn { v: slots.len() - 1 }
                 }
             }
@@ -148,7 +155,10 @@ mod tests {
     #[test]
     fn weights_are_kept_and_a_seed_repeats_its_sequence() {
         let slots = vec![
-            vec![Slot { kind: Kind::Integer(1, 3), form: Form::Path }],
+            vec![Slot {
+                kind: Kind::Integer(1, 3),
+                form: Form::Path,
+            }],
             vec![],
         ];
         let now = OffsetDateTime::UNIX_EPOCH;
@@ -158,11 +168,21 @@ mod tests {
         assert_ne!(first, make(2));
         let of = |request| first.iter().filter(|one| one.request == request).count();
         assert_eq!((of(0), of(1)), (750, 250));
-        let mut values: Vec<&str> = first.iter().flat_map(|one| &one.values).map(String::as_str).collect();
+        let mut values: Vec<&str> = first
+            .iter()
+            .flat_map(|one| &one.values)
+            .map(String::as_str)
+            .collect();
         values.sort_unstable();
         values.dedup();
         assert_eq!(values, ["1", "2", "3"]);
-        assert_eq!(shares(&[1000, 1], 10).iter().filter(|one| **one == 1).count(), 1);
+        assert_eq!(
+            shares(&[1000, 1], 10)
+                .iter()
+                .filter(|one| **one == 1)
+                .count(),
+            1
+        );
     }
 
     #[test]

@@ -115,11 +115,18 @@ mod tests {
                 Shaped::Text(text) => text.clone(),
                 Shaped::Value(value, form) => {
                     forms.push(*form);
-                    if value.kind == Kind::Counter { "7".into() } else { "u".to_owned() }
+                    if value.kind == Kind::Counter {
+                        "7".into()
+                    } else {
+                        "u".to_owned()
+                    }
                 }
             })
             .collect();
-        assert_eq!(text, r#"{"id":7,"list":[1,2.5,true],"name":"a \"b\" u","text":7}"#);
+        assert_eq!(
+            text,
+            r#"{"id":7,"list":[1,2.5,true],"name":"a \"b\" u","text":7}"#
+        );
         assert_eq!(forms, [Form::Json, Form::Inside, Form::String]);
         assert!(json(&toml::Value::String("{{nope nope}}".into())).is_err());
     }

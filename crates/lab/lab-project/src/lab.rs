@@ -32,7 +32,10 @@ fn target(target: &Target) -> Value {
     });
     match (&target.ready, target.protocol) {
         (Ready::Path(path), _) => value["rest"] = json!({ "path": "/", "health": path }),
-        (Ready::Grpc, _) => value["grpc"] = json!({ "service": "grpc.health.v1.Health", "method": "Check", "proto": "" }),
+        (Ready::Grpc, _) => {
+            value["grpc"] =
+                json!({ "service": "grpc.health.v1.Health", "method": "Check", "proto": "" })
+        }
         (Ready::Tcp, Protocol::Rest | Protocol::Grpc) => {}
     }
     match &target.reach {

@@ -80,7 +80,12 @@ impl Place<'_> {
     }
 
     /// A problem with `key` of the table, in the line where the key is written, else where the table begins.
-    pub fn problem(&self, key: &str, what: impl Into<String>, remedy: impl Into<String>) -> Problem {
+    pub fn problem(
+        &self,
+        key: &str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Problem {
         let full = match key {
             "" => self.name.clone(),
             key => format!("{}: {key}", self.name),

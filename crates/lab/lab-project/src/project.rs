@@ -60,15 +60,24 @@ impl Project {
     /// The first thing that is wrong.
     pub fn parse(path: &Path, text: String) -> Result<Self, Problem> {
         let source = Source::new(path, text);
-        let file: File = toml::from_str(source.text()).map_err(|error| source.toml_problem(&error))?;
+        let file: File =
+            toml::from_str(source.text()).map_err(|error| source.toml_problem(&error))?;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = std::path::absolute(dir.unwrap_or(Path::new("."))).unwrap_or_default();
         let whole = source.place(0..0, "");
         if file.target.is_empty() {
-            return Err(whole.problem("", "there is no [[target]]", "say what is to be measured: name, protocol, and command or url"));
+            return Err(whole.problem(
+                "",
+                "there is no [[target]]",
+                "say what is to be measured: name, protocol, and command or url",
+            ));
         }
         if file.scenario.is_empty() {
-            return Err(whole.problem("", "there is no [[scenario]]", "say what is asked: name, and at least one [[scenario.request]]"));
+            return Err(whole.problem(
+                "",
+                "there is no [[scenario]]",
+                "say what is asked: name, and at least one [[scenario.request]]",
+            ));
         }
         let mut rows = BTreeMap::new();
         for one in &file.rows {
@@ -76,7 +85,11 @@ impl Project {
             let one = one.get_ref();
             let path = dir.join(&one.file);
             let read = Rows::read(&path).map_err(|(line, what)| match line {
-                None => place.problem("file", format!("{}: {what}", one.file), "name a file that can be read"),
+                None => place.problem(
+                    "file",
+                    format!("{}: {what}", one.file),
+                    "name a file that can be read",
+                ),
                 line => Problem {
                     file: path.clone(),
                     line,
@@ -92,7 +105,11 @@ impl Project {
             let place = source.place(one.span(), format!("target {}", one.get_ref().name));
             let target = Target::check(one.get_ref(), &place, &dir)?;
             if targets.iter().any(|before| before.name == target.name) {
-                return Err(place.problem("name", "is used twice", "give each target a name of its own"));
+                return Err(place.problem(
+                    "name",
+                    "is used twice",
+                    "give each target a name of its own",
+                ));
             }
             targets.push(target);
         }
@@ -101,7 +118,11 @@ impl Project {
             let place = source.place(one.span(), format!("scenario {}", one.get_ref().name));
             let scenario = Scenario::check(one.get_ref(), &source, &place, &dir, &rows)?;
             if scenarios.iter().any(|before| before.name == scenario.name) {
-                return Err(place.problem("name", "is used twice", "give each scenario a name of its own"));
+                return Err(place.problem(
+                    "name",
+                    "is used twice",
+                    "give each scenario a name of its own",
+                ));
             }
             for target in &targets {
                 if !scenario.suits(target.protocol) {
@@ -111,7 +132,10 @@ impl Project {
                     };
                     return Err(place.problem(
                         "",
-                        format!("has no {what} request, and the target {} speaks {what}", target.name),
+                        format!(
+                            "has no {what} request, and the target {} speaks {what}",
+                            target.name
+                        ),
                         remedy,
                     ));
                 }
@@ -121,7 +145,8 @@ impl Project {
         let load = match &file.load {
             Some(load) => {
                 let place = source.place(load.span(), "load");
-                check_load(load.get_ref()).map_err(|(key, what)| place.problem(key, what, "write a number above 0"))?;
+                check_load(load.get_ref())
+                    .map_err(|(key, what)| place.problem(key, what, "write a number above 0"))?;
                 load.get_ref().clone()
             }
             None => Load::default(),

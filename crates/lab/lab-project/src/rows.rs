@@ -34,15 +34,23 @@ impl Rows {
         for (record, line) in reader.records().zip(2..) {
             let record = record.map_err(|error| (Some(line), error.to_string()))?;
             let cells = head.iter().zip(record.iter());
-            rows.push(cells.map(|(name, cell)| (name.to_owned(), cell.into())).collect());
+            rows.push(
+                cells
+                    .map(|(name, cell)| (name.to_owned(), cell.into()))
+                    .collect(),
+            );
         }
         Self { rows }.filled()
     }
 
     fn jsonl(text: &str) -> Result<Self, (Option<usize>, String)> {
-        let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+        let lines = text
+            .lines()
+            .zip(1..)
+            .filter(|(line, _)| !line.trim().is_empty());
         let rows = lines.map(|(line, number)| {
-            serde_json::from_str(line).map_err(|error| (Some(number), format!("no JSON object: {error}")))
+            serde_json::from_str(line)
+                .map_err(|error| (Some(number), format!("no JSON object: {error}")))
         });
         let rows = rows.collect::<Result<_, _>>()?;
         Self { rows }.filled()
@@ -89,10 +97,14 @@ mod tests {
     #[test]
     fn both_forms_give_the_same_values() {
         let csv = Rows::csv("name,age\nAnna,1\n\"B, C\",2\n").unwrap();
-        let jsonl = Rows::jsonl("{\"name\":\"Anna\",\"age\":1}\n\n{\"name\":\"B, C\",\"age\":2}\n").unwrap();
+        let jsonl = Rows::jsonl("{\"name\":\"Anna\",\"age\":1}\n\n{\"name\":\"B, C\",\"age\":2}\n")
+            .unwrap();
         assert_eq!(csv.value(3, "name"), "B, C");
         assert_eq!(jsonl.value(1, "name"), "B, C");
-        assert_eq!((csv.value(0, "age"), jsonl.value(0, "age")), ("1".into(), 1.into()));
+        assert_eq!(
+            (csv.value(0, "age"), jsonl.value(0, "age")),
+            ("1".into(), 1.into())
+        );
         assert_eq!(jsonl.columns(), ["age", "name"]);
         assert_eq!(Rows::jsonl("{}\n[]\n").unwrap_err().0, Some(2));
         assert_eq!(Rows::csv("a\n").unwrap_err().1, "has no rows");

@@ -115,7 +115,12 @@ impl Template {
 fn value(inside: &str) -> Result<Value, String> {
     let (inside, text) = match inside.rsplit_once('|') {
         Some((rest, "text" | " text" | " text " | "text ")) => (rest, true),
-        Some((_, filter)) => return Err(format!("ends in '| {}': only '| text' is known", filter.trim())),
+        Some((_, filter)) => {
+            return Err(format!(
+                "ends in '| {}': only '| text' is known",
+                filter.trim()
+            ));
+        }
         None => (inside, false),
     };
     let words = words(inside)?;
@@ -132,7 +137,9 @@ fn value(inside: &str) -> Result<Value, String> {
             };
             let (from, to) = (number(from)?, number(to)?);
             if from > to {
-                return Err(format!("runs from {from} down to {to}: write the smaller one first"));
+                return Err(format!(
+                    "runs from {from} down to {to}: write the smaller one first"
+                ));
             }
             Kind::Integer(from, to)
         }
@@ -143,8 +150,9 @@ fn value(inside: &str) -> Result<Value, String> {
         ["now_ms", by] => Kind::NowMs(seconds(by)?),
         ["time", from, to] => {
             let read = |word: &str| {
-                OffsetDateTime::parse(word, &Rfc3339)
-                    .map_err(|_| format!("has '{word}', which is no time such as 2026-01-31T00:00:00Z"))
+                OffsetDateTime::parse(word, &Rfc3339).map_err(|_| {
+                    format!("has '{word}', which is no time such as 2026-01-31T00:00:00Z")
+                })
             };
             let (from, to) = (read(from)?, read(to)?);
             if from > to {
@@ -172,7 +180,9 @@ fn value(inside: &str) -> Result<Value, String> {
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let mut letters = name.chars();
-    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    letters
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
@@ -235,7 +245,10 @@ mod tests {
             ("{{ uuid }}", Kind::Uuid),
             ("{{env API_TOKEN}}", Kind::Env("API_TOKEN".into())),
             ("{{integer -1 10}}", Kind::Integer(-1, 10)),
-            ("{{choice a 'b c' \"d\"}}", Kind::Choice(vec!["a".into(), "b c".into(), "d".into()])),
+            (
+                "{{choice a 'b c' \"d\"}}",
+                Kind::Choice(vec!["a".into(), "b c".into(), "d".into()]),
+            ),
             ("{{now -1h}}", Kind::Now(-3600)),
             ("{{now_ms 2d}}", Kind::NowMs(172_800)),
             ("{{users.name}}", row()),

@@ -15,14 +15,14 @@ use crate::feed::FeedArgs;
 use crate::import::ImportArgs;
 use crate::judge::JudgeArgs;
 use crate::listing::{PlanCommand, TargetsArgs};
+use crate::own::check::{self, CheckArgs};
+use crate::own::home;
 use crate::report::ReportArgs;
 use crate::run::RunArgs;
 use crate::runs::RunsCommand;
 use crate::seed::SeedArgs;
 use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
 use crate::verify::VerifyArgs;
-use crate::own::check::{self, CheckArgs};
-use crate::own::home;
 use crate::{audit, feed, import, judge, listing, output, report, run, runs, seed, verify};
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.

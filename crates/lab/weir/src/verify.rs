@@ -53,7 +53,7 @@ pub async fn run(args: VerifyArgs, root: &Path, json: bool) -> Result<ExitCode> 
         let mut table = Table::new(&["Case", "Result", "What happened"]);
         for finding in &findings {
             let result = if finding.passed { "ok" } else { "FAILED" };
-            table.row([&*finding.case, result, &finding.detail]);
+            table.row([finding.case, result, &finding.detail]);
         }
         output::line(&table.to_string());
         if database.is_none() {

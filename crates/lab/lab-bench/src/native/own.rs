@@ -81,7 +81,10 @@ mod tests {
         };
         let given = |name: &str| (name == "TOKEN").then(|| "{port}s3cret".to_owned());
         let filled = |text: &str| told.filled(text, given);
-        assert_eq!(filled("--addr=127.0.0.1:{port}").unwrap(), "--addr=127.0.0.1:4711");
+        assert_eq!(
+            filled("--addr=127.0.0.1:{port}").unwrap(),
+            "--addr=127.0.0.1:4711"
+        );
         // What a secret holds is not looked at again.
         assert_eq!(
             filled("{database_url}?t={{env TOKEN}}&p={port}").unwrap(),

@@ -1,7 +1,5 @@
 //! One case of a contract and how it ended.
 
-use std::borrow::Cow;
-
 use anyhow::Result;
 use serde::Serialize;
 
@@ -9,7 +7,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
     /// What is asked of the target.
-    pub case: Cow<'static, str>,
+    pub case: &'static str,
     /// Whether it does it.
     pub passed: bool,
     /// What it did instead; empty where it passed.
@@ -22,9 +20,9 @@ const DETAIL_CHARACTERS: usize = 400;
 impl Finding {
     /// A case that somebody else has tried; `wrong` is empty where it passed.
     #[must_use]
-    pub fn tried(case: String, wrong: &str) -> Self {
+    pub fn tried(case: &'static str, wrong: &str) -> Self {
         Self {
-            case: Cow::Owned(case),
+            case,
             passed: wrong.is_empty(),
             detail: shortened(wrong, DETAIL_CHARACTERS),
         }
@@ -32,7 +30,7 @@ impl Finding {
 
     pub(super) fn of(case: &'static str, outcome: Result<()>) -> Self {
         Self {
-            case: Cow::Borrowed(case),
+            case,
             passed: outcome.is_ok(),
             detail: outcome.err().map_or_else(String::new, |error| {
                 shortened(&format!("{error:#}"), DETAIL_CHARACTERS)

@@ -27,7 +27,11 @@ const CODES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
-pub(super) fn check(raw: &file::Expect, protocol: Protocol, place: &Place<'_>) -> Result<Expect, Problem> {
+pub(super) fn check(
+    raw: &file::Expect,
+    protocol: Protocol,
+    place: &Place<'_>,
+) -> Result<Expect, Problem> {
     let other = match protocol {
         Protocol::Rest => raw.code.is_some().then_some(("expect.code", "status")),
         Protocol::Grpc => raw.status.is_some().then_some(("expect.status", "code")),
@@ -52,7 +56,11 @@ pub(super) fn check(raw: &file::Expect, protocol: Protocol, place: &Place<'_>) -
             let found = CODES.iter().position(|code| *code == name);
             let found = found.and_then(|code| u8::try_from(code).ok());
             found.ok_or_else(|| {
-                place.problem("expect.code", format!("is '{name}'"), format!("write one of {}", CODES.join(", ")))
+                place.problem(
+                    "expect.code",
+                    format!("is '{name}'"),
+                    format!("write one of {}", CODES.join(", ")),
+                )
             })?
         }
     };
@@ -67,11 +75,19 @@ pub(super) fn check(raw: &file::Expect, protocol: Protocol, place: &Place<'_>) -
     }
     let within_ms = raw.within.as_deref().map(|text| {
         milliseconds(text).ok_or_else(|| {
-            place.problem("expect.within", format!("is '{text}'"), "write a time such as \"250ms\" or \"2s\"")
+            place.problem(
+                "expect.within",
+                format!("is '{text}'"),
+                "write a time such as \"250ms\" or \"2s\"",
+            )
         })
     });
     Ok(Expect {
-        status: if protocol == Protocol::Rest { status } else { Vec::new() },
+        status: if protocol == Protocol::Rest {
+            status
+        } else {
+            Vec::new()
+        },
         code,
         headers: raw
             .headers
@@ -92,12 +108,16 @@ fn statuses(value: &toml::Value) -> Option<Vec<(u16, u16)>> {
             Some(all?.concat()).filter(|all| !all.is_empty())
         }
         toml::Value::Integer(status) => {
-            let status = u16::try_from(*status).ok().filter(|s| (100..600).contains(s))?;
+            let status = u16::try_from(*status)
+                .ok()
+                .filter(|s| (100..600).contains(s))?;
             Some(vec![(status, status)])
         }
         toml::Value::String(class) => {
             let digit: u16 = class.strip_suffix("xx")?.parse().ok()?;
-            (1..=5).contains(&digit).then(|| vec![(digit * 100, digit * 100 + 99)])
+            (1..=5)
+                .contains(&digit)
+                .then(|| vec![(digit * 100, digit * 100 + 99)])
         }
         _ => None,
     }

@@ -9,6 +9,7 @@ use crate::file;
 use crate::json::{Shaped, json, shaped};
 use crate::place::{Place, Source};
 use crate::problem::Problem;
+use crate::proto::Described;
 use crate::requests::{Capture, Form, Proto, Protocol, Request, Step};
 use crate::rows::Rows;
 use crate::template::{self, Kind, Template};
@@ -59,15 +60,37 @@ impl Scenario {
         if let Some(path) = &script {
             if !path.is_file() {
                 let what = format!("{} is no file", path.display());
-                return Err(place.problem("script", what, "name a k6 script, relative to weir.toml"));
+                return Err(place.problem(
+                    "script",
+                    what,
+                    "name a k6 script, relative to weir.toml",
+                ));
             }
             if !raw.request.is_empty() {
                 return Err(place.problem("script", "stands beside requests", "keep one of them"));
             }
         } else if raw.request.is_empty() {
-            return Err(place.problem("", "asks nothing", "add a [[scenario.request]], or a script"));
+            return Err(place.problem(
+                "",
+                "asks nothing",
+                "add a [[scenario.request]], or a script",
+            ));
         }
-        let proto = raw.proto.as_ref().map(|proto| proto_of(proto, &raw.include, place, dir)).transpose()?;
+        let proto = raw
+            .proto
+            .as_ref()
+            .map(|proto| proto_of(proto, &raw.include, place, dir))
+            .transpose()?;
+        let described = match &proto {
+            None => None,
+            Some(proto) => Some(Described::read(proto).map_err(|what| {
+                place.problem(
+                    "proto",
+                    what,
+                    "mend it, or leave it out to ask the server's reflection",
+                )
+            })?),
+        };
         let mut entries = Vec::new();
         for (number, one) in raw.request.iter().enumerate() {
             let name = one.get_ref().name.clone();
@@ -79,6 +102,7 @@ impl Scenario {
                 place: &place,
                 headers: &raw.headers,
                 rows,
+                described: described.as_ref(),
             };
             entries.push(reading.entry(one.get_ref())?);
         }
@@ -97,24 +121,40 @@ impl Scenario {
     }
 }
 
-fn proto_of(proto: &str, include: &[String], place: &Place<'_>, dir: &Path) -> Result<Proto, Problem> {
+fn proto_of(
+    proto: &str,
+    include: &[String],
+    place: &Place<'_>,
+    dir: &Path,
+) -> Result<Proto, Problem> {
     let mut folders: Vec<PathBuf> = include.iter().map(|folder| dir.join(folder)).collect();
     let file = dir.join(proto);
     let name = if folders.is_empty() {
         // The folder of the file itself.
         folders.push(file.parent().unwrap_or(dir).to_path_buf());
-        file.file_name().map(|name| name.to_string_lossy().into_owned())
+        file.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
     } else {
         Some(proto.to_owned())
     };
     let name = name.unwrap_or_default();
     if !folders.iter().any(|folder| folder.join(&name).is_file()) {
-        let what = format!("{name} is in none of the folders {}", folders.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "));
+        let what = format!(
+            "{name} is in none of the folders {}",
+            folders
+                .iter()
+                .map(|f| f.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
         return Err(place.problem("proto", what, "name the file relative to weir.toml, or to a folder of include; leave it out to ask the server's reflection"));
     }
     Ok(Proto {
         file: name,
-        include: folders.iter().map(|folder| folder.to_string_lossy().into_owned()).collect(),
+        include: folders
+            .iter()
+            .map(|folder| folder.to_string_lossy().into_owned())
+            .collect(),
     })
 }
 
@@ -124,6 +164,7 @@ struct Reading<'a> {
     place: &'a Place<'a>,
     headers: &'a BTreeMap<String, String>,
     rows: &'a BTreeMap<String, Rows>,
+    described: Option<&'a Described>,
 }
 
 impl Reading<'_> {
@@ -131,7 +172,11 @@ impl Reading<'_> {
         let place = self.place;
         let weight = raw.weight.unwrap_or(1);
         if !(1..=MAX_WEIGHT).contains(&weight) {
-            return Err(place.problem("weight", format!("is {weight}"), "write a number from 1 to 1000"));
+            return Err(place.problem(
+                "weight",
+                format!("is {weight}"),
+                "write a number from 1 to 1000",
+            ));
         }
         let mut slots = Vec::new();
         let mut known = BTreeSet::new();
@@ -140,20 +185,34 @@ impl Reading<'_> {
             steps.push(self.step(raw, place, &mut slots, &mut known)?);
         } else {
             if raw.path.is_some() || raw.call.is_some() {
-                return Err(place.problem("step", "stands beside a path or a call", "move it into a step of its own"));
+                return Err(place.problem(
+                    "step",
+                    "stands beside a path or a call",
+                    "move it into a step of its own",
+                ));
             }
             for (number, one) in raw.step.iter().enumerate() {
-                let place = self.source.place(one.span(), format!("{}: step {}", place.name(), number + 1));
+                let place = self
+                    .source
+                    .place(one.span(), format!("{}: step {}", place.name(), number + 1));
                 let one = one.get_ref();
                 if one.weight.is_some() || !one.step.is_empty() {
-                    return Err(place.problem("weight", "belongs to the whole request, as steps do", "move it there"));
+                    return Err(place.problem(
+                        "weight",
+                        "belongs to the whole request, as steps do",
+                        "move it there",
+                    ));
                 }
                 steps.push(self.step(one, &place, &mut slots, &mut known)?);
             }
         }
         let protocol = steps[0].1;
         if steps.iter().any(|(_, other)| *other != protocol) {
-            return Err(place.problem("step", "has steps over REST and over gRPC", "a request goes to one target: use one protocol"));
+            return Err(place.problem(
+                "step",
+                "has steps over REST and over gRPC",
+                "a request goes to one target: use one protocol",
+            ));
         }
         let steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
         let name = raw.name.clone().unwrap_or_else(|| {
@@ -176,7 +235,8 @@ impl Reading<'_> {
         known: &mut BTreeSet<String>,
     ) -> Result<(Step, Protocol), Problem> {
         let mut text = |key: &str, text: Vec<Shaped>| {
-            self.check_values(&text, known).map_err(|(what, remedy)| place.problem(key, what, remedy))?;
+            self.check_values(&text, known)
+                .map_err(|(what, remedy)| place.problem(key, what, remedy))?;
             Ok(draw::parts(text, slots))
         };
         let template = |key: &str, text: &str, form: Form| {
@@ -186,16 +246,35 @@ impl Reading<'_> {
         let (protocol, name, path, body) = match (&raw.path, &raw.call) {
             (Some(path), None) => {
                 if !path.starts_with('/') {
-                    return Err(place.problem("path", format!("is '{path}'"), "begin it with '/': the host is the target's"));
+                    return Err(place.problem(
+                        "path",
+                        format!("is '{path}'"),
+                        "begin it with '/': the host is the target's",
+                    ));
                 }
-                if path.contains([' ', '#']) && Template::parse(path).is_ok_and(|t| t.pieces.iter().any(|p| matches!(p, template::Piece::Text(text) if text.contains([' ', '#'])))) {
-                    return Err(place.problem("path", format!("is '{path}'"), "write %20 for a space and %23 for '#'"));
+                if path.contains([' ', '#'])
+                    && Template::parse(path).is_ok_and(|t| {
+                        t.pieces.iter().any(
+                        |p| matches!(p, template::Piece::Text(text) if text.contains([' ', '#'])),
+                    )
+                    })
+                {
+                    return Err(place.problem(
+                        "path",
+                        format!("is '{path}'"),
+                        "write %20 for a space and %23 for '#'",
+                    ));
                 }
                 let path_parts = text("path", template("path", path, Form::Path)?)?;
                 let body = match &raw.body {
                     None => None,
-                    Some(toml::Value::String(body)) => Some(text("body", template("body", body, Form::Plain)?)?),
-                    Some(value) => Some(text("body", json(value).map_err(|what| place.problem("body", what, ""))?)?),
+                    Some(toml::Value::String(body)) => {
+                        Some(text("body", template("body", body, Form::Plain)?)?)
+                    }
+                    Some(value) => Some(text(
+                        "body",
+                        json(value).map_err(|what| place.problem("body", what, ""))?,
+                    )?),
                 };
                 let method = method_of(raw, place)?;
                 (Protocol::Rest, format!("{method} {path}"), path_parts, body)
@@ -203,8 +282,13 @@ impl Reading<'_> {
             (None, Some(call)) => {
                 let parts: Vec<&str> = call.trim_start_matches('/').split('/').collect();
                 if parts.len() != 2 || parts.iter().any(|part| part.is_empty()) {
-                    return Err(place.problem("call", format!("is '{call}'"), "write package.Service/Method"));
+                    return Err(place.problem(
+                        "call",
+                        format!("is '{call}'"),
+                        "write package.Service/Method",
+                    ));
                 }
+                self.check_call(&parts.join("/"), raw.stream, place)?;
                 let empty = toml::Value::Table(toml::Table::new());
                 let message = match raw.message.as_ref().unwrap_or(&empty) {
                     toml::Value::String(message) => template("message", message, Form::Inside)?,
@@ -214,10 +298,18 @@ impl Reading<'_> {
                 (Protocol::Grpc, parts.join("/"), Vec::new(), Some(message))
             }
             (Some(_), Some(_)) => {
-                return Err(place.problem("call", "stands beside a path", "path is for REST, call for gRPC: keep one"));
+                return Err(place.problem(
+                    "call",
+                    "stands beside a path",
+                    "path is for REST, call for gRPC: keep one",
+                ));
             }
             (None, None) => {
-                return Err(place.problem("", "has neither path nor call", "add path = \"/...\" for REST, or call = \"package.Service/Method\" for gRPC"));
+                return Err(place.problem(
+                    "",
+                    "has neither path nor call",
+                    "add path = \"/...\" for REST, or call = \"package.Service/Method\" for gRPC",
+                ));
             }
         };
         check_protocol(raw, protocol, place)?;
@@ -235,26 +327,45 @@ impl Reading<'_> {
         }
         let mut read = Vec::new();
         for (name, value) in headers {
-            if value.contains(['\r', '\n']) || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-                return Err(place.problem("headers", format!("has '{name}'"), "use letters, digits and '-' in a name, and one line as the value"));
+            if value.contains(['\r', '\n'])
+                || !name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            {
+                return Err(place.problem(
+                    "headers",
+                    format!("has '{name}'"),
+                    "use letters, digits and '-' in a name, and one line as the value",
+                ));
             }
             let key = format!("headers.{name}");
             let value = text(&key, template(&key, value, Form::Plain)?)?;
             read.push((name, value));
         }
         let default = file::Expect::default();
-        let expected = raw.expect.as_ref().map_or(&default, |expect| expect.get_ref());
+        let expected = raw
+            .expect
+            .as_ref()
+            .map_or(&default, |expect| expect.get_ref());
         let expect = expect::check(expected, protocol, place)?;
         let mut capture = Vec::new();
         for (name, from) in &raw.capture {
             if !template::is_name(name) {
-                return Err(place.problem("capture", format!("has '{name}'"), "use letters, digits and '_' in a name"));
+                return Err(place.problem(
+                    "capture",
+                    format!("has '{name}'"),
+                    "use letters, digits and '_' in a name",
+                ));
             }
             let (header, pointer) = match from.strip_prefix("header:") {
                 Some(header) => (header.to_lowercase(), String::new()),
                 None if from.starts_with('/') => (String::new(), from.clone()),
                 None => {
-                    return Err(place.problem("capture", format!("takes {name} from '{from}'"), "write a JSON pointer such as \"/id\", or \"header:location\""));
+                    return Err(place.problem(
+                        "capture",
+                        format!("takes {name} from '{from}'"),
+                        "write a JSON pointer such as \"/id\", or \"header:location\"",
+                    ));
                 }
             };
             known.insert(name.clone());
@@ -267,7 +378,11 @@ impl Reading<'_> {
         let timeout_ms = match raw.timeout.as_deref() {
             None => TIMEOUT_MS,
             Some(text) => milliseconds(text).ok_or_else(|| {
-                place.problem("timeout", format!("is '{text}'"), "write a time such as \"500ms\" or \"2s\"")
+                place.problem(
+                    "timeout",
+                    format!("is '{text}'"),
+                    "write a time such as \"500ms\" or \"2s\"",
+                )
             })? as u64,
         };
         let step = Step {
@@ -277,7 +392,10 @@ impl Reading<'_> {
                 Protocol::Grpc => String::new(),
             },
             path,
-            call: raw.call.as_ref().map_or_else(String::new, |call| call.trim_start_matches('/').to_owned()),
+            call: raw
+                .call
+                .as_ref()
+                .map_or_else(String::new, |call| call.trim_start_matches('/').to_owned()),
             stream: raw.stream,
             headers: read,
             body,
@@ -288,8 +406,49 @@ impl Reading<'_> {
         Ok((step, protocol))
     }
 
+    /// Whether the proto file, where there is one, has the call, and says the same of its answer.
+    fn check_call(&self, call: &str, stream: bool, place: &Place<'_>) -> Result<(), Problem> {
+        let Some(described) = self.described else {
+            return Ok(());
+        };
+        let Some(method) = described.call(call) else {
+            let calls: Vec<String> = described
+                .calls()
+                .into_iter()
+                .map(|(call, _)| call)
+                .collect();
+            let what = format!("{call} is not in {}", described.file());
+            return Err(place.problem("call", what, format!("its calls are {}", calls.join(", "))));
+        };
+        if method.is_client_streaming() {
+            let remedy = "name a call that takes one message";
+            return Err(place.problem(
+                "call",
+                format!("{call} takes a stream of messages"),
+                remedy,
+            ));
+        }
+        match (stream, method.is_server_streaming()) {
+            (false, true) => Err(place.problem(
+                "stream",
+                "is false, and the answer is a stream",
+                "write stream = true",
+            )),
+            (true, false) => Err(place.problem(
+                "stream",
+                "is true, and the answer is one message",
+                "leave it out",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether every value of a text is known here.
-    fn check_values(&self, text: &[Shaped], captured: &BTreeSet<String>) -> Result<(), (String, String)> {
+    fn check_values(
+        &self,
+        text: &[Shaped],
+        captured: &BTreeSet<String>,
+    ) -> Result<(), (String, String)> {
         for piece in text {
             let Shaped::Value(value, _) = piece else {
                 continue;
@@ -300,7 +459,10 @@ impl Reading<'_> {
                         None => "capture it in an earlier step of the same request: capture = { name = \"/pointer\" }".into(),
                         Some(_) => format!("captured before this are {}", captured.iter().cloned().collect::<Vec<_>>().join(", ")),
                     };
-                    return Err((format!("uses {{{{{name}}}}}, which nothing has captured"), remedy));
+                    return Err((
+                        format!("uses {{{{{name}}}}}, which nothing has captured"),
+                        remedy,
+                    ));
                 }
                 Kind::Row(rows, column) => {
                     let Some(found) = self.rows.get(rows) else {
@@ -311,7 +473,9 @@ impl Reading<'_> {
                     };
                     if !found.columns().contains(&column.as_str()) {
                         return Err((
-                            format!("uses {{{{{rows}.{column}}}}}, and the file has no column {column}"),
+                            format!(
+                                "uses {{{{{rows}.{column}}}}}, and the file has no column {column}"
+                            ),
                             format!("its columns are {}", found.columns().join(", ")),
                         ));
                     }
@@ -330,11 +494,19 @@ fn method_of(raw: &file::Request, place: &Place<'_>) -> Result<String, Problem> 
     if METHODS.contains(&method.as_str()) {
         return Ok(method);
     }
-    Err(place.problem("method", format!("is '{method}'"), format!("write one of {}", METHODS.join(", "))))
+    Err(place.problem(
+        "method",
+        format!("is '{method}'"),
+        format!("write one of {}", METHODS.join(", ")),
+    ))
 }
 
 /// Keys of the other protocol are a mistake, not a wish.
-fn check_protocol(raw: &file::Request, protocol: Protocol, place: &Place<'_>) -> Result<(), Problem> {
+fn check_protocol(
+    raw: &file::Request,
+    protocol: Protocol,
+    place: &Place<'_>,
+) -> Result<(), Problem> {
     let strange = match protocol {
         Protocol::Rest => [
             ("message", raw.message.is_some()),
@@ -358,7 +530,11 @@ fn check_protocol(raw: &file::Request, protocol: Protocol, place: &Place<'_>) ->
                 "method" => "the method is part of call",
                 _ => "leave it out: a stream belongs to gRPC",
             };
-            Err(place.problem(key, format!("does not belong to {}", protocol.as_str()), remedy))
+            Err(place.problem(
+                key,
+                format!("does not belong to {}", protocol.as_str()),
+                remedy,
+            ))
         }
     }
 }

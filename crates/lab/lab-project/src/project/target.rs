@@ -70,7 +70,11 @@ pub enum Ready {
 const PORT: u16 = 18_080;
 
 impl Target {
-    pub(super) fn check(raw: &file::Target, place: &Place<'_>, dir: &Path) -> Result<Self, Problem> {
+    pub(super) fn check(
+        raw: &file::Target,
+        place: &Place<'_>,
+        dir: &Path,
+    ) -> Result<Self, Problem> {
         for name in raw.aliases.iter().chain([&raw.name]) {
             if !is_name(name) {
                 return Err(place.problem("name", format!("is '{name}'"), NAME_RULE));
@@ -86,7 +90,8 @@ impl Target {
         };
         let reach = match (&raw.url, &raw.command) {
             (Some(url), None) => {
-                let url = url_of(url).map_err(|(what, remedy)| place.problem("url", what, remedy))?;
+                let url =
+                    url_of(url).map_err(|(what, remedy)| place.problem("url", what, remedy))?;
                 Reach::Url(url)
             }
             (None, Some(command)) => reach(raw, command, place, dir)?,
@@ -104,7 +109,9 @@ impl Target {
         let ready = match raw.ready.as_deref() {
             None | Some("tcp") => Ready::Tcp,
             Some("grpc") if protocol == Protocol::Grpc => Ready::Grpc,
-            Some(path) if path.starts_with('/') && protocol == Protocol::Rest => Ready::Path(path.into()),
+            Some(path) if path.starts_with('/') && protocol == Protocol::Rest => {
+                Ready::Path(path.into())
+            }
             Some(other) => {
                 let valid = match protocol {
                     Protocol::Rest => "write a path such as \"/health\", or \"tcp\"",
@@ -127,7 +134,12 @@ impl Target {
     }
 }
 
-fn reach(raw: &file::Target, command: &Words, place: &Place<'_>, dir: &Path) -> Result<Reach, Problem> {
+fn reach(
+    raw: &file::Target,
+    command: &Words,
+    place: &Place<'_>,
+    dir: &Path,
+) -> Result<Reach, Problem> {
     let words = words(command);
     if words.iter().all(|word| word.trim().is_empty()) {
         return Err(place.problem("command", "is empty", "name the program and its arguments"));
@@ -142,16 +154,28 @@ fn reach(raw: &file::Target, command: &Words, place: &Place<'_>, dir: &Path) -> 
         .iter()
         .map(|(name, value)| (name.clone(), value.to_text()))
         .collect();
-    for (name, text) in env.iter().map(|(name, value)| (format!("env.{name}"), value)).chain(
-        words.iter().map(|word| ("command".to_owned(), word)),
-    ) {
+    for (name, text) in env
+        .iter()
+        .map(|(name, value)| (format!("env.{name}"), value))
+        .chain(words.iter().map(|word| ("command".to_owned(), word)))
+    {
         let template = Template::parse(text).map_err(|what| place.problem(&name, what, ""))?;
-        if let Some(value) = template.values().find(|value| !matches!(value.kind, Kind::Env(_))) {
+        if let Some(value) = template
+            .values()
+            .find(|value| !matches!(value.kind, Kind::Env(_)))
+        {
             let what = format!("holds a value ({:?}) that only requests have", value.kind);
-            return Err(place.problem(&name, what, "use {port}, {database_url} or {{env NAME}} here"));
+            return Err(place.problem(
+                &name,
+                what,
+                "use {port}, {database_url} or {{env NAME}} here",
+            ));
         }
     }
-    let mentions = words.iter().chain(env.values()).any(|text| text.contains("{port}"));
+    let mentions = words
+        .iter()
+        .chain(env.values())
+        .any(|text| text.contains("{port}"));
     if !mentions && raw.port_env.is_none() && raw.port.is_none() {
         return Err(place.problem(
             "command",
@@ -191,12 +215,18 @@ fn url_of(url: &str) -> Result<String, (String, &'static str)> {
     };
     let authority = rest.trim_end_matches('/');
     if authority.is_empty() || authority.contains('/') {
-        return problem(if authority.is_empty() { "names no host" } else { "has a path" });
+        return problem(if authority.is_empty() {
+            "names no host"
+        } else {
+            "has a path"
+        });
     }
     if authority.contains('@') {
         return problem("holds a login: put it into a header, from the environment");
     }
-    let after = authority.rsplit_once(']').map_or(authority, |(_, after)| after);
+    let after = authority
+        .rsplit_once(']')
+        .map_or(authority, |(_, after)| after);
     let scheme = if port == 443 { "https" } else { "http" };
     Ok(match after.rsplit_once(':') {
         Some((_, number)) if number.parse::<u16>().is_ok_and(|port| port > 0) => {

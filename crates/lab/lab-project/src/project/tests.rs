@@ -57,18 +57,48 @@ fn a_mix_of_requests_becomes_a_sequence() {
     let names: Vec<&str> = file.requests.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["GET /items/{{integer 1 100}}", "order"]);
     let item = &file.requests[0].steps[0];
-    assert_eq!(item.path, [Part::Text("/items/".into()), Part::Drawn { v: 0 }]);
+    assert_eq!(
+        item.path,
+        [Part::Text("/items/".into()), Part::Drawn { v: 0 }]
+    );
     assert_eq!(item.expect.status, [(200, 200)]);
     assert_eq!(item.expect.within_ms, Some(250.0));
     let order = &file.requests[1].steps;
-    assert_eq!((order[0].method.as_str(), order[1].method.as_str()), ("POST", "PUT"));
-    assert!(order[0].headers.iter().any(|(name, value)| name == "content-type" && *value == [Part::Text("application/json".into())]));
-    assert!(order[1].headers.iter().all(|(name, _)| name != "content-type"));
-    let captured = Part::Filled { fill: Fill::Captured, name: "cart".into(), r#as: Form::Path };
+    assert_eq!(
+        (order[0].method.as_str(), order[1].method.as_str()),
+        ("POST", "PUT")
+    );
+    assert!(
+        order[0]
+            .headers
+            .iter()
+            .any(|(name, value)| name == "content-type"
+                && *value == [Part::Text("application/json".into())])
+    );
+    assert!(
+        order[1]
+            .headers
+            .iter()
+            .all(|(name, _)| name != "content-type")
+    );
+    let captured = Part::Filled {
+        fill: Fill::Captured,
+        name: "cart".into(),
+        r#as: Form::Path,
+    };
     assert_eq!(order[1].path[1], captured);
-    let of = |request| file.sequence.iter().filter(|one| one.request == request).count();
+    let of = |request| {
+        file.sequence
+            .iter()
+            .filter(|one| one.request == request)
+            .count()
+    };
     assert_eq!((of(0), of(1)), (750, 250));
-    assert!(file.sequence.iter().all(|Drawn { request, values }| values.len() == 1 - request));
+    assert!(
+        file.sequence
+            .iter()
+            .all(|Drawn { request, values }| values.len() == 1 - request)
+    );
     // Both generators read the file back.
     let text = serde_json::to_string(&file).unwrap();
     let again: RequestFile = serde_json::from_str(&text).unwrap();
@@ -79,32 +109,103 @@ fn a_mix_of_requests_becomes_a_sequence() {
 #[test]
 fn a_problem_names_file_line_key_and_remedy() {
     for (of, with, said) in [
-        ("protocol = \"rest\"", "protocol = \"soap\"", "weir.toml:4: target shop-1: protocol: is 'soap'; write \"rest\" or \"grpc\""),
-        ("ready = \"/health\"", "reddy = \"/health\"", "weir.toml:6: reddy: unknown field `reddy`"),
-        (", \"--port\", \"{port}\"", "", "weir.toml:5: target shop-1: command: is not told on which port"),
-        ("http://127.0.0.1:8080", "127.0.0.1:8080", "weir.toml:11: target shop-2: url: '127.0.0.1:8080' has no scheme; write http://host:port"),
+        (
+            "protocol = \"rest\"",
+            "protocol = \"soap\"",
+            "weir.toml:4: target shop-1: protocol: is 'soap'; write \"rest\" or \"grpc\"",
+        ),
+        (
+            "ready = \"/health\"",
+            "reddy = \"/health\"",
+            "weir.toml:6: reddy: unknown field `reddy`",
+        ),
+        (
+            ", \"--port\", \"{port}\"",
+            "",
+            "weir.toml:5: target shop-1: command: is not told on which port",
+        ),
+        (
+            "http://127.0.0.1:8080",
+            "127.0.0.1:8080",
+            "weir.toml:11: target shop-2: url: '127.0.0.1:8080' has no scheme; write http://host:port",
+        ),
         ("http://127", "http://a:b@127", "holds a login"),
-        ("name = \"shop-2\"", "name = \"shop-1\"", "weir.toml:9: target shop-1: name: is used twice"),
-        ("weight = 3", "weight = 0", "weir.toml:18: scenario browse: request 1: weight: is 0; write a number from 1 to 1000"),
-        ("path = \"/items", "path = \"items", "weir.toml:19: scenario browse: request 1: path: is 'items/"),
-        ("{{integer 1 100}}", "{{integer 1}}", "weir.toml:19: scenario browse: request 1: path: '{{integer 1}}' is not known"),
-        ("{{integer 1 100}}", "{{users.id}}", "add [[rows]] with name = \"users\""),
-        ("status = 200", "status = 2000", "weir.toml:20: scenario browse: request 1: expect.status: is 2000; write a status such as 200"),
-        ("status = 200", "code = \"OK\"", "expect.code: does not belong to rest; write status"),
+        (
+            "name = \"shop-2\"",
+            "name = \"shop-1\"",
+            "weir.toml:9: target shop-1: name: is used twice",
+        ),
+        (
+            "weight = 3",
+            "weight = 0",
+            "weir.toml:18: scenario browse: request 1: weight: is 0; write a number from 1 to 1000",
+        ),
+        (
+            "path = \"/items",
+            "path = \"items",
+            "weir.toml:19: scenario browse: request 1: path: is 'items/",
+        ),
+        (
+            "{{integer 1 100}}",
+            "{{integer 1}}",
+            "weir.toml:19: scenario browse: request 1: path: '{{integer 1}}' is not known",
+        ),
+        (
+            "{{integer 1 100}}",
+            "{{users.id}}",
+            "add [[rows]] with name = \"users\"",
+        ),
+        (
+            "status = 200",
+            "status = 2000",
+            "weir.toml:20: scenario browse: request 1: expect.status: is 2000; write a status such as 200",
+        ),
+        (
+            "status = 200",
+            "code = \"OK\"",
+            "expect.code: does not belong to rest; write status",
+        ),
         ("\"250ms\"", "\"fast\"", "expect.within: is 'fast'"),
-        ("{{cart}}", "{{basket}}", "weir.toml:31: scenario browse: request order: step 2: path: uses {{basket}}, which nothing has captured; captured before this are cart"),
-        ("cart = \"/id\"", "cart = \"id\"", "takes cart from 'id'; write a JSON pointer"),
-        ("method = \"PUT\"", "method = \"FETCH\"", "weir.toml:30: scenario browse: request order: step 2: method: is 'FETCH'"),
-        ("command = [\"./shop\", \"--port\", \"{port}\"]\n", "", "weir.toml:2: target shop-1: says nowhere how it is reached"),
-        ("method = \"PUT\"", "message = {}", "message: does not belong to rest; write body"),
+        (
+            "{{cart}}",
+            "{{basket}}",
+            "weir.toml:31: scenario browse: request order: step 2: path: uses {{basket}}, which nothing has captured; captured before this are cart",
+        ),
+        (
+            "cart = \"/id\"",
+            "cart = \"id\"",
+            "takes cart from 'id'; write a JSON pointer",
+        ),
+        (
+            "method = \"PUT\"",
+            "method = \"FETCH\"",
+            "weir.toml:30: scenario browse: request order: step 2: method: is 'FETCH'",
+        ),
+        (
+            "command = [\"./shop\", \"--port\", \"{port}\"]\n",
+            "",
+            "weir.toml:2: target shop-1: says nowhere how it is reached",
+        ),
+        (
+            "method = \"PUT\"",
+            "message = {}",
+            "message: does not belong to rest; write body",
+        ),
     ] {
         let problem = problem(of, with);
         assert!(problem.contains(said), "{with}: {problem}");
     }
-    let grpc = SHOP.replacen("protocol = \"rest\"", "protocol = \"grpc\"", 1).replace("ready = \"/health\"\n", "");
+    let grpc = SHOP
+        .replacen("protocol = \"rest\"", "protocol = \"grpc\"", 1)
+        .replace("ready = \"/health\"\n", "");
     let problem = parse(&grpc).unwrap_err().to_string();
     assert!(problem.contains("has no gRPC request, and the target shop-1 speaks gRPC; add a [[scenario.request]] with a call"), "{problem}");
-    assert!(parse("").unwrap_err().to_string().contains("there is no [[target]]"));
+    assert!(
+        parse("")
+            .unwrap_err()
+            .to_string()
+            .contains("there is no [[target]]")
+    );
 }
 
 #[test]
@@ -114,14 +215,22 @@ fn values_come_out_of_rows() {
     let text = SHOP.replace("{{integer 1 100}}", "{{users.id}}?n={{users.name}}");
     let text = format!("{text}\n[[rows]]\nname = \"users\"\nfile = \"users.csv\"\n");
     let project = Project::parse(&folder.path().join("weir.toml"), text.clone()).unwrap();
-    let file = project.requests(&project.scenarios[0], Protocol::Rest, 1, OffsetDateTime::UNIX_EPOCH);
+    let file = project.requests(
+        &project.scenarios[0],
+        Protocol::Rest,
+        1,
+        OffsetDateTime::UNIX_EPOCH,
+    );
     for drawn in file.sequence.iter().filter(|one| one.request == 0) {
         let pair = (drawn.values[0].as_str(), drawn.values[1].as_str());
         assert!([("1", "Anna"), ("2", "Bo")].contains(&pair), "{pair:?}");
     }
     let wrong = text.replace("users.name", "users.nick");
     let problem = Project::parse(&folder.path().join("weir.toml"), wrong).unwrap_err();
-    assert!(problem.to_string().contains("its columns are id, name"), "{problem}");
+    assert!(
+        problem.to_string().contains("its columns are id, name"),
+        "{problem}"
+    );
 }
 
 #[test]
@@ -131,7 +240,10 @@ fn the_lab_reads_the_same_targets_and_scenarios() {
     let first = &targets["target"][0];
     assert_eq!(first["native"]["args"][1].as_str(), Some("{port}"));
     assert_eq!(first["rest"]["health"].as_str(), Some("/health"));
-    assert_eq!(targets["target"][1]["url"].as_str(), Some("http://127.0.0.1:8080"));
+    assert_eq!(
+        targets["target"][1]["url"].as_str(),
+        Some("http://127.0.0.1:8080")
+    );
     let lab = r#"{"modes":{"compare":{"trials":8,"phases":[{"name":"a","vus":200,"seconds":30,"rate":1000}]}},"payloads":["default"]}"#;
     let mut project = project;
     project.load.rate = Some(50.0);

@@ -72,7 +72,11 @@ mod tests {
                     }
                 }
                 let path = path.to_string_lossy().into_owned();
-                assert!(known.contains(path.as_str()), "{} imports {path}", asset.path);
+                assert!(
+                    known.contains(path.as_str()),
+                    "{} imports {path}",
+                    asset.path
+                );
             }
         }
         assert!(ASSETS.iter().any(|asset| asset.program));

@@ -66,11 +66,15 @@ pub async fn run(args: CheckArgs, root: &Path, json: bool) -> Result<ExitCode> {
     let chosen: Vec<&Target> = if names.is_empty() {
         all.iter().collect()
     } else {
-        names.iter().map(|name| target(&all, name)).collect::<Result<_>>()?
+        names
+            .iter()
+            .map(|name| target(&all, name))
+            .collect::<Result<_>>()?
     };
     let scenarios = list(args.scenarios.as_deref());
     for name in &scenarios {
-        own.scenario(name).map_err(|error| UsageError::plain(error.to_string()))?;
+        own.scenario(name)
+            .map_err(|error| UsageError::plain(error.to_string()))?;
     }
     let scenarios: Vec<String> = own
         .project
@@ -83,7 +87,14 @@ pub async fn run(args: CheckArgs, root: &Path, json: bool) -> Result<ExitCode> {
     let state = State::open(root)?;
     let _lock = state.lock()?;
     let progress = Progress::new(json);
-    let native = Native::start(root, &state, &chosen, &MetricsDbConfig::default(), &progress).await?;
+    let native = Native::start(
+        root,
+        &state,
+        &chosen,
+        &MetricsDbConfig::default(),
+        &progress,
+    )
+    .await?;
     let mut backend = Backend::Native(Box::new(native));
     let mut checked = Vec::new();
     for target in chosen {
@@ -132,9 +143,20 @@ async fn one(
         },
         None => backend.start_target(target).await.context("starting")?,
     };
-    wait_healthy(target, &started.from_here, HEALTHY_LIMIT, || backend.check_target()).await?;
+    wait_healthy(target, &started.from_here, HEALTHY_LIMIT, || {
+        backend.check_target()
+    })
+    .await?;
     let mut generator = None;
-    let tried = tried::all(backend, own, (target, scenario), &started, (1, log), &mut generator).await;
+    let tried = tried::all(
+        backend,
+        own,
+        (target, scenario),
+        &started,
+        (1, log),
+        &mut generator,
+    )
+    .await;
     if let Some(generator) = generator {
         backend.stop_generator(generator).await?;
     }
@@ -144,13 +166,20 @@ async fn one(
 fn target<'a>(all: &'a Targets, name: &str) -> Result<&'a Target> {
     all.get(name).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
-        UsageError::plain(format!("unknown target '{name}'; weir.toml has {}", names.join(", "))).into()
+        UsageError::plain(format!(
+            "unknown target '{name}'; weir.toml has {}",
+            names.join(", ")
+        ))
+        .into()
     })
 }
 
 fn list(text: Option<&str>) -> Vec<String> {
     let names = text.unwrap_or_default().split(',').map(str::trim);
-    names.filter(|name| !name.is_empty()).map(Into::into).collect()
+    names
+        .filter(|name| !name.is_empty())
+        .map(Into::into)
+        .collect()
 }
 
 fn words(checked: &Checked) -> String {
@@ -159,16 +188,27 @@ fn words(checked: &Checked) -> String {
         lines.push(format!("  FAILED  {error}"));
     }
     for one in &checked.requests {
-        let name = one.finding().case;
-        let result = if one.wrong.is_empty() { "ok    " } else { "FAILED" };
+        let name = one.name();
+        let result = if one.wrong.is_empty() {
+            "ok    "
+        } else {
+            "FAILED"
+        };
         let body: String = one.body.split_whitespace().collect::<Vec<_>>().join(" ");
         let short: String = body.chars().take(SHOWN).collect();
-        let dots = if body.chars().count() > SHOWN { "..." } else { "" };
+        let dots = if body.chars().count() > SHOWN {
+            "..."
+        } else {
+            ""
+        };
         let many = match one.messages {
             0 | 1 => String::new(),
             messages => format!(", {messages} messages"),
         };
-        lines.push(format!("  {result}  {name}: {} in {:.1} ms{many}  {short}{dots}", one.status, one.ms));
+        lines.push(format!(
+            "  {result}  {name}: {} in {:.1} ms{many}  {short}{dots}",
+            one.status, one.ms
+        ));
         if !one.wrong.is_empty() {
             lines.push(format!("          {}", one.wrong));
         }

@@ -98,7 +98,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
         return Ok(());
     }
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
     }
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
@@ -127,16 +128,27 @@ mod tests {
         assert!(results(&home).ends_with(RESULTS));
 
         // A second time nothing is written anew; results that were removed are made again.
-        let before = fs::metadata(home.join(files::TARGETS)).unwrap().modified().unwrap();
+        let before = fs::metadata(home.join(files::TARGETS))
+            .unwrap()
+            .modified()
+            .unwrap();
         fs::remove_dir(folder.path().join(RESULTS)).unwrap();
         lay_out(&file).unwrap();
-        let after = fs::metadata(home.join(files::TARGETS)).unwrap().modified().unwrap();
+        let after = fs::metadata(home.join(files::TARGETS))
+            .unwrap()
+            .modified()
+            .unwrap();
         assert_eq!(before, after);
         assert!(folder.path().join(RESULTS).is_dir());
 
         fs::write(&file, SHOP.replace("path = \"/\"", "path = \"x\"")).unwrap();
         let error = lay_out(&file).unwrap_err();
         assert!(error.is::<UsageError>(), "{error}");
-        assert!(error.to_string().contains("weir.toml:8: scenario browse: request 1: path"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("weir.toml:8: scenario browse: request 1: path"),
+            "{error}"
+        );
     }
 }

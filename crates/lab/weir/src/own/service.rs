@@ -99,7 +99,10 @@ impl Own {
         fs::write(&path, serde_json::to_vec(&file)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
         let mut env = vec![
-            ("REQUESTS_FILE".to_owned(), path.to_string_lossy().into_owned()),
+            (
+                "REQUESTS_FILE".to_owned(),
+                path.to_string_lossy().into_owned(),
+            ),
             ("COUNTER_BASE".to_owned(), part.counter_base().to_string()),
         ];
         for name in file.env {

@@ -40,15 +40,25 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// As a case of the contract check.
+    /// How it is called: by its request too where that has several steps.
     #[must_use]
-    pub fn finding(&self) -> Finding {
-        let case = if self.request == self.step {
+    pub fn name(&self) -> String {
+        if self.request == self.step {
             self.step.clone()
         } else {
             format!("{}: {}", self.request, self.step)
+        }
+    }
+
+    /// As a case of the contract check.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let wrong = if self.wrong.is_empty() {
+            String::new()
+        } else {
+            format!("{}: {}", self.name(), self.wrong)
         };
-        Finding::tried(case, &self.wrong)
+        Finding::tried("a request of weir.toml is answered as expected", &wrong)
     }
 }
 

@@ -332,7 +332,14 @@ async fn contract(
     let of = (&cell.target, cell.payload.as_str());
     let log = context.results.with_extension("check.log");
     let seed = bench.plan.seed;
-    let tried = tried::all(&mut bench.backend, own, of, started, (seed, log.clone()), generator);
+    let tried = tried::all(
+        &mut bench.backend,
+        own,
+        of,
+        started,
+        (seed, log.clone()),
+        generator,
+    );
     let findings: Vec<Finding> = tried.await?.iter().map(Tried::finding).collect();
     fs::remove_file(&log).context("the log of the check")?;
     Ok(findings)

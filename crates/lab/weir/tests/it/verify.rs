@@ -40,7 +40,7 @@ fn failed(findings: &[Finding]) -> Vec<&'static str> {
     findings
         .iter()
         .filter(|f| !f.passed)
-        .map(|f| f.case.as_ref())
+        .map(|f| f.case)
         .collect()
 }
 
