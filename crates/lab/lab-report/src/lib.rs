@@ -4,7 +4,7 @@
 //!
 //! - [`input`], [`options`]: the rows that a report is built from, and what was named beforehand
 //! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
-//!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
+//!   - [`mod@scenarios`] what belongs together, [`checks`] what a check says, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
 //!   - [`generator`] was the generator the limit, [`stats`] order statistics, [`series`] samples over time
 //!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`ranking`] the same for more than two targets, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
@@ -13,6 +13,7 @@
 pub mod badges;
 pub mod build;
 pub mod cell;
+pub mod checks;
 pub mod compare;
 mod detail;
 pub mod environment;

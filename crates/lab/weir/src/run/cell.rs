@@ -265,7 +265,6 @@ async fn steps(
         sampled: started.probe.is_some(),
         debug_build: bench.debug_build,
         findings: &findings,
-        scenario: target.scenario,
         audit: Some(&audit),
     });
     let store = bench.store.clone();
@@ -284,8 +283,8 @@ async fn steps(
         errors: judged.performance.failed_requests,
         audit: counts,
         passed: audit.passed,
-        audit_sentence: audit.sentence,
-        invalid_reasons: judged.invalid_reasons,
+        audit_sentence: judged.words("audit").unwrap_or_default(),
+        invalid_reasons: judged.reasons(),
     };
     Ok((figures, summary.measured_seconds()))
 }

@@ -43,11 +43,10 @@ fn kinds() -> Vec<(&'static str, Invented)> {
     wrong.runs[2].phases.clear();
     let mut disturbed = invent(&plan("compare", &[REST, SINGLE, GRPC], 9));
     for run in disturbed.runs.iter_mut().skip(2).step_by(3) {
-        let why = "the hypervisor took 4 % of the machine".to_owned();
-        let check = Check::ok("steal", "Steal", "4 %", &why);
-        run.run.checks.push(check);
+        let check = Check::bad("steal").measured(0.04, 0.02, "share");
+        run.run.checks.push(check.with("phase", 1));
         run.run.valid = Some(false);
-        run.run.invalid_reasons.push(why);
+        run.run.invalid_reasons.push("steal".to_owned());
     }
     let mut empty = invent(&plan("full", &[REST], 1));
     empty.runs.clear();
