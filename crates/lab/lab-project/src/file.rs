@@ -21,6 +21,15 @@ pub struct File {
     /// `[load]`.
     #[serde(default)]
     pub load: Option<Spanned<Load>>,
+    /// `[[setup]]`.
+    #[serde(default)]
+    pub setup: Vec<Spanned<Action>>,
+    /// `[[teardown]]`.
+    #[serde(default)]
+    pub teardown: Vec<Spanned<Action>>,
+    /// `[audit]`.
+    #[serde(default)]
+    pub audit: Option<Spanned<Audit>>,
 }
 
 /// `[[target]]`: something to measure.
@@ -38,6 +47,17 @@ pub struct Target {
     pub url: Option<String>,
     /// How the lab starts it.
     pub command: Option<Words>,
+    /// The image of a container that the lab starts.
+    pub image: Option<String>,
+    /// Its arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// The port on which it listens inside.
+    pub container_port: Option<u16>,
+    /// What the container may use.
+    pub limits: Option<Limits>,
+    /// A service of a compose file.
+    pub compose: Option<Compose>,
     /// How it is built before.
     pub build: Option<Words>,
     /// The folder of both, relative to the file.
@@ -61,8 +81,59 @@ pub struct Target {
     pub default: Option<bool>,
 }
 
+/// `limits`: what a container may use.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// CPUs, e.g. 1.5.
+    pub cpus: Option<f64>,
+    /// Memory as Docker writes it, e.g. `512m`.
+    pub memory: Option<String>,
+}
+
+/// `compose`: a service of a compose file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compose {
+    /// The file, relative to `weir.toml`.
+    pub file: Option<String>,
+    /// The service.
+    pub service: String,
+}
+
+/// `[[setup]]` and `[[teardown]]`: what is done around a trial.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// A statement.
+    pub sql: Option<String>,
+    /// The database's URL.
+    pub database: Option<String>,
+    /// A program.
+    pub command: Option<Words>,
+}
+
+/// `[audit]`: a number to hold against what was answered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// A statement whose first value is the number.
+    pub sql: Option<String>,
+    /// The database's URL.
+    pub database: Option<String>,
+    /// A program whose last line is the number.
+    pub command: Option<Words>,
+    /// A path of the target that answers with the number.
+    pub path: Option<String>,
+    /// Where in the answer it is, as a JSON pointer.
+    pub json: Option<String>,
+    /// The requests whose answers it counts.
+    #[serde(default)]
+    pub of: Vec<String>,
+}
+
 /// A command: a list of words, or one text for the shell.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Words {
     /// The program and its arguments.

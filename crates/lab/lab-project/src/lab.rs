@@ -47,6 +47,7 @@ fn target(target: &Target) -> Value {
             env,
             port,
             port_env,
+            container,
         } => {
             value["port"] = json!(port);
             value["native"] = json!({
@@ -56,6 +57,7 @@ fn target(target: &Target) -> Value {
                 "dir": dir,
                 "env": env,
                 "port_env": port_env,
+                "container": container,
             });
         }
     }

@@ -1,7 +1,8 @@
 //! What `weir.toml` means, checked: a value of [`Project`] can be measured as far as the file alone can say.
 //!
-//! - this file: the whole; `target`, `scenario`, `expect`: its parts
+//! - this file: the whole; `target`, `scenario`, `expect`, `around`: its parts
 
+mod around;
 mod expect;
 mod scenario;
 mod target;
@@ -13,12 +14,13 @@ use lab_verdict::random::mix;
 use time::OffsetDateTime;
 
 use crate::draw;
-use crate::file::{File, Load};
+use crate::file::{File, Load, Words};
 use crate::place::Source;
 use crate::problem::Problem;
 use crate::requests::{Part, Protocol, RequestFile, SCHEMA};
 use crate::rows::Rows;
 
+pub use around::{Action, Audit, Fill, Look};
 pub use scenario::{Entry, Scenario};
 pub use target::{Reach, Ready, Target};
 
@@ -35,6 +37,12 @@ pub struct Project {
     pub scenarios: Vec<Scenario>,
     /// The load of mode compare.
     pub load: Load,
+    /// Done before the target of a trial starts.
+    pub setup: Vec<Action>,
+    /// Done when it has stopped.
+    pub teardown: Vec<Action>,
+    /// None: nobody looks behind the answers.
+    pub audit: Option<Audit>,
     rows: BTreeMap<String, Rows>,
 }
 
@@ -151,8 +159,27 @@ impl Project {
             }
             None => Load::default(),
         };
+        let steps = |all: &[toml::Spanned<crate::file::Action>],
+                     name: &str|
+         -> Result<Vec<Action>, Problem> {
+            let checked = all
+                .iter()
+                .map(|one| Action::check(one.get_ref(), &source.place(one.span(), name), &dir));
+            checked.collect()
+        };
+        let audit = file.audit.as_ref().map(|audit| {
+            let place = source.place(audit.span(), "audit");
+            Audit::check(audit.get_ref(), &place, &dir, &scenarios)
+        });
+        let (setup, teardown) = (
+            steps(&file.setup, "setup")?,
+            steps(&file.teardown, "teardown")?,
+        );
         Ok(Self {
             file: path.into(),
+            setup,
+            teardown,
+            audit: audit.transpose()?,
             dir,
             targets,
             scenarios,
@@ -227,6 +254,14 @@ fn is_name(name: &str) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// A text goes to the shell, which hands the process over to the program: one process to sample and to stop.
+fn words(command: &Words) -> Vec<String> {
+    match command {
+        Words::List(words) => words.clone(),
+        Words::Shell(text) => vec!["sh".into(), "-c".into(), format!("exec {text}")],
+    }
 }
 
 const NAME_RULE: &str = "use 1 to 64 letters, digits, '-', '_' and '.'";

@@ -11,19 +11,21 @@ use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::telemetry;
 
 use crate::audit::AuditArgs;
+use crate::db::DbCommand;
 use crate::feed::FeedArgs;
 use crate::import::ImportArgs;
 use crate::judge::JudgeArgs;
 use crate::listing::{PlanCommand, TargetsArgs};
 use crate::own::check::{self, CheckArgs};
 use crate::own::home;
+use crate::own::init::{self, InitArgs};
 use crate::report::ReportArgs;
 use crate::run::RunArgs;
 use crate::runs::RunsCommand;
 use crate::seed::SeedArgs;
 use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
 use crate::verify::VerifyArgs;
-use crate::{audit, feed, import, judge, listing, output, report, run, runs, seed, verify};
+use crate::{audit, db, feed, import, judge, listing, output, report, run, runs, seed, verify};
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
 #[derive(Parser, Debug)]
@@ -41,6 +43,7 @@ enum Command {
     Run(Box<RunArgs>),
     Plan(PlanCommand),
     Targets(TargetsArgs),
+    Init(InitArgs),
     Check(CheckArgs),
     Verify(VerifyArgs),
     Audit(AuditArgs),
@@ -51,6 +54,8 @@ enum Command {
     /// List, show, export and clean up what was measured
     #[command(subcommand)]
     Runs(RunsCommand),
+    #[command(subcommand)]
+    Db(DbCommand),
     Seed(SeedArgs),
     Feed(FeedArgs),
 }
@@ -96,10 +101,11 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         // Needs no repository: the image that seeds has none.
         Command::Seed(args) => seed::run(args, json).await,
         Command::Feed(args) => feed::run(args, json).await,
-        Command::Run(args) => run::run(*args, &root?, json).await,
+        Command::Run(args) => Box::pin(run::run(*args, &root?, json)).await,
         Command::Plan(command) => listing::plan(&command, &root?, json),
         Command::Targets(_) => listing::targets(&root?, json),
-        Command::Check(args) => check::run(args, &root?, json).await,
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => Box::pin(check::run(args, &root?, json)).await,
         Command::Verify(args) => verify::run(args, &root?, json).await,
         Command::Audit(args) => audit::run(args, &root?, json).await,
         Command::Import(args) => import::run(args, &root?, json).await,
@@ -107,6 +113,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Report(args) => report::run(args, &root?, json)
             .await
             .map(|()| ExitCode::SUCCESS),
+        Command::Db(command) => db::run(command, &root?).await,
         Command::Runs(command) => runs::run(command, &root?, json)
             .await
             .map(|()| ExitCode::SUCCESS),

@@ -10,6 +10,7 @@
 //! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
 //! - [`runs`], [`report`]: what is made of the metrics database
 //! - [`judge`]: the verdict over figures from any tool
+//! - [`db`]: the two databases outside of a session
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //!
 //! Where services run and databases are found is the crate `lab-bench`; what the machine gives (PostgreSQL, processes,
@@ -17,6 +18,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod db;
 pub mod feed;
 pub mod import;
 pub mod judge;

@@ -2,10 +2,11 @@
 //!
 //! - [`assets`]: the lab's files inside this binary; [`home`]: where they are laid out beside a `weir.toml`
 //! - [`service`]: the project of such a home, and the requests that its scenarios send
-//! - [`tried`]: each request sent once; [`check`]: the same as a command
+//! - [`init`]: a first file; [`tried`]: each request sent once; [`check`]: the same as a command
 
 pub mod assets;
 pub mod check;
 pub mod home;
+pub mod init;
 pub mod service;
 pub mod tried;

@@ -1,9 +1,13 @@
 //! A target: how it is reached, and when it is ready.
+//!
+//! - `container`: images and compose services, as commands of Docker
+
+mod container;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{NAME_RULE, is_name};
+use super::{NAME_RULE, is_name, words};
 use crate::file::{self, Words};
 use crate::place::Place;
 use crate::problem::Problem;
@@ -52,6 +56,8 @@ pub enum Reach {
         port: u16,
         /// The variable that tells it its port.
         port_env: Option<String>,
+        /// The container whose resources count, where the command is that of an engine.
+        container: Option<String>,
     },
 }
 
@@ -88,21 +94,28 @@ impl Target {
                 return Err(place.problem("protocol", what, "write \"rest\" or \"grpc\""));
             }
         };
-        let reach = match (&raw.url, &raw.command) {
-            (Some(url), None) => {
+        let reach = match (&raw.url, &raw.command, &raw.image, &raw.compose) {
+            (Some(url), None, None, None) => {
                 let url =
                     url_of(url).map_err(|(what, remedy)| place.problem("url", what, remedy))?;
                 Reach::Url(url)
             }
-            (None, Some(command)) => reach(raw, command, place, dir)?,
-            (Some(_), Some(_)) => {
-                return Err(place.problem("url", "stands beside a command", "keep one of them"));
-            }
-            (None, None) => {
+            (None, Some(command), None, None) => reach(raw, command, place, dir)?,
+            (None, None, Some(image), None) => container::of_image(raw, image, place, dir)?,
+            (None, None, None, Some(compose)) => container::of_compose(raw, compose, place, dir)?,
+            (None, None, None, None) => {
                 return Err(place.problem(
                     "",
                     "says nowhere how it is reached",
-                    "add command = [...] for what weir starts, or url = \"http://host:port\" for what runs already",
+                    "add command = [...], image or compose for what weir starts, or url = \"http://host:port\" for what \
+                     runs already",
+                ));
+            }
+            _ => {
+                return Err(place.problem(
+                    "",
+                    "says twice how it is reached",
+                    "keep one of url, command, image and compose",
                 ));
             }
         };
@@ -140,8 +153,8 @@ fn reach(
     place: &Place<'_>,
     dir: &Path,
 ) -> Result<Reach, Problem> {
-    let words = words(command);
-    if words.iter().all(|word| word.trim().is_empty()) {
+    let started = words(command);
+    if started.iter().all(|word| word.trim().is_empty()) {
         return Err(place.problem("command", "is empty", "name the program and its arguments"));
     }
     let dir = dir.join(raw.dir.as_deref().unwrap_or("."));
@@ -157,7 +170,7 @@ fn reach(
     for (name, text) in env
         .iter()
         .map(|(name, value)| (format!("env.{name}"), value))
-        .chain(words.iter().map(|word| ("command".to_owned(), word)))
+        .chain(started.iter().map(|word| ("command".to_owned(), word)))
     {
         let template = Template::parse(text).map_err(|what| place.problem(&name, what, ""))?;
         if let Some(value) = template
@@ -172,7 +185,7 @@ fn reach(
             ));
         }
     }
-    let mentions = words
+    let mentions = started
         .iter()
         .chain(env.values())
         .any(|text| text.contains("{port}"));
@@ -184,21 +197,14 @@ fn reach(
         ));
     }
     Ok(Reach::Command {
-        words,
-        build: raw.build.as_ref().map_or_else(Vec::new, self::words),
+        words: started,
+        container: None,
+        build: raw.build.as_ref().map_or_else(Vec::new, words),
         dir,
         env,
         port: raw.port.unwrap_or(PORT),
         port_env: raw.port_env.clone(),
     })
-}
-
-/// A text goes to the shell, which hands the process over to the program: one process to sample and to stop.
-fn words(command: &Words) -> Vec<String> {
-    match command {
-        Words::List(words) => words.clone(),
-        Words::Shell(text) => vec!["sh".into(), "-c".into(), format!("exec {text}")],
-    }
 }
 
 /// A URL with its port.

@@ -1,7 +1,8 @@
 use std::path::Path;
 
 use super::*;
-use crate::requests::{Drawn, Fill, Form};
+use crate::requests::{Drawn, Fill as Filling, Form};
+use crate::template::Template;
 
 const SHOP: &str = r#"
 [[target]]
@@ -82,7 +83,7 @@ fn a_mix_of_requests_becomes_a_sequence() {
             .all(|(name, _)| name != "content-type")
     );
     let captured = Part::Filled {
-        fill: Fill::Captured,
+        fill: Filling::Captured,
         name: "cart".into(),
         r#as: Form::Path,
     };
@@ -252,4 +253,109 @@ fn the_lab_reads_the_same_targets_and_scenarios() {
     assert_eq!(modes["payloads"][0], "browse");
     assert_eq!(modes["modes"]["compare"]["phases"][0]["rate"], 50.0);
     assert_eq!(modes["modes"]["compare"]["trials"], 6);
+}
+
+#[test]
+fn an_image_and_a_compose_service_are_commands_of_docker() {
+    let reach = |keys: &str| {
+        let text = SHOP.replace("command = [\"./shop\", \"--port\", \"{port}\"]", keys);
+        parse(&text)
+            .map(|project| project.targets[0].reach.clone())
+            .map_err(|problem| problem.to_string())
+    };
+    let image = "image = \"shop:1\"\nargs = [\"serve\"]\ncontainer_port = 80\nenv = { KEY = \"{{env SHOP_KEY}}\" }\nlimits = { cpus = 1.5, memory = \"512m\" }";
+    let Reach::Command {
+        words,
+        env,
+        container,
+        ..
+    } = reach(image).unwrap()
+    else {
+        panic!("a URL")
+    };
+    assert_eq!(container.as_deref(), Some("weir-shop-1"));
+    let line = words[4..].join(" ");
+    assert_eq!(
+        line,
+        "--rm --init --name weir-shop-1 --publish 127.0.0.1:{port}:80 --cpus 1.5 --memory 512m --env KEY shop:1 serve"
+    );
+    assert_eq!(env["KEY"], "{{env SHOP_KEY}}");
+    assert!(
+        reach("image = \"shop:1\"")
+            .unwrap_err()
+            .contains("container_port = 8080")
+    );
+    let Reach::Command {
+        words, container, ..
+    } = reach("compose = { service = \"web\" }\nport = 8080").unwrap()
+    else {
+        panic!("a URL")
+    };
+    assert!(
+        words
+            .join(" ")
+            .starts_with("docker compose --project-name weir-shop-1 up"),
+        "{words:?}"
+    );
+    assert_eq!(container.as_deref(), Some("weir-shop-1-web-1"));
+    assert!(
+        reach("compose = { service = \"web\" }")
+            .unwrap_err()
+            .contains("port = 8080")
+    );
+    assert!(
+        reach("image = \"a\"\nurl = \"http://a:1\"")
+            .unwrap_err()
+            .contains("says twice how it is reached")
+    );
+}
+
+#[test]
+fn steps_and_an_audit_are_checked_and_filled_in() {
+    let around = "\n[[setup]]\nsql = \"delete from orders where run = '{{run}}'\"\ndatabase = \"{{env SHOP_DB}}\"\n[[teardown]]\ncommand = \"echo done\"\n[audit]\npath = \"/stats\"\njson = \"/orders\"\nof = [\"order\"]\n";
+    let project = parse(&format!("{SHOP}{around}")).unwrap();
+    let Action::Sql { text, database } = &project.setup[0] else {
+        panic!("{:?}", project.setup)
+    };
+    let env = |name: &str| (name == "SHOP_DB").then(|| "postgresql://x".to_owned());
+    let fill = Fill {
+        run: "r-1",
+        env: &env,
+    };
+    assert_eq!(
+        fill.text(text).unwrap(),
+        "delete from orders where run = 'r-1'"
+    );
+    assert_eq!(fill.text(database).unwrap(), "postgresql://x");
+    let gone = Template::parse("{{env GONE}}").unwrap();
+    assert!(fill.text(&gone).unwrap_err().contains("GONE is not set"));
+    assert_eq!(project.audit.unwrap().of, ["order"]);
+    for (of, with, said) in [
+        (
+            "database = \"{{env SHOP_DB}}\"\n",
+            "",
+            "setup: sql: has no database",
+        ),
+        (
+            "{{run}}",
+            "{{uuid}}",
+            "setup: sql: holds a value that only requests have",
+        ),
+        (
+            "of = [\"order\"]",
+            "of = [\"orders\"]",
+            "audit: of: names 'orders', and no request is called so",
+        ),
+        (
+            "path = \"/stats\"",
+            "path = \"stats\"",
+            "audit: path: is 'stats'",
+        ),
+        ("command = \"echo done\"", "", "teardown: does nothing"),
+    ] {
+        let problem = parse(&format!("{SHOP}{}", around.replace(of, with)))
+            .unwrap_err()
+            .to_string();
+        assert!(problem.contains(said), "{problem}");
+    }
 }

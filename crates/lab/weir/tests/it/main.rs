@@ -5,6 +5,7 @@ mod broken;
 mod browser;
 mod checkout;
 mod contenders;
+mod examples;
 mod feed;
 mod history;
 #[path = "../../../lab-report/src/invented.rs"]
@@ -14,6 +15,7 @@ mod own;
 mod report_page;
 mod report_schema;
 mod seed;
+mod seeds;
 mod session;
 mod usage;
 mod verify;
