@@ -5,8 +5,10 @@ mod broken;
 mod browser;
 mod checkout;
 mod contenders;
+mod example_gate;
 mod examples;
 mod feed;
+mod gate;
 mod history;
 #[path = "../../../lab-report/src/invented.rs"]
 mod invented;
