@@ -6,6 +6,7 @@ import exec from 'k6/execution';
 import { SharedArray } from 'k6/data';
 import { sleep } from 'k6';
 import http from 'k6/http';
+import { Counter } from 'k6/metrics';
 import { RETRY_SECONDS, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
@@ -62,6 +63,11 @@ function restOf(step) {
 /** The variables that the file names, under names of their own: they must not be taken for settings of the lab. */
 const variables = Object.fromEntries(about.env.map((name) => [name, __ENV[`WEIR_ENV_${name}`]]));
 
+/** The requests that an audit counts by themselves; null where it counts all. @type {number[] | null} */
+const counted = __ENV.COUNTED ? JSON.parse(__ENV.COUNTED) : null;
+const countedSent = counted ? new Counter('own_counted_sent') : null;
+const countedAcknowledged = counted ? new Counter('own_counted_acknowledged') : null;
+
 /** Numbers below this one belong to earlier runs. */
 const counterBase = Number(__ENV.COUNTER_BASE || '0');
 /** Virtual users take turns, so that no two send the same number. */
@@ -84,6 +90,9 @@ export default function () {
   const drawn = sequence[place];
   place = (place + 1) % sequence.length;
   countSent();
+  if (counted?.includes(drawn.r)) {
+    countedSent?.add(1);
+  }
   return connection ? overGrpc(drawn) : overRest(drawn);
 }
 
@@ -106,8 +115,7 @@ function overRest(drawn) {
       sleep(RETRY_SECONDS);
     }
   }
-  countAnswer(good);
-  think();
+  settle(drawn, good);
 }
 
 /** @param {Drawn} drawn */
@@ -121,11 +129,15 @@ async function overGrpc(drawn) {
       break;
     }
   }
-  countAnswer(good);
-  think();
+  settle(drawn, good);
 }
 
-function think() {
+/** @param {Drawn} drawn @param {boolean} good */
+function settle(drawn, good) {
+  countAnswer(good);
+  if (good && counted?.includes(drawn.r)) {
+    countedAcknowledged?.add(1);
+  }
   if (settings.thinkTimeMs > 0) {
     sleep(settings.thinkTimeMs / 1000);
   }

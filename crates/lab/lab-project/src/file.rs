@@ -182,6 +182,9 @@ pub struct Scenario {
     pub include: Vec<String>,
     /// A k6 script of the user's own instead of requests.
     pub script: Option<String>,
+    /// Variables of the environment that the script reads.
+    #[serde(default)]
+    pub env: Vec<String>,
     /// `[[scenario.request]]`.
     #[serde(default)]
     pub request: Vec<Spanned<Request>>,

@@ -2,8 +2,10 @@
 //!
 //! - [`assets`]: the lab's files inside this binary; [`home`]: where they are laid out beside a `weir.toml`
 //! - [`service`]: the project of such a home, and the requests that its scenarios send
-//! - [`init`]: a first file; [`tried`]: each request sent once; [`check`]: the same as a command
+//! - [`init`]: a first file; [`around`]: before and after a trial, and its audit
+//! - [`tried`]: each request sent once; [`check`]: the same as a command
 
+pub mod around;
 pub mod assets;
 pub mod check;
 pub mod home;

@@ -23,6 +23,8 @@ pub struct Scenario {
     pub proto: Option<Proto>,
     /// A k6 script of the user's own instead.
     pub script: Option<PathBuf>,
+    /// Variables of the environment that the script reads.
+    pub env: Vec<String>,
     /// What is sent.
     pub entries: Vec<Entry>,
 }
@@ -110,6 +112,7 @@ impl Scenario {
             name: raw.name.clone(),
             proto,
             script,
+            env: raw.env.clone(),
             entries,
         })
     }

@@ -45,6 +45,12 @@ pub const ASSETS: &[Asset] = assets![
     "scripts/native-tools.txt",
 ];
 
+/// The script around a k6 script of the user's own, whose path takes the place of [`USER_SCRIPT`].
+pub const SCRIPT: &str = include_str!("../../../../../load-test/k6/own-script.js");
+
+/// See [`SCRIPT`].
+pub const USER_SCRIPT: &str = "'./user.js'";
+
 /// The lab's own modes, which a `weir.toml` changes.
 pub const MODES: &str = include_str!("../../../../../load-test/k6/lib/modes.json");
 

@@ -147,6 +147,9 @@ async fn one(
         backend.check_target()
     })
     .await?;
+    if own.scenario(scenario)?.script.is_some() {
+        anyhow::bail!("it is a script: 'weir run smoke' tries it");
+    }
     let mut generator = None;
     let tried = tried::all(
         backend,

@@ -11,7 +11,12 @@ use lab_project::project::{Project, Scenario};
 use lab_project::requests;
 use time::OffsetDateTime;
 
+use lab_contract::audit::Counts;
+use lab_model::files;
+
+use super::assets::{SCRIPT, USER_SCRIPT};
 use super::home;
+use crate::summary::Summary;
 
 /// A user's services while a command works with them.
 #[derive(Clone, Debug)]
@@ -87,6 +92,9 @@ impl Own {
         part: Part,
     ) -> Result<Vec<(String, String)>> {
         let scenario = self.scenario(scenario)?;
+        if scenario.script.is_some() {
+            return self.script_environment(target, scenario);
+        }
         let protocol = match target.protocol {
             Protocol::Rest => requests::Protocol::Rest,
             Protocol::Grpc => requests::Protocol::Grpc,
@@ -105,17 +113,83 @@ impl Own {
             ),
             ("COUNTER_BASE".to_owned(), part.counter_base().to_string()),
         ];
+        let counted = self
+            .project
+            .audit
+            .as_ref()
+            .map_or(&[][..], |audit| &audit.of);
+        if !counted.is_empty() {
+            let places = file.requests.iter().enumerate();
+            let places = places.filter(|(_, request)| counted.contains(&request.name));
+            let places: Vec<usize> = places.map(|(place, _)| place).collect();
+            env.push(("COUNTED".to_owned(), serde_json::to_string(&places)?));
+        }
         for name in file.env {
-            let value = inherited(&name).with_context(|| {
-                format!(
-                    "scenario {}: the environment variable {name} is not set: export it before weir runs",
-                    scenario.name
-                )
-            })?;
+            let value = variable(&name, scenario)?;
             env.push((format!("WEIR_ENV_{name}"), value));
         }
         Ok(env)
     }
+
+    /// What a script of the user's own is told: the variables that the file names, and where the target is.
+    fn script_environment(
+        &self,
+        target: &Target,
+        scenario: &Scenario,
+    ) -> Result<Vec<(String, String)>> {
+        let mut env = vec![("PROTOCOL".to_owned(), target.protocol.as_str().to_owned())];
+        for name in &scenario.env {
+            env.push((name.clone(), variable(name, scenario)?));
+        }
+        Ok(env)
+    }
+
+    /// The script that makes the load of a scenario, below the lab's scripts: that of prepared requests, or one that is
+    /// written around the user's own.
+    ///
+    /// # Errors
+    /// The script cannot be written.
+    pub fn script(&self, target: &Target, scenario: &str) -> Result<String> {
+        let scenario = self.scenario(scenario)?;
+        let Some(script) = &scenario.script else {
+            return Ok(target.script.clone());
+        };
+        let name = format!("own-script-{}.js", scenario.name);
+        let place = serde_json::to_string(&script.to_string_lossy())?;
+        let path = self.home.join(files::SCRIPTS).join(&name);
+        fs::write(&path, SCRIPT.replace(USER_SCRIPT, &place))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(name)
+    }
+
+    /// What an audit holds its number against: the answers of the requests that it names, else of all.
+    #[must_use]
+    pub fn counts(&self, summary: &Summary) -> Counts {
+        let named = self
+            .project
+            .audit
+            .as_ref()
+            .is_some_and(|audit| !audit.of.is_empty());
+        if !named {
+            return summary.counts();
+        }
+        let acknowledged = summary.counter("own_counted_acknowledged");
+        let sent = summary.counter("own_counted_sent");
+        Counts {
+            sent,
+            acknowledged,
+            failed: sent - acknowledged,
+        }
+    }
+}
+
+fn variable(name: &str, scenario: &Scenario) -> Result<String> {
+    inherited(name).with_context(|| {
+        format!(
+            "scenario {}: the environment variable {name} is not set: export it before weir runs",
+            scenario.name
+        )
+    })
 }
 
 /// Where a script finds its target.

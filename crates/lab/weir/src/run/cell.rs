@@ -22,9 +22,10 @@ use super::data::{fresh, settle};
 use super::measure;
 use super::outcome::{Figures, Outcome};
 use super::running::Running;
-use super::script::{environment, set};
+use super::script::{environment, script, set};
 use crate::audit::recorded_as;
 use crate::judged::{self, Measured, judge};
+use crate::own::around::{self, Trial};
 use crate::own::service::Part;
 use crate::own::tried::{self, Tried};
 use crate::session_id::timestamp;
@@ -188,6 +189,11 @@ async fn steps(
         DATABASE_LIMIT,
         fresh(bench, target)
     );
+    if let Some(own) = &bench.own {
+        let setup = &own.project.setup;
+        let trial = trial(context, None);
+        step!(bench, "setting up", AUDIT_LIMIT, around::all(setup, &trial));
+    }
     let started = step!(bench, "starting", START_LIMIT, start(bench, target));
     step!(
         bench,
@@ -227,6 +233,25 @@ async fn steps(
         Ok::<_, anyhow::Error>((before, Baseline::take(subject).await?))
     });
 
+    let look = bench
+        .own
+        .as_ref()
+        .and_then(|own| own.project.audit.as_ref());
+    let look = look.map(|audit| audit.look.clone());
+    let during = trial(context, Some(&started));
+    let found_before = match &look {
+        Some(look) => Some(
+            step!(
+                bench,
+                "looking before",
+                AUDIT_LIMIT,
+                around::number(look, &during)
+            )
+            .0,
+        ),
+        None => None,
+    };
+
     let limit = measure::limit(&bench.plan);
     let measured = step!(
         bench,
@@ -235,12 +260,18 @@ async fn steps(
         measure::run(bench, context, &started, generator)
     );
     let summary = Summary::read(&measured.summary)?;
-    let audit = step!(
-        bench,
-        "auditing",
-        AUDIT_LIMIT,
-        audit::audit(subject, &baseline, &summary.claims())
-    );
+    let audit = step!(bench, "auditing", AUDIT_LIMIT, async {
+        match (&bench.own, &look, found_before) {
+            (Some(own), Some(look), Some(before)) => {
+                let (after, how) = around::number(look, &during).await?;
+                Ok(audit::of_own(
+                    &own.counts(&summary),
+                    Some((after - before, &how)),
+                ))
+            }
+            _ => audit::audit(subject, &baseline, &summary.claims()).await,
+        }
+    });
     let counts = audit.counts.as_ref().map(recorded_as);
     if let Some(counts) = &counts {
         bench.store.set_audit(context.run, counts).await?;
@@ -289,6 +320,15 @@ async fn steps(
     Ok((figures, summary.measured_seconds()))
 }
 
+fn trial(context: &Running<'_>, started: Option<&Started>) -> Trial {
+    Trial {
+        run: context.label.clone(),
+        target: context.cell.target.name.clone(),
+        scenario: context.cell.payload.clone(),
+        at: started.map(|started| started.from_here.clone()),
+    }
+}
+
 async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
     if let Some(endpoint) = target.address() {
         let counters = target.counters.as_ref().map(|at| CountersAt {
@@ -328,6 +368,10 @@ async fn contract(
     let Some(own) = &bench.own else {
         return verify::verify(&cell.target, &started.from_here, database).await;
     };
+    if own.scenario(&cell.payload)?.script.is_some() {
+        // Only the script knows what it expects.
+        return Ok(Vec::new());
+    }
     let of = (&cell.target, cell.payload.as_str());
     let log = context.results.with_extension("check.log");
     let seed = bench.plan.seed;
@@ -357,7 +401,7 @@ async fn warm_up(
         set(&mut env, "WARMUP_ITERATIONS", &SMOKE_WARM_UP.to_string());
     }
     let job = Job {
-        script: context.cell.target.script.clone(),
+        script: script(bench, context)?,
         env,
         summary: None,
         log: context.results.with_extension("k6.log"),
@@ -396,5 +440,10 @@ async fn clean_up(
         }
     }
     bench.backend.stop_targets().await?;
+    if let Some(own) = &bench.own {
+        let after = trial(context, None);
+        let torn_down = around::all(&own.project.teardown, &after);
+        torn_down.await.context("tearing down")?;
+    }
     generator_stopped
 }

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use super::bench::Bench;
 use super::running::Running;
-use super::script::environment;
+use super::script::{environment, script};
 use crate::own::service::Part;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
@@ -51,7 +51,7 @@ pub(crate) async fn run(
 ) -> Result<Measured> {
     let summary = context.results.with_extension("json");
     let job = Job {
-        script: context.cell.target.script.clone(),
+        script: script(bench, context)?,
         env: environment(bench, context, started, Part::Measured)?,
         summary: Some(summary.clone()),
         log: context.results.with_extension("k6.log"),

@@ -55,6 +55,15 @@ pub(crate) fn environment(
     Ok(env)
 }
 
+/// The script of a cell: that of its target, or of a user's own scenario.
+pub(crate) fn script(bench: &Bench, context: &Running<'_>) -> Result<String> {
+    let cell = context.cell;
+    match &bench.own {
+        Some(own) => own.script(&cell.target, &cell.payload),
+        None => Ok(cell.target.script.clone()),
+    }
+}
+
 pub(super) fn set(env: &mut Vec<(String, String)>, name: &str, value: &str) {
     env.retain(|(known, _)| known != name);
     env.push((name.into(), value.into()));

@@ -212,3 +212,143 @@ fn what_is_wrong_with_the_file_is_said_before_anything_starts() {
         "{text}"
     );
 }
+
+/// A shop that stores orders, or with `LOSE=1` answers for some that it does not store.
+const SHOP: &str = r#"
+import http.server, json, os, sys
+orders = []
+class Shop(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self, status, value, **headers):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in headers.items():
+            self.send_header(name, text)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        self.answer(200, {"orders": len(orders)})
+    def do_POST(self):
+        order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer(201, {"id": order["number"]}, Location=f"/orders/{order['number']}")
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if os.environ.get("LOSE") != "1" or len(orders) < 3:
+            orders.append(self.path)
+        self.answer(200, {"path": self.path})
+    def log_message(self, *args):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Shop).serve_forever()
+"#;
+
+const ORDERS: &str = r#"
+[[target]]
+name = "careful"
+protocol = "rest"
+command = ["python3", "shop.py", "{port}"]
+ready = "/"
+[[target]]
+name = "careless"
+protocol = "rest"
+command = ["python3", "shop.py", "{port}"]
+env = { LOSE = 1 }
+ready = "/"
+default = false
+
+[[scenario]]
+name = "order"
+[[scenario.request]]
+name = "place"
+[[scenario.request.step]]
+path = "/orders"
+body = { number = "{{counter}}", customer = "{{uuid}}" }
+expect = { status = 201 }
+capture = { at = "header:location", id = "/id" }
+[[scenario.request.step]]
+method = "PUT"
+path = "/orders/{{id}}"
+body = { from = "{{at}}" }
+expect = { status = 200, contains = "/orders/" }
+[[scenario.request]]
+path = "/"
+
+[[scenario]]
+name = "scripted"
+script = "orders.js"
+env = ["FILES_TOKEN"]
+
+[[setup]]
+command = "echo set up for $TARGET >> steps.log"
+[[teardown]]
+command = "echo torn down after $RUN_ID >> steps.log"
+[audit]
+path = "/"
+json = "/orders"
+of = ["place"]
+"#;
+
+/// It puts one order, and looks at the answer.
+const SCRIPT: &str = r"
+import http from 'k6/http';
+export function setup() { return { path: '/orders/1' }; }
+export default function ({ path }) {
+  const answer = http.put(`http://${__ENV.HOST}:${__ENV.PORT}${path}`, '{}', { headers: { Authorization: __ENV.FILES_TOKEN } });
+  return answer.status === 200 && answer.json('path') === path;
+}
+";
+
+#[test]
+fn steps_depend_on_each_other_and_an_audit_finds_what_was_lost() {
+    let Some(folder) = Folder::new(ORDERS) else {
+        return;
+    };
+    fs::write(folder.path("shop.py"), SHOP).unwrap();
+    fs::write(folder.path("orders.js"), SCRIPT).unwrap();
+    let (status, text) = folder.run(&["check", "careful", "order"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("place: PUT /orders/{{id}}: 200"), "{text}");
+
+    let (status, text) = folder.run(&["run", "smoke", "careful", "order"]);
+    assert_eq!(status, 0, "{text}");
+    // Of the five requests those named `place` count, and each of them was found.
+    let line = text
+        .lines()
+        .find(|line| line.contains("requests answered as expected"))
+        .unwrap();
+    let words: Vec<&str> = line
+        .split([' ', ','])
+        .filter(|word| word.parse::<u32>().is_ok())
+        .collect();
+    assert_eq!(words[0], words[1], "{line}");
+    let steps = fs::read_to_string(folder.path("steps.log")).unwrap();
+    let steps: Vec<&str> = steps.lines().collect();
+    assert_eq!(steps[0], "set up for careful");
+    assert!(
+        steps[1].starts_with("torn down after ") && steps.len() == 2,
+        "{steps:?}"
+    );
+
+    let (status, text) = folder.run(&["run", "smoke", "careless", "order"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(
+        text.contains("GET / found 0") && text.contains("are lost"),
+        "{text}"
+    );
+
+    let scripted = ORDERS.split("[audit]").next().unwrap();
+    fs::write(folder.path("weir.toml"), scripted).unwrap();
+    let (status, text) = folder.run(&["run", "smoke", "careful", "scripted"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(
+        text.contains("requests answered as expected, p95"),
+        "{text}"
+    );
+    fs::write(
+        folder.path("orders.js"),
+        SCRIPT.replace("=== path", "!== path"),
+    )
+    .unwrap();
+    let (_, text) = folder.run(&["run", "smoke", "careful", "scripted"]);
+    assert!(text.contains("5 errors"), "{text}");
+}
