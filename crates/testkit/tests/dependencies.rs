@@ -1,7 +1,7 @@
 //! The direction of dependencies, held over `cargo metadata`.
 //!
 //! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`, `ingest <- producers`,
-//! `group-commit <- hash-chain, topics <- event-log, load-log`; `load-engine <- load-log, load-stream <- benchmark, ratios`;
+//! `group-commit <- hash-chain, topics <- event-log, load-log`; `kafka-client, topics <- topics-kafka <- event-log`; `load-engine <- load-log, load-stream <- benchmark, ratios`;
 //! `lab-host <- lab-bench <- weir`; nobody links a service or another program. The rules are a function over a small graph,
 //! so that each is also shown to fail.
 
@@ -38,8 +38,11 @@ const LOG: &[(&str, &[&str])] = &[
         &["event-log", "hash-chain", "load-log", "topics"],
     ),
     ("hash-chain", &["event-log", "load-log"]),
-    ("topics", &["event-log", "load-log"]),
+    ("topics", &["event-log", "load-log", "topics-kafka"]),
+    ("topics-kafka", &["event-log"]),
 ];
+/// Who may know the client of Kafka, so that another could take its place.
+const KAFKA: &[&str] = &["kafka-client", "topics-kafka"];
 /// Crates of faces, command lines and metrics, which the store's libraries do without.
 const FACES: &[&str] = &["actix-web", "clap", "prometheus", "tonic"];
 /// The libraries of loads, and the programs that make loads with them.
@@ -168,7 +171,9 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("runtime", &["domain", "env-file", "protect", "wakeups"][..]),
         ("group-commit", &["wakeups"][..]),
         ("hash-chain", &["domain", "group-commit"][..]),
+        ("kafka-client", &[][..]),
         ("topics", &["domain", "group-commit"][..]),
+        ("topics-kafka", &["domain", "kafka-client", "topics"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
         (
@@ -253,6 +258,11 @@ fn violations(graph: &Graph) -> Vec<String> {
                     "{library} is a library of the store and must not depend on {to}"
                 ));
             }
+        }
+    }
+    for from in graph.built_into("krafka") {
+        if !KAFKA.contains(&from) {
+            found.push(format!("{from} must not depend on krafka"));
         }
     }
     for library in LOADS {
@@ -397,6 +407,7 @@ fn each_rule_is_able_to_fail() {
         ("weir", "load-engine", "weir must not depend on load-engine"),
         ("ratios", "metrics-db", "ratios must not know metrics-db"),
         ("stream", "topics", "stream must not depend on topics"),
+        ("event-log", "krafka", "event-log must not depend on krafka"),
         (
             "topics",
             "hash-chain",

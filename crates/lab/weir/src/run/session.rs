@@ -260,6 +260,10 @@ async fn prepare(
     let mut recorded = serde_json::to_value(&plan.request)?;
     // The report reads the mode from here, whatever the file says by then.
     recorded["load"] = serde_json::to_value(&plan.mode)?;
+    let drivers = plan.targets().into_iter();
+    let drivers =
+        drivers.filter_map(|target| Some((target.name.clone(), target.driver.clone()?.into())));
+    recorded["database_drivers"] = drivers.collect::<serde_json::Map<_, _>>().into();
     store.set_session_plan(&session.id, &recorded).await?;
     Ok((store, session.id))
 }
