@@ -40,6 +40,17 @@ find_kafka() {
     kafka=(--features event-log/kafka)
 }
 
+# Balances and transactions behind one pair of ports need nginx; without it that test says so and is left out.
+find_nginx() {
+    if command -v nginx >/dev/null; then return; fi
+    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        say "installing nginx for the test of scripts/one-pair.sh"
+        if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; then return; fi
+    fi
+    say "no nginx found: the test of scripts/one-pair.sh is left out"
+}
+
 # total LOG STATUS: one line over all "test result:" lines.
 total() {
     awk -v status="$2" '
@@ -69,6 +80,7 @@ main() {
     source .tools/env
     set +a
     find_browser
+    find_nginx
     local kafka=()
     find_kafka
 

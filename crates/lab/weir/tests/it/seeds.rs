@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use crate::checkout::{Checkout, repository, text};
+use lab_contract::http;
+use lab_host::port::free_port;
+use lab_model::endpoint::Endpoint;
+
+use crate::checkout::{Checkout, read_until, repository, text};
 
 /// The rows of the guide's tables: what was typed, and what the guide says of it.
 fn rows() -> Vec<(String, String)> {
@@ -214,6 +219,7 @@ fn both_databases_are_asked_without_docker() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", text(&output));
+    one_pair_of_ports(url);
     let mut typed = 0;
     for (_, now) in rows() {
         for line in commands(&now) {
@@ -234,4 +240,49 @@ fn both_databases_are_asked_without_docker() {
     let (status, said) = checkout.run(&["db", "down"]);
     assert_eq!(status, 0, "{said}");
     assert!(checkout.databases_stopped());
+}
+
+/// Balances and transactions behind one REST port and one gRPC port, by nginx.
+fn one_pair_of_ports(database: &str) {
+    if Command::new("nginx").arg("-v").output().is_err() {
+        testkit::left_out("there is no nginx: scripts/one-pair.sh is not tried");
+        return;
+    }
+    let (rest, grpc) = (free_port(None).unwrap(), free_port(None).unwrap());
+    let mut pair = Command::new(repository().join("scripts/one-pair.sh"))
+        .env("DATABASE_URL", database)
+        .env("BIN_DIR", Path::new(env!("CARGO_BIN_EXE_weir")).parent().unwrap())
+        .env("REST_PORT", rest.to_string())
+        .env("GRPC_PORT", grpc.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    read_until(&mut pair, "Ctrl-C ends both", Duration::from_secs(120));
+    let get = |path: &str| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let asking = async {
+            let limit = Duration::from_secs(10);
+            let at = Endpoint::local(rest);
+            // nginx may open its ports a moment after it was started.
+            loop {
+                match http::get(&at, path, &[], limit).await {
+                    Err(_) => tokio::task::yield_now().await,
+                    Ok(answer) => break answer,
+                }
+            }
+        };
+        let asked = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), asking).await });
+        let (status, body) = asked.unwrap();
+        assert!(status.is_success(), "{path}: {status}");
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    let balance = get("/api/v1/accounts/0.0.100000/balance");
+    assert!(balance.contains("0.0.100000"), "{balance}");
+    let events = get("/api/v1/transactions/stream?since=2020-01-01T00:00:00Z&limit=2");
+    assert!(events.starts_with("id: 1") && events.contains("id: 2"), "{events}");
+    // The gRPC port has its own face: HTTP/1.1 is not answered there.
+    assert!(std::net::TcpStream::connect(("127.0.0.1", grpc)).is_ok());
+    let id = nix::unistd::Pid::from_raw(i32::try_from(pair.id()).unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(pair.wait().unwrap().code(), Some(143));
 }
