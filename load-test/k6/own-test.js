@@ -7,7 +7,7 @@ import { SharedArray } from 'k6/data';
 import { sleep } from 'k6';
 import http from 'k6/http';
 import { Counter } from 'k6/metrics';
-import { RETRY_SECONDS, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, options as k6Options, settings, summary } from './config.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { OwnGrpc } from './lib/own-grpc.js';
@@ -43,9 +43,8 @@ export const options = checking
   ? { scenarios: { check: { executor: 'per-vu-iterations', vus: 1, iterations: 1, maxDuration: '2m' } } }
   : k6Options(about.protocol);
 
-const secure = __ENV.TLS === '1';
-const base = `${secure ? 'https' : 'http'}://${settings.host}:${settings.port}`;
-const connection = about.protocol === 'grpc' ? new OwnGrpc({ proto: about.proto, address: `${settings.host}:${settings.port}`, secure, retrySeconds: RETRY_SECONDS }) : null;
+const base = settings.origin;
+const connection = about.protocol === 'grpc' ? new OwnGrpc({ proto: about.proto, address: `${settings.host}:${settings.port}`, params: connectParams, retrySeconds: RETRY_SECONDS }) : null;
 
 /** What k6 needs to know of a REST step, made once. */
 const prepared = about.requests.map(({ steps }) => steps.map(restOf));
@@ -153,7 +152,7 @@ function call(step, drawn, now) {
 /** @param {Step} step @param {Drawn} drawn @param {Moment} now @returns {Record<string, string>} */
 function headersOf(step, drawn, now) {
   /** @type {Record<string, string>} */
-  const headers = {};
+  const headers = settings.authorization === undefined ? {} : { authorization: settings.authorization };
   for (const [name, value] of step.headers) {
     headers[name] = join(value, drawn.v, now);
   }

@@ -9,16 +9,16 @@ import grpc, { Stream } from 'k6/net/grpc';
 export class OwnGrpc {
   /**
    * Only in the init context.
-   * @param {{ proto?: { file: string, include: string[] }, address: string, secure: boolean, retrySeconds: number }} options
+   * @param {{ proto?: { file: string, include: string[] }, address: string, params: import('k6/net/grpc').ConnectParams, retrySeconds: number }} options
    *   proto: the description of the calls; without one the server's reflection is asked
    */
-  constructor({ proto, address, secure, retrySeconds }) {
+  constructor({ proto, address, params, retrySeconds }) {
     this.client = new grpc.Client();
     if (proto) {
       this.client.load(proto.include, proto.file);
     }
     this.address = address;
-    this.params = { plaintext: !secure, timeout: '5s', reflect: !proto };
+    this.params = { ...params, reflect: !proto };
     this.retrySeconds = retrySeconds;
     this.connected = false;
   }

@@ -2,7 +2,7 @@
 //!
 //! - this file: which cases a scenario has, the same for both protocols
 //! - `finding`: one case and how it ended
-//! - `ingest` (`client`: one event), `balance`, `stream`, `log`: the cases
+//! - `ingest` (`client`: one event; `merges`: many at once into one entity), `balance`, `stream`, `log`: the cases
 //! - `own`: when a target of a user's own file is ready
 //! - `wire`: a request over HTTP or gRPC on a connection of its own
 
@@ -11,6 +11,7 @@ mod client;
 mod finding;
 mod ingest;
 mod log;
+mod merges;
 mod own;
 mod stream;
 mod wire;
@@ -27,6 +28,7 @@ use crate::application_db::ApplicationDb;
 pub(crate) use balance::BalanceClient;
 pub use finding::Finding;
 pub(crate) use log::LogClient;
+pub(crate) use merges::{Merges, merge_concurrently};
 pub(crate) use stream::event_bytes;
 
 /// Asks for the target's health until it answers or `limit` is over. `alive` may end the wait early.

@@ -193,10 +193,11 @@ fn variable(name: &str, scenario: &Scenario) -> Result<String> {
 }
 
 /// Where a script finds its target.
-pub fn address(started: &Started) -> [(String, String); 2] {
+pub fn address(started: &Started) -> [(String, String); 3] {
     let at = &started.from_generator;
     [
         ("HOST".to_owned(), at.url_host().into_owned()),
         ("PORT".to_owned(), at.port.to_string()),
+        ("SCHEME".to_owned(), at.access.scheme().to_owned()),
     ]
 }

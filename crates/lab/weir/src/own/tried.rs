@@ -91,6 +91,7 @@ pub async fn all(
     let job = Job {
         script: target.script.clone(),
         env,
+        token: started.from_generator.access.token.clone(),
         summary: None,
         log: log.clone(),
         paused: false,

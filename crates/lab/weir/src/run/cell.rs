@@ -260,6 +260,11 @@ async fn steps(
         measure::run(bench, context, &started, generator)
     );
     let summary = Summary::read(&measured.summary)?;
+    // Before the audit, whose own writes are none of the run's.
+    if let (Some(database), Some(before)) = (&database, &before) {
+        let stats = database.stats_since(before).await?;
+        bench.store.set_database_stats(context.run, &stats).await?;
+    }
     let audit = step!(bench, "auditing", AUDIT_LIMIT, async {
         match (&bench.own, &look, found_before) {
             (Some(own), Some(look), Some(before)) => {
@@ -278,10 +283,6 @@ async fn steps(
     }
     if let Some(stats) = &audit.stats {
         bench.store.set_scenario_stats(context.run, stats).await?;
-    }
-    if let (Some(database), Some(before)) = (&database, &before) {
-        let stats = database.stats_since(before).await?;
-        bench.store.set_database_stats(context.run, &stats).await?;
     }
 
     let timed = bench.plan.mode.is_timed();
@@ -331,6 +332,7 @@ fn trial(context: &Running<'_>, started: Option<&Started>) -> Trial {
 
 async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
     if let Some(endpoint) = target.address() {
+        let endpoint = endpoint.given(&bench.access);
         let counters = target.counters.as_ref().map(|at| CountersAt {
             endpoint: Endpoint {
                 port: at.port.unwrap_or(endpoint.port),
@@ -403,6 +405,7 @@ async fn warm_up(
     let job = Job {
         script: script(bench, context)?,
         env,
+        token: started.from_generator.access.token.clone(),
         summary: None,
         log: context.results.with_extension("k6.log"),
         paused: false,

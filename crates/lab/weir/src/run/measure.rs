@@ -53,6 +53,7 @@ pub(crate) async fn run(
     let job = Job {
         script: script(bench, context)?,
         env: environment(bench, context, started, Part::Measured)?,
+        token: started.from_generator.access.token.clone(),
         summary: Some(summary.clone()),
         log: context.results.with_extension("k6.log"),
         paused: true,

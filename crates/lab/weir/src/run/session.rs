@@ -8,6 +8,7 @@ use lab_bench::backend::Backend;
 use lab_bench::progress::Progress;
 use lab_contract::application_db::ApplicationDb;
 use lab_host::environment;
+use lab_model::access::Access;
 use lab_model::plan::{Cell, Plan};
 use metrics_db::{NewSession, RunStatus, Store};
 use serde::Serialize;
@@ -37,6 +38,8 @@ pub(crate) struct Origin {
     pub(crate) command: String,
     /// The session that it goes on with; none: it is new.
     pub(crate) resumed: Option<Resumed>,
+    /// What is shown to targets that somebody else has started.
+    pub(crate) access: Access,
 }
 
 /// What a session leaves, for the user and for `--json`.
@@ -86,6 +89,7 @@ impl Session {
             store,
             progress,
             stop,
+            access: origin.access,
             debug_build,
             own,
         };

@@ -16,6 +16,7 @@ mod judge;
 mod own;
 mod report_page;
 mod report_schema;
+mod secure;
 mod seed;
 mod seeds;
 mod session;
