@@ -233,7 +233,7 @@ impl Native {
                 target.name
             )
         })?;
-        let port = free_port(target.port)?;
+        let port = own::port_of(target.port, native)?;
         let mut command = self.command(&self.binaries.path(&self.root, native));
         if let Some(dir) = &native.dir {
             let told = own::Told {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use lab_host::port::{free_port, is_free};
 use lab_model::targets::Native;
 use tokio::process::Command;
 
@@ -12,6 +13,26 @@ pub(super) struct Told<'a> {
     pub(super) port: u16,
     /// The lab's own PostgreSQL.
     pub(super) database_url: &'a str,
+}
+
+/// A free port: the one of the file where it is free. A target of a user's own that nobody tells its port listens where it
+/// always does.
+///
+/// # Errors
+/// Somebody else listens there.
+pub(super) fn port_of(wanted: Option<u16>, native: &Native) -> Result<u16> {
+    let mut texts = native.args.iter().chain(native.env.values());
+    let told = native.port_env.is_some() || texts.any(|text| text.contains("{port}"));
+    match (wanted, &native.dir) {
+        (Some(port), Some(_)) if !told => {
+            ensure!(
+                is_free(port),
+                "port {port} is in use, and the target listens there alone: stop what has it, or write {{port}} into the command"
+            );
+            Ok(port)
+        }
+        (wanted, _) => free_port(wanted),
+    }
 }
 
 impl Told<'_> {
@@ -72,6 +93,25 @@ impl Told<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_that_nobody_tells_its_port_has_that_one_or_none() {
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = held.local_addr().unwrap().port();
+        let mut native = Native {
+            binary: "a".into(),
+            build: Vec::new(),
+            args: Vec::new(),
+            env: Default::default(),
+            port_env: None,
+            dir: Some(".".into()),
+            container: None,
+        };
+        let error = port_of(Some(port), &native).unwrap_err().to_string();
+        assert!(error.contains("is in use"), "{error}");
+        native.args = vec!["--port={port}".into()];
+        assert_ne!(port_of(Some(port), &native).unwrap(), port);
+    }
 
     #[test]
     fn the_port_and_secrets_are_filled_in_at_the_start_alone() {
