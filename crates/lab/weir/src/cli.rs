@@ -11,6 +11,7 @@ use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::telemetry;
 
 use crate::audit::AuditArgs;
+use crate::calibrate::CalibrateArgs;
 use crate::db::DbCommand;
 use crate::feed::FeedArgs;
 use crate::gate::GateArgs;
@@ -28,7 +29,8 @@ use crate::seed::SeedArgs;
 use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
 use crate::verify::VerifyArgs;
 use crate::{
-    audit, db, feed, gate, history, import, judge, listing, output, report, run, runs, seed, verify,
+    audit, calibrate, db, feed, gate, history, import, judge, listing, output, report, run, runs,
+    seed, verify,
 };
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
@@ -45,6 +47,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Run(Box<RunArgs>),
+    Calibrate(CalibrateArgs),
     Plan(PlanCommand),
     Targets(TargetsArgs),
     Init(InitArgs),
@@ -108,7 +111,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Seed(args) => seed::run(args, json).await,
         Command::Feed(args) => feed::run(args, json).await,
         Command::Run(args) => Box::pin(run::run(*args, &root?, json)).await,
-        Command::Plan(command) => listing::plan(&command, &root?, json),
+        Command::Calibrate(args) => Box::pin(calibrate::run(args, &root?, json)).await,
+        Command::Plan(command) => listing::plan(&command, &root?, json).await,
         Command::Targets(_) => listing::targets(&root?, json),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => Box::pin(check::run(args, &root?, json)).await,

@@ -40,6 +40,9 @@ pub(crate) struct Sampler {
     pub(crate) args: Vec<&'static str>,
 }
 
+/// The lab's own generator.
+const BENCHMARK: &str = "benchmark";
+
 /// A line of `cargo build --message-format=json`, as far as it matters here.
 #[derive(Deserialize)]
 struct Message {
@@ -60,10 +63,16 @@ impl Binaries {
         root: &Path,
         state: &State,
         targets: &[&Target],
+        with_benchmark: bool,
         progress: &Progress,
     ) -> Result<Self> {
         let own = !root.join("Cargo.toml").is_file() && !targets.is_empty();
         let own = own && targets.iter().all(|t| t.scenario == Scenario::Own);
+        let programs = if with_benchmark {
+            &[SAMPLER, BENCHMARK][..]
+        } else {
+            &[SAMPLER]
+        };
         if let Some(dir) = std::env::var_os("WEIR_BIN_DIR").filter(|dir| !dir.is_empty() && !own) {
             let dir = std::path::absolute(dir)?;
             let binaries = Self {
@@ -71,7 +80,7 @@ impl Binaries {
                 built: BTreeMap::new(),
                 own,
             };
-            binaries.require(root, targets)?;
+            binaries.require(root, targets, programs)?;
             return Ok(binaries);
         }
         let weir = std::env::current_exe().context("weir does not know where it is")?;
@@ -81,15 +90,15 @@ impl Binaries {
             own,
         };
         if binaries.belongs_to_cargo() && !own {
-            let programs = binaries.own(targets);
-            binaries.built = binaries.cargo_build(root, state, &programs).await?;
+            let all = binaries.own(targets, programs);
+            binaries.built = binaries.cargo_build(root, state, &all).await?;
         }
         for native in targets.iter().filter_map(|target| target.native.as_ref()) {
             if !native.build.is_empty() {
                 contender(root, state, native, progress).await?;
             }
         }
-        binaries.require(root, targets)?;
+        binaries.require(root, targets, programs)?;
         Ok(binaries)
     }
 
@@ -106,6 +115,11 @@ impl Binaries {
                 args: Vec::new(),
             },
         }
+    }
+
+    /// The generator's binary.
+    pub(crate) fn benchmark(&self) -> PathBuf {
+        self.named(BENCHMARK)
     }
 
     /// Path of a target's binary.
@@ -138,14 +152,14 @@ impl Binaries {
         self.dir.ends_with("release") || self.dir.ends_with("debug")
     }
 
-    /// Names of this workspace's programs among the targets' binaries, and the sampler.
-    fn own(&self, targets: &[&Target]) -> Vec<String> {
+    /// Names of this workspace's programs among the targets' binaries, and these programs.
+    fn own(&self, targets: &[&Target], programs: &[&str]) -> Vec<String> {
         let mut all: Vec<String> = targets
             .iter()
             .filter_map(|target| target.native.as_ref())
             .filter(|native| is_name(native) && native.dir.is_none())
             .map(|native| native.binary.clone())
-            .chain([SAMPLER.to_owned()])
+            .chain(programs.iter().map(|name| (*name).to_owned()))
             .collect();
         all.sort();
         all.dedup();
@@ -178,7 +192,7 @@ impl Binaries {
         Ok(executables(&messages.unwrap_or_default()))
     }
 
-    fn require(&self, root: &Path, targets: &[&Target]) -> Result<()> {
+    fn require(&self, root: &Path, targets: &[&Target], programs: &[&str]) -> Result<()> {
         let mut needed: Vec<PathBuf> = targets
             .iter()
             .filter(|target| !target.is_external())
@@ -187,6 +201,8 @@ impl Binaries {
             .filter(|native| native.build.is_empty() && native.dir.is_none())
             .map(|native| self.path(root, native))
             .collect();
+        let beside = programs.iter().filter(|name| **name != SAMPLER);
+        needed.extend(beside.map(|name| self.named(name)));
         needed.push(self.sampler().program);
         for path in needed {
             ensure!(

@@ -91,6 +91,7 @@ pub async fn run(args: CheckArgs, root: &Path, json: bool) -> Result<ExitCode> {
         root,
         &state,
         &chosen,
+        false,
         &MetricsDbConfig::default(),
         &progress,
     )

@@ -185,6 +185,10 @@ fn build_services() {
             "event-log",
             "-p",
             "stats-sidecar",
+            "-p",
+            "benchmark",
+            "-p",
+            "null-target",
         ]);
         assert!(
             command.status().unwrap().success(),

@@ -14,6 +14,7 @@ mod history;
 mod invented;
 mod judge;
 mod own;
+mod planted;
 mod report_page;
 mod report_schema;
 mod secure;
