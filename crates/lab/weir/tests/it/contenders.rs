@@ -150,3 +150,13 @@ async fn java_over_rest() {
 async fn java_over_grpc() {
     keeps_the_contract("producer-java-grpc", "single").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axum_and_sqlx() {
+    keeps_the_contract("producer-axum-rest", "single").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tonic_and_sqlx() {
+    keeps_the_contract("producer-tonic-sqlx", "single").await;
+}
