@@ -115,8 +115,14 @@ impl Ratio {
                 Side::Grpc(WriteMode::Group),
                 Side::Grpc(WriteMode::ReadThenWrite),
             ],
-            Self::RestProtected => [Side::Protected(Protocol::Rest), Side::Rest(WriteMode::Group)],
-            Self::GrpcProtected => [Side::Protected(Protocol::Grpc), Side::Grpc(WriteMode::Group)],
+            Self::RestProtected => [
+                Side::Protected(Protocol::Rest),
+                Side::Rest(WriteMode::Group),
+            ],
+            Self::GrpcProtected => [
+                Side::Protected(Protocol::Grpc),
+                Side::Grpc(WriteMode::Group),
+            ],
             Self::BulkRestPgbench => [Side::Bulk(Protocol::Rest), Side::Pgbench],
             Self::BulkGrpcPgbench => [Side::Bulk(Protocol::Grpc), Side::Pgbench],
             Self::BulkRestMultiRow => [Side::Bulk(Protocol::Rest), Side::MultiRow],

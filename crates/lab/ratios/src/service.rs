@@ -135,7 +135,10 @@ impl Service {
         loop {
             let text = fs::read_to_string(&log).unwrap_or_default();
             if let Some(address) = ready_address(&text, field) {
-                let client = protected.as_ref().map(Protected::client).unwrap_or_default();
+                let client = protected
+                    .as_ref()
+                    .map(Protected::client)
+                    .unwrap_or_default();
                 let url = format!("http://{address}");
                 let endpoint = Endpoint::of_client(&url, &client, spec.protocol)?;
                 return Ok(Self { process, endpoint });

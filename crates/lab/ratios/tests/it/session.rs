@@ -138,9 +138,15 @@ fn a_protected_producer_is_measured_beside_the_same_without_protection() {
     let report = report(output.path(), &run);
     let mut protected = 0;
     for pair in report["pairs"].as_array().unwrap() {
-        assert_eq!(pair["second"]["side"].as_str().unwrap().split('-').nth(1), Some("group"));
+        assert_eq!(
+            pair["second"]["side"].as_str().unwrap().split('-').nth(1),
+            Some("group")
+        );
         let side = &pair["first"];
-        assert!(side["side"].as_str().unwrap().ends_with("-protected"), "{side}");
+        assert!(
+            side["side"].as_str().unwrap().ends_with("-protected"),
+            "{side}"
+        );
         // With the token: a refused request would be an error.
         assert_eq!(side["errors"], 0, "{side}");
         assert_eq!(side["audit"]["lost"], 0, "{side}");
