@@ -44,9 +44,10 @@ start_postgres() {
     mkdir "$folder/data"
     if [[ $(id -u) == 0 ]]; then chown postgres: "$folder/data"; fi
     as_postgres "$pg/initdb" -D "$folder/data" -U postgres -A trust >/dev/null
+    # Below the checkout it may not be readable for that user.
+    cat "$root/postgres/settings.conf" >>"$folder/data/postgresql.conf"
     as_postgres "$pg/pg_ctl" -D "$folder/data" -w -l "$folder/data/log" \
-        -o "-c config_file=$root/postgres/settings.conf -c data_directory=$folder/data -c hba_file=$folder/data/pg_hba.conf \
--c ident_file=$folder/data/pg_ident.conf -c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=" \
+        -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=" \
         start >/dev/null
     sql() { psql -qAt -h 127.0.0.1 -p "$port" -U postgres "$@"; }
     sql -d postgres -c 'CREATE DATABASE car_entities'
@@ -105,10 +106,19 @@ measure() {
               failed ? " " failed " failed" : "" }'
 }
 
+# stop_all FOLDER: whatever has been started, and the folder.
+stop_all() {
+    local jobs
+    jobs=$(jobs -p)
+    if [[ -n $jobs ]]; then xargs kill <<<"$jobs" 2>/dev/null || true; fi
+    as_postgres "$pg/pg_ctl" -D "$1/data" -m immediate stop >/dev/null 2>&1 || true
+    rm -rf "$1"
+}
+
 main() {
     folder=$(mktemp -d /var/tmp/weir-contenders-XXXXXX)
     # shellcheck disable=SC2064  # the path of now
-    trap "kill \$(jobs -p) 2>/dev/null; as_postgres '$pg/pg_ctl' -D '$folder/data' -m immediate stop >/dev/null 2>&1; rm -rf '$folder'" EXIT
+    trap "stop_all '$folder'" EXIT
     start_postgres
     baseline=$(pgbench_rate)
     echo "| producer | events/s | to pgbench | CPU us an event | p99 ms |"

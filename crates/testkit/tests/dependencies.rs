@@ -25,6 +25,7 @@ const BINARIES: &[&str] = &[
     "benchmark",
     "campaign",
     "event-log",
+    "null-target",
     "producer-grpc",
     "producer-rest",
     "ratios",
