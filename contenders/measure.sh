@@ -62,12 +62,14 @@ fresh() { sql -d car_entities -c 'TRUNCATE car_entities' -c CHECKPOINT; }
 pgbench_rate() {
     cat >"$folder/upsert.sql" <<END
 \\set key random(1, $keys)
-INSERT INTO car_entities (entity_type, id, data) VALUES ('Car', 'car-' || :key, jsonb_build_object('model', 'Roadster', 'year', 2024, 'filler', repeat('x', 330), 'n', :key))
-ON CONFLICT (entity_type, id) DO UPDATE SET data = car_entities.data || excluded.data, updated_at = now();
+INSERT INTO car_entities AS entity (entity_type, id, created_at, updated_at, data)
+VALUES ('Car', 'car-pgbench-' || :key::text, now(), now(), :attributes::text::jsonb)
+ON CONFLICT (entity_type, id) DO UPDATE
+SET data = entity.data || excluded.data, updated_at = excluded.updated_at;
 END
     fresh
     "$pg/pgbench" -n -M prepared -h 127.0.0.1 -p "$port" -U postgres -c 50 -j 2 -T "$seconds" -f "$folder/upsert.sql" \
-        car_entities 2>/dev/null | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+        -D "attributes={\"model\":\"Roadster\",\"year\":2024,\"filler\":\"$(printf 'x%.0s' {1..340})\",\"n\":1}" car_entities 2>/dev/null | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
 }
 
 # measure NAME PROTOCOL VARIABLE COMMAND: one line of the table
