@@ -37,7 +37,7 @@ find_kafka() {
     done
     say "tools: Kafka"
     scripts/kafka.sh fetch
-    kafka=(--features event-log/kafka)
+    kafka=(--features event-log/kafka,producer-grpc/kafka,producer-rest/kafka,sink/kafka)
 }
 
 # total LOG STATUS: one line over all "test result:" lines.
