@@ -7,11 +7,13 @@
 //! - [`child`]: child processes, each in a group of its own and stopped for certain; [`port`]: free ports
 //! - [`signals`]: signals that the caller has this process ignore
 //! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own; [`readers`]: who reads it
+//! - [`certificates`]: of services that are started over TLS
 //! - [`compose`]: `docker compose` and the file that it reads
 //! - [`child_environment`]: what of the caller's environment a child sees
 //! - [`variables`], [`environment`]: variables that processes are given, and the fingerprint of the machine
 
 mod account;
+pub mod certificates;
 pub mod child;
 pub mod child_environment;
 pub mod cluster;

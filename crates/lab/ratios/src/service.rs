@@ -125,10 +125,7 @@ impl Service {
         loop {
             let text = fs::read_to_string(&log).unwrap_or_default();
             if let Some(address) = ready_address(&text, field) {
-                let endpoint = Endpoint {
-                    authority: address.to_string(),
-                    address,
-                };
+                let endpoint = Endpoint::parse(&format!("http://{address}"))?;
                 return Ok(Self { process, endpoint });
             }
             let ended = process.ended();
