@@ -5,6 +5,7 @@
 //! - [`process`]: a service of the workspace as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
 //! - [`network`]: what holds for every port of every service, as checks
+//! - [`pgbouncer`]: a real PgBouncer in transaction mode
 //! - [`pooler`]: a connection pooler in session or transaction mode
 //! - [`proxy`]: a TCP proxy that cuts or freezes connections
 //! - [`eventually()`]: waits for what happens elsewhere
@@ -23,6 +24,7 @@ pub mod json_schema;
 pub mod kafka;
 mod left_out;
 pub mod network;
+pub mod pgbouncer;
 pub mod pooler;
 pub mod postgres;
 pub mod process;
