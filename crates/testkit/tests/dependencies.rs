@@ -1,7 +1,8 @@
 //! The direction of dependencies, held over `cargo metadata`.
 //!
 //! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`, `ingest <- producers`,
-//! `group-commit <- hash-chain, topics <- event-log, load-log`; `kafka-client, topics <- topics-kafka <- event-log`; `load-engine <- load-log, load-stream <- benchmark, ratios`;
+//! `group-commit <- hash-chain, topics <- event-log, load-log`; `kafka-client, topics <- topics-kafka <- event-log`;
+//! `load-engine <- load-log, load-stream <- benchmark, ratios`; `load-engine <- campaign`;
 //! `lab-host <- lab-bench <- weir`; nobody links a service or another program. The rules are a function over a small graph,
 //! so that each is also shown to fail.
 
@@ -22,7 +23,9 @@ const LAB: &[&str] = &[
 const BINARIES: &[&str] = &[
     "balance",
     "benchmark",
+    "campaign",
     "event-log",
+    "null-target",
     "producer-grpc",
     "producer-rest",
     "ratios",
@@ -48,9 +51,16 @@ const KAFKA: &[&str] = &["events-kafka", "kafka-client", "sink", "topics-kafka"]
 const FACES: &[&str] = &["actix-web", "clap", "prometheus", "tonic"];
 /// The libraries of loads, and the programs that make loads with them.
 const LOADS: &[&str] = &["load-engine", "load-log", "load-stream"];
-const LOADERS: &[&str] = &["benchmark", "ratios"];
+const LOADERS: &[&str] = &["benchmark", "campaign", "ratios"];
 /// What starts programs of this machine.
-const STARTERS: &[&str] = &["lab-bench", "ratios", "stats-sidecar", "testkit", "weir"];
+const STARTERS: &[&str] = &[
+    "campaign",
+    "lab-bench",
+    "ratios",
+    "stats-sidecar",
+    "testkit",
+    "weir",
+];
 /// What plans, drives or shows a measurement.
 const MODEL_READERS: &[&str] = &[
     "benchmark",
@@ -191,6 +201,7 @@ fn violations(graph: &Graph) -> Vec<String> {
             "lab-bench",
             &["lab-contract", "lab-host", "lab-model", "metrics-db"][..],
         ),
+        ("campaign", &["api", "lab-host", "load-engine"][..]),
         (
             "lab-contract",
             &["api", "lab-model", "protect", "service-client"][..],

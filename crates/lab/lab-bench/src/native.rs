@@ -33,6 +33,7 @@ use tokio::process::Command;
 pub(crate) use build::Binaries;
 
 use crate::allowance::Allowance;
+use crate::benchmark::BenchmarkJob;
 use crate::k6::{Generator, Job, TOKEN};
 use crate::metrics::{config_of, is_chosen};
 use crate::progress::Progress;
@@ -78,11 +79,13 @@ fn certificates(state: &State, targets: &[&Target]) -> Result<Option<Certificate
 }
 
 impl Native {
-    /// Builds and fetches what is missing, and starts both databases. The caller holds the state's lock.
+    /// Builds and fetches what is missing (the generator `benchmark` where it is asked for), and starts both databases. The
+    /// caller holds the state's lock.
     pub async fn start(
         root: &Path,
         state: &State,
         targets: &[&Target],
+        with_benchmark: bool,
         metrics: &MetricsDbConfig,
         progress: &Progress,
     ) -> Result<Self> {
@@ -90,7 +93,7 @@ impl Native {
         let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
         let k6_version = tools.k6_version().await?;
         progress.step("building the services (the first time: several minutes)");
-        let binaries = Binaries::build(root, state, targets, progress).await?;
+        let binaries = Binaries::build(root, state, targets, with_benchmark, progress).await?;
         progress.step("starting the databases");
         leftovers::stop_all(state).await?;
         let application = Cluster::start(state, &tools.pg_bin, &Spec::application(root))
@@ -279,7 +282,7 @@ impl Native {
 
     /// A target without a database keeps its data in a directory of the state.
     pub(crate) async fn clear_files(&mut self, target: &Target) -> Result<()> {
-        if target.scenario.data() != Data::None {
+        if target.data() != Data::None {
             return Ok(());
         }
         let data = self.state.dir.join(LOG_DIR);
@@ -323,6 +326,24 @@ impl Native {
             process,
             api_port,
             container: None,
+        })
+    }
+
+    pub(crate) fn start_benchmark(&mut self, job: &BenchmarkJob) -> Result<Generator> {
+        let mut command = self.command(&self.binaries.benchmark());
+        command.args(&job.arguments).current_dir(&self.state.dir);
+        let process = self.spawn("benchmark", command, &job.log)?;
+        Ok(Generator {
+            process,
+            api_port: 0,
+            container: None,
+        })
+    }
+
+    pub(crate) fn describe_benchmark(&self) -> Value {
+        json!({
+            "binary_sha256": file_sha256(&self.binaries.benchmark()),
+            "threads": crate::benchmark::threads(),
         })
     }
 

@@ -2,13 +2,14 @@
 //!
 //! - this file: what an audit says, and that of ingestion: events in the database
 //! - `subject`: what an audit needs, and what it gives
-//! - `balance`, `stream`, `log`: those of the other scenarios
+//! - `balance`, `stream`, `log`: those of the other scenarios; `null`: that of a target that does nothing
 //! - `claims`: what a generator says that it did; `counters`: what a service counted itself
 
 mod balance;
 mod claims;
 mod counters;
 mod log;
+mod null;
 mod stream;
 mod subject;
 
@@ -24,6 +25,9 @@ pub use subject::{Audited, Baseline, Comparison, Subject};
 
 /// Audits a run whose measurement has ended and whose target still runs.
 pub async fn audit(subject: Subject<'_>, baseline: &Baseline, claims: &Claims) -> Result<Audited> {
+    if subject.target.null {
+        return null::audit(subject, baseline, claims).await;
+    }
     match subject.target.scenario {
         Scenario::Ingest => {
             let database = subject

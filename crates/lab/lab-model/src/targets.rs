@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::driver::Driver;
 use crate::endpoint::Endpoint;
 use crate::error::FileError;
 use crate::files;
-use crate::scenario::Scenario;
+use crate::scenario::{Data, Scenario};
 
 /// Wire protocol of a target.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -51,11 +52,18 @@ pub struct Target {
     /// The port it serves on inside its container, and natively where it is free.
     #[serde(default)]
     pub port: Option<u16>,
+    /// What makes its load, where the caller does not say; none: what the mode names.
+    #[serde(default)]
+    pub generator: Option<Driver>,
     /// k6 script below `load-test/k6/`.
     pub script: String,
     /// Part of a run that names no target.
     #[serde(default = "yes")]
     pub default: bool,
+    /// It parses, answers and does nothing: its contract check is that of its health, and its audit compares the generator's
+    /// count with its own.
+    #[serde(default)]
+    pub null: bool,
     /// What a reader of its figures must know.
     #[serde(default)]
     pub notes: Option<String>,
@@ -294,6 +302,16 @@ impl Target {
     #[must_use]
     pub fn is_external(&self) -> bool {
         self.url.is_some()
+    }
+
+    /// What it finds in the application database.
+    #[must_use]
+    pub fn data(&self) -> Data {
+        if self.null {
+            Data::None
+        } else {
+            self.scenario.data()
+        }
     }
 
     /// The path of its calls: `/api/v1/events`, `/package.Service/Method`.

@@ -12,6 +12,7 @@ use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::telemetry;
 
 use crate::audit::AuditArgs;
+use crate::calibrate::CalibrateArgs;
 use crate::feed::FeedArgs;
 use crate::gate::GateArgs;
 use crate::history::HistoryArgs;
@@ -25,7 +26,8 @@ use crate::seed::SeedArgs;
 use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
 use crate::verify::VerifyArgs;
 use crate::{
-    audit, feed, gate, history, import, judge, listing, output, report, run, runs, seed, verify,
+    audit, calibrate, feed, gate, history, import, judge, listing, output, report, run, runs, seed,
+    verify,
 };
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
@@ -42,6 +44,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Run(Box<RunArgs>),
+    Calibrate(CalibrateArgs),
     Plan(PlanCommand),
     Targets(TargetsArgs),
     Verify(VerifyArgs),
@@ -101,7 +104,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Seed(args) => seed::run(args, json).await,
         Command::Feed(args) => feed::run(args, json).await,
         Command::Run(args) => Box::pin(run::run(*args, &root?, json)).await,
-        Command::Plan(command) => listing::plan(&command, &root?, json),
+        Command::Calibrate(args) => Box::pin(calibrate::run(args, &root?, json)).await,
+        Command::Plan(command) => listing::plan(&command, &root?, json).await,
         Command::Targets(_) => listing::targets(&root?, json),
         Command::Verify(args) => verify::run(args, &root?, json).await,
         Command::Audit(args) => audit::run(args, &root?, json).await,

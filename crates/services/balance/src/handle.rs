@@ -62,6 +62,7 @@ impl Balances {
         metrics: &Metrics,
         in_flight: InFlight,
     ) -> anyhow::Result<(Self, Readers)> {
+        database.register(metrics)?;
         let metrics = BalanceMetrics::register(metrics)?;
         database.migrate(store::schema()).await?;
         let queue = Arc::new(Queue::new(config.queue_capacity as usize, metrics.clone()));
@@ -123,6 +124,7 @@ impl Balances {
     /// # Errors
     /// [`BalanceError::UnknownAccount`], or why it could not be read.
     pub async fn balance(&self, id: AccountId) -> Result<(AccountId, Balance), BalanceError> {
+        self.shared.reading.admit()?;
         let (id, balance) = match &self.shared.queue {
             Some(queue) => self.read(queue, |answer| Wanted::One(id, answer)).await?,
             None => {
@@ -144,6 +146,7 @@ impl Balances {
         &self,
         ids: AccountIds,
     ) -> Result<Vec<(AccountId, Option<Balance>)>, BalanceError> {
+        self.shared.reading.admit()?;
         match &self.shared.queue {
             Some(queue) => self.read(queue, |answer| Wanted::Many(ids, answer)).await,
             None => {

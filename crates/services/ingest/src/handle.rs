@@ -96,13 +96,14 @@ impl Ingest {
     pub async fn start(
         config: &IngestConfig,
         database: Database,
-        metrics: &Metrics,
+        registry: &Metrics,
         refuse: CancellationToken,
     ) -> anyhow::Result<(Self, Writers)> {
         let config = config.clone();
-        let metrics = IngestMetrics::register(metrics, config.persisted_count_log_every)?;
+        let metrics = IngestMetrics::register(registry, config.persisted_count_log_every)?;
         let database = database.for_writes();
         if config.writes_to_the_database() {
+            database.register(registry)?;
             database.migrate(store::schema()).await?;
         }
         #[cfg(feature = "kafka")]
@@ -166,6 +167,9 @@ impl Ingest {
     /// [`IngestError`]; after `Database`, `Timeout` and `ShuttingDown` the event may or may not have been
     /// stored.
     pub async fn submit(&self, event: Event) -> Outcome {
+        if let Err(away) = self.admit() {
+            return self.counted(Err(away));
+        }
         let deadline = self.deadline();
         let outcome = match &self.shared.queues {
             None => self.write_alone(&event, deadline).await,
@@ -262,6 +266,12 @@ impl Ingest {
             Some(cause) => Err(DatabaseError::NoWrites(cause)),
             None => Ok(()),
         }
+    }
+
+    /// Refuses at once while the database is away. What was taken before is held back for a while, see [`Trouble`].
+    fn admit(&self) -> Result<(), IngestError> {
+        let asked = self.shared.database.check();
+        asked.map_err(|away| IngestError::Database(away.cause()))
     }
 
     fn deadline(&self) -> Instant {
@@ -394,6 +404,9 @@ impl Lane {
     }
 
     async fn submit_until(&self, index: u64, event: Event, deadline: Instant) {
+        if let Err(away) = self.ingest.admit() {
+            return self.report(index, Err(away)).await;
+        }
         match &self.ingest.shared.queues {
             None => {
                 let outcome = self.ingest.write_alone(&event, deadline).await;

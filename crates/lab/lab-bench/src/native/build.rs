@@ -30,6 +30,9 @@ pub(crate) struct Binaries {
     built: BTreeMap<String, PathBuf>,
 }
 
+/// The lab's own generator.
+const BENCHMARK: &str = "benchmark";
+
 /// A line of `cargo build --message-format=json`, as far as it matters here.
 #[derive(Deserialize)]
 struct Message {
@@ -50,15 +53,21 @@ impl Binaries {
         root: &Path,
         state: &State,
         targets: &[&Target],
+        with_benchmark: bool,
         progress: &Progress,
     ) -> Result<Self> {
+        let programs = if with_benchmark {
+            &[SAMPLER, BENCHMARK][..]
+        } else {
+            &[SAMPLER]
+        };
         if let Some(dir) = std::env::var_os("WEIR_BIN_DIR").filter(|dir| !dir.is_empty()) {
             let dir = std::path::absolute(dir)?;
             let binaries = Self {
                 dir,
                 built: BTreeMap::new(),
             };
-            binaries.require(root, targets)?;
+            binaries.require(root, targets, programs)?;
             return Ok(binaries);
         }
         let weir = std::env::current_exe().context("weir does not know where it is")?;
@@ -67,21 +76,26 @@ impl Binaries {
             built: BTreeMap::new(),
         };
         if binaries.belongs_to_cargo() {
-            let programs = binaries.own(targets);
-            binaries.built = binaries.cargo_build(root, state, &programs).await?;
+            let all = binaries.own(targets, programs);
+            binaries.built = binaries.cargo_build(root, state, &all).await?;
         }
         for native in targets.iter().filter_map(|target| target.native.as_ref()) {
             if !native.build.is_empty() {
                 contender(root, state, native, progress).await?;
             }
         }
-        binaries.require(root, targets)?;
+        binaries.require(root, targets, programs)?;
         Ok(binaries)
     }
 
     /// The sampler's binary.
     pub(crate) fn sampler(&self) -> PathBuf {
         self.named(SAMPLER)
+    }
+
+    /// The generator's binary.
+    pub(crate) fn benchmark(&self) -> PathBuf {
+        self.named(BENCHMARK)
     }
 
     /// Path of a target's binary.
@@ -112,14 +126,14 @@ impl Binaries {
         self.dir.ends_with("release") || self.dir.ends_with("debug")
     }
 
-    /// Names of this workspace's programs among the targets' binaries, and the sampler.
-    fn own(&self, targets: &[&Target]) -> Vec<String> {
+    /// Names of this workspace's programs among the targets' binaries, and these programs.
+    fn own(&self, targets: &[&Target], programs: &[&str]) -> Vec<String> {
         let mut all: Vec<String> = targets
             .iter()
             .filter_map(|target| target.native.as_ref())
             .filter(|native| is_own(native))
             .map(|native| native.binary.clone())
-            .chain([SAMPLER.to_owned()])
+            .chain(programs.iter().map(|name| (*name).to_owned()))
             .collect();
         all.sort();
         all.dedup();
@@ -152,7 +166,7 @@ impl Binaries {
         Ok(executables(&messages.unwrap_or_default()))
     }
 
-    fn require(&self, root: &Path, targets: &[&Target]) -> Result<()> {
+    fn require(&self, root: &Path, targets: &[&Target], programs: &[&str]) -> Result<()> {
         let mut needed: Vec<PathBuf> = targets
             .iter()
             .filter(|target| !target.is_external())
@@ -161,7 +175,7 @@ impl Binaries {
             .filter(|native| native.build.is_empty())
             .map(|native| self.path(root, native))
             .collect();
-        needed.push(self.sampler());
+        needed.extend(programs.iter().map(|name| self.named(name)));
         for path in needed {
             ensure!(
                 path.is_file(),

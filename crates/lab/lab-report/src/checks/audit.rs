@@ -19,6 +19,12 @@ pub(super) fn words(facts: &Facts<'_>) -> Option<Said> {
         Some(stored) => format!("{stored} of {} {found}", counts.acknowledged),
         None => format!("not {found}"),
     };
+    if facts.flag("null") {
+        return Some((
+            format!("{} answered", counts.stored?),
+            of_nothing(facts, &counts)?,
+        ));
+    }
     let detail = match scenario {
         Scenario::Ingest => {
             let events = of_events(counts.acknowledged, counts.in_doubt, counts.stored?);
@@ -78,6 +84,23 @@ pub fn of_events(acknowledged: i64, in_doubt: i64, stored: i64) -> String {
         "{acknowledged} events were acknowledged, {stored} are stored; {in_doubt} were sent without an \
          acknowledgement and may be stored."
     )
+}
+
+/// The audit of a target that does nothing.
+fn of_nothing(facts: &Facts<'_>, counts: &Counts) -> Option<String> {
+    let (counted, in_doubt, answered) = (counts.acknowledged, counts.in_doubt, counts.stored?);
+    Some(match facts.text("fault") {
+        None => format!("The generator counted {counted} answers, and the null target {answered}."),
+        Some("not_in_sequence") => format!(
+            "Audit: of {counted} events received, {} before them were missed, {} came again and {} out of order.",
+            facts.whole("missed")?,
+            facts.whole("repeated")?,
+            facts.whole("out_of_order")?
+        ),
+        Some(_) => format!(
+            "Audit: the generator counted {counted} answers and {in_doubt} in doubt, and the null target {answered}."
+        ),
+    })
 }
 
 fn of_balances(facts: &Facts<'_>, counts: &Counts) -> Option<String> {

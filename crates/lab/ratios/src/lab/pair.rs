@@ -19,7 +19,7 @@ use load_engine::output::say;
 use load_engine::progress::{Progress, ProgressMode, thousands};
 use load_engine::protocol::Protocol;
 use load_engine::requests::outcome::Outcome;
-use load_engine::requests::plan::Plan;
+use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::requests::start;
 use load_engine::work::Work;
 
@@ -219,6 +219,7 @@ impl Lab<'_> {
             warmup: args.warmup(),
             duration: args.window(),
             timeout: TIMEOUT,
+            pacing: Pacing::default(),
             rate: None,
             work,
         };

@@ -5,26 +5,29 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use lab_bench::allowance::Allowance;
 use lab_bench::k6::{Generator, Job};
 use lab_bench::started::Started;
 use lab_contract::audit::{Baseline, CountersAt};
 use lab_contract::{audit, verify};
+use lab_model::driver::Driver;
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
-use lab_model::plan::Cell;
+use lab_model::plan::layout::Cell;
 use lab_model::targets::Target;
 use metrics_db::{NewRun, RunStatus};
 
 use super::bench::Bench;
+use super::by_benchmark;
 use super::data::{fresh, settle};
 use super::measure;
 use super::outcome::{Figures, Outcome};
 use super::running::Running;
 use super::script::{environment, set};
 use crate::audit::recorded_as;
+use crate::ceiling;
 use crate::judged::{self, Measured, judge};
 use crate::session_id::timestamp;
-use crate::summary::Summary;
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
 const DATABASE_LIMIT: Duration = Duration::from_secs(120);
@@ -37,6 +40,9 @@ const IMPORT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A smoke run needs no warm service, only one that has been warmed up like any other.
 const SMOKE_WARM_UP: u32 = 20;
+
+/// Requests of other warm-ups by `benchmark`; those of k6 are in `load-test/k6/lib/modes.json`.
+const WARM_UP: u32 = 1000;
 
 /// Runs a cell to its end, whatever that is.
 pub(crate) async fn run(bench: &mut Bench, cell: &Cell, label: String) -> Outcome {
@@ -123,7 +129,7 @@ async fn begin<'a>(bench: &Bench, cell: &'a Cell, label: String) -> Result<Runni
         protocol: target.protocol.as_str().into(),
         language: target.language.clone(),
         framework: target.framework.clone(),
-        driver: "k6".into(),
+        driver: bench.plan.driver_of(target).as_str().into(),
         run_label: label.clone(),
         trial: i32::try_from(cell.trial)?,
         run_order: i32::try_from(cell.order)?,
@@ -230,7 +236,6 @@ async fn steps(
         limit,
         measure::run(bench, context, &started, generator)
     );
-    let summary = Summary::read(&measured.summary)?;
     // Before the audit, whose own writes are none of the run's.
     if let (Some(database), Some(before)) = (&database, &before) {
         let stats = database.stats_since(before).await?;
@@ -240,7 +245,7 @@ async fn steps(
         bench,
         "auditing",
         AUDIT_LIMIT,
-        audit::audit(subject, &baseline, &summary.claims())
+        audit::audit(subject, &baseline, &measured.claims)
     );
     let counts = audit.counts.as_ref().map(recorded_as);
     if let Some(counts) = &counts {
@@ -251,14 +256,24 @@ async fn steps(
     }
 
     let timed = bench.plan.mode.is_timed();
-    let boundaries = bench.plan.mode.boundaries(bench.plan.phase_scale);
+    let (boundaries, paused) = measure::boundaries(bench, target);
+    let ceiling = match target.null {
+        true => None,
+        false => {
+            let driver = bench.plan.driver_of(target);
+            let payload = &context.cell.payload;
+            ceiling::of(&bench.store, &bench.environment, driver, target, payload).await?
+        }
+    };
     let samples = judged::samples(&bench.store, context.run, timed, &boundaries).await?;
     let judged = judge(&Measured {
-        summary: &summary,
+        generated: &measured,
         samples: &samples,
         timed,
         boundaries: &boundaries,
-        allowance: bench.backend.allowance(),
+        paused,
+        ceiling,
+        allowance: allowance(bench, target),
         sampled: started.probe.is_some(),
         debug_build: bench.debug_build,
         findings: &findings,
@@ -271,11 +286,10 @@ async fn steps(
         IMPORT_LIMIT,
         judged.store(&store, context.run)
     );
-    let per_request = summary.weir.events_per_iteration.unwrap_or(1) as f64;
     let figures = Figures {
         scenario: target.scenario,
         timed,
-        throughput_per_sec: judged.performance.throughput_per_sec * per_request,
+        throughput_per_sec: judged.performance.throughput_per_sec * measured.events_per_request,
         p95_ms: judged.performance.latency.p95,
         errors: judged.performance.failed_requests,
         audit: counts,
@@ -283,7 +297,19 @@ async fn steps(
         audit_sentence: judged.words("audit").unwrap_or_default(),
         invalid_reasons: judged.reasons(),
     };
-    Ok((figures, summary.measured_seconds()))
+    Ok((figures, measured.measured_seconds))
+}
+
+/// What each part may use: `benchmark` has as many cores as threads.
+fn allowance(bench: &Bench, target: &Target) -> Allowance {
+    let allowance = bench.backend.allowance();
+    match bench.plan.driver_of(target) {
+        Driver::K6 => allowance,
+        Driver::Benchmark => Allowance {
+            generator: lab_bench::benchmark::threads() as f64,
+            ..allowance
+        },
+    }
 }
 
 async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
@@ -320,6 +346,14 @@ async fn warm_up(
     started: &Started,
     generator: &mut Option<Generator>,
 ) -> Result<()> {
+    if bench.plan.driver_of(&context.cell.target) == Driver::Benchmark {
+        let iterations = if bench.plan.mode.is_timed() {
+            WARM_UP
+        } else {
+            SMOKE_WARM_UP
+        };
+        return by_benchmark::warm(bench, context, started, generator, iterations.into()).await;
+    }
     let mut env = environment(bench, context, started);
     set(&mut env, "TEST_MODE", "warmup");
     set(&mut env, "RUN_ID", &format!("{}-w", context.label));
@@ -360,10 +394,12 @@ async fn clean_up(
             tracing::warn!(%error, "the service's log could not be kept");
         }
     } else {
-        // k6 says the same in its summary.
-        let log = context.results.with_extension("k6.log");
-        if status == RunStatus::Completed && log.exists() {
-            fs::remove_file(&log)?;
+        // The generator says the same in its summary.
+        for log in ["k6.log", "benchmark.log"] {
+            let log = context.results.with_extension(log);
+            if status == RunStatus::Completed && log.exists() {
+                fs::remove_file(&log)?;
+            }
         }
     }
     bench.backend.stop_targets().await?;

@@ -177,6 +177,10 @@ fn build_services() {
             "event-log",
             "-p",
             "stats-sidecar",
+            "-p",
+            "benchmark",
+            "-p",
+            "null-target",
         ]);
         assert!(
             command.status().unwrap().success(),

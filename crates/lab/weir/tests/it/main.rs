@@ -12,6 +12,7 @@ mod history;
 #[path = "../../../lab-report/src/invented.rs"]
 mod invented;
 mod judge;
+mod planted;
 mod report_page;
 mod report_schema;
 mod secure;
