@@ -6,7 +6,7 @@
 # Exit status: 0 when every check passed, 1 when one failed, 64 on wrong usage.
 # Usage: scripts/check.sh                all checks
 # Usage: scripts/check.sh --advisories   security advisories of the dependencies alone
-# Usage: scripts/check.sh --fuzz [SECONDS]   each fuzz target for SECONDS (default 60); needs a nightly toolchain
+# Usage: scripts/check.sh --fuzz [SECONDS]   all fuzz targets for SECONDS together (default 60); needs a nightly toolchain
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -103,17 +103,20 @@ check_advisories() {
     cargo deny --locked check --disable-fetch --hide-inclusion-graph advisories
 }
 
-# fuzz SECONDS: runs every target of fuzz/ for some seconds; libFuzzer needs the nightly compiler.
+# fuzz SECONDS: runs the targets of fuzz/ for these seconds in all, each as long as the others; libFuzzer needs the nightly
+# compiler.
 fuzz() {
     rustup run nightly rustc --version >/dev/null 2>&1 \
         || skip "no nightly toolchain: rustup toolchain install nightly --profile minimal"
     [[ $(cargo fuzz --version 2>/dev/null) == "cargo-fuzz $fuzz_version" ]] \
         || cargo install --locked --quiet cargo-fuzz@$fuzz_version
-    local target
-    while IFS= read -r target; do
-        printf '%s\n' "-- $target"
-        cargo +nightly fuzz run "$target" -- -max_total_time="$1" -rss_limit_mb=4096 -print_final_stats=1
-    done < <(cargo +nightly fuzz list)
+    local target targets=() each
+    mapfile -t targets < <(cargo +nightly fuzz list)
+    each=$((($1 + ${#targets[@]} - 1) / ${#targets[@]}))
+    for target in "${targets[@]}"; do
+        printf '%s\n' "-- $target, $each s"
+        cargo +nightly fuzz run "$target" -- -max_total_time="$each" -rss_limit_mb=4096 -print_final_stats=1
+    done
 }
 
 check_compose() {
@@ -153,7 +156,7 @@ main() {
         --advisories) (($# == 1)) || usage; step "advisories (cargo deny)" check_advisories ;;
         --fuzz)
             [[ $# -le 2 && ${2-60} =~ ^[1-9][0-9]*$ ]] || usage
-            step "fuzz targets, ${2-60} s each" fuzz "${2-60}"
+            step "fuzz targets, ${2-60} s in all" fuzz "${2-60}"
             ;;
         *) usage ;;
     esac

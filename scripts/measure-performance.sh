@@ -36,13 +36,7 @@ main() {
         scripts/native-tools.sh --only postgres
     fi
     cargo build --release "${packages[@]/#/--package=}"
-    local folder=${CARGO_TARGET_DIR:-target}/release status=0
-    "$folder/ratios" "$what" --root "$root" "$@" || status=$?
-    # clap's status for wrong usage is 2, this repository's scripts use sysexits' 64
-    if ((status == 2)); then
-        status=64
-    fi
-    exit "$status"
+    exec "${CARGO_TARGET_DIR:-target}/release/ratios" "$what" --root "$root" "$@"
 }
 
 main "$@"

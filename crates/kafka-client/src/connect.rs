@@ -11,7 +11,7 @@ use super::config::KafkaConfig;
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// From one try to the next.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
-/// Certificates are read again so often.
+/// Time between two readings of the certificates.
 const TLS_RELOAD: Duration = Duration::from_secs(60);
 
 /// How long things may take.

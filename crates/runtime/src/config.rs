@@ -18,14 +18,23 @@ pub use range::{Within, bytes, count, duration_within, time_limit};
 /// working directory, that over the defaults.
 ///
 /// An environment variable that is set but empty counts as not set. A wrong setting ends the process
-/// with exit code 2 and a message that names it. Flags may stand before or after a subcommand.
+/// with [`usage_error::EXIT_USAGE`] and a message that names it. Flags may stand before or after a subcommand.
 pub fn parse<C: clap::Parser>() -> C {
+    read().unwrap_or_else(|error| usage_error::exit(&error))
+}
+
+/// [`parse`] for a program whose command line was promised to end with 2 on wrong usage: `event-log`.
+pub fn parse_or_exit_2<C: clap::Parser>() -> C {
+    read().unwrap_or_else(|error: clap::Error| error.exit())
+}
+
+fn read<C: clap::Parser>() -> Result<C, clap::Error> {
     if !asks_for_words(std::env::args_os())
         && let Err(message) = load_dotenv(Path::new(".env"))
     {
-        C::command().error(ErrorKind::Io, message).exit();
+        return Err(C::command().error(ErrorKind::Io, message));
     }
-    parse_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    parse_from(std::env::args_os())
 }
 
 /// [`parse`] without `.env` and without ending the process, for tests and for callers with arguments of their own.
@@ -173,7 +182,7 @@ pub struct DatabaseConfig {
 /// What is logged, and how.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct TelemetryConfig {
-    /// Log filter, for example `info,ingest=debug`; wins over LOG_LEVEL
+    /// Log filter, for example `info,ingest=debug`; takes precedence over LOG_LEVEL
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
     pub rust_log: Option<String>,
 

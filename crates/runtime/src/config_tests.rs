@@ -80,7 +80,7 @@ fn wrong_settings_are_named() {
     ] {
         let error = parse_arguments(&arguments).expect_err(name);
         assert!(error.to_string().contains(name), "{error}");
-        assert_eq!(error.exit_code(), 2);
+        assert_eq!(usage_error::status(&error), usage_error::EXIT_USAGE);
     }
 }
 

@@ -14,14 +14,16 @@
 //! - [`protection`]: how both faces ask about a call, and answer what is refused
 //! - [`http`]: the listening socket, and the one server of all actix-web faces
 //! - [`grpc`]: the same for the tonic faces
+//! - [`faces`]: both of them, from the first connection to the last answer
 //! - [`health`]: the background probe of the database, and the client behind `health`
 //! - [`metrics`]: the Prometheus registry
 //! - [`wakeups`]: answers for many requests of one thread with one wake-up
-//! - [`exit()`]: the last line of a process that does not go on
+//! - [`serve()`]: the first and last lines of every service; [`exit()`]: the last line of a process that does not go on
 
 pub mod config;
 pub mod connection;
 mod exit;
+pub mod faces;
 pub mod grpc;
 pub mod health;
 pub mod http;
@@ -30,10 +32,12 @@ pub mod open_files;
 pub mod postgres;
 pub mod protection;
 pub mod request_id;
+mod service;
 pub mod shutdown;
 pub mod status;
 pub mod telemetry;
 pub mod threads;
 
 pub use exit::{Stopped, exit};
+pub use service::serve;
 pub use wakeups;

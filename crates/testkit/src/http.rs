@@ -226,3 +226,11 @@ impl Connection {
         }
     }
 }
+
+/// The sum of the series of a metrics page whose names begin so; 0 where there is none.
+pub async fn metric(address: SocketAddr, name: &str) -> f64 {
+    let page = get(address, "/metrics").await;
+    let lines = page.text().lines().filter(|line| line.starts_with(name));
+    let values = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+    values.sum()
+}

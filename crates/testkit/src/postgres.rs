@@ -147,6 +147,22 @@ impl Database {
         &self.url
     }
 
+    /// Waits until this many sessions of the database, or more, run a statement that holds `statement` and wait for a lock:
+    /// what they were asked for has come that far.
+    pub async fn until_blocked(&self, statement: &str, sessions: i64) {
+        let client = self.client().await;
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                   AND wait_event_type = 'Lock' AND strpos(query, $1) > 0 AND pid <> pg_backend_pid()";
+        crate::eventually(
+            &format!("{sessions} of {statement} wait for a lock"),
+            async || {
+                let row = client.query_one(sql, &[&statement]).await.unwrap();
+                row.get::<_, i64>(0) >= sessions
+            },
+        )
+        .await;
+    }
+
     /// A connection of the test's own, beside those of the service.
     pub async fn client(&self) -> tokio_postgres::Client {
         connect(&self.url).await

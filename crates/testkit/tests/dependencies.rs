@@ -67,6 +67,8 @@ const MODEL_READERS: &[&str] = &[
     "lab-bench",
     "lab-contract",
     "lab-report",
+    "load-engine",
+    "load-stream",
     "ratios",
     "weir",
 ];
@@ -179,12 +181,20 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("domain", &[][..]),
         ("api", &["domain"][..]),
         ("env-file", &[][..]),
+        ("usage-error", &[][..]),
         ("wakeups", &[][..]),
         ("protect", &["domain"][..]),
         ("service-client", &["protect"][..]),
         (
             "runtime",
-            &["domain", "env-file", "protect", "service-client", "wakeups"][..],
+            &[
+                "domain",
+                "env-file",
+                "protect",
+                "service-client",
+                "usage-error",
+                "wakeups",
+            ][..],
         ),
         ("group-commit", &["wakeups"][..]),
         ("hash-chain", &["domain", "group-commit"][..]),
@@ -201,14 +211,27 @@ fn violations(graph: &Graph) -> Vec<String> {
             "lab-bench",
             &["lab-contract", "lab-host", "lab-model", "metrics-db"][..],
         ),
-        ("campaign", &["api", "lab-host", "load-engine"][..]),
+        (
+            "campaign",
+            &["api", "lab-host", "lab-verdict", "load-engine"][..],
+        ),
         (
             "lab-contract",
             &["api", "lab-model", "protect", "service-client"][..],
         ),
         ("lab-model", &["lab-verdict"][..]),
+        (
+            "load-engine",
+            &[
+                "api",
+                "lab-model",
+                "lab-verdict",
+                "protect",
+                "service-client",
+                "usage-error",
+            ][..],
+        ),
         ("lab-project", &["lab-verdict"][..]),
-        ("load-engine", &["api", "protect", "service-client"][..]),
         (
             "load-log",
             &[
@@ -220,7 +243,10 @@ fn violations(graph: &Graph) -> Vec<String> {
                 "topics",
             ][..],
         ),
-        ("load-stream", &["api", "load-engine"][..]),
+        (
+            "load-stream",
+            &["api", "lab-model", "lab-verdict", "load-engine"][..],
+        ),
         ("lab-host", &["env-file"][..]),
         (
             "lab-report",

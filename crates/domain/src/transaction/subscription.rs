@@ -21,7 +21,7 @@ pub struct SubscriptionDraft {
     pub rate: (&'static str, i64),
     /// An account; empty for all.
     pub account: (&'static str, String),
-    /// The sequence number after which to go on; wins over `since`.
+    /// The sequence number after which to go on; takes precedence over `since`.
     pub after: Option<u64>,
     /// Events after which the stream ends; 0 for unlimited.
     pub limit: u64,

@@ -216,7 +216,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub batch: Option<u32>,
 
-    /// Scenario balance: so many of the seeded accounts, each as likely as the others
+    /// Scenario balance: number of seeded accounts to read, each as likely as the others
     #[arg(long, default_value_t = SEEDED, value_name = "N")]
     pub accounts: u32,
 

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use benchmark::args::{Cli, Command};
 use benchmark::command;
 use benchmark::handover;
-use clap::Parser;
 use load_engine::ending::{Ending, allow_files};
+use load_engine::usage;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = usage::parse();
     allow_files();
     Ending::of(async {
         match cli.command {

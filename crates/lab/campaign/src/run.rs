@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::load::{Findings, Load};
@@ -119,7 +119,7 @@ async fn rounds(options: &Options, world: &mut World, seed: u64) -> Result<(Vec<
         [] => Kind::value_variants().to_vec(),
         only => only.to_vec(),
     };
-    let mut random = Random::new(seed, 0);
+    let mut random = SplitMix64::of_stream(seed, 0);
     let mut load = Load::start(world).await?;
     let whole = Duration::from_secs(u64::from(options.minutes) * 60);
     let begun = Instant::now();
@@ -169,7 +169,7 @@ async fn play(
     length: Duration,
     world: &mut World,
     load: &mut Load,
-    random: &mut Random,
+    random: &mut SplitMix64,
     watch: &mut Watch,
 ) -> Result<()> {
     let counts = Arc::clone(&load.counts);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::ValueEnum;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 
 use crate::world::{HEALTH_LIMIT, World};
 
@@ -96,7 +96,7 @@ impl Kind {
     pub(crate) async fn run(
         self,
         world: &mut World,
-        random: &mut Random,
+        random: &mut SplitMix64,
         until: Instant,
         done: &mut Done,
     ) -> Result<()> {
@@ -123,7 +123,7 @@ impl Kind {
 }
 
 /// Waits for a time from 0 to `most`.
-async fn pause(random: &mut Random, most: Duration) {
+async fn pause(random: &mut SplitMix64, most: Duration) {
     let most_ms = usize::try_from(most.as_millis()).unwrap_or(usize::MAX);
     let ms = random.below(most_ms) as u64;
     tokio::time::sleep(Duration::from_millis(ms)).await;

@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 use crate::words::{duration, thousands};
 
 /// Seconds between two plain lines while a step lasts.
@@ -25,10 +27,11 @@ impl Drop for Ticker {
     }
 }
 
-/// Where the display goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the display looks.
+#[derive(Clone, Debug)]
 enum Style {
-    Redrawn,
+    /// A line of `indicatif`, which cuts it to the terminal's width.
+    Redrawn(ProgressBar),
     Plain,
 }
 
@@ -36,7 +39,6 @@ struct Inner {
     style: Style,
     /// Standard error instead of standard output, which then is JSON alone.
     to_stderr: bool,
-    drawn: bool,
     last_plain: Instant,
     now: Now,
 }
@@ -78,7 +80,7 @@ impl Progress {
         };
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let style = if terminal && !dumb {
-            Style::Redrawn
+            Style::Redrawn(bar(to_stderr))
         } else {
             Style::Plain
         };
@@ -92,7 +94,6 @@ impl Progress {
         let inner = Inner {
             style,
             to_stderr,
-            drawn: false,
             last_plain: Instant::now(),
             now,
         };
@@ -116,10 +117,11 @@ impl Progress {
 
     /// Prints a line that stays.
     pub fn say(&self, text: &str) {
-        let mut inner = lock(&self.inner);
-        inner.erase();
-        inner.write(&format!("{text}\n"));
-        inner.draw();
+        let inner = lock(&self.inner);
+        match &inner.style {
+            Style::Redrawn(bar) => bar.suspend(|| inner.write(&format!("{text}\n"))),
+            Style::Plain => inner.write(&format!("{text}\n")),
+        }
     }
 
     /// Begins a cell, e.g. `[3/10] producer-rest 4k`.
@@ -133,8 +135,8 @@ impl Progress {
         inner.now.step = name.to_owned();
         inner.now.since = Instant::now();
         inner.now.load = None;
-        match inner.style {
-            Style::Redrawn => inner.draw(),
+        match &inner.style {
+            Style::Redrawn(bar) => inner.draw(bar),
             Style::Plain => inner.plain(),
         }
     }
@@ -152,10 +154,27 @@ impl Progress {
     /// Takes the redrawn line away, for good.
     pub fn finish(&self) {
         let mut inner = lock(&self.inner);
-        inner.erase();
+        if let Style::Redrawn(bar) = &inner.style {
+            bar.finish_and_clear();
+        }
         inner.style = Style::Plain;
         inner.now.step.clear();
     }
+}
+
+/// A line without a bar: how long a session lasts is not known as a share.
+fn bar(to_stderr: bool) -> ProgressBar {
+    let target = if to_stderr {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::stdout()
+    };
+    let bar = ProgressBar::with_draw_target(None, target);
+    bar.set_style(
+        ProgressStyle::with_template("{wide_msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar
 }
 
 /// A panic elsewhere does not make the display's state wrong.
@@ -165,8 +184,8 @@ fn lock(inner: &Arc<Mutex<Inner>>) -> MutexGuard<'_, Inner> {
 
 impl Inner {
     fn tick(&mut self) {
-        match self.style {
-            Style::Redrawn => self.draw(),
+        match &self.style {
+            Style::Redrawn(bar) => self.draw(bar),
             Style::Plain if self.last_plain.elapsed() >= PLAIN_EVERY => self.plain(),
             Style::Plain => {}
         }
@@ -181,24 +200,9 @@ impl Inner {
         self.write(&format!("{line}\n"));
     }
 
-    fn draw(&mut self) {
-        if self.style != Style::Redrawn {
-            return;
-        }
-        let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-        let mut line = self.now.line(Instant::now());
-        if line.chars().count() >= columns {
-            line = line.chars().take(columns.saturating_sub(1)).collect();
-        }
-        self.write(&format!("\r\x1b[2K{line}"));
-        self.drawn = true;
-    }
-
-    fn erase(&mut self) {
-        if self.drawn {
-            self.write("\r\x1b[2K");
-            self.drawn = false;
-        }
+    fn draw(&self, bar: &ProgressBar) {
+        bar.set_message(self.now.line(Instant::now()));
+        bar.tick();
     }
 
     /// A closed pipe must not end the measurement.

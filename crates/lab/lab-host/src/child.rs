@@ -1,5 +1,9 @@
 //! Child processes of the lab: each in a process group of its own, its output in a file, stopped for certain.
 //!
+//! By hand and not by `process-wrap`: of what that wraps, only the group is needed, which the standard library sets; what
+//! this file is about (logs that are quoted in errors, a stop signal of the process's own, letting go of a database that
+//! another command reads on) would stand around it all the same.
+//!
 //! A group of its own keeps the terminal's Ctrl-C away from the child: weir alone decides what stops, and in
 //! which order.
 

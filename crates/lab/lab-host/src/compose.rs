@@ -1,4 +1,9 @@
 //! `docker compose` as a command, and the file that it reads.
+//!
+//! - `engine`: which engine and which command there are · `answers`: reading what compose answers
+
+mod answers;
+mod engine;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,11 +17,8 @@ use tokio::process::Command;
 use crate::child::{output_of, tail};
 use crate::port::{free_port, is_free};
 use crate::variables::{self, Variables};
-
-const QUICK: Duration = Duration::from_secs(20);
-
-/// Where an engine listens unless it is told otherwise.
-const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+use answers::{assignments, number, told};
+use engine::{DEFAULT_SOCKET, QUICK, command_words, engine_socket};
 
 /// How the names of the variables end that set limits and versions.
 const LIMITS: [&str; 5] = ["_CPUS", "_MEMORY", "_RESERVED", "_GOMEMLIMIT", "_IMAGE"];
@@ -385,75 +387,6 @@ impl Compose {
         let memory = &self.config["services"][service]["deploy"]["resources"]["limits"]["memory"];
         serde_json::json!({ "cpus": self.cpus(service), "memory_bytes": memory })
     }
-}
-
-/// The socket of the engine that the `docker` command and compose use: that of DOCKER_HOST or of the context.
-async fn engine_socket() -> Result<String, String> {
-    let format = "{{.Endpoints.docker.Host}}";
-    let context = output_of("docker", &["context", "inspect", "--format", format], QUICK).await;
-    let host = variables::inherited("DOCKER_HOST").filter(|host| !host.is_empty());
-    match host.or(context) {
-        Some(endpoint) => socket_of(&endpoint),
-        None => Ok(DEFAULT_SOCKET.into()),
-    }
-}
-
-/// The path that a container mounts to reach the engine of an endpoint.
-fn socket_of(endpoint: &str) -> Result<String, String> {
-    let Some(path) = endpoint.strip_prefix("unix://") else {
-        return Err(format!(
-            "the Docker engine is at {endpoint}, and stats-sidecar reads a socket of this machine: name one by \
-             DOCKER_SOCKET, or use an engine of this machine"
-        ));
-    };
-    // Docker Desktop's own socket is outside its virtual machine; inside, the engine is at the usual place.
-    let desktop = path.ends_with("/.docker/desktop/docker.sock")
-        || path.ends_with("/.docker/run/docker.sock");
-    Ok(if desktop { DEFAULT_SOCKET } else { path }.to_owned())
-}
-
-fn number(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| value.as_str()?.parse().ok())
-}
-
-/// `WEIR_COMPOSE`, or the first of `docker compose` and `docker-compose` that answers.
-async fn command_words() -> Result<Vec<String>> {
-    if let Ok(named) = std::env::var("WEIR_COMPOSE") {
-        let words: Vec<String> = named.split_whitespace().map(str::to_owned).collect();
-        ensure!(!words.is_empty(), "WEIR_COMPOSE is empty");
-        return Ok(words);
-    }
-    if output_of("docker", &["compose", "version", "--short"], QUICK)
-        .await
-        .is_some()
-    {
-        return Ok(vec!["docker".into(), "compose".into()]);
-    }
-    let standalone = output_of("docker-compose", &["version", "--short"], QUICK).await;
-    // Version 1 knows neither profiles of services named on the command line nor --wait.
-    if standalone.is_some_and(|version| !version.starts_with('1')) {
-        return Ok(vec!["docker-compose".into()]);
-    }
-    bail!("docker compose (v2 or later) is not installed")
-}
-
-/// The variables of a service in what `config` answers, which writes `$` twice so that it can be read again.
-fn told(config: &Value, service: &str) -> Variables {
-    let variables = config["services"][service]["environment"].as_object();
-    let set = variables.into_iter().flatten().filter_map(|(name, value)| {
-        let value = value.as_str()?.replace("$$", "$");
-        Some((name.clone(), value))
-    });
-    set.collect()
-}
-
-/// The lines `NAME=value` of `config --environment`.
-fn assignments(text: &str) -> Variables {
-    let lines = text.lines().filter_map(|line| line.split_once('='));
-    lines
-        .filter(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub struct Mode {
 pub struct Phase {
     /// As the reports show it, e.g. `baseline`.
     pub name: String,
-    /// Virtual users; under a rate, so many are kept ready and no more.
+    /// Virtual users; under a rate, at most this many are kept ready.
     pub vus: u32,
     /// Arrivals a second, whatever the answers take (open model); none: a VU begins anew after its answer.
     #[serde(default)]

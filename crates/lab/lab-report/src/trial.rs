@@ -76,7 +76,7 @@ pub fn info(
             .scenario_stats
             .as_ref()
             .and_then(|stats| stats.get("payload_bytes")?.as_f64()),
-        // Reads write nothing that is theirs.
+        // Read-only scenarios cause no WAL of their own, so WAL bytes are reported for ingest only.
         wal_bytes: run
             .database_stats
             .as_ref()

@@ -1,5 +1,5 @@
 //! The seeded generator: its numbers are the same in every version of every library, so that an order drawn from a stored
-//! seed can be drawn again.
+//! seed can be drawn again. That is why it is not a library's: those change their sequence between versions.
 
 /// SplitMix64 by Steele, Lea and Flood.
 #[derive(Clone, Debug)]
@@ -9,6 +9,14 @@ impl SplitMix64 {
     /// A generator that starts from `seed`.
     pub fn new(seed: u64) -> Self {
         Self(seed)
+    }
+
+    /// The sequence of worker `stream` of a run with `seed`, apart from those of the other workers.
+    pub fn of_stream(seed: u64, stream: u64) -> Self {
+        let mut random = Self(seed ^ stream.wrapping_mul(0xd134_2543_de82_ef95));
+        // Neighbouring streams start from neighbouring states; one step mixes them apart.
+        let state = random.next_u64();
+        Self(state)
     }
 
     /// The next 64 bits.
@@ -70,6 +78,23 @@ mod tests {
                 9_817_491_932_198_370_423
             ]
         );
+    }
+
+    #[test]
+    fn streams_repeat_and_differ() {
+        let first = |seed, stream| SplitMix64::of_stream(seed, stream).next_u64();
+        assert_eq!(first(1, 0), first(1, 0));
+        assert_ne!(first(1, 0), first(1, 1));
+        assert_ne!(first(1, 0), first(2, 0));
+    }
+
+    #[test]
+    fn a_shuffle_keeps_every_item() {
+        let mut items: Vec<u32> = (0..100).collect();
+        SplitMix64::new(7).shuffle(&mut items);
+        assert_ne!(items, (0..100).collect::<Vec<_>>());
+        items.sort_unstable();
+        assert_eq!(items, (0..100).collect::<Vec<_>>());
     }
 
     #[test]

@@ -6,18 +6,17 @@ use std::sync::Arc;
 use anyhow::Context;
 use api::benchmark::{BalanceRequest, BalanceResponse};
 use bytes::BytesMut;
+use lab_model::seeded;
+use lab_verdict::random::SplitMix64;
 use prost::Message;
 use serde::Deserialize;
 
 use crate::protocol::grpc::framed;
 use crate::protocol::{Protocol, Wording};
-use crate::random::Random;
 use crate::usage::{Usage, require};
 
-/// The number of the first account that `weir seed` makes: `0.0.100000`.
-const FIRST: u32 = 100_000;
-/// How many it makes.
-pub const SEEDED: u32 = 10_000;
+/// How many accounts `weir seed` makes.
+pub use lab_model::seeded::ACCOUNTS as SEEDED;
 /// Digits of an account's number.
 const DIGITS: usize = 6;
 
@@ -28,7 +27,7 @@ pub struct AccountPlan {
     pub run_id: String,
     /// Seed of the order.
     pub seed: u64,
-    /// The accounts: so many from the first of the seeded ones, each as likely as the others.
+    /// Number of accounts, counted from the first seeded one; each is as likely as the others.
     pub accounts: u32,
 }
 
@@ -63,7 +62,7 @@ impl AccountSet {
     /// Those of [`AccountPlan::check`], and for a path without `{id}`.
     pub fn prepare(plan: AccountPlan, wording: Wording<'_>) -> anyhow::Result<Self> {
         plan.check()?;
-        let id = id(FIRST);
+        let id = id(seeded::FIRST_ACCOUNT);
         let request = match wording.protocol {
             Protocol::Rest => {
                 let (before, after) = wording
@@ -95,7 +94,7 @@ impl AccountSet {
 #[derive(Debug)]
 pub struct AccountSource {
     set: Arc<AccountSet>,
-    random: Random,
+    random: SplitMix64,
     /// The account that was asked for last.
     id: String,
 }
@@ -103,18 +102,18 @@ pub struct AccountSource {
 impl AccountSource {
     /// The sequence of `worker`.
     pub fn new(set: Arc<AccountSet>, worker: usize) -> Self {
-        let random = Random::new(set.plan.seed, worker as u64);
+        let random = SplitMix64::of_stream(set.plan.seed, worker as u64);
         Self {
             set,
             random,
-            id: id(FIRST),
+            id: id(seeded::FIRST_ACCOUNT),
         }
     }
 
     /// Appends the next request.
     pub fn next(&mut self, buffer: &mut BytesMut) {
         let set = &self.set;
-        let number = FIRST as usize + self.random.below(set.plan.accounts as usize);
+        let number = seeded::FIRST_ACCOUNT as usize + self.random.below(set.plan.accounts as usize);
         let mut digits = [0; DIGITS];
         let mut rest = number;
         for digit in digits.iter_mut().rev() {
@@ -214,7 +213,7 @@ mod tests {
             let path = text.strip_prefix("GET /api/v1/accounts/0.0.").unwrap();
             let number: usize = path[..DIGITS].parse().unwrap();
             assert!(path[DIGITS..].starts_with("/balance HTTP/1.1\r\nhost: 127.0.0.1:1\r\n\r\n"));
-            counts[number - FIRST as usize] += 1;
+            counts[number - seeded::FIRST_ACCOUNT as usize] += 1;
         }
         // Binomial with mean 100 and deviation 10: six deviations are beyond chance.
         assert!(counts.iter().all(|count| (40..=160).contains(count)));

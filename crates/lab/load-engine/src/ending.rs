@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::output::say;
 use crate::stop::Interrupted;
-use crate::usage::Usage;
+use crate::usage::{self, Usage};
 
 /// Exit status of a run that was interrupted, as shells have it for SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -41,13 +40,15 @@ impl Ending {
         })
     }
 
-    /// The exit status; an error is said on standard error: wrong usage as clap says it, with 2, any other with 1.
+    /// The exit status; an error is said on standard error: wrong usage as clap says it, with [`usage::EXIT_USAGE`], any other with 1.
     fn code(ended: anyhow::Result<Self>) -> ExitCode {
         match ended {
             Ok(Self::Complete) => ExitCode::SUCCESS,
             Ok(Self::Interrupted) => ExitCode::from(INTERRUPTED),
             Ok(Self::NoSuccess) => ExitCode::FAILURE,
-            Err(error) if error.is::<Usage>() => refuse(&error),
+            Err(error) if error.is::<Usage>() => {
+                ExitCode::from(usage::refuse(format_args!("{error:#}")))
+            }
             Err(error) if error.is::<Interrupted>() => {
                 say(&error.to_string());
                 ExitCode::from(INTERRUPTED)
@@ -58,13 +59,6 @@ impl Ending {
             }
         }
     }
-}
-
-/// Says what is wrong with the options as clap says it of a single one.
-fn refuse(error: &anyhow::Error) -> ExitCode {
-    let error = clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n"));
-    error.print().ok();
-    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Allows this process as many open files as the system lets it have. A subscriber is an open file, of which many

@@ -19,11 +19,11 @@ use std::sync::Arc;
 
 use api::event::EventResponse;
 use bytes::BytesMut;
+use lab_verdict::random::SplitMix64;
 use prost::Message;
 use serde::Deserialize;
 
 use crate::protocol::{Protocol, Wording};
-use crate::random::Random;
 use crate::tally::{EventEnd, Fate};
 use crate::usage::{Usage, require};
 use attributes::{EventType, Payload};
@@ -178,7 +178,7 @@ impl EventSet {
 pub struct EventSource {
     set: Arc<EventSet>,
     worker: usize,
-    random: Random,
+    random: SplitMix64,
     /// How many events of each type this worker has made.
     counts: [u32; EventType::ALL.len()],
     sequence: u32,
@@ -190,7 +190,7 @@ pub struct EventSource {
 impl EventSource {
     /// The sequence of `worker`, counted from 0.
     pub fn new(set: Arc<EventSet>, worker: usize) -> Self {
-        let mut random = Random::new(set.plan.seed, worker as u64);
+        let mut random = SplitMix64::of_stream(set.plan.seed, worker as u64);
         let keys = set.plan.keys.map(|total| {
             KeyWriter::new(
                 Keys {

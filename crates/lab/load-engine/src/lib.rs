@@ -1,13 +1,13 @@
 //! The engine of loads, and the loads of requests: light enough to share a machine with its target.
 //!
-//! - [`work`]: what is asked: [`events`] to take in, [`accounts`] to answer for; [`random`]: their seeded numbers
+//! - [`work`]: what is asked: [`events`] to take in, [`accounts`] to answer for
 //! - [`protocol`]: REST and gRPC behind one call
 //! - [`load`]: a load while it is on, and the window in which it is measured; [`measure`] drives one, with its
 //!   [`progress`] and its [`stop`]
 //! - [`requests`]: threads, workers, the closed loop and the open one
 //! - [`clock`], [`schedule`], [`tally`], [`cpu`]: when, how many, at what cost
 //! - [`criteria`], [`summary`], [`result`]: what came of it, judged, for the eye and as JSON
-//! - [`usage`], [`ending`], [`output`]: what is wrong with the options, the exit statuses, where the lines go
+//! - [`mod@usage`], [`ending`], [`output`]: what is wrong with the options, the exit statuses, where the lines go
 //!
 //! The loads of streams and of the event log are crates of their own above this one: `load-stream` and `load-log`.
 
@@ -22,12 +22,12 @@ pub mod measure;
 pub mod output;
 pub mod progress;
 pub mod protocol;
-pub mod random;
 pub mod requests;
 pub mod result;
 pub mod schedule;
 pub mod stop;
 pub mod summary;
 pub mod tally;
-pub mod usage;
+
+pub use usage_error as usage;
 pub mod work;

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::clock::{Clock, Part};
 use crate::load::Standing;
@@ -29,14 +30,14 @@ pub struct Progress {
     ticks: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
-    Redrawn,
+    /// A line of `indicatif`, which cuts it to the terminal's width.
+    Redrawn(ProgressBar),
     Plain,
     None,
 }
 
-/// A plain line comes every so many ticks.
+/// Ticks from one plain line to the next.
 const PLAIN_EVERY: u32 = 5;
 
 impl Progress {
@@ -44,7 +45,7 @@ impl Progress {
     pub fn new(mode: ProgressMode) -> Self {
         let style = match mode {
             ProgressMode::None => Style::None,
-            ProgressMode::Auto if std::io::stderr().is_terminal() => Style::Redrawn,
+            ProgressMode::Auto if std::io::stderr().is_terminal() => Style::Redrawn(bar()),
             ProgressMode::Auto | ProgressMode::Plain => Style::Plain,
         };
         Self {
@@ -60,10 +61,10 @@ impl Progress {
     /// Shows how a run stands, if a line is due.
     pub fn show(&mut self, clock: &Clock, standing: impl FnOnce() -> Standing) {
         self.ticks += 1;
-        if self.style == Style::None
-            || (self.style == Style::Plain && !self.ticks.is_multiple_of(PLAIN_EVERY))
-        {
-            return;
+        match self.style {
+            Style::None => return,
+            Style::Plain if !self.ticks.is_multiple_of(PLAIN_EVERY) => return,
+            Style::Plain | Style::Redrawn(_) => {}
         }
         let Standing {
             done,
@@ -81,14 +82,17 @@ impl Progress {
 
     /// Takes the redrawn line away.
     pub fn done(&mut self) {
-        if self.style == Style::Redrawn {
-            self.write("\r\x1b[2K");
+        if let Style::Redrawn(bar) = &self.style {
+            bar.finish_and_clear();
         }
     }
 
     fn say(&mut self, line: &str) {
-        match self.style {
-            Style::Redrawn => self.write(&format!("\r\x1b[2K{line}")),
+        match &self.style {
+            Style::Redrawn(bar) => {
+                bar.set_message(line.to_owned());
+                bar.tick();
+            }
             Style::Plain => self.write(&format!("{line}\n")),
             Style::None => {}
         }
@@ -105,6 +109,16 @@ impl Progress {
             self.style = Style::None;
         }
     }
+}
+
+/// A line without a bar.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(
+        ProgressStyle::with_template("{wide_msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar
 }
 
 fn line(

@@ -1,4 +1,4 @@
-//! The result for the eye: totals, rate, latency, a small histogram, errors, and what the generator cost.
+//! The human-readable summary: totals, rate, latency, a small histogram, errors, and what the generator cost.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -4,7 +4,7 @@ use load_engine::protocol::http1::answer::{Body, NotHttp, chunk_size};
 
 /// Takes the framing off.
 #[derive(Debug)]
-pub(super) struct Unframer {
+pub struct Unframer {
     state: State,
     /// The start of a chunk's first line.
     line: Vec<u8>,
@@ -14,11 +14,11 @@ pub(super) struct Unframer {
 enum State {
     /// At the line with a chunk's size.
     Size,
-    /// So much of a chunk is missing.
+    /// This many bytes of a chunk are missing.
     Chunk(usize),
     /// At the line feed after a chunk.
     After,
-    /// So much of a body of known length is missing.
+    /// This many bytes of a body of known length are missing.
     Rest(usize),
     UntilClose,
     Done,
@@ -28,7 +28,8 @@ enum State {
 const MAX_LINE: usize = 1024;
 
 impl Unframer {
-    pub(super) fn new(body: Body) -> Self {
+    /// Reads a body that ends so, from its beginning.
+    pub fn new(body: Body) -> Self {
         let state = match body {
             Body::Chunked => State::Size,
             Body::Length(0) => State::Done,
@@ -42,21 +43,20 @@ impl Unframer {
     }
 
     /// Whether the end of the body has come; without a length only the connection's end is one.
-    pub(super) fn done(&self) -> bool {
+    pub fn done(&self) -> bool {
         self.state == State::Done
     }
 
     /// Whether the end of the connection is the end of the body here, and not a break.
-    pub(super) fn may_close(&self) -> bool {
+    pub fn may_close(&self) -> bool {
         matches!(self.state, State::Done | State::UntilClose)
     }
 
     /// Reads on; `on` is given the pieces of the body. What follows it is left out.
-    pub(super) fn feed(
-        &mut self,
-        mut bytes: &[u8],
-        mut on: impl FnMut(&[u8]),
-    ) -> Result<(), NotHttp> {
+    ///
+    /// # Errors
+    /// The body is not chunked as it should be.
+    pub fn feed(&mut self, mut bytes: &[u8], mut on: impl FnMut(&[u8])) -> Result<(), NotHttp> {
         while !bytes.is_empty() {
             match self.state {
                 State::Done => return Ok(()),

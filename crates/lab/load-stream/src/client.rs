@@ -28,7 +28,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Running,
-    /// The feed has ended: so many transactions were committed, and each subscriber waits for all of them.
+    /// The feed has ended after this many commits; each subscriber waits for all of them.
     Draining(u64),
     /// Whatever has not come now is missing.
     Over,

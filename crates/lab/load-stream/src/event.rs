@@ -3,23 +3,25 @@
 use std::borrow::Cow;
 
 use memchr::memmem;
+use prost::Message;
 use serde::Deserialize;
 
 /// A received transaction, as far as it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Event<'a> {
-    pub(super) tx_id: &'a [u8],
+pub struct Event<'a> {
+    /// As it was sent.
+    pub tx_id: &'a [u8],
     /// 0: the event has none.
-    pub(super) sequence: u64,
+    pub sequence: u64,
     /// Microseconds since 1970; 0: the event has none.
-    pub(super) emitted_at_us: i64,
+    pub emitted_at_us: i64,
 }
 
 /// Reads the JSON of a server-sent event and hands it on. The order of the contract is read without a parser.
-pub(super) fn read_json<T>(
-    data: &[u8],
-    then: impl FnOnce(Event<'_>) -> T,
-) -> Result<T, &'static str> {
+///
+/// # Errors
+/// It is no such JSON.
+pub fn read_json<T>(data: &[u8], then: impl FnOnce(Event<'_>) -> T) -> Result<T, &'static str> {
     if let Some(event) = expected(data) {
         return Ok(then(event));
     }
@@ -62,7 +64,7 @@ fn expected(data: &[u8]) -> Option<Event<'_>> {
 }
 
 /// Digits and nothing else.
-pub(super) fn number(digits: &[u8]) -> Option<u64> {
+pub fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 19 {
         return None;
     }
@@ -73,58 +75,36 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Reads the message `benchmark.Transaction`: fields 1, 7 and 8, the others are passed over.
-pub(super) fn read_message(mut message: &[u8]) -> Result<Event<'_>, &'static str> {
-    const UNREADABLE: &str = "unreadable event";
-    let mut event = Event {
-        tx_id: b"",
-        sequence: 0,
-        emitted_at_us: 0,
-    };
-    while !message.is_empty() {
-        let tag = varint(&mut message).ok_or(UNREADABLE)?;
-        match tag & 7 {
-            0 => {
-                let value = varint(&mut message).ok_or(UNREADABLE)?;
-                match tag >> 3 {
-                    7 => event.sequence = value,
-                    8 => event.emitted_at_us = value.cast_signed(),
-                    _ => {}
-                }
-            }
-            1 => message = message.get(8..).ok_or(UNREADABLE)?,
-            2 => {
-                let length = varint(&mut message).ok_or(UNREADABLE)?;
-                let length = usize::try_from(length).map_err(|_| UNREADABLE)?;
-                let (value, rest) = message.split_at_checked(length).ok_or(UNREADABLE)?;
-                if tag >> 3 == 1 {
-                    event.tx_id = value;
-                }
-                message = rest;
-            }
-            5 => message = message.get(4..).ok_or(UNREADABLE)?,
-            _ => return Err(UNREADABLE),
-        }
-    }
-    Ok(event)
+/// The message `benchmark.Transaction` as far as it is looked at: prost passes over the other fields.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct SeenTransaction {
+    #[prost(bytes = "vec", tag = "1")]
+    tx_id: Vec<u8>,
+    #[prost(uint64, tag = "7")]
+    sequence: u64,
+    #[prost(int64, tag = "8")]
+    emitted_at_us: i64,
 }
 
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for (place, byte) in bytes.iter().enumerate().take(10) {
-        value |= u64::from(byte & 0x7f) << (7 * place);
-        if byte & 0x80 == 0 {
-            *bytes = &bytes[place + 1..];
-            return Some(value);
-        }
+impl SeenTransaction {
+    /// Reads a message in place of the one before, whose memory is used again.
+    ///
+    /// # Errors
+    /// It is no such message.
+    pub fn read(&mut self, message: &[u8]) -> Result<Event<'_>, &'static str> {
+        self.clear();
+        self.merge(message).map_err(|_| "unreadable event")?;
+        Ok(Event {
+            tx_id: &self.tx_id,
+            sequence: self.sequence,
+            emitted_at_us: self.emitted_at_us,
+        })
     }
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use api::benchmark::Transaction;
-    use prost::Message;
 
     use super::*;
 
@@ -182,12 +162,20 @@ mod tests {
             emitted_at_us: 1_795_272_778_987_000,
         };
         let bytes = message.encode_to_vec();
-        let event = read_message(&bytes).unwrap();
+        let mut seen = SeenTransaction::default();
+        let event = seen.read(&bytes).unwrap();
         assert_eq!(event.tx_id, b"a@1");
         assert_eq!(event.sequence, 1 << 40);
         assert_eq!(event.emitted_at_us, 1_795_272_778_987_000);
         // A message that is cut anywhere within a field is no message.
-        assert!(read_message(&bytes[..bytes.len() - 1]).is_err());
-        assert!(read_message(&[0x0f]).is_err());
+        assert!(seen.read(&bytes[..bytes.len() - 1]).is_err());
+        assert!(seen.read(&[0x0f]).is_err());
+        // Nothing of the message before is left.
+        let empty = Event {
+            tx_id: b"",
+            sequence: 0,
+            emitted_at_us: 0,
+        };
+        assert_eq!(seen.read(&[]), Ok(empty));
     }
 }

@@ -11,8 +11,9 @@ use tokio_postgres::{Client, NoTls, Statement};
 
 use crate::commits::Commits;
 use crate::plan::LivePlan;
+use lab_model::seeded::LiveTransaction;
+use lab_verdict::random::SplitMix64;
 use load_engine::clock::{Clock, Part};
-use load_engine::random::Random;
 use load_engine::schedule::Schedule;
 use load_engine::stop::Stop;
 use load_engine::tally::{histogram, merge, record};
@@ -22,10 +23,6 @@ const INSERT: &str = "\
 /* benchmark::feed */
 INSERT INTO transactions (tx_id, from_account, to_account, amount_tinybar, tx_type, timestamp)
 VALUES ($1, $2, $3, $4, $5, clock_timestamp())";
-
-/// Accounts as `weir seed` makes them: 0.0.100000 and so many.
-const FIRST_ACCOUNT: usize = 100_000;
-const ACCOUNTS: usize = 10_000;
 
 /// What a feed did.
 #[derive(Clone, Debug)]
@@ -150,25 +147,17 @@ impl Writer {
             if number >= commits.room() as u64 {
                 break;
             }
-            let mut random = Random::new(1, number);
-            let from = random.below(ACCOUNTS);
-            // Never the same account.
-            let to = (from + 1 + random.below(ACCOUNTS - 1)) % ACCOUNTS;
-            let account = |place: usize| format!("0.0.{}", FIRST_ACCOUNT + place);
-            let amount = 1 + random.below(1_000_000_000) as i64;
-            let kind = match number % 10 {
-                0..6 => "transfer",
-                6..9 => "vesting_release",
-                _ => "contract_call",
-            };
+            let LiveTransaction {
+                from,
+                to,
+                amount,
+                kind,
+            } = LiveTransaction::new(number, SplitMix64::of_stream(1, number).next_u64());
             let tx_id = commits.tx_id(number);
             let begun = Instant::now();
             commits.send(number);
             self.client
-                .execute(
-                    &self.insert,
-                    &[&tx_id, &account(from), &account(to), &amount, &kind],
-                )
+                .execute(&self.insert, &[&tx_id, &from, &to, &amount, &kind])
                 .await
                 .context("a transaction cannot be inserted")?;
             commits.answer(number);

@@ -1,18 +1,18 @@
 //! Scenario `stream`: subscribers over server-sent events and gRPC, with one way of measuring for both.
 //!
 //! - [`plan`]: what is asked for
-//! - `event`, `chunks`, `sse`: what comes over the wire, read by bytes
+//! - [`event`], [`chunks`], [`sse`]: what comes over the wire, read by bytes
 //! - `order`, `commits`, `receiver`, [`tally`]: what is noted of an event
 //! - `client`: one subscriber
 //! - [`feed`], [`database_url`]: live transactions, where they go and when they were committed
 //! - [`start`]: threads, and the beginning of a run; [`Subscriptions`]: the run while it is on
 //! - [`outcome`], [`verdict`], [`summary`], [`result`]: what came of it
 
-mod chunks;
+pub mod chunks;
 mod client;
 mod commits;
 pub mod database_url;
-mod event;
+pub mod event;
 pub mod feed;
 mod order;
 pub mod outcome;
@@ -20,7 +20,7 @@ pub mod plan;
 mod receiver;
 pub mod result;
 mod share;
-mod sse;
+pub mod sse;
 pub mod summary;
 pub mod tally;
 pub mod verdict;

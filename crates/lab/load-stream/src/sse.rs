@@ -4,7 +4,7 @@ use crate::event::{Event, number, read_json};
 
 /// The state between two reads.
 #[derive(Debug, Default)]
-pub(super) struct SseParser {
+pub struct SseParser {
     /// The start of a line whose end has not come.
     partial: Vec<u8>,
     data: Vec<u8>,
@@ -15,11 +15,7 @@ pub(super) struct SseParser {
 
 impl SseParser {
     /// Reads on; `on` is given each transaction, or what is wrong with it.
-    pub(super) fn feed(
-        &mut self,
-        mut text: &[u8],
-        mut on: impl FnMut(Result<Event<'_>, &'static str>),
-    ) {
+    pub fn feed(&mut self, mut text: &[u8], mut on: impl FnMut(Result<Event<'_>, &'static str>)) {
         while let Some(end) = memchr::memchr(b'\n', text) {
             let (line, rest) = (&text[..end], &text[end + 1..]);
             if self.partial.is_empty() {

@@ -7,6 +7,7 @@ use load_engine::stop::Stop;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::{Child, Command};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// How a process is told to end.
 #[derive(Clone, Copy, Debug)]
@@ -107,9 +108,16 @@ impl Guarded {
 }
 
 impl Drop for Guarded {
+    /// Waits until the process has ended, since its folder is removed next. The runtime is told that this thread blocks: its
+    /// tasks, which listen for signals, go on.
     fn drop(&mut self) {
+        let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+        let ended = match flavor {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| self.end()),
+            _ => self.end(),
+        };
         // The watchdog remains where stopping fails.
-        self.end().ok();
+        ended.ok();
     }
 }
 

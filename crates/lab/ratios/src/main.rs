@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use load_engine::ending::{Ending, allow_files};
+use load_engine::usage;
 use ratios::args::RatioArgs;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = RatioArgs::parse();
+    let args: RatioArgs = usage::parse();
     allow_files();
     Ending::of(ratios::run(args))
 }

@@ -29,7 +29,7 @@ pub(crate) const ROWS: u32 = 256;
 /// What each transaction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Script {
-    /// The producers' statement, over so many keys.
+    /// The producers' statement, over this many keys.
     Upsert { keys: u32 },
     /// The same statement for [`ROWS`] different rows at a time.
     MultiRow { keys: u32 },

@@ -1,4 +1,8 @@
 //! A PostgreSQL of this command's own, with durable commits.
+//!
+//! Not `lab_host::cluster`, whose servers keep their data in `.weir/` from one session to the next and outlive a killed
+//! command: here each session needs an empty data directory on the disk that is named, and a server that ends with the
+//! command, however that ends. Programs, `initdb` and readiness are those of `lab_host::postgres`.
 
 use std::fs;
 use std::net::TcpListener;

@@ -8,8 +8,7 @@ use lab_model::plan::ALL_SCENARIOS;
 use lab_model::scenario::Scenario;
 use lab_model::targets::Targets;
 
-/// Exit status of wrong arguments (`EX_USAGE` of sysexits.h).
-pub const EXIT_USAGE: u8 = 64;
+pub use usage_error::EXIT_USAGE;
 
 /// A wrong argument or setting. The user sees its text, and below it the usage of `weir run` where that helps.
 #[derive(Debug)]

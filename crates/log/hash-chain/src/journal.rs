@@ -34,6 +34,7 @@ mod recovery;
 pub(super) use place::is_named_as_one;
 use place::{JOURNAL_BYTES, path_of};
 pub(super) use records::HEAD_BYTES;
+pub use records::lines_kept;
 pub(super) use recovery::{missing_from, recover};
 
 /// Bytes appended after which a partition is worth a journal.

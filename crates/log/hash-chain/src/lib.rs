@@ -32,6 +32,7 @@ pub use data::MAX_DATA_BYTES;
 pub use entries::Entries;
 pub use entry::{Appended, Entry, Hash, Timestamp};
 pub use error::ChainError;
+pub use journal::lines_kept;
 pub use log::Log;
 pub use name::PartitionName;
 pub use partition::WriteOptions;

@@ -111,9 +111,9 @@ impl NewRecord {
 /// What the bytes at a place are.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found<T> {
-    /// A record that takes so many bytes.
+    /// A record, and the bytes that it takes.
     Record(T, usize),
-    /// The beginning of what may be a record of so many bytes.
+    /// The beginning of what may be a record of this many bytes.
     Incomplete(usize),
     /// No record.
     Damaged,

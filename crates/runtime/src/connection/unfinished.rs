@@ -19,7 +19,7 @@ pub struct Unfinished(Arc<Shared>);
 struct Shared {
     /// Every so long...
     window: Duration,
-    /// ...so many bytes must come.
+    /// ...this many bytes must come.
     bytes_in_window: u64,
     most_bytes: usize,
     bytes: AtomicUsize,

@@ -213,7 +213,13 @@ async fn the_pool_heals_after_a_restart_without_an_error_more() {
         drop(clients.split_off(1));
         let busy =
             tokio::spawn(async move { clients[0].simple_query("SELECT pg_sleep(60)").await });
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let observer = testkit::postgres::connect(fresh.url()).await;
+        testkit::eventually("the statement is under way", async || {
+            let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+            let row = observer.query_one(sql, &[]).await.unwrap();
+            row.get::<_, i64>(0) == 1
+        })
+        .await;
 
         if crash {
             server.kill()
@@ -303,6 +309,7 @@ async fn a_busy_pool_is_no_lost_database() {
     })
     .await;
     let held = database.get().await.unwrap();
+    // Time itself is tested: several probes find no connection free.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(health.is_serving());
     drop(held);

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use balance::{Config, Service};
 use runtime::config::ServiceCommand;
-use runtime::{health, open_files, shutdown, telemetry, threads};
+use runtime::health;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,12 +24,10 @@ fn run() -> anyhow::Result<ExitCode> {
             &config.protection,
         ));
     }
-    telemetry::init(&config.telemetry)?;
-    open_files::allow_most();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
     // gRPC, the readers and their connections; the REST face has as many threads of its own.
-    threads::runtime(config.threads.count())?.block_on(async {
-        let stop = shutdown::on_signals()?;
-        Ok(Service::build(&config, stop).await?.run().await?.into())
+    let threads = config.threads.count();
+    let version = env!("CARGO_PKG_VERSION");
+    runtime::serve(&config, version, &config.telemetry, threads, async |stop| {
+        Service::build(&config, stop).await?.run().await
     })
 }

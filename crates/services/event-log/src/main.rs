@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use event_log::cli::{self, ChainCommand, Cli, Command, TokenCommand};
 use event_log::{Config, Service};
 use runtime::config::{LogFormat, TelemetryConfig};
-use runtime::{health, open_files, shutdown, telemetry, threads};
+use runtime::{health, telemetry, threads};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    let cli: Cli = runtime::config::parse();
+    let cli: Cli = runtime::config::parse_or_exit_2();
     match cli.command {
         Command::Serve(config) => serve(&config),
         Command::Health(config) => Ok(health::check_http(
@@ -31,12 +31,10 @@ fn run() -> anyhow::Result<ExitCode> {
 }
 
 fn serve(config: &Config) -> anyhow::Result<ExitCode> {
-    telemetry::init(&config.telemetry)?;
-    open_files::allow_most();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
-    threads::runtime(config.threads.count())?.block_on(async {
-        let stop = shutdown::on_signals()?;
-        Ok(Service::build(config, stop).await?.run().await?.into())
+    let threads = config.threads.count();
+    let version = env!("CARGO_PKG_VERSION");
+    runtime::serve(config, version, &config.telemetry, threads, async |stop| {
+        Service::build(config, stop).await?.run().await
     })
 }
 

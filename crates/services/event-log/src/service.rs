@@ -1,8 +1,7 @@
 //! The server: both faces of both halves over one directory.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig};
@@ -11,6 +10,7 @@ use group_commit::{Budget, Directory, Faults, Terms};
 use hash_chain::{Checks, Counters, Log, WriteOptions};
 use protect::Protection;
 use runtime::connection::Connections;
+use runtime::faces::Faces;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::{http, wakeups};
@@ -34,13 +34,7 @@ pub struct Service {
     chains: chain_service::Served,
     writable: Writable,
     topics: TopicsData,
-    metrics: Metrics,
-    http: TcpListener,
-    grpc: TcpListener,
-    connections: Connections,
-    threads: usize,
-    grace: Duration,
-    in_flight: InFlight,
+    faces: Faces,
 }
 
 impl Service {
@@ -92,13 +86,15 @@ impl Service {
                 timeout: store.request_timeout,
             },
             writable,
-            metrics,
-            http: http::listen(&config.listen.host, config.server_port)?,
-            grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-            connections: Connections::protected(config.connections.policy(), protection),
-            threads: config.threads.count(),
-            grace: config.shutdown.shutdown_grace,
-            in_flight,
+            faces: Faces {
+                http: http::listen(&config.listen.host, config.server_port)?,
+                grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
+                metrics,
+                connections: Connections::protected(config.connections.policy(), protection),
+                threads: config.threads.count(),
+                grace: config.shutdown.shutdown_grace,
+                in_flight,
+            },
         })
     }
 
@@ -107,7 +103,7 @@ impl Service {
     /// # Errors
     /// The operating system does not say.
     pub fn http_address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.http.local_addr()?)
+        self.faces.http_address()
     }
 
     /// The address bound for gRPC.
@@ -115,7 +111,7 @@ impl Service {
     /// # Errors
     /// The operating system does not say.
     pub fn grpc_address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.grpc.local_addr()?)
+        self.faces.grpc_address()
     }
 
     /// Serves both faces until the stop, then brings everything to the disk.
@@ -123,7 +119,6 @@ impl Service {
     /// # Errors
     /// A server failed, or what was answered before cannot be brought to the disk.
     pub async fn run(self) -> anyhow::Result<Ending> {
-        let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
         let standard =
             runtime::grpc::health_and_reflection(&SERVICES, &[api::FILE_DESCRIPTOR_SET]).await?;
         let chain_service = chain_service::grpc::service(self.chains.clone());
@@ -142,7 +137,7 @@ impl Service {
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
         let writable = Data::new(self.writable.clone());
-        let face = move |config: &mut ServiceConfig| {
+        let rest = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
             config
@@ -151,47 +146,25 @@ impl Service {
                 .app_data(writable.clone())
                 .configure(rest_routes);
         };
-        let rest = http::server(
-            face,
-            self.http,
-            self.threads,
-            &self.metrics,
-            &self.connections,
-        )?;
-        self.connections
-            .protection()
-            .warn_of_strangers(&[http_address, grpc_address]);
         let health = self.writable.health();
         health.set(self.writable.is_serving());
-        tracing::info!(
-            http.address = %http_address,
-            grpc.address = %grpc_address,
-            threads = self.threads,
-            "ready"
-        );
-        let (ending, rest_served, grpc_served, (), ()) = tokio::join!(
-            self.in_flight.drain(self.grace),
-            rest.serve(&self.in_flight),
-            runtime::grpc::serve(
-                self.grpc,
-                chain_service,
-                services,
-                &self.metrics,
-                &self.connections,
-                &self.in_flight
-            ),
-            standard.health.follow(health.subscribe(), &self.in_flight),
-            self.writable.watch(self.in_flight.stop()),
-        );
+        let in_flight = self.faces.in_flight.clone();
+        let grpc_health = standard.health;
+        let beside = async {
+            tokio::join!(
+                grpc_health.follow(health.subscribe(), &in_flight),
+                self.writable.watch(in_flight.stop()),
+            );
+        };
+        let served = self.faces.serve(rest, chain_service, services, beside);
+        let served = served.await?;
         let log = self.log;
         topics.close().await;
         let last_sync = move || log.sync_blocking();
         tokio::task::spawn_blocking(last_sync)
             .await?
             .context("the last sync")?;
-        rest_served?;
-        grpc_served?;
-        Ok(ending)
+        served.ending()
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use producer_rest::{Config, Service};
 use runtime::config::ServiceCommand;
-use runtime::{health, open_files, shutdown, telemetry, threads};
+use runtime::health;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,12 +23,10 @@ fn run() -> anyhow::Result<ExitCode> {
             &config.protection,
         ));
     }
-    telemetry::init(&config.telemetry)?;
-    open_files::allow_most();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
     // The faces have threads of their own; this one drives the writers and their connections.
-    threads::runtime(1)?.block_on(async {
-        let stop = shutdown::on_signals()?;
-        Ok(Service::build(&config, stop).await?.run().await?.into())
+    let threads = 1;
+    let version = env!("CARGO_PKG_VERSION");
+    runtime::serve(&config, version, &config.telemetry, threads, async |stop| {
+        Service::build(&config, stop).await?.run().await
     })
 }

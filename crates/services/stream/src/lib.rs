@@ -44,6 +44,7 @@ use anyhow::Context;
 use api::benchmark::health_server::HealthServer;
 use protect::Protection;
 use runtime::connection::Connections;
+use runtime::faces::Faces;
 use runtime::health::Health;
 use runtime::http;
 use runtime::metrics::Metrics;
@@ -68,13 +69,7 @@ const ENDING_TIME: Duration = Duration::from_secs(2);
 pub struct Service {
     transactions: Transactions,
     following: Following,
-    metrics: Metrics,
-    http: TcpListener,
-    grpc: TcpListener,
-    connections: Connections,
-    threads: usize,
-    grace: Duration,
-    in_flight: InFlight,
+    faces: Faces,
 }
 
 impl Service {
@@ -101,13 +96,15 @@ impl Service {
         Ok(Self {
             transactions,
             following,
-            metrics,
-            http,
-            grpc,
-            connections: Connections::protected(config.connections.policy(), protection),
-            threads: config.threads.count(),
-            grace: config.shutdown.shutdown_grace,
-            in_flight,
+            faces: Faces {
+                http,
+                grpc,
+                metrics,
+                connections: Connections::protected(config.connections.policy(), protection),
+                threads: config.threads.count(),
+                grace: config.shutdown.shutdown_grace,
+                in_flight,
+            },
         })
     }
 
@@ -116,7 +113,7 @@ impl Service {
     /// # Errors
     /// The operating system does not say.
     pub fn http_address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.http.local_addr()?)
+        self.faces.http_address()
     }
 
     /// The address bound for gRPC.
@@ -124,7 +121,7 @@ impl Service {
     /// # Errors
     /// The operating system does not say.
     pub fn grpc_address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.grpc.local_addr()?)
+        self.faces.grpc_address()
     }
 
     /// Serves both faces until the stop, then ends all streams.
@@ -132,7 +129,6 @@ impl Service {
     /// # Errors
     /// A server failed.
     pub async fn run(self) -> anyhow::Result<Ending> {
-        let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
         let server = grpc::Server::new(self.transactions.clone());
         let standard =
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
@@ -142,47 +138,25 @@ impl Service {
             .services
             .add_service(HealthServer::new(server).accept_compressed(CompressionEncoding::Gzip));
         let transactions = Data::new(self.transactions.clone());
-        let face = move |config: &mut ServiceConfig| {
+        let sse = move |config: &mut ServiceConfig| {
             config.app_data(transactions.clone()).configure(sse::routes);
         };
-        let sse = http::server(
-            face,
-            self.http,
-            self.threads,
-            &self.metrics,
-            &self.connections,
-        )?;
         let health = Health::new();
-        let streams = self.in_flight.enter()?;
-        self.connections
-            .protection()
-            .warn_of_strangers(&[http_address, grpc_address]);
-        tracing::info!(
-            http.address = %http_address,
-            grpc.address = %grpc_address,
-            threads = self.threads,
-            "ready"
-        );
-        let stop = self.in_flight.stop();
-        let (ending, sse_served, grpc_served, (), (), ()) = tokio::join!(
-            self.in_flight.drain(self.grace),
-            sse.serve(&self.in_flight),
-            runtime::grpc::serve(
-                self.grpc,
-                streaming,
-                services,
-                &self.metrics,
-                &self.connections,
-                &self.in_flight
-            ),
-            end_streams(streams, &self.transactions, stop),
-            probe(&health, &self.transactions, stop),
-            standard.health.follow(health.subscribe(), &self.in_flight),
-        );
+        let in_flight = self.faces.in_flight.clone();
+        let streams = in_flight.enter()?;
+        let stop = in_flight.stop();
+        let grpc_health = standard.health;
+        let beside = async {
+            tokio::join!(
+                end_streams(streams, &self.transactions, stop),
+                probe(&health, &self.transactions, stop),
+                grpc_health.follow(health.subscribe(), &in_flight),
+            );
+        };
+        let served = self.faces.serve(sse, streaming, services, beside);
+        let served = served.await?;
         self.following.finish().await;
-        sse_served?;
-        grpc_served?;
-        Ok(ending)
+        served.ending()
     }
 }
 

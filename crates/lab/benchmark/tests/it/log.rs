@@ -141,7 +141,11 @@ async fn a_server_that_dies_fails_the_run() {
     ])
     .spawn()
     .unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let http = server.http();
+    testkit::eventually("entries are appended", async || {
+        testkit::http::metric(http, "chain_appends_total").await >= 100.0
+    })
+    .await;
     server.kill();
     let output = running.wait_with_output().await.unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -244,7 +244,7 @@ async fn a_target_is_found_from_anywhere_in_the_repository() {
         ("other", folder.path(), empty.path(), "there are: mine"),
     ] {
         let output = run(target, root.to_str().unwrap(), within).await.unwrap();
-        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.status.code(), Some(64));
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(errors.contains(words), "{errors}");
     }

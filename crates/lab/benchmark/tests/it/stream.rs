@@ -181,8 +181,16 @@ async fn a_stream_that_breaks_goes_on_after_its_last_event() {
             limit: Some(1500),
             ..plan(protocol, proxy.address())
         };
+        let sent = async || {
+            testkit::http::metric(address(&stream, Protocol::Rest), "stream_events_sent_total")
+                .await
+        };
+        let before = sent().await;
         let running = tokio::spawn(run(plan));
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+        testkit::eventually("some events have come", async || {
+            sent().await >= before + 1000.0
+        })
+        .await;
         proxy.cut();
         let outcome = running.await.unwrap();
         assert!(outcome.tally.breaks > 0, "{protocol:?}");

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 use tokio::process::Command;
 
 use super::{Done, pause};
@@ -71,7 +71,11 @@ impl Shim {
     }
 }
 
-pub(super) async fn jump(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn jump(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     let Some(clock) = &world.clock else {
         done.left_out = Some("no C compiler (cc) for the library that moves the clock".to_owned());
         return Ok(());

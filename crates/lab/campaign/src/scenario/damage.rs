@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http::Method;
 use lab_host::port::free_port;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 
 use super::Done;
 use crate::load::client::{Client, Sent};
@@ -24,7 +24,11 @@ const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 /// Entries of each chain, and records of each topic.
 const COUNT: usize = 60;
 
-pub(super) async fn damage(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn damage(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     let parent = world.folder.join("damaged");
     if parent.exists() {
         fs::remove_dir_all(&parent)?;
@@ -205,7 +209,7 @@ async fn look(client: &mut Client, kind: Store, name: &str, spared: bool) -> Res
 }
 
 /// A file with something in it.
-fn pick(folder: &Path, random: &mut Random) -> Result<PathBuf> {
+fn pick(folder: &Path, random: &mut SplitMix64) -> Result<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -225,7 +229,7 @@ fn pick(folder: &Path, random: &mut Random) -> Result<PathBuf> {
 }
 
 /// Damages a file, and says how.
-fn spoil(file: &Path, random: &mut Random) -> Result<String> {
+fn spoil(file: &Path, random: &mut SplitMix64) -> Result<String> {
     let mut bytes = fs::read(file)?;
     let at = random.below(bytes.len());
     let what = match random.below(5) {
@@ -244,7 +248,7 @@ fn spoil(file: &Path, random: &mut Random) -> Result<String> {
         }
         3 => {
             let garbage = 1 + random.below(2000);
-            bytes.extend((0..garbage).map(|_| random.next() as u8));
+            bytes.extend((0..garbage).map(|_| random.next_u64() as u8));
             format!("{garbage} bytes of garbage at the end")
         }
         _ => {

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 
 use super::{Done, pause};
 use crate::world::{EVENT_LOG, World};
@@ -75,7 +75,11 @@ impl Drop for Disk {
     }
 }
 
-pub(super) async fn fill(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn fill(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     pause(random, BETWEEN).await;
     if world.disk.mounted {
         world.disk.take_all()?;

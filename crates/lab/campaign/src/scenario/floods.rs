@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -17,7 +17,11 @@ use crate::world::{EVENT_LOG, World};
 const MANY: usize = 150;
 const HELD: Duration = Duration::from_millis(300);
 
-pub(super) async fn flood(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn flood(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     let which = random.below(EVENT_LOG + 1);
     let service = &world.services[which];
     let half_a_head = b"GET /health HTTP/1.1\r\nhost: x\r\nx-half".as_slice();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -114,13 +114,17 @@ const METHODS: [(usize, &[&str]); 4] = [
     ),
 ];
 
-pub(super) async fn send(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn send(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     let mut faults = Vec::new();
     let mut sent = 0;
     for _ in 0..ROUNDS {
         let mut running = tokio::task::JoinSet::new();
         for _ in 0..CONNECTIONS {
-            let mut own = Random::new(random.next(), 0);
+            let mut own = SplitMix64::of_stream(random.next_u64(), 0);
             match own.below(4) {
                 0 => {
                     let (service, methods) = METHODS[own.below(METHODS.len())];
@@ -151,7 +155,7 @@ pub(super) async fn send(world: &mut World, random: &mut Random, done: &mut Done
 }
 
 /// Changed bytes, a few at a time.
-fn mutate(bytes: &mut Vec<u8>, fixed: usize, random: &mut Random) {
+fn mutate(bytes: &mut Vec<u8>, fixed: usize, random: &mut SplitMix64) {
     for _ in 0..random.below(4) {
         let free = bytes.len().saturating_sub(fixed);
         if free == 0 {
@@ -161,7 +165,7 @@ fn mutate(bytes: &mut Vec<u8>, fixed: usize, random: &mut Random) {
         let end = (at + 1 + random.below(16)).min(bytes.len());
         match random.below(6) {
             0 => bytes[at] ^= 1 << random.below(8),
-            1 => bytes[at] = random.next() as u8,
+            1 => bytes[at] = random.next_u64() as u8,
             2 => drop(bytes.drain(at..end)),
             3 => {
                 let part = bytes[at..end].to_vec();
@@ -177,7 +181,7 @@ fn mutate(bytes: &mut Vec<u8>, fixed: usize, random: &mut Random) {
 async fn requests(
     address: SocketAddr,
     templates: Vec<Template>,
-    mut random: Random,
+    mut random: SplitMix64,
 ) -> (u64, Option<String>) {
     let mut bytes = Vec::new();
     for _ in 0..REQUESTS {
@@ -197,14 +201,14 @@ async fn requests(
 }
 
 /// A preface, and frames of random types, flags, streams and contents.
-async fn frames(address: SocketAddr, mut random: Random) -> (u64, Option<String>) {
+async fn frames(address: SocketAddr, mut random: SplitMix64) -> (u64, Option<String>) {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
     for _ in 0..REQUESTS {
         let length = random.below(64);
         bytes.extend([0, 0, length as u8]);
-        bytes.extend([random.below(11) as u8, random.next() as u8]);
+        bytes.extend([random.below(11) as u8, random.next_u64() as u8]);
         bytes.extend([0, 0, 0, random.below(8) as u8]);
-        bytes.extend((0..length).map(|_| random.next() as u8));
+        bytes.extend((0..length).map(|_| random.next_u64() as u8));
     }
     drop(exchange(address, &bytes).await);
     (REQUESTS as u64, None)
@@ -228,7 +232,7 @@ async fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 async fn calls(
     address: SocketAddr,
     methods: &'static [&'static str],
-    mut random: Random,
+    mut random: SplitMix64,
 ) -> (u64, Option<String>) {
     let begun = Instant::now();
     let all = async {
@@ -273,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_fixed_part_stays_and_the_rest_changes() {
-        let mut random = Random::new(1, 0);
+        let mut random = SplitMix64::of_stream(1, 0);
         let mut changed = 0;
         for _ in 0..1000 {
             let mut bytes = b"POST /x HTTP/1.1\r\nbody and more of it".to_vec();

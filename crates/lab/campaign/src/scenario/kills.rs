@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 
 use super::{Done, pause};
 use crate::world::World;
@@ -13,7 +13,11 @@ const BETWEEN: Duration = Duration::from_millis(400);
 /// How long PostgreSQL stays away, at most.
 const AWAY: Duration = Duration::from_millis(1500);
 
-pub(super) async fn service(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn service(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     pause(random, BETWEEN).await;
     let which = random.below(world.services.len());
     let service = &mut world.services[which];
@@ -24,7 +28,7 @@ pub(super) async fn service(world: &mut World, random: &mut Random, done: &mut D
 
 pub(super) async fn postgres(
     world: &mut World,
-    random: &mut Random,
+    random: &mut SplitMix64,
     done: &mut Done,
 ) -> Result<()> {
     pause(random, BETWEEN).await;
@@ -36,7 +40,7 @@ pub(super) async fn postgres(
 
 pub(super) async fn restart_postgres(
     world: &mut World,
-    random: &mut Random,
+    random: &mut SplitMix64,
     done: &mut Done,
 ) -> Result<()> {
     pause(random, BETWEEN).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 
 use super::{Done, pause};
 use crate::world::World;
@@ -12,7 +12,11 @@ const BETWEEN: Duration = Duration::from_millis(300);
 /// How long a failure lasts, at most.
 const LASTS: Duration = Duration::from_secs(3);
 
-pub(super) async fn fail(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn fail(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     pause(random, BETWEEN).await;
     match random.below(5) {
         0 => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 
 use super::{Done, pause};
 use crate::world::World;
@@ -11,7 +11,11 @@ use crate::world::World;
 const BETWEEN: Duration = Duration::from_millis(300);
 const LASTS: Duration = Duration::from_secs(2);
 
-pub(super) async fn spell(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn spell(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     pause(random, BETWEEN).await;
     let client = world.postgres.client().await?;
     let set =

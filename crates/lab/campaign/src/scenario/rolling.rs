@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use load_engine::random::Random;
+use lab_verdict::random::SplitMix64;
 
 use super::{Done, pause};
 use crate::world::{PRODUCER_REST, PRODUCER_REST_2, World};
 
 const BETWEEN: Duration = Duration::from_millis(300);
 
-pub(super) async fn restart(world: &mut World, random: &mut Random, done: &mut Done) -> Result<()> {
+pub(super) async fn restart(
+    world: &mut World,
+    random: &mut SplitMix64,
+    done: &mut Done,
+) -> Result<()> {
     for which in [PRODUCER_REST, PRODUCER_REST_2] {
         pause(random, BETWEEN).await;
         let service = &mut world.services[which];

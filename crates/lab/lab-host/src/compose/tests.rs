@@ -1,5 +1,6 @@
 //! How compose is called, and what is read from its file.
 
+use super::engine::socket_of;
 use super::*;
 
 fn compose(text: &str) -> Compose {

@@ -7,8 +7,8 @@
 //! own. Workers go through their keys in rounds of random order, so keys get the same number of events
 //! give or take one, and a run of fewer than `SLOTS` x keys events is visible in full.
 
-use crate::random::Random;
 use crate::tally::Fate;
+use lab_verdict::random::SplitMix64;
 
 /// How many events of one key its row shows.
 pub const SLOTS: u32 = 16;
@@ -56,7 +56,7 @@ pub struct KeyWriter {
 
 impl KeyWriter {
     /// A writer for the share `keys`, which must not be empty.
-    pub fn new(keys: Keys, random: &mut Random) -> Self {
+    pub fn new(keys: Keys, random: &mut SplitMix64) -> Self {
         let mut round: Vec<u32> = (keys.worker as u32..keys.total)
             .step_by(keys.workers)
             .collect();
@@ -73,7 +73,7 @@ impl KeyWriter {
     }
 
     /// The next write. Follows the settling of the request before.
-    pub fn next(&mut self, random: &mut Random) -> KeyWrite {
+    pub fn next(&mut self, random: &mut SplitMix64) -> KeyWrite {
         if self.place == self.round.len() {
             random.shuffle(&mut self.round);
             self.place = 0;
@@ -204,7 +204,7 @@ mod tests {
         let mut rows = vec![[None; SLOTS as usize]; 10];
         let mut ledger = Ledger::default();
         for worker in 0..3 {
-            let mut random = Random::new(1, worker as u64);
+            let mut random = SplitMix64::of_stream(1, worker as u64);
             let keys = Keys {
                 total: 10,
                 workers: 3,

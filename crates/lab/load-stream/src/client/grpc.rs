@@ -10,7 +10,7 @@ use prost::Message;
 use tokio_util::sync::CancellationToken;
 
 use super::{From, Read};
-use crate::event::read_message;
+use crate::event::SeenTransaction;
 use crate::plan::StreamPlan;
 use crate::receiver::{Moment, Receiver};
 use crate::tally::{StreamLane, StreamTally};
@@ -44,6 +44,7 @@ pub(super) struct GrpcStream {
     body: RecvStream,
     /// The start of a message whose end has not come.
     partial: BytesMut,
+    seen: SeenTransaction,
 }
 
 impl GrpcStream {
@@ -88,6 +89,7 @@ impl GrpcStream {
         Ok(Self {
             body: response.into_body(),
             partial: BytesMut::new(),
+            seen: SeenTransaction::default(),
         })
     }
 
@@ -102,11 +104,11 @@ impl GrpcStream {
         let mut tally = lane.tally();
         let length = data.len();
         if self.partial.is_empty() {
-            let used = messages(&data, receiver, &mut tally, now);
+            let used = messages(&data, &mut self.seen, receiver, &mut tally, now);
             self.partial.extend_from_slice(&data[used..]);
         } else {
             self.partial.extend_from_slice(&data);
-            let used = messages(&self.partial, receiver, &mut tally, now);
+            let used = messages(&self.partial, &mut self.seen, receiver, &mut tally, now);
             self.partial.advance(used);
         }
         let released = self.body.flow_control().release_capacity(length);
@@ -128,7 +130,13 @@ impl GrpcStream {
 }
 
 /// Notes the whole messages at the start of `bytes`, and says how many bytes they take.
-fn messages(bytes: &[u8], receiver: &mut Receiver, tally: &mut StreamTally, now: Moment) -> usize {
+fn messages(
+    bytes: &[u8],
+    seen: &mut SeenTransaction,
+    receiver: &mut Receiver,
+    tally: &mut StreamTally,
+    now: Moment,
+) -> usize {
     let mut at = 0;
     while let Some(rest) = bytes.get(at + PREFIX..) {
         let prefix = &bytes[at + 1..at + PREFIX];
@@ -138,7 +146,7 @@ fn messages(bytes: &[u8], receiver: &mut Receiver, tally: &mut StreamTally, now:
         let Some(message) = rest.get(..length) else {
             break;
         };
-        receiver.take(tally, now, read_message(message));
+        receiver.take(tally, now, seen.read(message));
         at += PREFIX + length;
     }
     at

@@ -42,7 +42,7 @@ pub struct RunFilter {
     pub session: Option<String>,
     /// How far the run has come.
     pub status: Option<RunStatus>,
-    /// At most so many, the newest.
+    /// At most N, the newest.
     pub limit: Option<i64>,
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 fn refused(output: &Output, option: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{option}: {errors}");
+    assert_eq!(output.status.code(), Some(64), "{option}: {errors}");
     assert!(errors.starts_with("error: "), "{option}: {errors}");
     assert!(errors.contains(option), "{option}: {errors}");
 }

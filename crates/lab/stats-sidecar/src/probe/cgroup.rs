@@ -13,7 +13,7 @@ use super::{Counters, MIB};
 /// Where the host's groups may be, in the order of preference.
 const ROOTS: [&str; 2] = ["/host/sys/fs/cgroup", "/sys/fs/cgroup"];
 
-/// The search for a container's group ends after so many folders.
+/// Number of folders after which the search for a container's group ends.
 const FOLDERS: usize = 5_000;
 
 /// The group of one container.

@@ -129,6 +129,7 @@ async fn sampling_goes_on_while_the_database_is_away() {
     })
     .await
     .expect("killed");
+    // Time itself is tested: samples of these two seconds must not be lost.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let server = tokio::task::spawn_blocking(move || {
         server.start_again();

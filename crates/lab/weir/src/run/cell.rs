@@ -43,7 +43,7 @@ const WARM_UP_LIMIT: Duration = Duration::from_secs(180);
 const AUDIT_LIMIT: Duration = Duration::from_secs(900);
 const IMPORT_LIMIT: Duration = Duration::from_secs(60);
 
-/// A smoke run needs no warm service, only one that has been warmed up like any other.
+/// A smoke run warms up briefly, so that it exercises the same steps as a measurement.
 const SMOKE_WARM_UP: u32 = 20;
 
 /// Requests of other warm-ups by `benchmark`; those of k6 are in `load-test/k6/lib/modes.json`.
@@ -380,7 +380,7 @@ async fn healthy(bench: &mut Bench, target: &Target, started: &Started) -> Resul
     let backend = &mut bench.backend;
     let alive = || backend.check_target();
     verify::wait_healthy(target, &started.from_here, HEALTHY_LIMIT, alive).await?;
-    // What answered may be somebody else on a port that the target found taken.
+    // Another process may own the port: check that our target is still alive.
     backend.check_target()
 }
 

@@ -12,10 +12,10 @@ use crate::output::{self, Table, counted};
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("bound").required(true).multiple(true).args(["days", "keep"])))]
 pub struct CleanupArgs {
-    /// Delete runs that began more than so many days ago
+    /// Delete runs that began more than N days ago
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     days: Option<i32>,
-    /// Keep the newest so many of each target
+    /// Keep the N newest runs of each target
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     keep: Option<i64>,
     /// Delete; without it nothing is deleted

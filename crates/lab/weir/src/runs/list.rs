@@ -22,7 +22,7 @@ pub struct ListArgs {
     /// Runs of this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
-    /// At most so many
+    /// Show at most N runs
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     limit: i64,
     #[command(flatten)]

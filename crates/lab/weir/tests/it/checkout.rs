@@ -156,7 +156,7 @@ pub(crate) fn built(name: &str) -> PathBuf {
 }
 
 /// Once a test process: the binaries beside weir's own, as new as their sources.
-fn build_services() {
+pub(crate) fn build_services() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let target_dir = Path::new(env!("CARGO_BIN_EXE_weir"))
@@ -187,6 +187,8 @@ fn build_services() {
             "stats-sidecar",
             "-p",
             "benchmark",
+            "-p",
+            "ratios",
             "-p",
             "null-target",
         ]);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::checkout::{repository, text};
+use crate::checkout::{build_services, repository, text};
 
 fn weir(arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_weir"))
@@ -141,5 +141,43 @@ fn the_shell_script_hands_over_from_any_directory() {
             "{text}"
         );
         assert!(text.contains("PHASE_SCALE=0.05"), "{text}");
+    }
+}
+
+/// The scripts and every program but one: what was promised to the clients of `event-log` is 2.
+#[test]
+fn every_program_ends_wrong_usage_with_the_same_status() {
+    build_services();
+    let folder = tempfile::tempdir().unwrap();
+    let beside = std::path::Path::new(env!("CARGO_BIN_EXE_weir"));
+    let status_of = |program: &std::path::Path, argument: &str| {
+        let mut command = Command::new(program);
+        // Away from a `.env` of the checkout.
+        command.arg(argument).current_dir(folder.path());
+        let output = command.output().unwrap();
+        let said = text(&output);
+        assert!(said.contains(argument), "{}: {said}", program.display());
+        output.status.code()
+    };
+    for (program, status) in [
+        ("weir", 64),
+        ("benchmark", 64),
+        ("ratios", 64),
+        ("stats-sidecar", 64),
+        ("producer-rest", 64),
+        ("producer-grpc", 64),
+        ("balance", 64),
+        ("stream", 64),
+        ("event-log", 2),
+    ] {
+        let program = beside.with_file_name(program);
+        for argument in ["--no-such-option", "no-such-command"] {
+            assert_eq!(status_of(&program, argument), Some(status), "{program:?}");
+        }
+    }
+    for script in ["scripts/check.sh", "scripts/native-tools.sh"] {
+        let mut command = Command::new(repository().join(script));
+        let status = command.arg("--no-such-option").output().unwrap().status;
+        assert_eq!(status.code(), Some(64), "{script}");
     }
 }

@@ -44,6 +44,14 @@ impl Kept {
     }
 }
 
+/// What the bytes of a journal say: where in the partition's file its lines stand, and the lines. None where no record
+/// counts. Any bytes may be given.
+#[must_use]
+pub fn lines_kept(journal: &[u8]) -> Option<(u64, Vec<u8>)> {
+    let Kept { place, lines } = Kept::read(journal);
+    (!lines.is_empty()).then_some((place, lines))
+}
+
 /// Whether a whole record anywhere in `journal` has lines that end behind `end` in the partition's file. Records of earlier
 /// rounds never do, since places only grow.
 pub(super) fn reach_beyond(journal: &[u8], end: u64) -> bool {

@@ -1,7 +1,5 @@
 //! More than is taken: a full queue, reads that take too long.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tonic::Code;
 
@@ -39,7 +37,7 @@ async fn a_full_queue_is_resource_exhausted_with_a_hint_over_grpc() {
         async move { get_balance(&mut client, "a").await }
     });
     let release = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        fixture.until_queued(10).await;
         lock.commit().await.unwrap();
     };
     let (outcomes, ()) = tokio::join!(futures_util::future::join_all(calls), release);

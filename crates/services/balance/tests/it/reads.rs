@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -35,7 +34,14 @@ async fn one_read_holds_different_requests_of_both_faces() {
     let mut database = fixture.database.client().await;
     let lock = lock_accounts(&mut database).await;
     let ids = ["a", "b", "c", "x"];
-    let one = join_all((0..40).map(|n| {
+    // One that is read for, and the others while it is.
+    let address = fixture.service.http();
+    let first = tokio::spawn(async move { testkit::http::get(address, PATH).await });
+    fixture
+        .database
+        .until_blocked("balance::store::read", 1)
+        .await;
+    let one = join_all((1..40).map(|n| {
         let fixture = &fixture;
         async move {
             let path = format!("/api/v1/accounts/{}/balance", ids[n % 4]);
@@ -49,10 +55,11 @@ async fn one_read_holds_different_requests_of_both_faces() {
         async move { (n, get_balance(&mut client, ids[n % 4]).await) }
     }));
     let release = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        fixture.until_queued(39 + 10 * 4 + 40).await;
         lock.commit().await.unwrap();
     };
     let (one, several, calls, ()) = tokio::join!(one, several, calls, release);
+    assert_eq!(first.await.unwrap().json()["balance"], json!(1));
     let balances = [Some(1), Some(2), Some(-3), None];
     for (n, answer) in one {
         assert_eq!(answer.json()["balance"].as_i64(), balances[n % 4]);

@@ -32,9 +32,17 @@ async fn sigterm_finishes_requests_of_both_faces_and_exits_with_0() {
 
     let mut connection = fixture.connect().await;
     let over_rest = tokio::spawn(async move { connection.request("GET", PATH, &[], b"").await });
+    fixture
+        .database
+        .until_blocked("balance::store::read", 1)
+        .await;
     let mut client = fixture.client().await;
     let over_grpc = tokio::spawn(async move { get_balance(&mut client, "a").await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Each in a read of its own: there are two readers.
+    fixture
+        .database
+        .until_blocked("balance::store::read", 2)
+        .await;
     fixture.service.signal(Signal::SIGTERM);
     assert!(
         idle.is_closed_within(Duration::from_secs(2)).await,
@@ -75,9 +83,17 @@ async fn what_still_waits_at_the_end_of_the_grace_is_refused_and_exits_with_1() 
     let lock = lock_accounts(&mut database).await;
     let mut connection = fixture.connect().await;
     let over_rest = tokio::spawn(async move { connection.request("GET", PATH, &[], b"").await });
+    fixture
+        .database
+        .until_blocked("balance::store::read", 1)
+        .await;
     let mut client = fixture.client().await;
     let over_grpc = tokio::spawn(async move { get_balance(&mut client, "a").await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Each in a read of its own: there are two readers.
+    fixture
+        .database
+        .until_blocked("balance::store::read", 2)
+        .await;
     let begun = Instant::now();
     let status = fixture.service.terminate();
     assert!(begun.elapsed() < Duration::from_secs(4));

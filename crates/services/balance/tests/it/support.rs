@@ -65,18 +65,31 @@ impl Fixture {
         line.parse().unwrap()
     }
 
-    /// Sends `requests` requests for account `a` while the table is locked, releases it once all of them wait or are
-    /// refused, and gives the answers.
+    /// Waits until this many accounts wait for a reader or were refused.
+    pub(crate) async fn until_queued(&self, accounts: usize) {
+        let address = self.service.http();
+        testkit::eventually(&format!("{accounts} accounts wait"), async || {
+            let waiting = testkit::http::metric(address, "balance_queue_depth").await;
+            let refused = testkit::http::metric(address, "balance_refused_total").await;
+            waiting + refused >= accounts as f64
+        })
+        .await;
+    }
+
+    /// Sends `requests` requests for account `a` to a service with one reader while the table is locked: one that is read
+    /// for, and the others when it is. Releases the table once all of them wait or are refused, and gives the answers.
     pub(crate) async fn crowd(&self, requests: usize) -> Vec<Response> {
         let mut client = self.database.client().await;
         let lock = lock_accounts(&mut client).await;
-        let asked = (0..requests).map(|_| self.get("/api/v1/accounts/a/balance"));
-        let release = async {
-            tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-            lock.commit().await.unwrap();
-        };
-        let (answers, ()) = tokio::join!(futures_util::future::join_all(asked), release);
-        answers
+        let address = self.service.http();
+        let ask = move || testkit::http::get(address, "/api/v1/accounts/a/balance");
+        let mut asked = vec![tokio::spawn(async move { ask().await })];
+        self.database.until_blocked("balance::store::read", 1).await;
+        asked.extend((1..requests).map(|_| tokio::spawn(async move { ask().await })));
+        self.until_queued(requests - 1).await;
+        lock.commit().await.unwrap();
+        let answers = futures_util::future::join_all(asked).await;
+        answers.into_iter().map(Result::unwrap).collect()
     }
 }
 

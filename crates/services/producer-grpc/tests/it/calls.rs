@@ -1,7 +1,6 @@
 //! Unary calls, health and reflection.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use api::event::{EntityUpdate, EventResponse, HealthRequest};
 use serde_json::json;
@@ -142,7 +141,11 @@ async fn a_full_queue_is_resource_exhausted_with_a_hint() {
         }
     });
     let release = async {
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let admin = fixture.service.http();
+        testkit::eventually("five are refused", async || {
+            testkit::http::metric(admin, "ingest_refused_total").await >= 5.0
+        })
+        .await;
         lock.commit().await.unwrap();
     };
     let (outcomes, ()) = tokio::join!(futures_util::future::join_all(calls), release);
@@ -218,20 +221,17 @@ async fn health_follows_the_database() {
 }
 
 async fn wait_for(client: &mut HealthClient<tonic::transport::Channel>, wanted: ServingStatus) {
-    let mut last = ServingStatus::Unknown;
-    for _ in 0..200 {
+    testkit::eventually(&format!("both healths are {wanted:?}"), async || {
+        let mut last = ServingStatus::Unknown;
         for service in ["", "com.example.grpc.EventService"] {
             let request = HealthCheckRequest {
                 service: service.to_owned(),
             };
             last = client.check(request).await.unwrap().get_ref().status();
         }
-        if last == wanted {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("still {last:?}, not {wanted:?}");
+        last == wanted
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -330,14 +330,9 @@ async fn a_read_only_database_is_not_healthy_on_any_face() {
 /// Waits until `grpc.health.v1` says so: 1 SERVING, 2 NOT_SERVING.
 async fn standard_health(fixture: &Fixture, wanted: i32) {
     let mut client = HealthClient::new(fixture.channel().await);
-    let begun = std::time::Instant::now();
-    loop {
+    testkit::eventually(&format!("the health is {wanted}"), async || {
         let answer = client.check(HealthCheckRequest::default()).await.unwrap();
-        let status = answer.get_ref().status;
-        if status == wanted {
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "still {status}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        answer.get_ref().status == wanted
+    })
+    .await;
 }

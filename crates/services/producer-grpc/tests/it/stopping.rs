@@ -36,7 +36,10 @@ async fn sigterm_finishes_calls_and_ends_silent_streams_and_watches() {
         .into_inner();
     let mut client = fixture.client().await;
     let call = tokio::spawn(async move { client.process_event(event("Car", "c", "{}")).await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    fixture
+        .database
+        .until_blocked("ingest::store::upsert", 1)
+        .await;
 
     fixture.service.signal(nix::sys::signal::Signal::SIGTERM);
     let ended = tokio::time::timeout(Duration::from_secs(3), silent.message())
@@ -80,7 +83,10 @@ async fn what_still_waits_at_the_end_of_the_grace_is_unavailable() {
         .await
         .unwrap()
         .into_inner();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    fixture
+        .database
+        .until_blocked("ingest::store::upsert", 1)
+        .await;
     assert_eq!(
         fixture.service.terminate().code(),
         Some(1),
@@ -107,15 +113,7 @@ async fn the_subcommand_health_tells_serving_from_not_serving() {
             .wait()
             .code()
     };
-    let mut serving = check(&port);
-    for _ in 0..50 {
-        if serving == Some(0) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        serving = check(&port);
-    }
-    assert_eq!(serving, Some(0));
+    testkit::eventually("it serves", async || check(&port) == Some(0)).await;
     fixture.service.terminate();
     assert_eq!(check(&port), Some(1));
 }

@@ -170,6 +170,7 @@ async fn every_index_has_its_outcome_while_the_database_keeps_all_waiting() {
         indices
     };
     let release = async {
+        // Time itself is tested: deadlines pass while the table is locked.
         tokio::time::sleep(Duration::from_millis(2700)).await;
         lock.commit().await.unwrap();
     };

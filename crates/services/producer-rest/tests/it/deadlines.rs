@@ -45,6 +45,7 @@ async fn bulks_and_singles_that_wait_together_each_get_their_own_answer() {
         (n, answer, begun.elapsed())
     }));
     let release = async {
+        // Time itself is tested: deadlines pass while the table is locked.
         tokio::time::sleep(Duration::from_millis(2700)).await;
         lock.commit().await.unwrap();
     };

@@ -39,7 +39,7 @@ fn a_wrong_line_is_named_without_its_value_and_help_needs_none() {
         fs::write(&path, text).unwrap();
         let wrong = start(folder.path(), &[]);
         let said = said(&wrong);
-        assert_eq!(wrong.status.code(), Some(2), "{said}");
+        assert_eq!(wrong.status.code(), Some(64), "{said}");
         assert!(said.contains(&format!(".env, line {line}: ")), "{said}");
         assert!(said.contains(part) && !said.contains("hunter2"), "{said}");
         for help in ["--help", "--version"] {
@@ -57,7 +57,7 @@ fn a_folder_and_a_fifo_are_not_read_and_named() {
         // A start that waited at the FIFO would never come to its own wrong setting.
         let ended = start(folder.path(), &["--queue-capacity=0"]);
         let said = said(&ended);
-        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert_eq!(ended.status.code(), Some(64), "{said}");
         assert!(
             said.contains("warning: .env is not a regular file"),
             "{said}"

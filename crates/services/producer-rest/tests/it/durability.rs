@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::support::{EVENTS, event, serve};
 struct Load {
     clients: JoinSet<Vec<Sent>>,
     stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
 }
 
 struct Sent {
@@ -27,11 +28,28 @@ struct Sent {
 impl Load {
     fn start(address: SocketAddr, clients: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let clients = (0..clients).map(|client| client_loop(address, client, Arc::clone(&stop)));
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let clients = (0..clients).map(|client| {
+            client_loop(
+                address,
+                client,
+                Arc::clone(&stop),
+                Arc::clone(&acknowledged),
+            )
+        });
         Self {
             clients: clients.collect(),
             stop: Arc::clone(&stop),
+            acknowledged: Arc::clone(&acknowledged),
         }
+    }
+
+    /// Waits until this many events were acknowledged.
+    async fn until_acknowledged(&self, events: u64) {
+        testkit::eventually(&format!("{events} events are acknowledged"), async || {
+            self.acknowledged.load(Ordering::Relaxed) >= events
+        })
+        .await;
     }
 
     async fn finish(self) -> Vec<Sent> {
@@ -45,7 +63,12 @@ impl Load {
     }
 }
 
-async fn client_loop(address: SocketAddr, client: usize, stop: Arc<AtomicBool>) -> Vec<Sent> {
+async fn client_loop(
+    address: SocketAddr,
+    client: usize,
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+) -> Vec<Sent> {
     let mut sent = Vec::new();
     let mut connection = None;
     for n in 0.. {
@@ -67,6 +90,9 @@ async fn client_loop(address: SocketAddr, client: usize, stop: Arc<AtomicBool>) 
             .await
         {
             Ok(answer) => {
+                if answer.status == 200 {
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
+                }
                 sent.push(Sent {
                     id,
                     status: Some(answer.status),
@@ -112,7 +138,7 @@ async fn a_service_killed_under_load_loses_nothing_acknowledged() {
     let database = Database::fresh().await;
     let mut service = serve(database.url(), &[]);
     let load = Load::start(service.http(), 32);
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    load.until_acknowledged(300).await;
     service.kill();
     let sent = load.finish().await;
     assert!(
@@ -127,7 +153,7 @@ async fn a_service_stopped_under_load_answers_what_it_took_and_loses_nothing() {
     let database = Database::fresh().await;
     let mut service = serve(database.url(), &[]);
     let load = Load::start(service.http(), 32);
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    load.until_acknowledged(300).await;
     let status = service.terminate();
     let sent = load.finish().await;
     assert_eq!(status.code(), Some(0), "{}", service.log());
@@ -147,7 +173,7 @@ async fn the_database_stopped_and_started_under_load_is_survived() {
     let service = serve(database.url(), &[("DATABASE_ACQUIRE_TIMEOUT", "300ms")]);
     let address = service.http();
     let load = Load::start(address, 16);
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    load.until_acknowledged(300).await;
 
     let mut server = tokio::task::spawn_blocking(move || {
         server.stop();
@@ -155,7 +181,10 @@ async fn the_database_stopped_and_started_under_load_is_survived() {
     })
     .await
     .unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    testkit::eventually("the loss is seen", async || {
+        http::get(address, "/api/v1/events/health").await.status == 503
+    })
+    .await;
     let health = http::get(address, "/api/v1/events/health").await;
     assert_eq!(
         (health.status, &health.json()["error"]),
@@ -174,23 +203,14 @@ async fn the_database_stopped_and_started_under_load_is_survived() {
     })
     .await
     .unwrap();
-    // heals by itself
-    let mut healed = false;
-    for _ in 0..100 {
-        let answer = http::post_json(
-            address,
-            EVENTS,
-            event("Car", "healed", &json!({})).to_string(),
-        )
-        .await;
-        if answer.status == 200 {
-            healed = true;
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert!(healed, "{}", service.log());
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let healed = event("Car", "healed", &json!({})).to_string();
+    testkit::eventually("it heals by itself", async || {
+        let answer = http::post_json(address, EVENTS, healed.clone()).await;
+        answer.status == 200
+    })
+    .await;
+    let before = load.acknowledged.load(Ordering::Relaxed);
+    load.until_acknowledged(before + 100).await;
     let sent = load.finish().await;
     assert!(sent.iter().any(|sent| sent.status == Some(503)));
     assert_eq!(

@@ -201,7 +201,12 @@ async fn a_bulk_fails_only_at_the_locked_rows_and_keeps_its_order() {
         let address = fixture.service.http();
         async move { Connection::open(address).await.post_json(BULK, body).await }
     });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // The batch without the locked rows is written when the rows' lock has been waited for.
+    let address = fixture.service.http();
+    testkit::eventually("the strangers are written", async || {
+        testkit::http::metric(address, "ingest_events_total").await >= 100.0
+    })
+    .await;
     lock.commit().await.unwrap();
     let answer = waiting.await.unwrap().json();
     assert_eq!(answer["processedCount"], json!(52), "{answer}");

@@ -64,7 +64,11 @@ async fn a_poison_event_fails_alone() {
         }
     });
     let release = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // What the writers took first is in no queue.
+        testkit::eventually("50 wait", async || {
+            testkit::http::metric(fixture.service.http(), "ingest_queue_depth").await >= 50.0
+        })
+        .await;
         lock.commit().await.unwrap();
     };
     let (answers, ()) = tokio::join!(join_all(posts), release);
@@ -101,7 +105,10 @@ async fn a_full_queue_refuses_at_once_and_says_when_to_come_again() {
         }
     });
     let release = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        testkit::eventually("20 are refused", async || {
+            testkit::http::metric(fixture.service.http(), "ingest_refused_total").await >= 20.0
+        })
+        .await;
         lock.commit().await.unwrap();
     };
     let (answers, ()) = tokio::join!(join_all(posts), release);

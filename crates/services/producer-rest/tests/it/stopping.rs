@@ -29,17 +29,20 @@ async fn sigterm_finishes_the_request_under_way_and_exits_with_0() {
             .post_json(EVENTS, event("Car", "c", &json!({})).to_string())
             .await
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    fixture
+        .database
+        .until_blocked("ingest::store::upsert", 1)
+        .await;
     fixture.service.signal(Signal::SIGTERM);
-    tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(
         idle.is_closed_within(Duration::from_secs(2)).await,
         "an idle connection is no work"
     );
-    assert!(
-        Connection::try_open(fixture.service.http()).await.is_err(),
-        "no new connections"
-    );
+    let address = fixture.service.http();
+    testkit::eventually("no new connections", async || {
+        Connection::try_open(address).await.is_err()
+    })
+    .await;
     lock.commit().await.unwrap();
     assert_eq!(post.await.unwrap().status, 200);
     assert_eq!(
@@ -69,7 +72,10 @@ async fn what_still_waits_at_the_end_of_the_grace_is_refused_and_exits_with_1() 
             .post_json(EVENTS, event("Car", "c", &json!({})).to_string())
             .await
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    fixture
+        .database
+        .until_blocked("ingest::store::upsert", 1)
+        .await;
     let begun = Instant::now();
     let status = fixture.service.terminate();
     assert!(

@@ -88,6 +88,7 @@ async fn a_short_spell_without_writes_is_waited_for() {
     let address = fixture.service.http();
     let body = event("Car", "a", &json!({})).to_string();
     let waiting = tokio::spawn(async move { http::post_json(address, EVENTS, body).await });
+    // Time itself is tested: it still waits, well within its limit.
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert!(!waiting.is_finished());
     client.batch_execute(&set("off")).await.unwrap();

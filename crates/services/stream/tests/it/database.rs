@@ -301,13 +301,10 @@ async fn a_locked_log_is_told_and_survived() {
 }
 
 async fn until_health(address: SocketAddr, status: u16) {
-    for _ in 0..500 {
-        if http::get(address, "/health").await.status == status {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("not {status} in 10 s");
+    testkit::eventually(&format!("health is {status}"), async || {
+        http::get(address, "/health").await.status == status
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -309,6 +309,7 @@ async fn who_reads_nothing_for_long_misses_nothing() {
     // The others are not held up.
     let seen: Vec<Event> = brisk.take(COUNT).await;
     assert_dense(&seen, 1);
+    // Time itself is tested.
     let left = Duration::from_secs(10).saturating_sub(begun.elapsed());
     tokio::time::sleep(left).await;
     let sse = sse.take(COUNT).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use api::benchmark::StreamRequest;
 use tonic::Code;
 
-use crate::support::{EPOCH, Fixture, from_the_first, insert, insert_many, numbered};
+use crate::support::{EPOCH, Fixture, from_the_first, insert, insert_many, metric, numbered};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_ends_open_streams_cleanly() {
@@ -34,7 +34,11 @@ async fn sigterm_ends_open_streams_cleanly() {
         }));
     }
     insert(&writer, "live").await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    testkit::eventually("all streams are open and fed", async || {
+        metric(&fixture.service, "stream_events_sent_total{face=\"sse\"}").await >= 50.0
+            && metric(&fixture.service, "stream_events_sent_total{face=\"grpc\"}").await >= 50.0
+    })
+    .await;
     let begun = Instant::now();
     let status = fixture.service.terminate();
     assert!(
@@ -63,7 +67,13 @@ async fn sigterm_does_not_wait_for_clients_that_do_not_read() {
         let grpc = fixture.grpc(from_the_first()).await;
         open.push((sse, grpc));
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Until what sockets and buffers hold is full.
+    let mut sent = -1.0;
+    testkit::eventually("nothing more can be sent", async || {
+        let now = testkit::http::metric(fixture.service.http(), "stream_events_sent_total").await;
+        std::mem::replace(&mut sent, now) == now && now > 0.0
+    })
+    .await;
     let begun = Instant::now();
     let status = fixture.service.terminate();
     assert!(
@@ -84,7 +94,10 @@ async fn the_stop_does_not_need_the_database() {
     let mut service = crate::support::serve(database.url(), &[]);
     let mut sse = crate::client::Sse::open(service.http(), "").await;
     server.stop();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    testkit::eventually("the loss is seen", async || {
+        testkit::http::get(service.http(), "/health").await.status == 503
+    })
+    .await;
     let begun = Instant::now();
     let end = tokio::spawn(async move { sse.frame().await });
     let status = service.terminate();

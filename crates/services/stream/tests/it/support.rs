@@ -114,17 +114,14 @@ pub(crate) fn assert_dense(events: &[Event], first: u64) {
 
 /// Waits until all transactions have a number.
 pub(crate) async fn numbered(client: &Client, count: i64) {
-    for _ in 0..6000 {
+    testkit::eventually(&format!("{count} are numbered"), async || {
         let row = client
             .query_one("SELECT count(*) FROM transaction_log", &[])
             .await
             .unwrap();
-        if row.get::<_, i64>(0) == count {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("not {count} numbered in 60 s");
+        row.get::<_, i64>(0) == count
+    })
+    .await;
 }
 
 /// A figure of the service's metrics.
@@ -137,12 +134,9 @@ pub(crate) async fn metric(service: &Service, name: &str) -> f64 {
 
 /// Waits until the numberer has saved how far it looked.
 pub(crate) async fn saved(client: &Client) {
-    for _ in 0..1000 {
+    testkit::eventually("the numberer has saved its place", async || {
         let rows = client.query("SELECT FROM transaction_numbering", &[]).await;
-        if !rows.unwrap().is_empty() {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("nothing saved in 10 s");
+        !rows.unwrap().is_empty()
+    })
+    .await;
 }

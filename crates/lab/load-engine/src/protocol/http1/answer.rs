@@ -1,6 +1,8 @@
-//! Where an HTTP/1.1 answer ends, and its status. Pure: bytes in, progress out.
+//! Where an HTTP/1.1 answer ends, and its status. Pure: bytes in, progress out. `httparse` reads heads and sizes of chunks;
+//! where a body ends is left to its users.
 
 use std::borrow::Cow;
+use std::mem::MaybeUninit;
 
 use memchr::memmem;
 
@@ -49,6 +51,8 @@ pub enum Progress {
 
 /// The longest head that is waited for, bytes.
 const MAX_HEAD: usize = 64 << 10;
+/// Most headers of an answer.
+const MAX_HEADERS: usize = 100;
 
 /// How a body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +73,23 @@ pub struct NotHttp;
 /// The head at the start of `bytes`, how its body ends, and where that begins; none when some of it is missing.
 ///
 /// # Errors
-/// If the head is malformed or longer than 64 KiB.
+/// If the head is malformed, longer than 64 KiB, or has more than 100 headers.
 pub fn parse_head(bytes: &[u8]) -> Result<Option<(Answer, Body, usize)>, NotHttp> {
-    match memmem::find(bytes, b"\r\n\r\n") {
-        Some(end) => {
-            let (answer, body) = head(&bytes[..end]).ok_or(NotHttp)?;
-            Ok(Some((answer, body, end + 4)))
+    let mut headers = [MaybeUninit::uninit(); MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+        &mut response,
+        bytes,
+        &mut headers,
+    );
+    match parsed {
+        Ok(httparse::Status::Complete(length)) => {
+            let (answer, body) = head(&response).ok_or(NotHttp)?;
+            Ok(Some((answer, body, length)))
         }
-        None if bytes.len() > MAX_HEAD => Err(NotHttp),
-        None => Ok(None),
+        Ok(httparse::Status::Partial) if bytes.len() > MAX_HEAD => Err(NotHttp),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(_) => Err(NotHttp),
     }
 }
 
@@ -86,18 +98,12 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(Answer, Body, usize)>, NotHttp
 pub fn parse(bytes: &[u8], closed: bool) -> Progress {
     let mut from = 0;
     loop {
-        let rest = &bytes[from..];
-        let Some(head_end) = memmem::find(rest, b"\r\n\r\n") else {
-            return if rest.len() > MAX_HEAD {
-                Progress::Malformed
-            } else {
-                Progress::More
-            };
+        let (answer, body, head_bytes) = match parse_head(&bytes[from..]) {
+            Ok(Some(head)) => head,
+            Ok(None) => return Progress::More,
+            Err(NotHttp) => return Progress::Malformed,
         };
-        let Some((answer, body)) = head(&rest[..head_end]) else {
-            return Progress::Malformed;
-        };
-        let body_from = from + head_end + 4;
+        let body_from = from + head_bytes;
         if (100..200).contains(&answer.status) {
             from = body_from;
             continue;
@@ -123,38 +129,32 @@ pub fn parse(bytes: &[u8], closed: bool) -> Progress {
     }
 }
 
-fn head(head: &[u8]) -> Option<(Answer, Body)> {
-    let mut lines = head
-        .split(|&byte| byte == b'\n')
-        .map(|line| line.trim_ascii_end());
-    let line = lines.next()?;
-    let minor = *line.strip_prefix(b"HTTP/1.")?.first()?;
-    let status: u16 = std::str::from_utf8(line.get(9..12)?).ok()?.parse().ok()?;
+fn head(response: &httparse::Response<'_, '_>) -> Option<(Answer, Body)> {
+    let status = response.code?;
     let mut answer = Answer {
         status,
-        keep_alive: minor == b'1',
+        keep_alive: response.version? == 1,
     };
     let mut body = match status {
         100..200 | 204 | 304 => Body::Length(0),
         _ => Body::UntilClose,
     };
-    for line in lines {
-        let colon = memchr::memchr(b':', line)?;
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    for header in response.headers.iter() {
+        let value = header.value.trim_ascii();
         // The length of a name tells most of them apart at the cost of one comparison.
-        match name.len() {
-            14 if name.eq_ignore_ascii_case(b"content-length") => {
+        match header.name.len() {
+            14 if header.name.eq_ignore_ascii_case("content-length") => {
                 let length = std::str::from_utf8(value).ok()?.parse().ok()?;
                 if matches!(body, Body::UntilClose) {
                     body = Body::Length(length);
                 }
             }
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding")
+            17 if header.name.eq_ignore_ascii_case("transfer-encoding")
                 && value.to_ascii_lowercase().ends_with(b"chunked") =>
             {
                 body = Body::Chunked;
             }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
+            10 if header.name.eq_ignore_ascii_case("connection") => {
                 answer.keep_alive = match value.to_ascii_lowercase().as_slice() {
                     b"close" => false,
                     b"keep-alive" => true,
@@ -173,19 +173,16 @@ fn head(head: &[u8]) -> Option<(Answer, Body)> {
 /// The size that a chunk begins with, and the length of that line; none when some of the line is missing.
 ///
 /// # Errors
-/// If the line does not begin with a size.
+/// If the line does not begin with a size, or with one beyond all memory.
 pub fn chunk_size(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotHttp> {
-    let Some(end) = memmem::find(bytes, b"\r\n") else {
-        return Ok(None);
-    };
-    let digits = bytes[..end]
-        .split(|&byte| byte == b';')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii();
-    let digits = std::str::from_utf8(digits).map_err(|_| NotHttp)?;
-    let size = usize::from_str_radix(digits, 16).map_err(|_| NotHttp)?;
-    Ok(Some((size, end + 2)))
+    match httparse::parse_chunk_size(bytes) {
+        Ok(httparse::Status::Complete((line, size))) => {
+            let size = usize::try_from(size).map_err(|_| NotHttp)?;
+            Ok(Some((size, line)))
+        }
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(_) => Err(NotHttp),
+    }
 }
 
 /// What a whole chunked body holds.

@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use api::immutable_log::{AppendResponse, VerifyRequest};
 use tempfile::TempDir;
@@ -106,9 +105,10 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
             let sending = send_until_it_breaks(client, sender, round, Arc::clone(&count));
             senders.push((sender, tokio::spawn(sending)));
         }
-        while count.load(Ordering::Relaxed) < 3000 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        testkit::eventually("3000 entries are acknowledged", async || {
+            count.load(Ordering::Relaxed) >= 3000
+        })
+        .await;
         service.kill();
         for (sender, sending) in senders {
             all.push((sender, sending.await.unwrap()));

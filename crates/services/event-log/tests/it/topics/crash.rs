@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::takhin::{ProduceMessageRequest, Record};
 use tempfile::TempDir;
@@ -17,7 +18,12 @@ const PARTITIONS: i32 = 3;
 /// By partition and offset, the values that were acknowledged.
 type Acknowledged = HashMap<(i32, i64), String>;
 
-async fn send_until_it_breaks(client: Client, sender: i32, round: i32) -> Acknowledged {
+async fn send_until_it_breaks(
+    client: Client,
+    sender: i32,
+    round: i32,
+    count: Arc<AtomicU64>,
+) -> Acknowledged {
     let mut acknowledged = Acknowledged::new();
     for n in 0.. {
         let value = format!("{round}-{sender}-{n}");
@@ -29,6 +35,7 @@ async fn send_until_it_breaks(client: Client, sender: i32, round: i32) -> Acknow
             Ok(produced) => {
                 assert_eq!(produced.error, "");
                 acknowledged.insert((produced.partition, produced.offset), value);
+                count.fetch_add(1, Ordering::Relaxed);
             }
             Err(_) => break,
         }
@@ -65,10 +72,16 @@ async fn what_was_acknowledged_is_there_after_kill_9() {
                 assert_eq!(seen.get(value.as_bytes()), Some(offset), "{value}");
             }
         }
-        let senders = (0..SENDERS)
-            .map(|sender| tokio::spawn(send_until_it_breaks(client.clone(), sender, round)));
+        let count = Arc::new(AtomicU64::new(0));
+        let senders = (0..SENDERS).map(|sender| {
+            let count = Arc::clone(&count);
+            tokio::spawn(send_until_it_breaks(client.clone(), sender, round, count))
+        });
         let senders: Vec<_> = senders.collect();
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        testkit::eventually("300 records are acknowledged", async || {
+            count.load(Ordering::Relaxed) >= 300
+        })
+        .await;
         service.kill();
         let before = acknowledged.len();
         for sender in senders {
