@@ -25,6 +25,7 @@ const BINARIES: &[&str] = &[
     "benchmark",
     "campaign",
     "event-log",
+    "null-target",
     "producer-grpc",
     "producer-rest",
     "ratios",
@@ -199,6 +200,7 @@ fn violations(graph: &Graph) -> Vec<String> {
             &["api", "lab-model", "protect", "service-client"][..],
         ),
         ("lab-model", &["lab-verdict"][..]),
+        ("lab-project", &["lab-verdict"][..]),
         ("load-engine", &["api", "protect", "service-client"][..]),
         (
             "load-log",
@@ -240,7 +242,13 @@ fn violations(graph: &Graph) -> Vec<String> {
         }
     }
     for binary in BINARIES {
-        for from in graph.built_into(binary) {
+        // Beside a user's `weir.toml` weir is the one program that there is, and samples by itself.
+        let alone = |from: &&str| *from == "weir" && *binary == "stats-sidecar";
+        for from in graph
+            .built_into(binary)
+            .into_iter()
+            .filter(|from| !alone(from))
+        {
             found.push(format!("{from} must not depend on the binary {binary}"));
         }
     }

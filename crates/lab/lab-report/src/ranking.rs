@@ -298,23 +298,42 @@ fn answer(
             next.unwrap_or_default(),
         );
     }
+    let all_equal = lead.len() > 1
+        && lead.iter().enumerate().all(|(place, a)| {
+            lead[place + 1..].iter().all(|b| {
+                let pair = judged.between(a.target, b.target);
+                pair.is_some_and(|pair| pair.outcome == Some(Outcome::Equal))
+            })
+        });
+    let margin = lab_verdict::words::percent(report.margin);
     let answer = match lead[..] {
+        [a, b] if all_equal => format!("{} and {}, equal within {margin}", name(a), name(b)),
+        _ if all_equal => format!("{} targets, equal within {margin}", lead.len()),
         [a, b] => format!("Not decided: {} or {}", name(a), name(b)),
         _ => format!("Not decided between {} targets", lead.len().max(2)),
     };
     let mut why: Vec<String> = Vec::new();
     if let [a, b, ..] = lead[..] {
         why.extend(judged.between(a.target, b.target).map(|pair| {
+            let certainty = match pair.outcome {
+                Some(Outcome::Equal) => phrase::equality(pair),
+                _ => phrase::certainty(pair),
+            };
             let next = pair.next.as_ref();
             format!(
                 "{} to {}: {} ×, {}{}",
                 report.targets[pair.higher].name,
                 report.targets[pair.lower].name,
                 phrase::ratio_beside_interval(pair),
-                phrase::certainty(pair),
+                certainty,
                 next.map_or(String::new(), |next| format!("; {next}"))
             )
         }));
     }
-    (answer, None, Outcome::Open, why.join("; "))
+    let outcome = if all_equal {
+        Outcome::Equal
+    } else {
+        Outcome::Open
+    };
+    (answer, None, outcome, why.join("; "))
 }

@@ -139,7 +139,8 @@ impl Session {
         database_url: &str,
     ) -> anyhow::Result<()> {
         let measured = |group| self.args().ratios().iter().any(|it| it.group() == group);
-        if measured(Group::Ingest) || measured(Group::Bulk) {
+        let writes = [Group::Ingest, Group::Bulk, Group::Protection];
+        if writes.into_iter().any(measured) {
             for protocol in [Protocol::Rest, Protocol::Grpc] {
                 let producer = Program::Producer(protocol, WriteMode::Group);
                 drop(self.setup.service(producer, protocol, database_url).await?);
