@@ -2,8 +2,10 @@
 //!
 //! - this file: starting, stopping, describing
 //! - `build`: where the binaries are, and how they come to be there
+//! - `own`: what a target of a user's own file is told
 
 mod build;
+mod own;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -181,8 +183,10 @@ impl Native {
     }
 
     pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
-        let mut command = self.command(&self.binaries.sampler());
+        let sampler = self.binaries.sampler();
+        let mut command = self.command(&sampler.program);
         command
+            .args(&sampler.args)
             .current_dir(&self.state.dir)
             .env("DB_HOST", &self.metrics.host)
             .env("DB_PORT", self.metrics.port.to_string())
@@ -232,16 +236,25 @@ impl Native {
                 target.name
             )
         })?;
-        let port = free_port(target.port)?;
+        let port = own::port_of(target.port, native)?;
         let mut command = self.command(&self.binaries.path(&self.root, native));
-        command
-            .args(&native.args)
-            // Not the repository: a `.env` there would set what the lab has not chosen.
-            .current_dir(&self.state.dir)
-            .env("HOST", "127.0.0.1")
-            .env(&native.port_env, port.to_string())
-            .env("DATABASE_URL", self.application_url())
-            .env("LOG_FORMAT", "text");
+        if let Some(dir) = &native.dir {
+            let told = own::Told {
+                port,
+                database_url: &self.application_url(),
+            };
+            told.prepare(&mut command, native, dir, inherited)
+                .with_context(|| format!("target {}", target.name))?;
+        } else {
+            command
+                .args(&native.args)
+                // Not the repository: a `.env` there would set what the lab has not chosen.
+                .current_dir(&self.state.dir)
+                .env("HOST", "127.0.0.1")
+                .env("DATABASE_URL", self.application_url())
+                .env("LOG_FORMAT", "text")
+                .envs(native.port_env.iter().map(|name| (name, port.to_string())));
+        }
         let mut access = Access::default();
         if target.tls {
             let made = self.certificates.as_ref();
@@ -264,13 +277,18 @@ impl Native {
                 path: at.path.clone(),
             });
         }
-        command.envs(settings::of_process(target, inherited));
+        if native.dir.is_none() {
+            command.envs(settings::of_process(target, inherited));
+        }
         let log = self.state.log("target");
         if log.exists() {
             fs::remove_file(&log).with_context(|| format!("cannot remove {}", log.display()))?;
         }
         let process = self.spawn(&target.name, command, &log)?;
-        let probe = Probe::Process { pid: process.pid() };
+        let probe = match &native.container {
+            Some(name) => Probe::Container { name: name.clone() },
+            None => Probe::Process { pid: process.pid() },
+        };
         self.target = Some(process);
         Ok(Started {
             from_here: endpoint.clone(),

@@ -40,6 +40,26 @@ pub async fn audit(subject: Subject<'_>, baseline: &Baseline, claims: &Claims) -
         Scenario::Balance => balance::audit(subject, baseline, claims).await,
         Scenario::Stream => stream::audit(subject, baseline, claims).await,
         Scenario::Log => log::audit(subject, claims).await,
+        // Nobody but the user knows where to look: see `found`.
+        Scenario::Own => Ok(of_own(&claims.counts, None)),
+    }
+}
+
+/// The audit of a user's own service: how much of the acknowledged work it has, by the user's own number, and how that was
+/// found. None: nobody looked.
+#[must_use]
+pub fn of_own(sent: &Counts, found: Option<(i64, &str)>) -> Audited {
+    let (acknowledged, in_doubt) = (sent.acknowledged, sent.in_doubt());
+    let fault = match found {
+        Some((stored, _)) if stored < acknowledged => Some(Fault::new("lost")),
+        Some((stored, _)) if stored > acknowledged + in_doubt => Some(Fault::new("surplus")),
+        _ => None,
+    };
+    let counts = (acknowledged, in_doubt, found.map(|(stored, _)| stored));
+    let audited = Audited::of(Scenario::Own, counts, fault, None);
+    match found {
+        Some((_, how)) => audited.with("how", how),
+        None => audited,
     }
 }
 

@@ -246,7 +246,7 @@ fn check_judging(request: &Request, mode: &Mode, chosen: &[Target]) -> Result<()
 fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a Target>, String> {
     let wanted = choose_scenarios(request.scenario.as_deref())?;
     if request.targets.is_empty() {
-        let wanted = wanted.unwrap_or_else(|| vec![Scenario::Ingest]);
+        let wanted = wanted.unwrap_or_else(|| vec![targets.usual_scenario()]);
         let chosen: Vec<&Target> = targets
             .iter()
             .filter(|t| t.default && wanted.contains(&t.scenario))
@@ -270,7 +270,7 @@ fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a
                 target.scenario, wanted[0]
             ));
         }
-        if chosen.iter().any(|t: &&Target| t.name == *name) {
+        if chosen.iter().any(|t: &&Target| t.name == target.name) {
             return Err(format!("target '{name}' is named twice"));
         }
         chosen.push(target);

@@ -4,6 +4,7 @@
 //!
 //! - [`cli`], [`usage`], [`output`]: arguments in, words out
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
+//! - [`own`]: services of a user's own, by a `weir.toml`
 //! - `access`: how targets are come to, as the command line says it
 //! - `calibrate`, `ceiling`: what a generator reaches at most, and how close a run comes to that
 //! - `forecast`: which difference a plan would find
@@ -13,6 +14,7 @@
 //! - [`judged`], [`import`], [`validity`]: from its figures to rows that can be trusted
 //! - [`runs`], [`report`], `history`: what is made of the metrics database
 //! - [`judge`]: the verdict over figures from any tool; [`gate`]: may a candidate replace a baseline
+//! - [`db`]: the two databases outside of a session
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //!
 //! Where services run and databases are found is the crate `lab-bench`; what the machine gives (PostgreSQL, processes,
@@ -24,6 +26,7 @@ mod benchmark_result;
 mod calibrate;
 mod ceiling;
 pub mod cli;
+pub mod db;
 pub mod feed;
 mod forecast;
 pub mod gate;
@@ -34,6 +37,7 @@ pub mod judge;
 pub mod judged;
 pub mod listing;
 pub mod output;
+pub mod own;
 pub mod report;
 pub mod run;
 pub mod runs;

@@ -51,6 +51,7 @@ use metrics_db::MetricsDbConfig;
 
 use crate::access;
 use crate::output::{self, counted, duration};
+use crate::own::service::Own;
 use crate::usage::UsageError;
 pub use args::{PlanArgs, RunArgs};
 
@@ -58,12 +59,19 @@ use args::RuntimeArg;
 use resume::Resumed;
 use stop::Stop;
 
+/// What starts a session of this repository's services.
+const FRONT_DOOR: &str = "load-test/shared/run-sequential-throughput-tests.sh";
+
 /// Exit status after Ctrl-C, as shells give it.
 const EXIT_INTERRUPTED: u8 = 130;
 
 /// Runs a session. Exit 0 where every cell was measured and passed its audit, 1 where one did not, 130 where
 /// the user stopped it.
 pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
+    let own = Own::load(root)?;
+    if own.is_some() {
+        args.runtime = own_runtime(args.runtime)?;
+    }
     let modes = Modes::load(root)?;
     let targets = Targets::load(root)?;
     let access = access::access(&args.client)?;
@@ -147,8 +155,12 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     }
 
     let given = backend.given(&plan.targets());
-    let command =
-        shell_command(&args.plan, &plan, backend.name(), &given) + &access::to_shell(&args.client);
+    let program = match &own {
+        Some(_) => "weir run",
+        None => FRONT_DOOR,
+    };
+    let command = shell_command(program, &args.plan, &plan, backend.name(), &given)
+        + &access::to_shell(&args.client);
     let session = session::Session::begin(
         root,
         plan,
@@ -160,6 +172,7 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         },
         progress.clone(),
         stop.clone(),
+        own,
     );
     let report = session.await?.run(args.keep).await?;
     progress.finish();
@@ -187,6 +200,18 @@ fn runtime_for(asked: RuntimeArg, metrics: &MetricsDbConfig, chosen: bool) -> Re
         ))
         .into()),
         asked => Ok(asked),
+    }
+}
+
+/// A user's own services are started as their file says, whatever the runtime of this repository's would be.
+fn own_runtime(asked: RuntimeArg) -> Result<RuntimeArg> {
+    match asked {
+        RuntimeArg::Docker => Err(UsageError::plain(
+            "--runtime docker is for the services of weir's repository: weir.toml says how each target is started, so leave \
+             it out",
+        )
+        .into()),
+        RuntimeArg::Auto | RuntimeArg::Native => Ok(RuntimeArg::Native),
     }
 }
 
@@ -274,14 +299,24 @@ fn remember_runtime(state: &State, name: &str) -> Result<()> {
 }
 
 /// The command line that repeats the session: what the caller has set, and what was asked for.
-fn shell_command(args: &PlanArgs, plan: &Plan, runtime: &str, given: &Variables) -> String {
+fn shell_command(
+    program: &str,
+    args: &PlanArgs,
+    plan: &Plan,
+    runtime: &str,
+    given: &Variables,
+) -> String {
+    let runtime = match program {
+        FRONT_DOOR => format!(" --runtime {runtime}"),
+        _ => String::new(),
+    };
     let scale = if (plan.phase_scale - 1.0).abs() < f64::EPSILON {
         String::new()
     } else {
         format!("PHASE_SCALE={} ", plan.phase_scale)
     };
     format!(
-        "{scale}{}load-test/shared/run-sequential-throughput-tests.sh {} --runtime {runtime}",
+        "{scale}{}{program} {}{runtime}",
         variables::to_shell(given),
         args.to_shell(plan.seed)
     )
@@ -332,7 +367,7 @@ mod tests {
             .map(|(name, value)| (name.into(), value.into()))
             .into();
         assert_eq!(
-            shell_command(&args, &plan, "native", &given),
+            shell_command(FRONT_DOOR, &args, &plan, "native", &given),
             "PHASE_SCALE=0.5 WRITERS=4 load-test/shared/run-sequential-throughput-tests.sh smoke --seed 7 --runtime native"
         );
     }

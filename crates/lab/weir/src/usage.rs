@@ -63,7 +63,11 @@ pub fn run_usage(modes: &Modes, targets: &Targets) -> String {
             .collect();
         names.join(", ")
     };
-    let scenarios: Vec<&str> = Scenario::ALL.iter().map(|s| s.as_str()).collect();
+    let scenarios = Scenario::ALL.iter();
+    let scenarios: Vec<&str> = scenarios
+        .filter(|s| targets.iter().any(|t| t.scenario == **s))
+        .map(|s| s.as_str())
+        .collect();
     let mut lines = vec![
         "Usage: weir run MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]".to_owned(),
         format!("  modes:      {}", modes.names().join(", ")),

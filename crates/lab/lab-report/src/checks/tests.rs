@@ -287,6 +287,18 @@ fn an_audit_is_said_in_the_terms_of_its_scenario() {
              sent. The chain of hashes verifies.",
         ),
         (
+            json!({"scenario": "own", "stored": null}),
+            "not audited | Not audited: weir.toml has no [audit]",
+        ),
+        (
+            json!({"scenario": "own", "how": "select count(*)", "stored": 4, "fault": "lost"}),
+            "4 of 5 found | Audit: 5 requests were answered as expected, and select count(*) found 4: 1 are lost.",
+        ),
+        (
+            json!({"scenario": "own", "how": "GET /count", "in_doubt": 1, "stored": 6}),
+            "5 requests were answered as expected and 1 are in doubt; GET /count found 6.",
+        ),
+        (
             json!({"scenario": "log", "kind": "topic"}),
             "Each has its offset, without gaps.",
         ),

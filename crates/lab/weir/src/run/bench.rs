@@ -10,6 +10,7 @@ use lab_model::plan::Plan;
 use metrics_db::Store;
 
 use super::stop::Stop;
+use crate::own::service::Own;
 
 /// What the steps of every cell work with. None of them changes what is planned.
 pub(crate) struct Bench {
@@ -33,6 +34,8 @@ pub(crate) struct Bench {
     pub(crate) access: Access,
     /// The services are debug builds, whose figures mean nothing.
     pub(crate) debug_build: bool,
+    /// A user's own services; none: those of this repository.
+    pub(crate) own: Option<Own>,
 }
 
 /// Records what the session runs, as it stands now.

@@ -8,7 +8,9 @@ use anyhow::{Context, Result, bail};
 use lab_bench::allowance::Allowance;
 use lab_bench::k6::{Generator, Job};
 use lab_bench::started::Started;
+use lab_contract::application_db::ApplicationDb;
 use lab_contract::audit::{Baseline, CountersAt};
+use lab_contract::verify::Finding;
 use lab_contract::{audit, verify};
 use lab_model::driver::Driver;
 use lab_model::endpoint::Endpoint;
@@ -23,10 +25,13 @@ use super::data::{fresh, settle};
 use super::measure;
 use super::outcome::{Figures, Outcome};
 use super::running::Running;
-use super::script::{environment, set};
+use super::script::{environment, script, set};
 use crate::audit::recorded_as;
 use crate::ceiling;
 use crate::judged::{self, Measured, judge};
+use crate::own::around::{self, Trial};
+use crate::own::service::Part;
+use crate::own::tried::{self, Tried};
 use crate::session_id::timestamp;
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
@@ -190,6 +195,11 @@ async fn steps(
         DATABASE_LIMIT,
         fresh(bench, target)
     );
+    if let Some(own) = &bench.own {
+        let setup = &own.project.setup;
+        let trial = trial(context, None);
+        step!(bench, "setting up", AUDIT_LIMIT, around::all(setup, &trial));
+    }
     let started = step!(bench, "starting", START_LIMIT, start(bench, target));
     step!(
         bench,
@@ -201,7 +211,7 @@ async fn steps(
         bench,
         "verifying the contract",
         VERIFY_LIMIT,
-        verify::verify(target, &started.from_here, database.as_ref())
+        contract(bench, context, &started, database.as_ref(), generator)
     );
     verify::require_all(&findings)?;
     step!(
@@ -229,6 +239,25 @@ async fn steps(
         Ok::<_, anyhow::Error>((before, Baseline::take(subject).await?))
     });
 
+    let look = bench
+        .own
+        .as_ref()
+        .and_then(|own| own.project.audit.as_ref());
+    let look = look.map(|audit| audit.look.clone());
+    let during = trial(context, Some(&started));
+    let found_before = match &look {
+        Some(look) => Some(
+            step!(
+                bench,
+                "looking before",
+                AUDIT_LIMIT,
+                around::number(look, &during)
+            )
+            .0,
+        ),
+        None => None,
+    };
+
     let limit = measure::limit(&bench.plan);
     let measured = step!(
         bench,
@@ -241,12 +270,18 @@ async fn steps(
         let stats = database.stats_since(before).await?;
         bench.store.set_database_stats(context.run, &stats).await?;
     }
-    let audit = step!(
-        bench,
-        "auditing",
-        AUDIT_LIMIT,
-        audit::audit(subject, &baseline, &measured.claims)
-    );
+    let audit = step!(bench, "auditing", AUDIT_LIMIT, async {
+        match (&look, found_before) {
+            (Some(look), Some(before)) => {
+                let (after, how) = around::number(look, &during).await?;
+                Ok(audit::of_own(
+                    &measured.claims.counts,
+                    Some((after - before, &how)),
+                ))
+            }
+            _ => audit::audit(subject, &baseline, &measured.claims).await,
+        }
+    });
     let counts = audit.counts.as_ref().map(recorded_as);
     if let Some(counts) = &counts {
         bench.store.set_audit(context.run, counts).await?;
@@ -312,6 +347,15 @@ fn allowance(bench: &Bench, target: &Target) -> Allowance {
     }
 }
 
+fn trial(context: &Running<'_>, started: Option<&Started>) -> Trial {
+    Trial {
+        run: context.label.clone(),
+        target: context.cell.target.name.clone(),
+        scenario: context.cell.payload.clone(),
+        at: started.map(|started| started.from_here.clone()),
+    }
+}
+
 async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
     if let Some(endpoint) = target.address() {
         let endpoint = endpoint.given(&bench.access);
@@ -340,6 +384,38 @@ async fn healthy(bench: &mut Bench, target: &Target, started: &Started) -> Resul
     backend.check_target()
 }
 
+/// The cases of the target's contract; a user's own target is asked each of its requests once.
+async fn contract(
+    bench: &mut Bench,
+    context: &Running<'_>,
+    started: &Started,
+    database: Option<&ApplicationDb>,
+    generator: &mut Option<Generator>,
+) -> Result<Vec<Finding>> {
+    let cell = context.cell;
+    let Some(own) = &bench.own else {
+        return verify::verify(&cell.target, &started.from_here, database).await;
+    };
+    if own.scenario(&cell.payload)?.script.is_some() {
+        // Only the script knows what it expects.
+        return Ok(Vec::new());
+    }
+    let of = (&cell.target, cell.payload.as_str());
+    let log = context.results.with_extension("check.log");
+    let seed = bench.plan.seed;
+    let tried = tried::all(
+        &mut bench.backend,
+        own,
+        of,
+        started,
+        (seed, log.clone()),
+        generator,
+    );
+    let findings: Vec<Finding> = tried.await?.iter().map(Tried::finding).collect();
+    fs::remove_file(&log).context("the log of the check")?;
+    Ok(findings)
+}
+
 async fn warm_up(
     bench: &mut Bench,
     context: &Running<'_>,
@@ -354,14 +430,14 @@ async fn warm_up(
         };
         return by_benchmark::warm(bench, context, started, generator, iterations.into()).await;
     }
-    let mut env = environment(bench, context, started);
+    let mut env = environment(bench, context, started, Part::WarmUp)?;
     set(&mut env, "TEST_MODE", "warmup");
     set(&mut env, "RUN_ID", &format!("{}-w", context.label));
     if !bench.plan.mode.is_timed() {
         set(&mut env, "WARMUP_ITERATIONS", &SMOKE_WARM_UP.to_string());
     }
     let job = Job {
-        script: context.cell.target.script.clone(),
+        script: script(bench, context)?,
         env,
         token: started.from_generator.access.token.clone(),
         summary: None,
@@ -403,5 +479,10 @@ async fn clean_up(
         }
     }
     bench.backend.stop_targets().await?;
+    if let Some(own) = &bench.own {
+        let after = trial(context, None);
+        let torn_down = around::all(&own.project.teardown, &after);
+        torn_down.await.context("tearing down")?;
+    }
     generator_stopped
 }

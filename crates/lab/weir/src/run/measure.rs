@@ -16,9 +16,10 @@ use time::OffsetDateTime;
 use super::bench::Bench;
 use super::by_benchmark;
 use super::running::Running;
-use super::script::environment;
+use super::script::{environment, script};
 use crate::benchmark_result;
 use crate::generated::Generated;
+use crate::own::service::Part;
 use crate::summary::Summary;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
@@ -131,8 +132,8 @@ async fn by_k6(
 ) -> Result<Generated> {
     let summary = context.results.with_extension("json");
     let job = Job {
-        script: context.cell.target.script.clone(),
-        env: environment(bench, context, started),
+        script: script(bench, context)?,
+        env: environment(bench, context, started, Part::Measured)?,
         token: started.from_generator.access.token.clone(),
         summary: Some(summary.clone()),
         log: context.results.with_extension("k6.log"),
@@ -160,7 +161,12 @@ async fn by_k6(
     if bench.plan.mode.is_timed() {
         wait_for_samples(&bench.store, context.run, boundaries.len() - 1).await?;
     }
-    Ok(Summary::read(&summary)?.generated())
+    let summary = Summary::read(&summary)?;
+    let mut generated = summary.generated();
+    if let Some(own) = &bench.own {
+        generated.claims.counts = own.counts(&summary);
+    }
+    Ok(generated)
 }
 
 /// Shows the figures once a second until k6 ends; an error when the target ends first.

@@ -9,7 +9,6 @@ use lab_contract::application_db::ApplicationDb;
 use lab_host::environment;
 use lab_model::access::Access;
 use lab_model::driver::Driver;
-use lab_model::files;
 use lab_model::plan::Plan;
 use metrics_db::{NewSession, RunStatus, Store};
 use serde::Serialize;
@@ -22,6 +21,8 @@ use super::resume::{self, Resumed};
 use super::samples_csv;
 use super::stop::Stop;
 use crate::output::counted;
+use crate::own::home;
+use crate::own::service::Own;
 use crate::report::{self, ReportPaths};
 use crate::session_id::session_id;
 
@@ -72,6 +73,7 @@ impl Session {
         origin: Origin,
         progress: Progress,
         stop: Stop,
+        own: Option<Own>,
     ) -> Result<Self> {
         progress.step("recording the session");
         let prepared = prepare(root, &plan, &backend, &origin, &progress).await;
@@ -96,6 +98,7 @@ impl Session {
             stop,
             access: origin.access,
             debug_build,
+            own,
         };
         Ok(Self {
             bench,
@@ -160,7 +163,7 @@ impl Session {
 /// Closes the session's row and writes its report.
 async fn report(bench: &Bench) -> Result<ReportPaths> {
     bench.store.finish_session(&bench.session).await?;
-    let out_dir = bench.root.join(files::RESULTS).join(&bench.session);
+    let out_dir = home::results(&bench.root).join(&bench.session);
     report::write(&bench.store, &bench.session, &out_dir).await
 }
 
