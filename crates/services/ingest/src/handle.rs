@@ -1,12 +1,11 @@
 //! The handle that the faces call.
 
-use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::Event;
+use domain::{EntityUpdate, Event};
 use runtime::metrics::Metrics;
 use runtime::postgres::{Cause, Database, DatabaseError};
 use runtime::wakeups::Forwarded;
@@ -16,9 +15,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch;
+use crate::bulk::{self, Bulk};
 use crate::caller::{Answer, Caller, Waiting};
 use crate::config::{IngestConfig, WriteMode};
 use crate::error::{IngestError, Outcome};
+use crate::lone::Lone;
 use crate::metrics::IngestMetrics;
 use crate::parked::Parked;
 use crate::queue::{self, Queues};
@@ -36,6 +37,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct Ingest {
     shared: Arc<Shared>,
+    /// What requests write their own events with; without it they wait for a writer.
+    lone: Option<Arc<Lone>>,
 }
 
 #[derive(Debug)]
@@ -110,9 +113,48 @@ impl Ingest {
         Ok((
             Self {
                 shared: Arc::new(shared),
+                lone: None,
             },
             Writers { tasks, refuse },
         ))
+    }
+
+    /// This handle for a thread whose requests never move to another one (actix-web): with a connection of the thread's own
+    /// for events that come while nobody writes. It comes off the pool's size; where too few would be left to the writers
+    /// and to health, there is none.
+    #[must_use]
+    pub fn on_this_thread(&self) -> Self {
+        let keep = usize::from(self.shared.config.writers) + 1;
+        match self.shared.queues.as_ref() {
+            Some(_) => self.with_lone(self.shared.database.lend_one(keep)),
+            None => self.clone(),
+        }
+    }
+
+    /// This handle for requests that run on the same runtime as the pool (tonic): they write events that come while nobody
+    /// writes, on its connections.
+    #[must_use]
+    pub fn on_this_runtime(&self) -> Self {
+        match self.shared.queues.as_ref() {
+            Some(_) => self.with_lone(Some(self.shared.database.clone())),
+            None => self.clone(),
+        }
+    }
+
+    fn with_lone(&self, database: Option<Database>) -> Self {
+        let lone = database.map(|database| {
+            Arc::new(Lone {
+                database,
+                metrics: self.shared.metrics.clone(),
+                trouble: Arc::clone(&self.shared.trouble),
+                refuse: self.shared.refuse.clone(),
+                is_opening: AtomicBool::new(false),
+            })
+        });
+        Self {
+            shared: Arc::clone(&self.shared),
+            lone,
+        }
     }
 
     /// The settings in force.
@@ -134,21 +176,24 @@ impl Ingest {
         let deadline = self.deadline();
         let outcome = match &self.shared.queues {
             None => self.write_alone(&event, deadline).await,
-            Some(queues) => {
-                let writer = self.writer_of(&event, queues.writers());
-                let (sender, receiver) = oneshot::channel();
-                let waiting = Waiting {
-                    event,
-                    caller: Caller::new(Answer::One(sender), deadline),
-                };
-                queues.push(writer, waiting);
-                // The writer watches the deadline; an answer always comes.
-                Forwarded(receiver)
-                    .await
-                    .unwrap_or(Err(IngestError::Internal))
-            }
+            Some(queues) => self.submit_to(queues, event, deadline).await,
         };
         self.counted(outcome)
+    }
+
+    async fn submit_to(&self, queues: &Queues, event: Event, deadline: Instant) -> Outcome {
+        let writer = self.writer_of(&event, queues.writers());
+        if let Some(lone) = self.lone.as_ref().filter(|lone| lone.is_ready())
+            && let Some(lead) = queues.lead(writer, deadline)
+        {
+            return lone.write(lead, event, deadline).await;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let caller = Caller::new(Answer::One(sender), deadline);
+        queues.push(writer, Waiting { event, caller });
+        // The writer watches the deadline; an answer always comes.
+        let outcome = Forwarded(receiver).await;
+        outcome.unwrap_or(Err(IngestError::Internal))
     }
 
     /// An ordered way in for many events of one caller: those for one entity are applied in the order submitted.
@@ -171,24 +216,59 @@ impl Ingest {
         )
     }
 
-    /// Stores the events of one bulk request, in order, and returns the outcome of each by its index.
+    /// Stores the events of one bulk request and returns the outcome of each by its index. Events that name the same entity
+    /// are applied in the order given.
     pub async fn submit_bulk(&self, events: Vec<(u64, Event)>) -> Vec<(u64, Outcome)> {
         let deadline = self.deadline();
-        let (lane, mut outcomes) = self.lane(events.len());
-        let mut unanswered: BTreeSet<u64> = events.iter().map(|(index, _)| *index).collect();
-        let mut answered = Vec::with_capacity(events.len());
-        for (index, event) in events {
-            lane.submit_until(index, event, deadline).await;
+        let indexes: Vec<u64> = events.iter().map(|(index, _)| *index).collect();
+        let outcomes = match &self.shared.queues {
+            None => self.write_each(events, deadline).await,
+            Some(queues) => self.share_out(queues, events, deadline).await,
+        };
+        let outcomes = outcomes
+            .into_iter()
+            .map(|outcome| self.counted(outcome.unwrap_or(Err(IngestError::Timeout))));
+        indexes.into_iter().zip(outcomes).collect()
+    }
+
+    async fn write_each(
+        &self,
+        events: Vec<(u64, Event)>,
+        deadline: Instant,
+    ) -> Vec<Option<Outcome>> {
+        let mut outcomes = Vec::with_capacity(events.len());
+        for (_, event) in events {
+            outcomes.push(Some(self.write_alone(&event, deadline).await));
         }
-        drop(lane);
-        while let Ok(Some((index, outcome))) = timeout_at(deadline, outcomes.next()).await {
-            unanswered.remove(&index);
-            answered.push((index, outcome));
-        }
-        for index in unanswered {
-            answered.push((index, self.counted(Err(IngestError::Timeout))));
-        }
-        answered
+        outcomes
+    }
+
+    /// Lets all writers work on the events, and waits for the last outcome or for the deadline.
+    async fn share_out(
+        &self,
+        queues: &Queues,
+        events: Vec<(u64, Event)>,
+        deadline: Instant,
+    ) -> Vec<Option<Outcome>> {
+        let bulk = Arc::new(Bulk::new(events.len()));
+        // Also when the request is dropped: its events are not written for nobody then.
+        let sender = Leaves(&bulk);
+        let in_order = events.iter().map(|(_, event)| event);
+        let writers = bulk::spread(in_order, queues.writers(), |entity| self.hash_of(entity));
+        let events = (0..).zip(events).zip(writers);
+        let events = events.map(|((place, (_, event)), writer)| {
+            let answer = Answer::OfBulk(place, Arc::clone(&bulk));
+            let caller = Caller::new(answer, deadline);
+            (writer, Waiting { event, caller })
+        });
+        let events = events.collect();
+        let written = async {
+            queues.push_when_room(events).await;
+            bulk.complete().await;
+        };
+        // Either way what is known is told.
+        drop(timeout_at(deadline, written).await);
+        sender.leave()
     }
 
     /// Whether the database answers now, and takes writes.
@@ -218,13 +298,13 @@ impl Ingest {
 
     /// The writer that owns the event's (first) key.
     fn writer_of(&self, event: &Event, writers: usize) -> usize {
-        let hash = event.entities().first().map_or(0, |entity| {
-            self.shared
-                .hasher
-                .hash_one((entity.entity_type(), entity.entity_id()))
-        });
-        // the upper half: the lower bits of a hash are what hash tables use
-        (hash >> 32) as usize % writers
+        let hash = event.entities().first();
+        bulk::writer_of(hash.map_or(0, |entity| self.hash_of(entity)), writers)
+    }
+
+    fn hash_of(&self, entity: &EntityUpdate) -> u64 {
+        let key = (entity.entity_type(), entity.entity_id());
+        self.shared.hasher.hash_one(key)
     }
 
     /// Writes one event on a pooled connection of its own: the write modes without group commit.
@@ -276,6 +356,21 @@ impl Ingest {
     }
 }
 
+/// The sender of a bulk request, who leaves when this is dropped.
+struct Leaves<'a>(&'a Bulk);
+
+impl Leaves<'_> {
+    fn leave(self) -> Vec<Option<Outcome>> {
+        self.0.leave()
+    }
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 /// See [`Ingest::lane`]. Dropping it ends the receiver once all outcomes are in.
 #[derive(Debug)]
 pub struct Lane {
@@ -309,9 +404,8 @@ impl Lane {
                     event,
                     caller: Caller::new(answer, deadline),
                 };
-                queues
-                    .push_when_room(self.lane % queues.writers(), waiting)
-                    .await;
+                let writer = self.lane % queues.writers();
+                queues.push_when_room(vec![(writer, waiting)]).await;
             }
         }
     }

@@ -88,7 +88,7 @@ impl Service {
     /// A server failed.
     pub async fn run(self) -> anyhow::Result<Ending> {
         let (address, admin_address) = (self.address()?, self.admin_address()?);
-        let events = grpc::Events::new(self.ingest.clone(), self.in_flight.clone());
+        let events = grpc::Events::new(self.ingest.on_this_runtime(), self.in_flight.clone());
         // Larger than an event may be, so that one that is too large gets an event's answer, in a stream too.
         let limits = self.ingest.config();
         let message_limit = (limits.max_bulk_bytes as usize)
