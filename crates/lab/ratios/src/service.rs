@@ -38,7 +38,10 @@ impl WriteMode {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
     Producer(Protocol, WriteMode),
-    Balance,
+    /// Whether requests share reads.
+    Balance {
+        shared: bool,
+    },
     Stream,
     EventLog,
 }
@@ -48,7 +51,7 @@ impl Program {
         match self {
             Self::Producer(Protocol::Rest, _) => "producer-rest",
             Self::Producer(Protocol::Grpc, _) => "producer-grpc",
-            Self::Balance => "balance",
+            Self::Balance { .. } => "balance",
             Self::Stream => "stream",
             Self::EventLog => "event-log",
         }
@@ -74,6 +77,7 @@ pub(crate) struct ServiceSpec<'a> {
 pub(crate) struct Service {
     process: Guarded,
     pub(crate) endpoint: Endpoint,
+    http: Option<SocketAddr>,
 }
 
 /// What a service keeps lies in the session's folder, which goes with the session.
@@ -101,7 +105,10 @@ impl Service {
                     .arg("serve")
                     .env("EVENT_LOG_DIR", spec.folder.join("event-log"));
             }
-            Program::Balance | Program::Stream => {}
+            Program::Balance { shared } => {
+                command.args(["--read-mode", if shared { "group" } else { "single" }]);
+            }
+            Program::Stream => {}
         }
         command
             .env("DATABASE_URL", spec.database_url)
@@ -129,7 +136,12 @@ impl Service {
                     authority: address.to_string(),
                     address,
                 };
-                return Ok(Self { process, endpoint });
+                let http = ready_address(&text, "http.address");
+                return Ok(Self {
+                    process,
+                    endpoint,
+                    http,
+                });
             }
             let ended = process.ended();
             anyhow::ensure!(
@@ -138,6 +150,11 @@ impl Service {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Where its metrics are.
+    pub(crate) fn http(&self) -> anyhow::Result<SocketAddr> {
+        self.http.context("the service named no address for HTTP")
     }
 
     pub(crate) fn pid(&self) -> u32 {
