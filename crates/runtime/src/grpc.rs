@@ -22,5 +22,5 @@ mod standard;
 pub(crate) use client::connect_as;
 pub use client::{ClientChannel, Token, connect};
 pub use restate::stream_status;
-pub use server::{CONNECTION_WINDOW, STREAM_WINDOW, serve};
+pub use server::{CONNECTION_WINDOW, STREAM_WINDOW, serve, serve_on};
 pub use standard::{GrpcHealth, Services, Standard, health_and_reflection};

@@ -55,21 +55,22 @@ impl Database {
         })
     }
 
-    /// A pool of one connection, which the current runtime drives: what waits for it need not be woken from another thread.
-    /// It comes off the size of this pool, so that the process opens no more connections. `None` where fewer than `keep`
-    /// would be left, and outside a tokio runtime.
-    pub fn lend_one(&self, keep: usize) -> Option<Self> {
-        let settings = connect::settings(&self.url, self.acquire_timeout);
-        let lent = pool(settings, &self.connector, &self.pooled, 1).ok()?;
+    /// A pool of at most `most` connections, which the current runtime drives: what waits for them need not be woken from
+    /// another thread. They come off the size of this pool, so that the process opens no more connections. `None` where
+    /// fewer than `keep` would be left, and outside a tokio runtime.
+    pub fn lend(&self, most: usize, keep: usize) -> Option<Self> {
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
-        if *size <= keep {
+        let lent = size.saturating_sub(keep).min(most);
+        if lent == 0 {
             return None;
         }
-        *size -= 1;
+        let settings = connect::settings(&self.url, self.acquire_timeout);
+        let pool = pool(settings, &self.connector, &self.pooled, lent).ok()?;
+        *size -= lent;
         self.pool.resize(*size);
         Some(Self {
-            pool: lent,
-            size: Arc::new(Mutex::new(1)),
+            pool,
+            size: Arc::new(Mutex::new(lent)),
             ..self.clone()
         })
     }

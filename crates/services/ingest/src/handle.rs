@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::{EntityUpdate, Event};
 use runtime::metrics::Metrics;
 use runtime::postgres::{Cause, Database, DatabaseError};
+use runtime::threads;
 use runtime::wakeups::Forwarded;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -33,12 +34,15 @@ const LOCK_WAIT: Duration = Duration::from_millis(100);
 /// Pause before it is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections of a thread whose requests write events of their own.
+const LONE_CONNECTIONS: usize = 2;
+
 /// Takes valid events and answers each after its commit. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Ingest {
     shared: Arc<Shared>,
-    /// What requests write their own events with; without it they wait for a writer.
-    lone: Option<Arc<Lone>>,
+    /// Whether requests may write events of their own; otherwise all wait for a writer.
+    has_own_threads: bool,
 }
 
 #[derive(Debug)]
@@ -113,48 +117,39 @@ impl Ingest {
         Ok((
             Self {
                 shared: Arc::new(shared),
-                lone: None,
+                has_own_threads: false,
             },
             Writers { tasks, refuse },
         ))
     }
 
-    /// This handle for a thread whose requests never move to another one (actix-web): with a connection of the thread's own
-    /// for events that come while nobody writes. It comes off the pool's size; where too few would be left to the writers
-    /// and to health, there is none.
+    /// This handle for requests that never move to another thread (actix-web, [`runtime::threads::Workers`]): each thread has
+    /// connections of its own for events that come while nobody writes. They come off the pool's size; where too few would be
+    /// left to the writers and to health, there are none.
     #[must_use]
-    pub fn on_this_thread(&self) -> Self {
-        let keep = usize::from(self.shared.config.writers) + 1;
-        match self.shared.queues.as_ref() {
-            Some(_) => self.with_lone(self.shared.database.lend_one(keep)),
-            None => self.clone(),
-        }
-    }
-
-    /// This handle for requests that run on the same runtime as the pool (tonic): they write events that come while nobody
-    /// writes, on its connections.
-    #[must_use]
-    pub fn on_this_runtime(&self) -> Self {
-        match self.shared.queues.as_ref() {
-            Some(_) => self.with_lone(Some(self.shared.database.clone())),
-            None => self.clone(),
-        }
-    }
-
-    fn with_lone(&self, database: Option<Database>) -> Self {
-        let lone = database.map(|database| {
-            Arc::new(Lone {
-                database,
-                metrics: self.shared.metrics.clone(),
-                trouble: Arc::clone(&self.shared.trouble),
-                refuse: self.shared.refuse.clone(),
-                is_opening: AtomicBool::new(false),
-            })
-        });
+    pub fn on_own_threads(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            lone,
+            has_own_threads: self.shared.queues.is_some(),
         }
+    }
+
+    /// What requests of this thread write their own events with.
+    fn lone(&self) -> Option<Arc<Lone>> {
+        if !self.has_own_threads {
+            return None;
+        }
+        let shared = &self.shared;
+        threads::of_this_thread(shared, || {
+            let keep = usize::from(shared.config.writers) + 1;
+            Some(Lone {
+                database: shared.database.lend(LONE_CONNECTIONS, keep)?,
+                metrics: shared.metrics.clone(),
+                trouble: Arc::clone(&shared.trouble),
+                refuse: shared.refuse.clone(),
+                is_opening: AtomicBool::new(false),
+            })
+        })
     }
 
     /// The settings in force.
@@ -183,7 +178,7 @@ impl Ingest {
 
     async fn submit_to(&self, queues: &Queues, event: Event, deadline: Instant) -> Outcome {
         let writer = self.writer_of(&event, queues.writers());
-        if let Some(lone) = self.lone.as_ref().filter(|lone| lone.is_ready())
+        if let Some(lone) = self.lone().filter(|lone| lone.is_ready())
             && let Some(lead) = queues.lead(writer, deadline)
         {
             return lone.write(lead, event, deadline).await;
@@ -426,7 +421,9 @@ pub struct Outcomes {
 impl Outcomes {
     /// The next outcome and the index it was submitted with; `None` when the lane is dropped and all are in.
     pub async fn next(&mut self) -> Option<(u64, Outcome)> {
-        let (index, outcome) = self.receiver.recv().await?;
+        let receiver = &mut self.receiver;
+        let received = Forwarded(std::future::poll_fn(|cx| receiver.poll_recv(cx)));
+        let (index, outcome) = received.await?;
         if let Err(error) = &outcome {
             self.metrics.refused(error);
         }

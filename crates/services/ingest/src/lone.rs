@@ -1,17 +1,18 @@
 //! An event that comes while nobody writes its shard is written by its own request, at once: on a connection of the
 //! request's own thread, no other thread has to be woken.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use domain::Event;
+use runtime::detach::DetachOnDrop;
 use runtime::postgres::Database;
 use runtime::wakeups::Forwarded;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +78,7 @@ impl Lone {
         deadline: Instant,
     ) -> impl Future<Output = Outcome> + Send + use<> {
         let work = Arc::clone(self).written(lead, event, deadline);
-        GoesOn(Some(Box::pin(work)))
+        DetachOnDrop::new(work)
     }
 
     async fn written(self: Arc<Self>, lead: Lead, event: Event, deadline: Instant) -> Outcome {
@@ -108,36 +109,6 @@ impl Lone {
                 outcome.unwrap_or(Err(IngestError::Internal))
             }
             Err(failure) => Err(failure.report()),
-        }
-    }
-}
-
-/// Work that is finished by a task of its own when it is dropped before its end. It watches its deadline itself.
-struct GoesOn<F>(Option<Pin<Box<F>>>)
-where
-    F: Future<Output = Outcome> + Send + 'static;
-
-impl<F: Future<Output = Outcome> + Send + 'static> Future for GoesOn<F> {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Some(work) = &mut self.0 else {
-            return Poll::Ready(Err(IngestError::Internal));
-        };
-        let polled = work.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.0 = None;
-        }
-        polled
-    }
-}
-
-impl<F: Future<Output = Outcome> + Send + 'static> Drop for GoesOn<F> {
-    fn drop(&mut self) {
-        if let Some(work) = self.0.take()
-            && let Ok(handle) = Handle::try_current()
-        {
-            drop(handle.spawn(work));
         }
     }
 }

@@ -4,8 +4,8 @@
 //! finds no room is told at once (single events) or waits for room until its deadline (bulk and streams, whose
 //! callers can be held back).
 //!
-//! A shard is written by one at a time: its writer, or the request that came while nobody wrote and nothing waited
-//! ([`Lead`]). What comes meanwhile waits for the next batch, and wakes nobody.
+//! A shard is written by its writer, or by requests that came while it did not write and nothing waited ([`Lead`]). What
+//! comes meanwhile waits for the next batch, and wakes nobody.
 
 use std::sync::Arc;
 
@@ -119,7 +119,7 @@ impl Queues {
                 state.add(queued);
             }
         }
-        let idle = state.turn == Turn::Free;
+        let idle = state.turn == Turn::Free && state.leading.is_empty();
         drop(state);
         if idle {
             line.call.notify_one();
@@ -131,7 +131,7 @@ impl Queues {
         }
     }
 
-    /// The turn to write an event of `writer`'s shard, where nobody writes and nothing waits. `deadline` is that of the
+    /// The turn to write an event of `writer`'s shard, where the writer does not write and nothing waits. `deadline` is that of the
     /// event's caller.
     pub(crate) fn lead(&self, writer: usize, deadline: Instant) -> Option<Lead> {
         Lead::take(&self.lines[writer], deadline)

@@ -73,14 +73,13 @@ impl Service {
     /// The server failed.
     pub async fn run(self) -> anyhow::Result<Ending> {
         let address = self.address()?;
-        let ingest = self.ingest.clone();
+        let ingest = Data::new(self.ingest.on_own_threads());
         let in_flight = Data::new(self.in_flight.clone());
         let face = move |config: &mut ServiceConfig| {
             // once on each worker thread
             wakeups::open_on_this_thread();
             config
-                // with a connection of the thread's own
-                .app_data(Data::new(ingest.on_this_thread()))
+                .app_data(ingest.clone())
                 .app_data(in_flight.clone())
                 .configure(rest::routes);
         };

@@ -19,11 +19,9 @@ pub(super) struct Queued {
 /// Whose turn it is to write a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Nobody writes.
+    /// No writer: requests may lead.
     Free,
     Writer,
-    /// A request writes its own event, until then.
-    Leader(Instant),
 }
 
 /// One shard's queue, shared by the faces, its writer, and the request that leads.
@@ -32,7 +30,7 @@ pub(super) struct Line {
     state: Mutex<State>,
     /// Wakes the writer.
     pub(super) call: Notify,
-    /// Tells the leader that its deadline has passed.
+    /// Tells leaders to look at their deadlines.
     pub(super) overdue: Notify,
 }
 
@@ -43,9 +41,11 @@ pub(super) struct State {
     /// however long they waited for room.
     pub(super) earliest: Option<Instant>,
     pub(super) turn: Turn,
+    /// The deadlines of the requests that write their own events now.
+    pub(super) leading: Vec<Instant>,
     /// Whether a request may write by itself: not while events are parked.
     pub(super) may_lead: bool,
-    /// Whether the writer looks at the leader's deadline from time to time.
+    /// Whether the writer looks at the leaders' deadlines from time to time.
     pub(super) is_watched: bool,
     /// Whether somebody led since the writer's last look.
     pub(super) was_led: bool,
@@ -61,6 +61,7 @@ impl Default for Line {
             waiting: VecDeque::new(),
             earliest: None,
             turn: Turn::Free,
+            leading: Vec::new(),
             may_lead: true,
             is_watched: false,
             was_led: false,

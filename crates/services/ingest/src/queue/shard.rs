@@ -39,14 +39,14 @@ impl Shard {
         }
     }
 
-    /// Waits until there is an event and nobody else writes: it is the writer's turn then, until this is called again.
+    /// Waits until there is an event and no request leads: it is the writer's turn then, until this is called again.
     /// Meanwhile requests may lead if `may_lead`. False when no more events come.
     pub(crate) async fn arrival(&mut self, may_lead: bool) -> bool {
         loop {
             let is_watched = {
                 let mut state = self.line.state();
                 state.may_lead = may_lead;
-                if !matches!(state.turn, Turn::Leader(_)) {
+                if state.leading.is_empty() {
                     if self.backlog.is_empty() {
                         std::mem::swap(&mut self.backlog, &mut state.waiting);
                         self.earliest = state.earliest.take();
@@ -70,7 +70,7 @@ impl Shard {
             tokio::select! {
                 biased;
                 () = line.call.notified() => {}
-                () = self.look() => self.watch_leader(Instant::now()),
+                () = self.look() => self.watch_leaders(Instant::now()),
             }
         }
     }
@@ -84,16 +84,17 @@ impl Shard {
         look.as_mut().reset(Instant::now() + LOOK_EVERY);
     }
 
-    /// Answers those behind a leader at their deadlines, and ends the leader at its own.
-    fn watch_leader(&mut self, now: Instant) {
+    /// Answers those behind the leaders at their deadlines, and ends leaders at their own.
+    fn watch_leaders(&mut self, now: Instant) {
         self.expire(now);
         let mut state = self.line.state();
         let was_led = std::mem::take(&mut state.was_led);
-        match state.turn {
-            Turn::Leader(deadline) if deadline <= now => self.line.overdue.notify_waiters(),
-            Turn::Leader(_) => {}
+        if state.leading.iter().any(|deadline| *deadline <= now) {
+            self.line.overdue.notify_waiters();
+        }
+        if state.leading.is_empty() {
             // Nothing to watch: the next leader asks for it.
-            Turn::Free | Turn::Writer => state.is_watched = was_led,
+            state.is_watched = was_led;
         }
     }
 
@@ -165,7 +166,7 @@ impl Shard {
                 let mut state = line.state();
                 state.closed = true;
                 rest.extend(std::mem::take(&mut state.waiting));
-                if !matches!(state.turn, Turn::Leader(_)) {
+                if state.leading.is_empty() {
                     break;
                 }
             }

@@ -260,16 +260,19 @@ async fn a_bulk_larger_than_the_queue_passes_in_chunks_and_in_order() {
 }
 
 #[tokio::test]
-async fn one_leads_and_what_comes_meanwhile_waits_for_the_writer() {
+async fn two_lead_and_what_comes_meanwhile_waits_for_the_writer() {
     let deadline = Instant::now() + Duration::from_secs(60);
     let (queues, mut shards) = queues(1, 10, &metrics());
     let shard = &mut shards[0];
     let lead = queues.lead(0, deadline).expect("nobody writes");
-    assert!(queues.lead(0, deadline).is_none(), "one at a time");
+    let other = queues.lead(0, deadline).expect("two at a time");
+    assert!(queues.lead(0, deadline).is_none(), "two at a time");
     let (follower, answer) = single(deadline);
     queues.push(0, follower);
     let early = tokio::time::timeout(Duration::ZERO, shard.arrival(true)).await;
-    assert!(early.is_err(), "the writer waits for the leader");
+    assert!(early.is_err(), "the writer waits for the leaders");
+    drop(other);
+    assert!(queues.lead(0, deadline).is_none(), "an event waits");
     let ((), came) = tokio::join!(async { drop(lead) }, shard.arrival(true));
     assert!(
         came && queues.lead(0, deadline).is_none(),

@@ -7,6 +7,7 @@ mod dotenv;
 mod durability;
 mod events;
 mod locks;
+mod lone;
 mod network;
 mod overload;
 mod protection;
