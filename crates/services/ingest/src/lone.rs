@@ -1,12 +1,9 @@
 //! An event that comes while nobody writes its shard is written by its own request, at once: on a connection of the
 //! request's own thread, no other thread has to be woken.
 
-use std::any::Any;
-use std::cell::RefCell;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Event;
