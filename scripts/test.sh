@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests of the workspace against real parts: PostgreSQL, k6 and a browser, which it finds
+# Runs all tests of the workspace against real parts: PostgreSQL, k6, Kafka and a browser, which it finds
 # or fetches first. Works as root and as an ordinary user, without a Docker engine too.
 # The last line is the total over all test programs: "N passed, N failed".
 # Usage: scripts/test.sh [cargo test arguments]      e.g. scripts/test.sh -p ingest
@@ -24,6 +24,19 @@ find_browser() {
             apt-get install -y -qq --no-install-recommends chromium >/dev/null; then return; fi
     fi
     say "no browser found: the tests that open the report are left out"
+}
+
+# Topics and ingestion are also tested on real Kafka brokers; without Java and Maven those tests are left out.
+find_kafka() {
+    local program
+    for program in java mvn; do
+        if ! command -v "$program" >/dev/null; then
+            say "no '$program' found: the tests that run Kafka brokers are left out"
+            return
+        fi
+    done
+    say "tools: Kafka"
+    scripts/kafka.sh fetch
 }
 
 # total LOG STATUS: one line over all "test result:" lines.
@@ -55,6 +68,7 @@ main() {
     source .tools/env
     set +a
     find_browser
+    find_kafka
 
     local scope=(--workspace) argument
     for argument; do

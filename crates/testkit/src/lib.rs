@@ -1,5 +1,6 @@
 //! For tests only: real parts, started fast and never left behind.
 //!
+//! - [`kafka`]: Apache Kafka brokers of a test's own
 //! - [`postgres`]: a PostgreSQL for the test process, a fresh database for each test, servers of a test's own
 //! - [`process`]: a service of the workspace as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
@@ -19,6 +20,7 @@
 mod eventually;
 pub mod http;
 pub mod json_schema;
+pub mod kafka;
 mod left_out;
 pub mod network;
 pub mod pooler;

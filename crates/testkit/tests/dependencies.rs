@@ -59,7 +59,7 @@ const MODEL_READERS: &[&str] = &[
 /// The faces of `ingest`.
 const PRODUCERS: &[&str] = &["producer-grpc", "producer-rest"];
 /// What computes and neither reads nor writes.
-const PURE: &[&str] = &["domain", "lab-verdict"];
+const PURE: &[&str] = &["domain", "lab-gate", "lab-verdict"];
 /// Crates that speak SQL.
 const SQL: &[&str] = &[
     "deadpool-postgres",
@@ -186,8 +186,9 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("lab-host", &["env-file"][..]),
         (
             "lab-report",
-            &["lab-model", "lab-verdict", "metrics-db"][..],
+            &["lab-gate", "lab-model", "lab-verdict", "metrics-db"][..],
         ),
+        ("lab-gate", &["lab-verdict"][..]),
         ("lab-verdict", &[][..]),
         ("testkit", &["lab-host"][..]),
     ] {

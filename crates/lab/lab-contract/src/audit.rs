@@ -15,10 +15,9 @@ mod subject;
 use anyhow::{Context, Result};
 use lab_model::scenario::Scenario;
 
-use crate::application_db::ApplicationDb;
-
 pub use claims::{Claims, Counts, StreamClaims};
 pub use counters::CountersAt;
+use subject::Fault;
 pub use subject::{Audited, Baseline, Comparison, Subject};
 
 /// Audits a run whose measurement has ended and whose target still runs.
@@ -28,13 +27,8 @@ pub async fn audit(subject: Subject<'_>, baseline: &Baseline, claims: &Claims) -
             let database = subject
                 .database
                 .context("there is no application database")?;
-            let counts = of_events(database, subject.run_label, &claims.counts).await?;
-            Ok(Audited {
-                sentence: sentence(&counts),
-                passed: counts.passed,
-                counts: Some(counts),
-                stats: None,
-            })
+            let stored = database.count_events(subject.run_label).await?;
+            Ok(of_events(&claims.counts, stored))
         }
         Scenario::Balance => balance::audit(subject, baseline, claims).await,
         Scenario::Stream => stream::audit(subject, baseline, claims).await,
@@ -42,47 +36,19 @@ pub async fn audit(subject: Subject<'_>, baseline: &Baseline, claims: &Claims) -
     }
 }
 
-/// Counts the run's events in the database and judges them: everything acknowledged is there, and nothing
-/// beyond what was sent. An event that was sent but answered with an error, or not at all, may be there.
-async fn of_events(
-    database: &ApplicationDb,
-    run_label: &str,
-    counts: &Counts,
-) -> Result<Comparison> {
-    let stored = database.count_events(run_label).await?;
-    Ok(Comparison::of(
-        counts.acknowledged,
-        counts.in_doubt(),
-        stored,
-    ))
-}
-
-/// The audit of ingestion as a sentence.
-pub fn sentence(audit: &Comparison) -> String {
-    let Comparison {
-        acknowledged,
-        in_doubt,
-        stored,
-        passed,
-    } = *audit;
-    if passed && in_doubt == 0 {
-        return format!("All {acknowledged} acknowledged events are in the database, once each.");
-    }
-    if passed {
-        return format!(
-            "{acknowledged} events were acknowledged, {stored} are stored; {in_doubt} were sent without an \
-             acknowledgement and may be stored."
-        );
-    }
-    if stored < acknowledged {
-        let lost = acknowledged - stored;
-        return format!(
-            "Audit: {lost} of {acknowledged} acknowledged events are not in the database."
-        );
-    }
-    format!(
-        "Audit: {stored} events are stored, but only {acknowledged} were acknowledged and {in_doubt} in doubt."
-    )
+/// Judges the count of the run's events in the database: everything acknowledged is there, and nothing beyond what was
+/// sent. An event that was sent but answered with an error, or not at all, may be there.
+fn of_events(sent: &Counts, stored: i64) -> Audited {
+    let (acknowledged, in_doubt) = (sent.acknowledged, sent.in_doubt());
+    let fault = if stored < acknowledged {
+        Some(Fault::new("lost"))
+    } else if stored > acknowledged + in_doubt {
+        Some(Fault::new("surplus"))
+    } else {
+        None
+    };
+    let counts = (acknowledged, in_doubt, Some(stored));
+    Audited::of(Scenario::Ingest, counts, fault, None)
 }
 
 #[cfg(test)]
@@ -90,10 +56,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sentence_says_what_is_wrong() {
-        assert!(sentence(&Comparison::of(5, 0, 5)).starts_with("All 5"));
-        assert!(sentence(&Comparison::of(5, 2, 6)).contains("2 were sent"));
-        assert!(sentence(&Comparison::of(5, 0, 3)).contains("2 of 5 acknowledged events are not"));
-        assert!(sentence(&Comparison::of(5, 1, 9)).contains("9 events are stored"));
+    fn an_audit_of_events_names_its_fault() {
+        let audited = |sent: i64, acknowledged: i64, stored: i64| {
+            let counts = Counts {
+                sent,
+                acknowledged,
+                failed: 0,
+            };
+            let audited = of_events(&counts, stored);
+            assert_eq!(audited.passed, audited.counts.unwrap().passed);
+            audited.facts.get("fault").cloned().unwrap_or_default()
+        };
+        assert!(audited(5, 5, 5).is_null());
+        assert!(audited(7, 5, 6).is_null());
+        assert_eq!(audited(5, 5, 3), "lost");
+        assert_eq!(audited(6, 5, 9), "surplus");
     }
 }

@@ -377,6 +377,13 @@ fn version_in(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// `2026-11-21 10:42`.
+pub(crate) fn utc_minutes(time: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
+    let utc = time.to_offset(time::UtcOffset::UTC);
+    utc.format(&format).unwrap_or_default()
+}
+
 fn session_info(session: &Session) -> SessionInfo {
     let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
     SessionInfo {

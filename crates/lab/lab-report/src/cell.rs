@@ -4,7 +4,7 @@ use super::model::{
     CostRow, CpuPerRequest, Latency, Metric, PhaseRow, RunInfo, Standing, Target, ThroughputRow,
     TrialRate, WireRow,
 };
-use super::stats::{median, median_interval};
+use lab_verdict::quantile::{median, median_interval};
 
 /// The trials that a figure is made of: those that count, or else all that were finished, which are shown and never
 /// ranked. Where fewer than two targets have trials that count under a payload, all of them show all that were finished:

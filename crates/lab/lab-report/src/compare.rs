@@ -9,7 +9,7 @@ use lab_verdict::{Judge, Judgement, Outcome, Settings, log_ratio, words};
 use super::cell::Cell;
 use super::model::{Comparison, Interval, Metric, RunInfo, Standing, Target, ThroughputRow};
 use super::options::Options;
-use super::stats::median;
+use lab_verdict::quantile::median;
 
 /// Level of every family of comparisons.
 pub const ALPHA: f64 = 0.05;
@@ -114,19 +114,10 @@ fn pair<'a>(
     let medians = middle(a)? / middle(b)?;
     let mut sessions: Vec<&str> = Vec::new();
     let mut differences = Vec::new();
-    for run in &a.runs {
-        let same = |other: &&&RunInfo| other.session == run.session && other.trial == run.trial;
-        let (Some(of_a), Some(of_b)) = (
-            metric.of(run),
-            b.runs.iter().find(same).and_then(|other| metric.of(other)),
-        ) else {
-            continue;
-        };
-        if let Some(difference) = log_ratio(of_a, of_b) {
-            differences.push(difference);
-            if !sessions.contains(&run.session.as_str()) {
-                sessions.push(&run.session);
-            }
+    for round in rounds_in_common(&a.runs, &b.runs, metric) {
+        differences.extend(log_ratio(round.a, round.b));
+        if !sessions.contains(&round.session) {
+            sessions.push(round.session);
         }
     }
     let barred = a
@@ -154,6 +145,37 @@ fn pair<'a>(
         medians,
         differences,
         barred,
+    })
+}
+
+/// A figure of two targets in one round.
+pub(crate) struct Round<'a> {
+    /// Session id.
+    pub(crate) session: &'a str,
+    /// Trial number.
+    pub(crate) trial: i32,
+    /// Figure of the first.
+    pub(crate) a: f64,
+    /// Figure of the second.
+    pub(crate) b: f64,
+}
+
+/// The rounds of two targets in which both have a figure whose ratio has a logarithm.
+pub(crate) fn rounds_in_common<'a>(
+    a: &'a [&'a RunInfo],
+    b: &'a [&'a RunInfo],
+    metric: Metric,
+) -> impl Iterator<Item = Round<'a>> {
+    a.iter().filter_map(move |run| {
+        let same = |other: &&&RunInfo| other.session == run.session && other.trial == run.trial;
+        let (of_a, of_b) = (metric.of(run)?, metric.of(b.iter().find(same)?)?);
+        log_ratio(of_a, of_b)?;
+        Some(Round {
+            session: &run.session,
+            trial: run.trial,
+            a: of_a,
+            b: of_b,
+        })
     })
 }
 

@@ -1,6 +1,6 @@
 //! What must not be set against each other, and what is said where it was.
 
-use metrics_db::{Check, CheckStatus};
+use metrics_db::Check;
 
 use super::build;
 use super::invented::{GRPC, Invented, InventedRun, Plan, RECONNECT, REST, invent};
@@ -20,16 +20,10 @@ fn compare(targets: &'static [super::invented::Ability]) -> Invented {
 /// The run is one during which the hypervisor took this much.
 fn disturb(run: &mut InventedRun, percent: u32) {
     run.run.valid = Some(false);
-    let detail =
-        format!("In phase 1 the hypervisor took {percent} % of the time; the bound is 2 %.");
-    run.run.invalid_reasons = vec![detail.clone()];
-    let mut check = run.run.checks.first().expect("a check").clone();
-    check.id = "steal".to_owned();
-    check.label = "Steal".to_owned();
-    check.status = CheckStatus::Bad;
-    check.figure = format!("{percent} %");
-    check.detail = detail;
-    let check = check.measured(f64::from(percent) / 100.0, 0.02, "share");
+    run.run.invalid_reasons = vec!["steal".to_owned()];
+    let check = Check::bad("steal")
+        .measured(f64::from(percent) / 100.0, 0.02, "share")
+        .with("phase", 1);
     let steal = |check: &Check| check.id == "steal";
     run.run.checks.retain(|check| !steal(check));
     run.run.checks.push(check);
@@ -266,22 +260,21 @@ fn a_generator_at_its_limit_shows_even_where_its_trial_does_not() {
 fn the_worst_of_a_check_is_by_its_value_and_not_by_a_number_in_its_words() {
     let mut invented = compare(&[REST, GRPC]);
     // The last number of these words is that of the cores.
-    let told = [
-        ("96 % of 2 cores", 0.96),
-        ("97 % of 2 cores", 0.97),
-        ("95 % of 64 cores", 0.95),
-    ];
-    for (run, (figure, value)) in invented.runs.iter_mut().zip(told) {
-        let check = Check::warn("database_cpu", "Database CPU", figure, "");
-        run.run.checks.push(check.measured(value, 0.95, "share"));
+    let told = [(0.96, 2), (0.97, 2), (0.95, 64)];
+    for (run, (value, cpus)) in invented.runs.iter_mut().zip(told) {
+        let check = Check::warn("database_cpu").measured(value, 0.95, "share");
+        let check = check.with("cpus", cpus).with("phase", 1).with("over", 0);
+        run.run.checks.push(check);
     }
     assert_eq!(
         badge(&report(&invented), "database_cpu").text,
         "Database CPU: 97 % of 2 cores at worst, in 3 of 16 trials"
     );
-    // Rows stored before checks were data stay readable; which is the worst is not claimed.
+    // Rows stored before checks were data have words alone: they stay readable, and which is the worst is not claimed.
     for check in invented.runs.iter_mut().flat_map(|run| &mut run.run.checks) {
-        check.value = None;
+        let words = super::checks::words(check);
+        *check = Check::new(&check.id, check.status);
+        check.words = Some(words);
     }
     assert_eq!(
         badge(&report(&invented), "database_cpu").text,

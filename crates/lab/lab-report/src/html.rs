@@ -10,7 +10,7 @@ use super::render;
 
 /// The page stays under this.
 pub const MAX_BYTES: usize = 1_000_000;
-const STYLE: &str = include_str!("../assets/report.css");
+pub(crate) const STYLE: &str = include_str!("../assets/report.css");
 /// Observable Plot needs d3 before it.
 const LIBRARIES: [&str; 2] = [
     include_str!("../assets/vendor/d3-7.9.0.min.js"),

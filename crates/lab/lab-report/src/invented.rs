@@ -286,12 +286,7 @@ fn run(
         sampling: None,
         valid: Some(true),
         invalid_reasons: Vec::new(),
-        checks: vec![Check::ok(
-            "contract",
-            "Contract",
-            "12 of 12 cases",
-            "the cases that every target must pass",
-        )],
+        checks: vec![Check::ok("contract").with("passed", 12).with("cases", 12)],
         audit: Some(Audit::judge(acknowledged, 0, acknowledged)),
         database_stats: Some(
             json!({"rows": acknowledged / 2, "wal_bytes": acknowledged as f64 * (size * 1.7 + 120.0)}),

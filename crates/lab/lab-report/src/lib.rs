@@ -4,21 +4,25 @@
 //!
 //! - [`input`], [`options`]: the rows that a report is built from, and what was named beforehand
 //! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
-//!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
-//!   - [`generator`] was the generator the limit, [`stats`] order statistics, [`series`] samples over time
+//!   - [`mod@scenarios`] what belongs together, [`checks`] what a check says, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
+//!   - [`generator`] was the generator the limit, [`series`] samples over time
 //!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`ranking`] the same for more than two targets, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
+//! - [`mod@verdict_file`]: what the first sentence says, as a file for gates
+//! - [`mod@history`]: a figure of a target over its sessions, and where it changed
 //! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine, [`words`] figures in words
 
 pub mod badges;
 pub mod build;
 pub mod cell;
+pub mod checks;
 pub mod compare;
 mod detail;
 pub mod environment;
 pub mod export;
 pub mod generator;
 pub mod head;
+pub mod history;
 pub mod html;
 pub mod input;
 pub mod limits;
@@ -29,13 +33,15 @@ pub mod ranking;
 pub mod render;
 mod scenarios;
 pub mod series;
-pub mod stats;
 pub mod trial;
 pub mod verdict;
+pub mod verdict_file;
 pub mod words;
 
 #[cfg(test)]
 mod fairness_tests;
+#[cfg(test)]
+mod history_tests;
 #[cfg(test)]
 mod invented;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use super::history::{self, History};
 use super::model::Report;
 use super::words;
 
@@ -16,6 +17,9 @@ pub const TWIN: &str = "report.md";
 
 /// A test case a run.
 pub const JUNIT: &str = "report.junit.xml";
+
+/// The page of a history.
+const HISTORY: &str = "history.html";
 
 /// What the templates see.
 #[derive(Serialize)]
@@ -42,6 +46,18 @@ pub fn render(template: &str, report: &Report, more: impl Serialize) -> Result<S
     found
         .render(Serde(context))
         .with_context(|| format!("rendering {template}"))
+}
+
+/// Renders the page of a history.
+///
+/// # Errors
+/// The template names something that the context does not have.
+pub(crate) fn history(history: &History, style: &str) -> Result<String> {
+    let mut environment = environment()?;
+    environment.add_function("short", |commit: Option<&str>| history::short(commit));
+    let found = environment.get_template(HISTORY)?;
+    let context = minijinja::context! { h => Serde(history), style => style };
+    found.render(context).context("rendering the history")
 }
 
 fn environment() -> Result<Environment<'static>, Error> {
@@ -84,7 +100,7 @@ fn environment() -> Result<Environment<'static>, Error> {
         text.replace('|', "\\|").replace(['\n', '\r'], " ")
     });
     environment.add_template(PAGE, include_str!("../templates/report.html"))?;
-
+    environment.add_template(HISTORY, include_str!("../templates/history.html"))?;
     environment.add_template(TWIN, include_str!("../templates/report.md"))?;
     environment.add_template(JUNIT, include_str!("../templates/report.junit.xml"))?;
     Ok(environment)

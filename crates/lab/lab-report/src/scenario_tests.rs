@@ -1,6 +1,7 @@
 //! Other scenarios than ingestion, several of them on one page, and a fixed rate of arrivals.
 
 use metrics_db::{Audit, RunStatus};
+use serde_json::json;
 
 use super::invented::{
     BALANCE_GRPC, BALANCE_REST, GRPC, Plan, REST, STREAM_GRPC, STREAM_SSE, invent,
@@ -141,18 +142,18 @@ fn a_failed_audit_of_another_scenario_is_told_in_its_own_words() {
         passed: false,
         ..audit
     });
-    run.checks = vec![metrics_db::Check::bad(
-        "audit",
-        "Audit",
-        "-",
-        "Audit: of 500 events received, 3 were missed.",
-    )];
+    let facts = json!({"scenario": "stream", "acknowledged": 500, "in_doubt": 0, "stored": 500, "complete": 5,
+        "fault": "not_in_sequence", "missed": 3, "repeated": 0, "out_of_order": 0});
+    run.checks = vec![metrics_db::Check {
+        context: facts.as_object().expect("an object").clone(),
+        ..metrics_db::Check::bad("audit")
+    }];
     run.error_message = Some("Audit: of 500 events received, 3 were missed.".into());
     let report = report(&invented);
     assert_eq!(report.verdict.text(), "The audit failed for stream-grpc.");
     assert_eq!(
         report.verdict.notes[0],
-        "stream-grpc: of 500 events received, 3 were missed."
+        "stream-grpc: of 500 events received, 3 before them were missed, 0 came again and 0 out of order."
     );
 }
 

@@ -127,7 +127,7 @@ fn standing(rows: &RunRows) -> (Standing, Vec<String>) {
         );
     }
     if run.valid == Some(false) {
-        let mut said = run.invalid_reasons.clone();
+        let mut said = super::checks::reasons(run);
         if said.is_empty() {
             said.push("a validity check failed".to_owned());
         }
@@ -162,15 +162,18 @@ fn checks(rows: &RunRows) -> Vec<CheckInfo> {
     rows.run
         .checks
         .iter()
-        .map(|check| CheckInfo {
-            id: check.id.clone(),
-            label: check.label.clone(),
-            level: level(check.status),
-            figure: check.figure.clone(),
-            detail: check.detail.clone(),
-            value: check.value,
-            bound: check.bound,
-            unit: check.unit.clone(),
+        .map(|check| {
+            let words = super::checks::words(check);
+            CheckInfo {
+                id: check.id.clone(),
+                label: words.label,
+                level: level(check.status),
+                figure: words.figure,
+                detail: words.detail,
+                value: check.value,
+                bound: check.bound,
+                unit: check.unit.clone(),
+            }
         })
         .collect()
 }

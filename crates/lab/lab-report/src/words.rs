@@ -46,6 +46,24 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// A share (0 to 1) that is shown beside its bound: one digit after the point where it is not zero, so that the two do not
+/// look equal: `98.5 %`, `80 %`.
+pub fn share_by_bound(share: f64) -> String {
+    let text = format!("{:.1}", share * 100.0);
+    match text.trim_end_matches(".0") {
+        "0" if share > 0.0 => "under 0.1 %".to_owned(),
+        text => format!("{text} %"),
+    }
+}
+
+/// The text with its first letter large.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     match items {
@@ -101,6 +119,10 @@ mod tests {
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(percent(0.024), "2.4 %");
         assert_eq!(percent(0.0002), "0.02 %");
+        assert_eq!(share_by_bound(0.985), "98.5 %");
+        assert_eq!(share_by_bound(0.8), "80 %");
+        assert_eq!(share_by_bound(0.0002), "under 0.1 %");
+        assert_eq!(share_by_bound(0.0), "0 %");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
         assert_eq!(plural(1, "run"), "1 run");
         assert_eq!(plural(1200, "run"), "1,200 runs");

@@ -1,13 +1,13 @@
 //! The whole test over a family of comparisons, and its three outcomes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::looks::{LevelTable, Look};
 use crate::walsh::{Interval, Walsh};
 use crate::{holm, signed_rank};
 
 /// What may be said of two targets. There is no fourth: that nothing was found is not that nothing is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The test rejects equality and the interval excludes 1.

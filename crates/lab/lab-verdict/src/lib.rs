@@ -13,10 +13,13 @@
 //! - [`judge`]: all of the above applied to a family of comparisons; the three outcomes
 //! - [`power`]: how many rounds a difference takes
 //! - [`flags`], [`position`]: was one target disturbed more often, and does the place in a round matter
+//! - [`quantile`]: the median of some values and its interval
+//! - [`change_points`]: where a series over commits begins to be another
 //! - [`order`]: balanced random orders for the rounds
 //! - [`words`]: its figures as text, with digits enough to be true
 //! - [`normal`], [`random`]: the normal distribution and the seeded generator that these need
 
+pub mod change_points;
 pub mod difference;
 pub mod flags;
 pub mod holm;
@@ -26,6 +29,7 @@ pub mod normal;
 pub mod order;
 pub mod position;
 pub mod power;
+pub mod quantile;
 pub mod random;
 pub mod ranks;
 pub mod signed_rank;

@@ -19,8 +19,8 @@ pub use config::MetricsDbConfig;
 pub use error::{Error, Result};
 pub use phases::{PhaseUsage, RoleUsage, phase_usage};
 pub use rows::{
-    Audit, Check, CheckStatus, Latency, NewRun, NewSession, Performance, Phase, ResourceSample,
-    Role, Run, RunStatus, Session,
+    Audit, Check, CheckStatus, CheckWords, Latency, NewRun, NewSession, Performance, Phase,
+    ResourceSample, Role, Run, RunStatus, Session,
 };
 pub use sampling::{Probe, Sampling};
 pub use store::{ApiSummary, RunFilter, RunWithPerformance, RunningRun, Store, Summary};

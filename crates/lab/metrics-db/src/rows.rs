@@ -8,7 +8,7 @@ mod run;
 mod sample;
 mod session;
 
-pub use check::{Audit, Check, CheckStatus};
+pub use check::{Audit, Check, CheckStatus, CheckWords};
 pub use figures::{Latency, Performance, Phase};
 pub use run::{NewRun, Run, RunStatus};
 pub use sample::{ResourceSample, Role};

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use lab_bench::{application, metrics};
-use lab_contract::audit::{Comparison, sentence};
+use lab_contract::audit::Comparison;
 use lab_model::scenario::Scenario;
+use lab_report::checks;
 use metrics_db::{Audit, CheckStatus, MetricsDbConfig, Run};
 use serde_json::json;
 
@@ -48,7 +49,7 @@ pub async fn run(args: AuditArgs, root: &Path, json: bool) -> Result<ExitCode> {
             .as_ref()
             .map_or(true, |now| now.as_ref().is_none_or(|a| a.passed));
     let words = match &today {
-        Ok(Some(audit)) => sentence(&compared(audit)),
+        Ok(Some(audit)) => sentence(audit),
         Ok(None) => {
             "The application database holds nothing of this run any more: each run begins with an \
                      empty table."
@@ -71,7 +72,7 @@ pub async fn run(args: AuditArgs, root: &Path, json: bool) -> Result<ExitCode> {
             run.id, run.run_label, run.api_name, run.test_mode, run.payload_size
         ));
         match recorded {
-            Some(audit) => output::line(&format!("recorded: {}", sentence(&compared(audit)))),
+            Some(audit) => output::line(&format!("recorded: {}", sentence(audit))),
             None => output::line("recorded: no audit was made"),
         }
         output::line(&format!("now:      {words}"));
@@ -83,7 +84,10 @@ pub async fn run(args: AuditArgs, root: &Path, json: bool) -> Result<ExitCode> {
 fn other_scenario(run: &Run, json: bool) -> Result<ExitCode> {
     let check = run.checks.iter().find(|check| check.id == "audit");
     let passed = check.is_some_and(|check| check.status != CheckStatus::Bad);
-    let words = check.map_or("no audit was made", |check| check.detail.as_str());
+    let words = check.map_or_else(
+        || "no audit was made".to_owned(),
+        |check| checks::words(check).detail,
+    );
     if json {
         output::json(&json!({
             "run": run.id,
@@ -140,18 +144,7 @@ pub(crate) fn recorded_as(compared: &Comparison) -> Audit {
     }
 }
 
-/// The comparison that was recorded.
-fn compared(recorded: &Audit) -> Comparison {
-    let Audit {
-        acknowledged,
-        in_doubt,
-        stored,
-        passed,
-    } = *recorded;
-    Comparison {
-        acknowledged,
-        in_doubt,
-        stored,
-        passed,
-    }
+/// The audit of ingestion as a sentence.
+fn sentence(audit: &Audit) -> String {
+    checks::of_events(audit.acknowledged, audit.in_doubt, audit.stored)
 }

@@ -13,6 +13,8 @@ use runtime::telemetry;
 
 use crate::audit::AuditArgs;
 use crate::feed::FeedArgs;
+use crate::gate::GateArgs;
+use crate::history::HistoryArgs;
 use crate::import::ImportArgs;
 use crate::judge::JudgeArgs;
 use crate::listing::{PlanCommand, TargetsArgs};
@@ -22,7 +24,9 @@ use crate::runs::RunsCommand;
 use crate::seed::SeedArgs;
 use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
 use crate::verify::VerifyArgs;
-use crate::{audit, feed, import, judge, listing, output, report, run, runs, seed, verify};
+use crate::{
+    audit, feed, gate, history, import, judge, listing, output, report, run, runs, seed, verify,
+};
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
 #[derive(Parser, Debug)]
@@ -44,8 +48,10 @@ enum Command {
     Audit(AuditArgs),
     Import(ImportArgs),
     Judge(JudgeArgs),
+    Gate(Box<GateArgs>),
     /// Write the report of a session again
     Report(ReportArgs),
+    History(HistoryArgs),
     /// List, show, export and clean up what was measured
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -101,7 +107,11 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Audit(args) => audit::run(args, &root?, json).await,
         Command::Import(args) => import::run(args, &root?, json).await,
         Command::Judge(args) => judge::run(args, json),
+        Command::Gate(args) => gate::run(*args, root, json).await,
         Command::Report(args) => report::run(args, &root?, json)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::History(args) => history::run(args, &root?, json)
             .await
             .map(|()| ExitCode::SUCCESS),
         Command::Runs(command) => runs::run(command, &root?, json)

@@ -165,7 +165,6 @@ async fn one(
         sampled: false,
         debug_build: false,
         findings: &[],
-        scenario: target.map_or(Scenario::Ingest, |t| t.scenario),
         audit: None,
     });
     let stored = judged.store(store, run).await;

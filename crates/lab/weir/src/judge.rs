@@ -3,16 +3,20 @@
 //! - [`figures`]: the file as sessions of rounds, or the line and column that are wrong
 //! - [`comparisons`]: which pairs are compared, and what the test says of each
 //! - [`show`]: text, Markdown and JSON
+//! - [`file`]: the same as a verdict file
 
 mod comparisons;
 mod figures;
+mod file;
 mod show;
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
+use lab_gate::VerdictFile;
 use lab_verdict::{Look, Settings};
 
 use self::comparisons::Named;
@@ -53,6 +57,9 @@ pub(crate) struct JudgeArgs {
     /// Print Markdown instead of text
     #[arg(long)]
     markdown: bool,
+    /// Write the verdict file too, for `weir gate`
+    #[arg(long, value_name = "FILE")]
+    verdict: Option<PathBuf>,
 }
 
 /// A share above 0 and below 1, as `3%` or `0.03`.
@@ -105,6 +112,11 @@ pub(crate) fn run(args: JudgeArgs, json: bool) -> Result<ExitCode> {
         look: args.look,
     };
     let sessions = comparisons::judge(&table, &named, settings);
+    if let Some(path) = &args.verdict {
+        let file = file::verdict_file(&table, &sessions, &named, &settings);
+        std::fs::write(path, file.to_json()?)
+            .with_context(|| format!("--verdict: writing {}", path.display()))?;
+    }
     if json {
         show::json(&sessions)?;
     } else if args.markdown {
@@ -113,6 +125,22 @@ pub(crate) fn run(args: JudgeArgs, json: bool) -> Result<ExitCode> {
         output::line(&show::text(&sessions, &settings, &named));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The verdict file of a CSV text, judged with the usual settings.
+///
+/// # Errors
+/// The text is wrong, or has no figure of a name in `higher_is_better`.
+pub(crate) fn verdict_of_csv(text: &str, higher_is_better: &[String]) -> Result<VerdictFile> {
+    let table = figures::parse(text).map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
+    let named = Named {
+        higher_is_better: higher_is_better.to_vec(),
+        ..Named::default()
+    };
+    named.check(&table).map_err(UsageError::plain)?;
+    let settings = Settings::default();
+    let sessions = comparisons::judge(&table, &named, settings);
+    Ok(file::verdict_file(&table, &sessions, &named, &settings))
 }
 
 fn read(file: &str) -> Result<String, figures::WrongFile> {

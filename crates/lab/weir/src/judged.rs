@@ -8,8 +8,7 @@ use anyhow::Result;
 use lab_bench::allowance::Allowance;
 use lab_contract::audit::Audited;
 use lab_contract::verify::Finding;
-use lab_model::scenario::Scenario;
-use metrics_db::{Check, Performance, Phase, ResourceSample, Store, phase_usage};
+use metrics_db::{Check, CheckStatus, Performance, Phase, ResourceSample, Store, phase_usage};
 
 use crate::summary::Summary;
 use crate::validity::{self, Evidence};
@@ -35,8 +34,6 @@ pub struct Measured<'a> {
     pub debug_build: bool,
     /// Of the contract check; empty where there was none.
     pub findings: &'a [Finding],
-    /// What was measured.
-    pub scenario: Scenario,
     /// None where nobody could compare what was counted.
     pub audit: Option<&'a Audited>,
 }
@@ -52,8 +49,8 @@ pub struct Judged {
     pub checks: Vec<Check>,
     /// Whether the run is valid; none for a smoke run that works, which has measured nothing to judge.
     pub valid: Option<bool>,
-    /// Why the run takes part in no ranking; empty where it does.
-    pub invalid_reasons: Vec<String>,
+    /// Ids of the checks because of which the run takes part in no ranking; empty where it does.
+    pub failed_checks: Vec<String>,
 }
 
 /// The samples of a run; of a timed one, those of its last boundary are waited for: the sampler writes once a second.
@@ -103,26 +100,39 @@ pub fn judge(measured: &Measured<'_>) -> Judged {
     };
     let mut checks = vec![contract(measured.findings), audited(measured)];
     if measured.debug_build {
-        let detail = "The services are debug builds, whose figures mean nothing.";
-        let make = if measured.timed {
-            Check::bad
+        let status = if measured.timed {
+            CheckStatus::Bad
         } else {
-            Check::warn
+            CheckStatus::Warn
         };
-        checks.push(make("build", "Build", "debug", detail));
+        checks.push(Check::new("build", status).with("profile", "debug"));
     }
     checks.extend(validity::checks(&evidence));
-    let (valid, invalid_reasons) = validity::verdict(&checks);
+    let (valid, failed_checks) = validity::verdict(&checks);
     Judged {
         performance,
         phases,
         checks,
         valid: (measured.timed || !valid).then_some(valid),
-        invalid_reasons,
+        failed_checks,
     }
 }
 
 impl Judged {
+    /// What a check found, as a sentence; none where it was not made.
+    pub fn words(&self, id: &str) -> Option<String> {
+        let check = self.checks.iter().find(|check| check.id == id)?;
+        Some(lab_report::checks::words(check).detail)
+    }
+
+    /// Why the run takes part in no ranking, a sentence each; empty where it does.
+    pub fn reasons(&self) -> Vec<String> {
+        self.failed_checks
+            .iter()
+            .filter_map(|id| self.words(id))
+            .collect()
+    }
+
     /// Stores it as that of a run.
     ///
     /// # Errors
@@ -132,59 +142,38 @@ impl Judged {
         store.put_phases(run, &self.phases).await?;
         store.set_checks(run, &self.checks).await?;
         if let Some(valid) = self.valid {
-            store
-                .set_validity(run, valid, &self.invalid_reasons)
-                .await?;
+            store.set_validity(run, valid, &self.failed_checks).await?;
         }
         Ok(())
     }
 }
 
 fn contract(findings: &[Finding]) -> Check {
-    if findings.is_empty() {
-        let detail = "The contract was not checked before this run.";
-        return Check::warn("contract", "Contract", "not checked", detail);
-    }
-    let passed = findings.iter().filter(|f| f.passed).count();
-    let figure = format!("{passed} of {}", findings.len());
-    let detail = format!(
-        "The target passed {passed} of {} cases before it was measured.",
-        findings.len()
-    );
-    let make = if passed == findings.len() {
-        Check::ok
-    } else {
-        Check::bad
+    let (cases, passed) = (findings.len(), findings.iter().filter(|f| f.passed).count());
+    let status = match (cases, passed) {
+        (0, _) => CheckStatus::Warn,
+        (cases, passed) if passed == cases => CheckStatus::Ok,
+        _ => CheckStatus::Bad,
     };
-    make("contract", "Contract", figure, detail)
+    Check::new("contract", status)
+        .with("passed", passed)
+        .with("cases", cases)
 }
 
+/// An audit as a check; one that nobody made is as bad as one that failed.
 fn audited(measured: &Measured<'_>) -> Check {
-    measured.audit.map_or_else(
-        || {
-            let detail = "Nobody compared what the generator counted with what the target did.";
-            Check::bad("audit", "Audit", "not made", detail)
-        },
-        |audit| badge(audit, measured.scenario),
-    )
-}
-
-/// An audit as a badge.
-fn badge(audit: &Audited, scenario: Scenario) -> Check {
-    let terms = scenario.terms();
-    let figure = match &audit.counts {
-        Some(counts) => format!(
-            "{} of {} {}",
-            counts.stored, counts.acknowledged, terms.found
-        ),
-        None => format!("not {}", terms.found),
+    let Some(audit) = measured.audit else {
+        return Check::bad("audit");
     };
-    let make = match (audit.passed, &audit.counts) {
-        (false, _) => Check::bad,
-        (true, None) => Check::warn,
-        (true, Some(_)) => Check::ok,
+    let status = match (audit.passed, &audit.counts) {
+        (false, _) => CheckStatus::Bad,
+        (true, None) => CheckStatus::Warn,
+        (true, Some(_)) => CheckStatus::Ok,
     };
-    make("audit", "Audit", figure, audit.sentence.clone())
+    Check {
+        context: audit.facts.clone(),
+        ..Check::new("audit", status)
+    }
 }
 
 #[cfg(test)]
@@ -208,7 +197,6 @@ mod tests {
             sampled: true,
             debug_build: false,
             findings: &[],
-            scenario: Scenario::Ingest,
             audit,
         }
     }
@@ -218,12 +206,12 @@ mod tests {
         let passed = Audited {
             counts: None,
             passed: true,
-            sentence: "All are there.".into(),
+            facts: serde_json::Map::new(),
             stats: None,
         };
         let smoke = Summary::parse(SMOKE).unwrap();
         let judged = judge(&measured(&smoke, false, Some(&passed)));
-        assert_eq!(judged.valid, None, "{:?}", judged.invalid_reasons);
+        assert_eq!(judged.valid, None, "{:?}", judged.failed_checks);
         assert_eq!(judged.performance.successful_requests, 5);
 
         let unaudited = judge(&measured(&smoke, false, None));
@@ -239,6 +227,6 @@ mod tests {
             debug_build: true,
             ..measured(&full, true, Some(&passed))
         });
-        assert_eq!(debug.invalid_reasons.len(), blind.invalid_reasons.len() + 1);
+        assert_eq!(debug.failed_checks.len(), blind.failed_checks.len() + 1);
     }
 }

@@ -7,8 +7,8 @@
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
-//! - [`runs`], [`report`]: what is made of the metrics database
-//! - [`judge`]: the verdict over figures from any tool
+//! - [`runs`], [`report`], `history`: what is made of the metrics database
+//! - [`judge`]: the verdict over figures from any tool; [`gate`]: may a candidate replace a baseline
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //!
 //! Where services run and databases are found is the crate `lab-bench`; what the machine gives (PostgreSQL, processes,
@@ -17,6 +17,8 @@
 pub mod audit;
 pub mod cli;
 pub mod feed;
+pub mod gate;
+mod history;
 pub mod import;
 pub mod judge;
 pub mod judged;

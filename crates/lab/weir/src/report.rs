@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use lab_gate::VerdictFile;
 use lab_report::input::{RunRows, SessionRows};
 use lab_report::model::{Metric, Report};
-use lab_report::{Options, export, html, markdown};
+use lab_report::{Options, export, html, markdown, verdict_file};
 use metrics_db::{MetricsDbConfig, RunFilter, Store};
 
 use crate::output;
@@ -72,6 +73,8 @@ enum Format {
     Csv,
     /// One test case a run, for CI: report.junit.xml
     Junit,
+    /// What the first sentence says, with its rounds, for `weir gate`: verdict.json
+    Verdict,
 }
 
 /// Where the two files are.
@@ -88,12 +91,7 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
     let store = lab_bench::metrics::connect(root, &args.metrics).await?;
     let mut sessions = args.sessions;
     if sessions.is_empty() {
-        let newest = store.latest_session().await?;
-        sessions.push(
-            newest
-                .context("the metrics database holds no session yet")?
-                .id,
-        );
+        sessions.push(newest(&store).await?);
     }
     let mut named = std::collections::HashSet::new();
     sessions.retain(|session| named.insert(session.clone()));
@@ -110,9 +108,16 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
     let report = lab_report::build(&rows, &options);
     let mut paths = Vec::new();
     for format in &args.format {
-        paths.push(save(&out_dir, *format, &text(&report, *format)?)?);
+        paths.push(save(&out_dir, *format, &text(&report, &options, *format)?)?);
     }
     announce(&report, &args.format, &paths, json)
+}
+
+/// Id of the newest session.
+pub(crate) async fn newest(store: &Store) -> Result<String> {
+    let newest = store.latest_session().await?;
+    let newest = newest.context("the metrics database holds no session yet")?;
+    Ok(newest.id)
 }
 
 /// What is named must be there.
@@ -145,16 +150,19 @@ fn check(options: &Options, rows: &[SessionRows]) -> Result<()> {
     Ok(())
 }
 
-/// Writes both files of `session` into `out_dir`.
+/// Writes page, twin and verdict file of `session` into `out_dir`.
 ///
 /// # Errors
 /// No such session, the metrics database cannot be read, or a file cannot be written.
 pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<ReportPaths> {
     let rows = read(store, &[session.to_owned()]).await?;
-    let report = lab_report::build(&rows, &Options::default());
+    let options = Options::default();
+    let report = lab_report::build(&rows, &options);
+    let write = |format| save(out_dir, format, &text(&report, &options, format)?);
+    write(Format::Verdict)?;
     Ok(ReportPaths {
-        html: save(out_dir, Format::Html, &text(&report, Format::Html)?)?,
-        markdown: save(out_dir, Format::Markdown, &text(&report, Format::Markdown)?)?,
+        html: write(Format::Html)?,
+        markdown: write(Format::Markdown)?,
     })
 }
 
@@ -186,13 +194,29 @@ async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
     Ok(sessions)
 }
 
-fn text(report: &Report, format: Format) -> Result<String> {
+/// The verdict file of a session.
+///
+/// # Errors
+/// No such session, or the metrics database cannot be read.
+pub(crate) async fn verdict(store: &Store, session: &str) -> Result<VerdictFile> {
+    let rows = read(store, &[session.to_owned()]).await?;
+    let options = Options::default();
+    let report = lab_report::build(&rows, &options);
+    Ok(verdict_of(&report, &options))
+}
+
+fn verdict_of(report: &Report, options: &Options) -> VerdictFile {
+    verdict_file::of(report, options, &format!("weir {}", env!("WEIR_VERSION")))
+}
+
+fn text(report: &Report, options: &Options, format: Format) -> Result<String> {
     match format {
         Format::Html => html::page(report),
         Format::Markdown => markdown::text(report),
         Format::Json => export::json(report),
         Format::Csv => export::csv(report),
         Format::Junit => export::junit(report),
+        Format::Verdict => Ok(verdict_of(report, options).to_json()?),
     }
 }
 
@@ -203,6 +227,7 @@ fn save(directory: &Path, format: Format, text: &str) -> Result<PathBuf> {
         Format::Json => "report.json",
         Format::Csv => "report.csv",
         Format::Junit => "report.junit.xml",
+        Format::Verdict => "verdict.json",
     };
     let path = directory.join(name);
     std::fs::create_dir_all(directory)

@@ -2,11 +2,12 @@
 //! the table has them.
 
 use anyhow::{Context, Result};
+use lab_model::scenario::Scenario;
 use lab_model::seeded;
 use serde_json::json;
 
 use super::claims::Claims;
-use super::subject::{Audited, Baseline, Comparison, Subject};
+use super::subject::{Audited, Baseline, Fault, Subject};
 use crate::verify::BalanceClient;
 
 /// Requests that a read of the database answered.
@@ -39,18 +40,12 @@ pub(super) async fn audit(
         differing,
         bytes,
     } = sample(subject).await?;
-    let counts = counted.map(|n| Comparison::of(sent.acknowledged, sent.in_doubt(), n));
     let stats = json!({
         "counted_by_service": counted, "database_reads": reads, "sampled": sampled, "differing": differing.len(),
         "payload_bytes": bytes,
     });
-    Ok(judge(
-        sent.acknowledged,
-        sent.in_doubt(),
-        counts,
-        (sampled, &differing),
-        stats,
-    ))
+    let counts = (sent.acknowledged, sent.in_doubt(), counted);
+    Ok(judge(counts, (sampled, &differing), stats))
 }
 
 /// Accounts that were asked for after the run.
@@ -87,53 +82,23 @@ async fn sample(subject: Subject<'_>) -> Result<Sample> {
 }
 
 fn judge(
-    answered: i64,
-    in_doubt: i64,
-    counts: Option<Comparison>,
+    (answered, in_doubt, counted): (i64, i64, Option<i64>),
     (sampled, differing): (usize, &[String]),
     stats: serde_json::Value,
 ) -> Audited {
-    let broken = match &counts {
-        Some(counts) if !counts.passed && counts.stored < answered => Some(format!(
-            "{answered} balances were answered, and the service counted {} requests that a read of its database \
-             answered.",
-            counts.stored
-        )),
-        Some(counts) if !counts.passed => Some(format!(
-            "the service answered {} requests from its database, but only {answered} balances were received and \
-             {in_doubt} are in doubt.",
-            counts.stored
-        )),
-        _ => differing.first().map(|first| {
-            format!(
-                "{} of {sampled} accounts were answered after the run with other than the table has, {first} the \
-                 first.",
-                differing.len()
-            )
-        }),
-    };
-    let broken = broken.or_else(|| {
-        (sampled == 0).then(|| "none of the seeded accounts is in the table.".to_owned())
-    });
-    let counted = match &counts {
-        Some(counts) if in_doubt == 0 => format!(
-            "{answered} balances were answered; the service counted {} requests answered from its database.",
-            counts.stored
+    let fault = match (counted, differing.first()) {
+        (Some(counted), _) if counted < answered => Some(Fault::new("lost")),
+        (Some(counted), _) if counted > answered + in_doubt => Some(Fault::new("surplus")),
+        (_, Some(first)) => Some(
+            Fault::new("differing")
+                .with("differing", differing.len())
+                .with("first", first.as_str()),
         ),
-        Some(counts) => format!(
-            "{answered} balances were answered, {in_doubt} requests are in doubt; the service counted {} answered \
-             from its database.",
-            counts.stored
-        ),
-        None => {
-            format!("{answered} balances were answered; what the service counted is not known.")
-        }
+        _ if sampled == 0 => Some(Fault::new("none_sampled")),
+        _ => None,
     };
-    let good = format!(
-        "{counted} After the run {sampled} accounts were asked for over the same protocol and compared with the table: \
-         all are as it has them."
-    );
-    Audited::of(counts, broken, good, stats)
+    let counts = (answered, in_doubt, counted);
+    Audited::of(Scenario::Balance, counts, fault, Some(stats)).with("sampled", sampled)
 }
 
 #[cfg(test)]
@@ -141,29 +106,26 @@ mod tests {
     use super::*;
 
     fn judged(answered: i64, in_doubt: i64, counted: i64, differing: &[String]) -> Audited {
-        let counts = Some(Comparison::of(answered, in_doubt, counted));
-        judge(answered, in_doubt, counts, (200, differing), json!({}))
+        let counts = (answered, in_doubt, Some(counted));
+        judge(counts, (200, differing), json!({}))
     }
 
     #[test]
     fn counts_and_sample_must_both_hold() {
         let good = judged(5, 0, 5, &[]);
-        assert!(
-            good.passed && good.sentence.contains("200 accounts"),
-            "{good:?}"
-        );
+        assert!(good.passed && good.facts["sampled"] == 200, "{good:?}");
         assert!(judged(5, 2, 6, &[]).passed);
-        for (bad, word) in [
-            (judged(5, 0, 4, &[]), "service counted 4"),
-            (judged(5, 1, 9, &[]), "answered 9"),
-            (judged(5, 0, 5, &["0.0.100050".into()]), "0.0.100050"),
+        for (bad, fault) in [
+            (judged(5, 0, 4, &[]), "lost"),
+            (judged(5, 1, 9, &[]), "surplus"),
+            (judged(5, 0, 5, &["0.0.100050".into()]), "differing"),
         ] {
             assert!(!bad.passed && !bad.counts.unwrap().passed);
-            assert!(bad.sentence.contains(word), "{}", bad.sentence);
+            assert_eq!(bad.facts["fault"], fault);
         }
-        let empty = judge(5, 0, None, (0, &[]), json!({}));
+        let empty = judge((5, 0, None), (0, &[]), json!({}));
         assert!(!empty.passed && empty.counts.is_none());
-        let uncounted = judge(5, 0, None, (200, &[]), json!({}));
-        assert!(uncounted.passed && uncounted.sentence.contains("not known"));
+        let uncounted = judge((5, 0, None), (200, &[]), json!({}));
+        assert!(uncounted.passed && uncounted.facts["stored"].is_null());
     }
 }

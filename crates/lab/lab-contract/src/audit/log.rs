@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
+use lab_model::scenario::Scenario;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::claims::{Claims, Counts};
-use super::subject::{Audited, Comparison, Subject};
+use super::subject::{Audited, Fault, Subject};
 use crate::verify::LogClient;
 
 /// Partitions of a run's topic, as the k6 script makes them.
@@ -81,68 +82,37 @@ pub(super) async fn audit(subject: Subject<'_>, claims: &Claims) -> Result<Audit
             let verified = log.verify(run).await;
             chain = Some(match verified {
                 Ok(count) if linked && count == entries.len() as u64 => Ok(count),
-                Ok(_) if !linked => {
-                    Err("an entry does not hold the hash of the one before.".into())
-                }
-                Ok(count) => Err(format!("{count} of {} entries verify.", entries.len())),
-                Err(error) => Err(format!("the chain does not verify: {error:#}.")),
+                Ok(_) if !linked => Err(Fault::new("unlinked")),
+                Ok(count) => Err(Fault::new("unverified").with("verified", count)),
+                Err(error) => Err(Fault::new("chain").with("error", format!("{error:#}"))),
             });
         }
     }
     Ok(judge(&claims.counts, &found, chain))
 }
 
-fn judge(sent: &Counts, found: &Found, chain: Option<std::result::Result<u64, String>>) -> Audited {
-    let counts = Comparison::of(sent.acknowledged, sent.in_doubt(), found.records);
-    let Comparison {
-        acknowledged,
-        in_doubt,
-        stored,
-        ..
-    } = counts;
-    let broken = if let Some(Err(what)) = &chain {
-        Some(what.clone())
+fn judge(sent: &Counts, found: &Found, chain: Option<std::result::Result<u64, Fault>>) -> Audited {
+    let (acknowledged, in_doubt, stored) = (sent.acknowledged, sent.in_doubt(), found.records);
+    let kind = if chain.is_some() { "chain" } else { "topic" };
+    let stats = json!({
+        "read_back": stored, "disordered": found.disordered,
+        "chain_verified": chain.as_ref().map(std::result::Result::is_ok),
+    });
+    let fault = if let Some(Err(fault)) = chain {
+        Some(fault)
     } else if found.foreign > 0 {
-        Some(format!(
-            "{} records of the run's partitions are not the run's.",
-            found.foreign
-        ))
+        Some(Fault::new("foreign").with("foreign", found.foreign))
     } else if found.disordered > 0 {
-        Some(format!(
-            "{} of {stored} records are there again, or not in the order in which they were sent.",
-            found.disordered
-        ))
+        Some(Fault::new("disordered").with("disordered", found.disordered))
     } else if stored < acknowledged {
-        let lost = acknowledged - stored;
-        Some(format!(
-            "{lost} of {acknowledged} acknowledged records are not in the log."
-        ))
-    } else if !counts.passed {
-        Some(format!(
-            "{stored} records are in the log, but only {acknowledged} were acknowledged and {in_doubt} are in doubt."
-        ))
+        Some(Fault::new("lost"))
+    } else if stored > acknowledged + in_doubt {
+        Some(Fault::new("surplus"))
     } else {
         None
     };
-    let doubt = if in_doubt > 0 {
-        format!(", {in_doubt} are in doubt")
-    } else {
-        String::new()
-    };
-    let verified = if chain.is_some() {
-        " The chain of hashes verifies."
-    } else {
-        " Each has its offset, without gaps."
-    };
-    let good = format!(
-        "{acknowledged} records were acknowledged{doubt}; {stored} were read back, each once, those of a virtual user in \
-         the order sent.{verified}"
-    );
-    let stats = json!({
-        "read_back": stored, "disordered": found.disordered,
-        "chain_verified": chain.map(|chain| chain.is_ok()),
-    });
-    Audited::of(Some(counts), broken, good, stats)
+    let counts = (acknowledged, in_doubt, Some(stored));
+    Audited::of(Scenario::Log, counts, fault, Some(stats)).with("kind", kind)
 }
 
 #[cfg(test)]
@@ -176,32 +146,21 @@ mod tests {
         let gap = found(&[("r", 1, 1), ("r", 1, 3)]);
         assert!(judge(&sent(2, 3), &gap, None).passed);
 
+        let torn = Some(Err(Fault::new("chain").with("error", "torn")));
+        let swapped = found(&[("r", 1, 2), ("r", 1, 1)]);
+        let again = found(&[("r", 1, 1), ("r", 1, 1)]);
+        let foreign = found(&[("r", 1, 1), ("q", 1, 1)]);
         let cases = [
-            (judge(&sent(4, 4), &whole, None), "1 of 4 acknowledged"),
-            (judge(&sent(2, 2), &whole, None), "3 records are in the log"),
-            (
-                judge(&sent(3, 3), &whole, Some(Err("torn.".into()))),
-                "torn",
-            ),
-            (
-                judge(&sent(2, 2), &found(&[("r", 1, 2), ("r", 1, 1)]), None),
-                "1 of 2 records",
-            ),
-            (
-                judge(&sent(2, 2), &found(&[("r", 1, 1), ("r", 1, 1)]), None),
-                "there again",
-            ),
-            (
-                judge(&sent(1, 2), &found(&[("r", 1, 1), ("q", 1, 1)]), None),
-                "not the run's",
-            ),
+            (judge(&sent(4, 4), &whole, None), "lost"),
+            (judge(&sent(2, 2), &whole, None), "surplus"),
+            (judge(&sent(3, 3), &whole, torn), "chain"),
+            (judge(&sent(2, 2), &swapped, None), "disordered"),
+            (judge(&sent(2, 2), &again, None), "disordered"),
+            (judge(&sent(1, 2), &foreign, None), "foreign"),
         ];
-        for (bad, word) in cases {
-            assert!(
-                !bad.passed && bad.sentence.contains(word),
-                "{word}: {}",
-                bad.sentence
-            );
+        for (bad, fault) in cases {
+            assert!(!bad.passed && !bad.counts.unwrap().passed);
+            assert_eq!(bad.facts["fault"], fault);
         }
         let mut garbage = Found::default();
         garbage.take("r", [&b"no json"[..]].into_iter());

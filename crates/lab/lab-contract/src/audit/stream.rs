@@ -1,11 +1,12 @@
 //! The audit of streams: no event was missed, repeated or out of order, and as many as were received were sent.
 
 use anyhow::{Context, Result};
+use lab_model::scenario::Scenario;
 use lab_model::targets::Protocol;
 use serde_json::json;
 
 use super::claims::Claims;
-use super::subject::{Audited, Baseline, Comparison, Subject};
+use super::subject::{Audited, Baseline, Fault, Subject};
 use crate::verify::event_bytes;
 
 /// How the report names the faults, in the order of [`Seen::faults`].
@@ -61,46 +62,29 @@ pub(super) async fn audit(
 fn judge(seen: Seen, sent: Option<i64>) -> Audited {
     // Streams that broke off or were cut off at the end of a phase may have been sent whole.
     let in_doubt = (seen.streams * seen.limit - seen.received).max(0);
-    let counts = sent.map(|sent| Comparison::of(seen.received, in_doubt, sent));
     let mut stats = json!({
         "events_per_request": seen.limit, "events_received": seen.received, "events_sent_by_service": sent,
     });
     for (name, count) in FAULTS.iter().zip(seen.faults) {
         stats[*name] = count.into();
     }
-    let [missed, repeated, out_of_order] = seen.faults;
     let received = seen.received;
-    let broken = if seen.faults != [0; 3] {
-        Some(format!(
-            "of {received} events received, {missed} before them were missed, {repeated} came again and \
-             {out_of_order} out of order."
-        ))
+    let fault = if seen.faults != [0; 3] {
+        let named = FAULTS.iter().zip(seen.faults);
+        Some(
+            named.fold(Fault::new("not_in_sequence"), |fault, (name, count)| {
+                fault.with(name, count)
+            }),
+        )
     } else if received < seen.complete * seen.limit {
-        Some(format!(
-            "{} streams of {} events were counted as complete, and {received} events as received.",
-            seen.complete, seen.limit
-        ))
+        Some(Fault::new("incomplete").with("per_stream", seen.limit))
+    } else if sent.is_some_and(|sent| sent < received || sent > received + in_doubt) {
+        Some(Fault::new("unequal"))
     } else {
-        match &counts {
-            Some(counts) if !counts.passed => Some(format!(
-                "{received} events were received and {in_doubt} are in doubt; the service sent {}.",
-                counts.stored
-            )),
-            _ => None,
-        }
+        None
     };
-    let side = match sent {
-        Some(sent) if in_doubt == 0 => format!("the service sent {sent}"),
-        Some(sent) => {
-            format!("the service sent {sent}, {in_doubt} of streams that were cut off are in doubt")
-        }
-        None => "what the service sent is not known".to_owned(),
-    };
-    let good = format!(
-        "{received} events of {} complete streams were received, none missed, none repeated, all in order; {side}.",
-        seen.complete
-    );
-    Audited::of(counts, broken, good, stats)
+    let counts = (received, in_doubt, sent);
+    Audited::of(Scenario::Stream, counts, fault, Some(stats)).with("complete", seen.complete)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use lab_model::endpoint::Endpoint;
 use lab_model::scenario::Scenario;
 use lab_model::targets::Target;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::counters::{Counters, CountersAt};
 use crate::application_db::ApplicationDb;
@@ -61,8 +61,8 @@ pub struct Audited {
     pub counts: Option<Comparison>,
     /// Whether all of it holds.
     pub passed: bool,
-    /// What was compared with what, and how it came out.
-    pub sentence: String,
+    /// What was compared with what, and what is wrong (`fault`), as data: `lab_report::checks` has the words.
+    pub facts: Map<String, Value>,
     /// Figures of the scenario alone.
     pub stats: Option<Value>,
 }
@@ -81,20 +81,65 @@ impl Baseline {
     }
 }
 
-impl Audited {
-    /// Counts and further conditions: the first that does not hold is the sentence.
-    pub(super) fn of(
-        counts: Option<Comparison>,
-        broken: Option<String>,
-        good: String,
-        stats: Value,
-    ) -> Self {
-        let passed = broken.is_none();
+/// A condition that does not hold: its name, and the facts that belong to it alone.
+pub(super) struct Fault {
+    pub(super) name: &'static str,
+    pub(super) facts: Vec<(&'static str, Value)>,
+}
+
+impl Fault {
+    pub(super) fn new(name: &'static str) -> Self {
         Self {
-            counts: counts.map(|counts| Comparison { passed, ..counts }),
-            passed,
-            sentence: broken.map_or(good, |what| format!("Audit: {what}")),
-            stats: Some(stats),
+            name,
+            facts: Vec::new(),
         }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, fact: impl Into<Value>) -> Self {
+        self.facts.push((name, fact.into()));
+        self
+    }
+}
+
+impl Audited {
+    /// What was counted on both sides, and the first condition that does not hold. `stored` is `None` where the service's
+    /// side is not known.
+    pub(super) fn of(
+        scenario: Scenario,
+        (acknowledged, in_doubt, stored): (i64, i64, Option<i64>),
+        fault: Option<Fault>,
+        stats: Option<Value>,
+    ) -> Self {
+        let passed = fault.is_none();
+        let mut facts = Map::new();
+        facts.insert("scenario".into(), scenario.as_str().into());
+        facts.insert("acknowledged".into(), acknowledged.into());
+        facts.insert("in_doubt".into(), in_doubt.into());
+        facts.insert("stored".into(), stored.into());
+        if let Some(fault) = fault {
+            facts.insert("fault".into(), fault.name.into());
+            facts.extend(
+                fault
+                    .facts
+                    .into_iter()
+                    .map(|(name, fact)| (name.into(), fact)),
+            );
+        }
+        let counts = stored.map(|stored| Comparison {
+            passed,
+            ..Comparison::of(acknowledged, in_doubt, stored)
+        });
+        Self {
+            counts,
+            passed,
+            facts,
+            stats,
+        }
+    }
+
+    /// The same with one more fact.
+    pub(super) fn with(mut self, name: &str, fact: impl Into<Value>) -> Self {
+        self.facts.insert(name.to_owned(), fact.into());
+        self
     }
 }

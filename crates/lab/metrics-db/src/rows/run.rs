@@ -105,7 +105,7 @@ pub struct Run {
     pub sampling: Option<Value>,
     /// None until judged; false takes part in no ranking.
     pub valid: Option<bool>,
-    /// Sentences that the report shows.
+    /// Ids of the checks that failed; in rows from before checks were data, sentences.
     pub invalid_reasons: Vec<String>,
     /// Every check with its figure.
     pub checks: Vec<Check>,

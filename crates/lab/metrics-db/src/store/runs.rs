@@ -160,7 +160,7 @@ impl Store {
         .await
     }
 
-    /// Says whether a run takes part in rankings, and if not, why.
+    /// Says whether a run takes part in rankings, and if not, the ids of the checks that failed.
     ///
     /// # Errors
     /// [`Error::NoSuchRun`], and those of the database.

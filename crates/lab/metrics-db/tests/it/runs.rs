@@ -112,8 +112,8 @@ async fn a_run_from_start_to_end() {
     );
 
     let checks = [
-        Check::ok("audit", "Audit", "10 of 10", "all there"),
-        Check::bad("generator", "Generator CPU", "97 %", "over 80 %"),
+        Check::ok("audit").with("acknowledged", 10),
+        Check::bad("generator_cpu").measured(0.97, 0.8, "share"),
     ];
     store.set_checks(id, &checks).await.expect("checks");
     store
@@ -121,7 +121,7 @@ async fn a_run_from_start_to_end() {
         .await
         .expect("audit");
     store
-        .set_validity(id, false, &["The generator was the limit.".into()])
+        .set_validity(id, false, &["generator_cpu".into()])
         .await
         .expect("validity");
     store

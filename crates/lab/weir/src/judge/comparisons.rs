@@ -1,5 +1,6 @@
 //! The comparisons of each session, and what the test says of them.
 
+use lab_gate::verdict_file::Round;
 use lab_verdict::flags::{Flagged, clearly_more};
 use lab_verdict::position::{self, Placed};
 use lab_verdict::{Judge, Judgement, Outcome, Settings, log_ratio};
@@ -75,6 +76,8 @@ pub(super) struct Comparison {
     pub(super) family: usize,
     /// The target that was disturbed clearly more often, so that there is no verdict.
     pub(super) disturbed: Option<String>,
+    /// The rounds that count for it.
+    pub(super) rounds: Vec<Round>,
     pub(super) found: Judgement,
 }
 
@@ -106,6 +109,7 @@ struct Planned<'a> {
     figure: usize,
     pair: (usize, usize),
     decides: bool,
+    rounds: Vec<Round>,
     differences: Vec<f64>,
 }
 
@@ -120,12 +124,14 @@ fn of_session(
     for payload in &session.payloads {
         for (figure, name) in figures.iter().enumerate() {
             for pair in &pairs {
+                let rounds = rounds(payload, figure, *pair);
                 planned.push(Planned {
                     payload,
                     figure,
                     pair: *pair,
                     decides: named.primary.as_ref().is_none_or(|primary| primary == name),
-                    differences: differences(payload, figure, *pair),
+                    differences: differences(&rounds),
+                    rounds,
                 });
             }
         }
@@ -143,7 +149,7 @@ fn of_session(
         (counted, judge.family(&of).into_iter())
     });
     planned
-        .iter()
+        .into_iter()
         .filter_map(|planned| {
             let (counted, found) = &mut families[usize::from(!planned.decides)];
             let mut found = found.next()?;
@@ -161,6 +167,7 @@ fn of_session(
                 decides: planned.decides,
                 family: *counted,
                 disturbed,
+                rounds: planned.rounds,
                 found,
             })
         })
@@ -184,18 +191,29 @@ fn pairs(session: &Session, reference: Option<&str>) -> Vec<(usize, usize)> {
     }
 }
 
-/// The logarithm of the ratio for each round in which both trials count and have the figure.
-fn differences(payload: &Payload, figure: usize, (a, b): (usize, usize)) -> Vec<f64> {
-    payload
-        .rounds
-        .iter()
+/// The rounds in which both trials count and have a figure above zero.
+fn rounds(payload: &Payload, figure: usize, (a, b): (usize, usize)) -> Vec<Round> {
+    let rounds = payload.rounds.iter();
+    rounds
         .filter_map(|round| {
             let of = |target: usize| {
-                let trial = round.iter().find(|trial| trial.target == target)?;
+                let trial = round.trials.iter().find(|trial| trial.target == target)?;
                 trial.figures[figure].filter(|_| trial.valid)
             };
-            log_ratio(of(a)?, of(b)?)
+            let (a, b) = (of(a)?, of(b)?);
+            log_ratio(a, b)?;
+            Some(Round {
+                round: round.name.clone(),
+                a,
+                b,
+            })
         })
+        .collect()
+}
+
+fn differences(rounds: &[Round]) -> Vec<f64> {
+    let each = rounds.iter();
+    each.filter_map(|round| log_ratio(round.a, round.b))
         .collect()
 }
 
@@ -204,7 +222,7 @@ fn disturbed(payload: &Payload, (a, b): (usize, usize)) -> Option<usize> {
         let trials = payload
             .rounds
             .iter()
-            .flatten()
+            .flat_map(|round| &round.trials)
             .filter(|trial| trial.target == target);
         let valid: Vec<bool> = trials.map(|trial| trial.valid).collect();
         Flagged {
@@ -220,17 +238,18 @@ fn places(session: &Session, figures: &[String]) -> Vec<Place> {
         let rounds: Vec<Vec<Placed>> = payload
             .rounds
             .iter()
-            .filter(|round| {
-                round
+            .map(|round| &round.trials)
+            .filter(|trials| {
+                trials
                     .iter()
                     .all(|trial| trial.valid && trial.figures[figure].is_some())
             })
-            .map(|round| {
+            .map(|trials| {
                 let placed = |trial: &super::figures::Trial| Placed {
                     target: trial.target,
                     figure: trial.figures[figure].unwrap_or(0.0),
                 };
-                round.iter().map(placed).collect()
+                trials.iter().map(placed).collect()
             })
             .collect();
         // One order throughout is how a file is sorted, not how the trials ran.

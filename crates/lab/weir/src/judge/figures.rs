@@ -33,8 +33,17 @@ pub(super) struct Session {
 pub(super) struct Payload {
     /// Its name; none where the file has no column for it.
     pub(super) name: Option<String>,
-    /// Rounds in order of first appearance. Each holds its trials in the order of the file.
-    pub(super) rounds: Vec<Vec<Trial>>,
+    /// Rounds in order of first appearance.
+    pub(super) rounds: Vec<Round>,
+}
+
+/// One round.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// Its name.
+    pub(super) name: String,
+    /// Its trials in the order of the file.
+    pub(super) trials: Vec<Trial>,
 }
 
 /// One row.
@@ -222,7 +231,8 @@ impl Building {
                 format!("more than {MAX_ROUNDS} rounds in a session"),
             ));
         }
-        if rounds[found].iter().any(|trial| trial.target == target) {
+        let trials = &mut rounds[found].trials;
+        if trials.iter().any(|trial| trial.target == target) {
             let who = &held.targets[target];
             return Err(WrongFile::at(
                 line,
@@ -230,7 +240,7 @@ impl Building {
                 format!("{who:?} stands twice in round {round:?}"),
             ));
         }
-        rounds[found].push(Trial {
+        trials.push(Trial {
             target,
             valid,
             figures,
@@ -282,10 +292,11 @@ impl Building {
         let next = rounds.len();
         let index = *self
             .by_round
-            .entry((session, payload, name))
+            .entry((session, payload, name.clone()))
             .or_insert(next);
         if index == next {
-            rounds.push(Vec::new());
+            let trials = Vec::new();
+            rounds.push(Round { name, trials });
         }
         index
     }
@@ -324,11 +335,11 @@ mod tests {
         assert_eq!(first.name.as_deref(), Some("s1"));
         assert_eq!(first.targets, ["a", "b"]);
         assert_eq!(first.payloads[0].name, None);
-        let round = &first.payloads[0].rounds[0];
+        let round = &first.payloads[0].rounds[0].trials;
         assert_eq!(round[0].figures, [Some(10.0), None]);
         assert!(round[0].valid && !round[1].valid);
         assert_eq!(
-            table.sessions[1].payloads[0].rounds[0][0].figures,
+            table.sessions[1].payloads[0].rounds[0].trials[0].figures,
             [Some(1000.0), Some(0.0)]
         );
     }

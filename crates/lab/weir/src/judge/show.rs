@@ -165,7 +165,8 @@ fn ratio_and_interval(found: &Judgement) -> (String, String) {
     }
 }
 
-fn sentence(comparison: &Comparison, settings: &Settings, named: &Named) -> String {
+/// What is said of one comparison.
+pub(super) fn sentence(comparison: &Comparison, settings: &Settings, named: &Named) -> String {
     let found = &comparison.found;
     let Comparison { a, b, figure, .. } = comparison;
     let under = comparison
@@ -229,7 +230,13 @@ fn sentence(comparison: &Comparison, settings: &Settings, named: &Named) -> Stri
 }
 
 fn place_notes(session: &Judged) -> Option<String> {
-    let notes: Vec<String> = session
+    let notes = places(session);
+    (!notes.is_empty()).then(|| notes.join("\n"))
+}
+
+/// Whether the place in a round matters, a sentence a figure.
+pub(super) fn places(session: &Judged) -> Vec<String> {
+    session
         .places
         .iter()
         .map(|place| {
@@ -248,6 +255,5 @@ fn place_notes(session: &Judged) -> Option<String> {
                 words::ratio(place.ratio)
             )
         })
-        .collect();
-    (!notes.is_empty()).then(|| notes.join("\n"))
+        .collect()
 }

@@ -261,7 +261,6 @@ async fn steps(
         sampled: started.probe.is_some(),
         debug_build: bench.debug_build,
         findings: &findings,
-        scenario: target.scenario,
         audit: Some(&audit),
     });
     let store = bench.store.clone();
@@ -280,8 +279,8 @@ async fn steps(
         errors: judged.performance.failed_requests,
         audit: counts,
         passed: audit.passed,
-        audit_sentence: audit.sentence,
-        invalid_reasons: judged.invalid_reasons,
+        audit_sentence: judged.words("audit").unwrap_or_default(),
+        invalid_reasons: judged.reasons(),
     };
     Ok((figures, summary.measured_seconds()))
 }

@@ -28,21 +28,21 @@ pub(super) async fn check(
     if path.is_file() {
         return Ok(());
     }
-    let problem = format!(
-        "{file} is missing: is the disk of {} full? The log of stats-sidecar says more.",
-        files::RESULTS
-    );
+    let missing = missing(&file);
+    let problem = lab_report::checks::words(&missing).detail;
     progress.say(&format!("Run {id}: {problem}"));
     let mut checks = run.checks;
-    checks.push(missing(&problem));
+    checks.push(missing);
     store
         .set_checks(id, &checks)
         .await
         .context("the missing file could not be recorded")
 }
 
-fn missing(problem: &str) -> Check {
-    Check::warn("samples_csv", "Samples as CSV", "missing", problem)
+fn missing(file: &str) -> Check {
+    Check::warn("samples_csv")
+        .with("file", file)
+        .with("folder", files::RESULTS)
 }
 
 /// As stats-sidecar names it.

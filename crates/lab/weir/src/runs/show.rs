@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 use clap::Args;
+use lab_report::checks::{self, Described};
 use metrics_db::{
     CheckStatus, MetricsDbConfig, Performance, Phase, ResourceSample, Role, Run, Store,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::words::{audit, count, figure, percent, standing, time};
 use crate::output::{self, Table};
@@ -27,7 +28,7 @@ pub(super) async fn run(args: &ShowArgs, store: &Store, json: bool) -> Result<()
     let samples = store.samples(args.id).await?;
     if json {
         return output::json(&json!({
-            "run": run,
+            "run": described(&run)?,
             "performance": performance,
             "phases": phases,
             "resources": resources(&samples).into_iter().map(Used::json).collect::<Vec<_>>(),
@@ -47,6 +48,15 @@ pub(super) async fn run(args: &ShowArgs, store: &Store, json: bool) -> Result<()
         output::line(&format!("\n{}", check_table(&run)));
     }
     Ok(())
+}
+
+/// The run as JSON, its checks and the reasons with their words.
+fn described(run: &Run) -> Result<Value> {
+    let mut document = serde_json::to_value(run)?;
+    let described: Vec<Described> = run.checks.iter().map(Described::of).collect();
+    document["checks"] = serde_json::to_value(described)?;
+    document["invalid_reasons"] = checks::reasons(run).into();
+    Ok(document)
 }
 
 /// What it is, a line a fact.
@@ -81,9 +91,9 @@ fn about(run: &Run) -> String {
             .map(|message| ("error", message.clone())),
     );
     facts.extend(
-        run.invalid_reasons
-            .iter()
-            .map(|reason| ("not valid", reason.clone())),
+        checks::reasons(run)
+            .into_iter()
+            .map(|reason| ("not valid", reason)),
     );
     let lines: Vec<String> = facts
         .iter()
@@ -202,7 +212,8 @@ fn check_table(run: &Run) -> Table {
             CheckStatus::Warn => "note",
             CheckStatus::Bad => "BAD",
         };
-        table.row([&check.label, mark, &check.figure, &check.detail]);
+        let words = checks::words(check);
+        table.row([&words.label, mark, &words.figure, &words.detail]);
     }
     table
 }

@@ -1,5 +1,8 @@
 //! Each bound, kept and broken.
 
+use lab_report::checks::words;
+use metrics_db::RoleUsage;
+
 use super::*;
 
 fn role(percent: f64) -> RoleUsage {
@@ -38,7 +41,10 @@ fn judged(usage: &[PhaseUsage], performance: &Performance) -> (bool, Vec<String>
         crossed: &[],
         sampled: true,
     };
-    verdict(&checks(&evidence))
+    let checks = checks(&evidence);
+    let (valid, failed) = verdict(&checks);
+    let bad = checks.iter().filter(|check| failed.contains(&check.id));
+    (valid, bad.map(|check| words(check).detail).collect())
 }
 
 fn good() -> Performance {
@@ -131,8 +137,8 @@ fn dropped_iterations_do_not_make_the_others_late() {
             dropped_iterations: dropped,
             ..good()
         };
-        let check = super::begun_late(p99_ms, &performance);
-        (check.status, check.figure)
+        let check = requests::begun_late(p99_ms, &performance);
+        (check.status, words(&check).figure)
     };
     let within = |ms: &str| format!("99 % within {ms} ms");
     assert_eq!(late(0, 4.0), (CheckStatus::Ok, within("4.0")));
@@ -172,17 +178,17 @@ fn requests_cannot_take_more_time_than_the_users_had() {
             latency,
             ..Phase::default()
         };
-        littles_law(&[Phase::default(), phase]).expect("figures")
+        requests::littles_law(&[Phase::default(), phase]).expect("figures")
     };
     // 10 VUs, one request after the other, 20 ms each.
     let full = check(30_000, 20.0, 40.0);
     assert_eq!(
-        (full.status, &*full.figure),
+        (full.status, &*words(&full).figure),
         (CheckStatus::Ok, "99.9 % of the VUs' time")
     );
     let idle = check(300, 20.0, 40.0);
     assert_eq!(
-        (idle.status, &*idle.figure),
+        (idle.status, &*words(&idle).figure),
         (CheckStatus::Ok, "1 % of the VUs' time")
     );
     // Long requests end after the phase.
@@ -190,12 +196,63 @@ fn requests_cannot_take_more_time_than_the_users_had() {
     let wrong = check(40_000, 20.0, 40.0);
     assert_eq!(wrong.status, CheckStatus::Bad);
     assert!(
-        wrong.detail.starts_with("In phase 2 the requests took 133"),
-        "{}",
-        wrong.detail
+        words(&wrong)
+            .detail
+            .starts_with("In phase 2 the requests took 133"),
+        "{wrong:?}"
     );
     assert!(
-        littles_law(&[Phase::default()]).is_none(),
+        requests::littles_law(&[Phase::default()]).is_none(),
         "nothing was answered"
     );
+}
+
+#[test]
+fn every_check_that_is_made_has_words_of_its_own() {
+    let performance = Performance {
+        intended_per_sec: Some(1000.0),
+        throughput_per_sec: 900.0,
+        dropped_iterations: 20,
+        ..good()
+    };
+    let mut unsampled = phase(2, 50.0);
+    unsampled.target.cpu_seconds = None;
+    let mut throttled = phase(1, 180.0);
+    throttled.generator.throttled_seconds = Some(1.0);
+    throttled.target.exact = false;
+    let measured = Phase {
+        target_vus: 10,
+        duration_seconds: 60.0,
+        successful_requests: 10,
+        latency: metrics_db::Latency {
+            avg: Some(1.0),
+            max: Some(1.0),
+            ..Default::default()
+        },
+        ..Phase::default()
+    };
+    for timed in [true, false] {
+        for usage in [&[throttled.clone(), unsampled.clone()][..], &[]] {
+            let made = checks(&Evidence {
+                timed,
+                performance: &performance,
+                phases: std::slice::from_ref(&measured),
+                usage,
+                allowance: Allowance {
+                    generator: 2.0,
+                    database: 2.0,
+                    host: 2.0,
+                },
+                begun_late_p99: Some(14.0),
+                crossed: &["a < 1".to_owned()],
+                sampled: true,
+            });
+            for check in made {
+                assert_eq!(check.words, None, "{check:?}");
+                let said = words(&check).detail;
+                let generic = said.starts_with("Measured: ") || said.starts_with("The check `");
+                assert!(!generic, "{check:?}: {said}");
+            }
+        }
+    }
 }

@@ -374,3 +374,60 @@ async fn a_session_that_cannot_be_gone_on_with_does_not_end_the_search() {
         "{text}"
     );
 }
+
+/// A session with this id and commit, whose service takes `factor` times the CPU.
+fn session_of(day: usize, factor: f64) -> Invented {
+    let mut invented = invent(&Plan {
+        mode: "compare",
+        trials: 1,
+        scale: 0.1,
+        ..Plan::default()
+    });
+    let id = format!("202611{:02}T104205Z-0000", day + 1);
+    invented.session.id.clone_from(&id);
+    invented.session.git_commit = Some(format!("{day:040x}"));
+    let wobble = 1.0 + ((day * 7) % 11) as f64 / 1000.0;
+    for run in &mut invented.runs {
+        run.run.session_id = Some(id.clone());
+        for phase in &mut run.phases {
+            phase.target_cpu_seconds = phase.target_cpu_seconds.map(|cpu| cpu * factor * wobble);
+        }
+    }
+    invented
+}
+
+#[tokio::test]
+async fn a_history_names_the_commit_at_which_a_figure_changed() {
+    let history = History::new().await;
+    for day in 0..14 {
+        history
+            .add(&session_of(day, if day < 8 { 1.0 } else { 1.3 }))
+            .await;
+    }
+    let text = history.ok(&["history", "producer-rest", "--html", "h.html"]);
+    assert!(
+        text.starts_with("service CPU of a success, µs: compare, scale 0.1, payload default"),
+        "{text}"
+    );
+    let changes: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("Worse: "))
+        .collect();
+    assert_eq!(changes.len(), 1, "{text}");
+    assert!(
+        changes[0].contains("from 0000000000 to 0000000000: "),
+        "{text}"
+    );
+    let page = std::fs::read_to_string(history.root.path().join("h.html")).unwrap();
+    assert_eq!(page.matches("<circle").count(), 14);
+    let json = history.json(&["history", "producer-rest", "cpu", "--json"]);
+    let series = &json["series"][0];
+    assert_eq!(series["points"].as_array().unwrap().len(), 14);
+    assert_eq!(series["changes"][0]["index"], 8);
+    assert_eq!(series["changes"][0]["commit"], format!("{:040x}", 8));
+    let rate = history.ok(&["history", "producer-rest", "rate"]);
+    assert!(rate.contains("No change found."), "{rate}");
+    let (status, _, error) = history.weir(&["history", "nobody"]);
+    assert_eq!(status, 64);
+    assert!(error.contains("weir runs summary"), "{error}");
+}

@@ -5,7 +5,9 @@ mod broken;
 mod browser;
 mod checkout;
 mod contenders;
+mod example_gate;
 mod feed;
+mod gate;
 mod history;
 #[path = "../../../lab-report/src/invented.rs"]
 mod invented;

@@ -1,4 +1,4 @@
-//! `weir report --format json` of invented sessions of every kind against docs/reference/report.schema.json.
+//! `weir report --format json,verdict` of invented sessions of every kind against the schemas of docs/reference.
 
 use metrics_db::{Audit, Check, RunStatus};
 use serde_json::{Value, json};
@@ -43,11 +43,10 @@ fn kinds() -> Vec<(&'static str, Invented)> {
     wrong.runs[2].phases.clear();
     let mut disturbed = invent(&plan("compare", &[REST, SINGLE, GRPC], 9));
     for run in disturbed.runs.iter_mut().skip(2).step_by(3) {
-        let why = "the hypervisor took 4 % of the machine".to_owned();
-        let check = Check::ok("steal", "Steal", "4 %", &why);
-        run.run.checks.push(check);
+        let check = Check::bad("steal").measured(0.04, 0.02, "share");
+        run.run.checks.push(check.with("phase", 1));
         run.run.valid = Some(false);
-        run.run.invalid_reasons.push(why);
+        run.run.invalid_reasons.push("steal".to_owned());
     }
     let mut empty = invent(&plan("full", &[REST], 1));
     empty.runs.clear();
@@ -85,14 +84,71 @@ async fn the_json_of_every_kind_of_report_fits_its_schema() {
         let runs = report["runs"].as_array().unwrap().len();
         assert_eq!(runs, invented.runs.len(), "{name}");
         assert_eq!(schema.fault(&report), None, "{name}");
+        let verdict = json_of(&history, &id, "verdict.json");
+        assert_eq!(verdict_schema().fault(&verdict), None, "{name}");
+        says_what_the_report_says(name, &report, &verdict);
     }
+}
+
+/// Sentence, kind, checks, trials and every comparison.
+fn says_what_the_report_says(name: &str, report: &Value, verdict: &Value) {
+    let sentence: String = report["verdict"]["sentence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|span| span["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(verdict["sentence"], sentence, "{name}");
+    assert_eq!(verdict["kind"], report["verdict"]["kind"], "{name}");
+    assert_eq!(verdict["notes"], report["verdict"]["notes"], "{name}");
+    let badges = report["badges"].as_array().unwrap();
+    assert_eq!(verdict["checks"].as_array().unwrap().len(), badges.len());
+    let trials = verdict["targets"].as_array().unwrap().iter();
+    let trials: u64 = trials
+        .map(|target| target["trials"].as_u64().unwrap())
+        .sum();
+    assert_eq!(trials, report["runs"].as_array().unwrap().len() as u64);
+    let pairs = report["comparisons"].as_array().unwrap();
+    let found = verdict["comparisons"].as_array().unwrap();
+    assert_eq!(found.len(), pairs.len(), "{name}");
+    for (pair, found) in pairs.iter().zip(found) {
+        for (of_report, of_file) in [
+            ("outcome", "outcome"),
+            ("p", "p"),
+            ("p_corrected", "p_holm"),
+            ("level", "level"),
+            ("payload", "payload"),
+            ("next", "next"),
+        ] {
+            assert_eq!(pair[of_report], found[of_file], "{name}: {of_report}");
+        }
+        let higher = pair["higher"].as_u64().unwrap() as usize;
+        let is_turned = found["b"] == report["targets"][higher]["name"];
+        let ratio = found["ratio"].as_f64().unwrap();
+        let ratio = if is_turned { 1.0 / ratio } else { ratio };
+        let expected = pair["ratio"].as_f64().unwrap();
+        assert!((ratio / expected - 1.0).abs() < 1e-12, "{name}: {found}");
+        let rounds = found["rounds"].as_array().unwrap().len() as u64;
+        assert_eq!(pair["rounds"].as_u64(), Some(rounds), "{name}: {found}");
+    }
+}
+
+fn verdict_schema() -> Schema {
+    Schema::new(include_str!(
+        "../../../../../docs/reference/verdict.schema.json"
+    ))
 }
 
 fn written(history: &History, session: &str) -> Value {
     let out = history.root.path().join(session);
-    let arguments = ["report", session, "--format", "json", "--out"];
+    let arguments = ["report", session, "--format", "json,verdict", "--out"];
     history.ok(&[&arguments[..], &[out.to_str().unwrap()]].concat());
-    let text = std::fs::read_to_string(out.join("report.json")).unwrap();
+    json_of(history, session, "report.json")
+}
+
+fn json_of(history: &History, session: &str, file: &str) -> Value {
+    let path = history.root.path().join(session).join(file);
+    let text = std::fs::read_to_string(path).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 

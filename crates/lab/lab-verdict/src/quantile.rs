@@ -1,6 +1,6 @@
-//! Order statistics over the trials of one target. The test between targets is `lab-verdict`.
+//! Order statistics: quantiles, the median and its exact interval.
 
-use lab_verdict::Interval;
+use crate::walsh::Interval;
 
 /// The quantile `p` (0 to 1) by linear interpolation between order statistics (R's type 7); `None` for no values.
 pub fn quantile(values: &[f64], p: f64) -> Option<f64> {

@@ -1,0 +1,84 @@
+//! The words of checks of CPU, stolen time and samples. Each gives figure and detail.
+
+use super::facts::Facts;
+use crate::words::{capitalised, plural, share_by_bound};
+
+type Said = (String, String);
+
+/// Without any sample it is not known who was the limit, so that the run does not count.
+pub(super) fn generator(facts: &Facts<'_>) -> Option<Said> {
+    if facts.whole("phases") == Some(0) {
+        let detail =
+            "No resource was sampled, so it is not known whether the generator was the limit.";
+        return Some(("not sampled".into(), detail.into()));
+    }
+    cpu(facts, "the generator")
+}
+
+/// The busiest phase against the bound.
+pub(super) fn cpu(facts: &Facts<'_>, what: &str) -> Option<Said> {
+    let Some(share) = facts.value() else {
+        let detail = format!("The CPU of {what} was not sampled.");
+        return Some(("not sampled".into(), detail));
+    };
+    let (share, bound) = (share_by_bound(share), share_by_bound(facts.bound()?));
+    let cpus = cores(facts.number("cpus")?);
+    let (phase, over) = (facts.whole("phase")?, facts.whole("over")?);
+    let detail = if over == 0 {
+        format!(
+            "In its busiest phase ({phase}) {what} used {share} of {cpus}; the bound is {bound}."
+        )
+    } else {
+        format!(
+            "{} was the limit in {over} of {}: it used up to {share} of {cpus} (phase {phase}), the bound is {bound}.",
+            capitalised(what),
+            phases(facts)?
+        )
+    };
+    Some((format!("{share} of {cpus}"), detail))
+}
+
+/// A share of a phase's time that was taken away.
+pub(super) fn time(facts: &Facts<'_>, what: &str) -> Option<Said> {
+    let Some(share) = facts.value() else {
+        return Some(("none".into(), "No such limit applies here.".into()));
+    };
+    let share = share_by_bound(share);
+    let detail = format!(
+        "In phase {} {what} {share} of the time; the bound is {}.",
+        facts.whole("phase")?,
+        share_by_bound(facts.bound()?)
+    );
+    Some((share, detail))
+}
+
+pub(super) fn target_not_sampled() -> Said {
+    let detail = "The target was not sampled in every phase, so its cost is not known.";
+    ("no".into(), detail.into())
+}
+
+pub(super) fn boundaries(facts: &Facts<'_>) -> Option<Said> {
+    let inexact = facts.value()?;
+    if inexact == 0.0 {
+        let detail = "The CPU counters were read within 50 ms of every phase boundary.";
+        return Some(("exact".into(), detail.into()));
+    }
+    let detail = format!(
+        "In {inexact} of {} a CPU counter was interpolated at a boundary.",
+        phases(facts)?
+    );
+    Some((format!("{inexact} interpolated"), detail))
+}
+
+fn phases(facts: &Facts<'_>) -> Option<String> {
+    let number = usize::try_from(facts.whole("phases")?).ok()?;
+    Some(plural(number, "phase"))
+}
+
+fn cores(cpus: f64) -> String {
+    if (cpus - 1.0).abs() < f64::EPSILON {
+        "1 core".into()
+    } else {
+        format!("{cpus} cores")
+    }
+}
