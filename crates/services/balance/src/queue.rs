@@ -254,7 +254,7 @@ mod tests {
         drop(shared);
         drop(queue.lone().expect("it is done"));
         let (answer, _receiver) = oneshot::channel();
-        let id = AccountId::new("0.0.1").expect("an id");
+        let id = AccountId::new("0.0.1".into()).expect("an id");
         let waiting = Waiting {
             wanted: Wanted::One(id, answer),
             deadline: Instant::now() + Duration::from_secs(1),

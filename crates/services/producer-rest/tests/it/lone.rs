@@ -7,7 +7,8 @@ use crate::support::{EVENTS, Fixture, event};
 
 /// The value of a counter without labels.
 async fn counter(fixture: &Fixture, name: &str) -> u64 {
-    let page = http::get(fixture.service.http(), "/metrics").await.text();
+    let page = http::get(fixture.service.http(), "/metrics").await;
+    let page = page.text();
     let line = page.lines().find_map(|line| line.strip_prefix(name));
     let value = line.and_then(|rest| rest.trim().parse::<f64>().ok());
     value.unwrap_or_else(|| panic!("no {name} in {page}")) as u64
