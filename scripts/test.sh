@@ -37,6 +37,7 @@ find_kafka() {
     done
     say "tools: Kafka"
     scripts/kafka.sh fetch
+    kafka=(--features event-log/kafka)
 }
 
 # total LOG STATUS: one line over all "test result:" lines.
@@ -68,12 +69,14 @@ main() {
     source .tools/env
     set +a
     find_browser
+    local kafka=()
     find_kafka
 
     local scope=(--workspace) argument
     for argument; do
-        case $argument in -p | --package | -p* | --package=*) scope=() ;; esac
+        case $argument in -p | --package | -p* | --package=*) scope=() kafka=() ;; esac
     done
+    scope+=(${kafka[@]+"${kafka[@]}"})
     say "cargo test ${scope[*]-} --no-fail-fast $*"
     cargo test ${scope[@]+"${scope[@]}"} --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
     total "$log" "$status"

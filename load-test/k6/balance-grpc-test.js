@@ -3,7 +3,7 @@
 // accounts over the virtual user's connection. docs/reference/balance.md describes the environment.
 import { sleep } from 'k6';
 import grpc from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, grpcParams, options as k6Options, settings, summary } from './config.js';
 import { AccountSource, requireDefaultPayload } from './lib/accounts.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countLateness } from './lib/open-model.js';
@@ -14,13 +14,13 @@ requireDefaultPayload(settings.payload);
 export const options = k6Options('grpc');
 
 const method = `${__ENV.GRPC_SERVICE || 'benchmark.BalanceService'}/${__ENV.GRPC_METHOD || 'GetBalance'}`;
-const params = { timeout: TIMEOUT, discardResponseMessage: settings.mode !== 'smoke' };
+const params = { ...grpcParams, discardResponseMessage: settings.mode !== 'smoke' };
 const accounts = new AccountSource({ seed: settings.seed, vu: __VU });
 const connection = new GrpcConnection({
   protoDir: settings.protoDir,
   protoFile: __ENV.GRPC_PROTO || 'benchmark.proto',
   address: `${settings.host}:${settings.port}`,
-  timeout: TIMEOUT,
+  params: connectParams,
   retrySeconds: RETRY_SECONDS,
 });
 

@@ -3,7 +3,7 @@
 // accounts over the virtual user's kept-alive connection. docs/reference/balance.md describes the environment.
 import { sleep } from 'k6';
 import http from 'k6/http';
-import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, restHeaders, settings, summary } from './config.js';
 import { AccountSource, requireDefaultPayload } from './lib/accounts.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
@@ -17,8 +17,8 @@ const [beforeId, afterId] = path.split('{id}');
 if (afterId === undefined) {
   throw new Error(`REST_PATH is "${path}"; valid is a path with {id} in the account's place`);
 }
-const urlBeforeId = `http://${settings.host}:${settings.port}${beforeId}`;
-const params = { timeout: TIMEOUT };
+const urlBeforeId = settings.origin + beforeId;
+const params = { headers: restHeaders, timeout: TIMEOUT };
 const accounts = new AccountSource({ seed: settings.seed, vu: __VU });
 
 http.setResponseCallback(http.expectedStatuses(200));

@@ -32,6 +32,14 @@ export const { settings } = run;
 /** Arrivals per second of an open model; null in a closed one. */
 export const arrivalRate = run.phases.find(({ rate }) => rate !== null)?.rate ?? null;
 
+const metadata = settings.authorization === undefined ? undefined : { authorization: settings.authorization };
+/** Headers of every HTTP request. */
+export const restHeaders = settings.authorization === undefined ? {} : { Authorization: settings.authorization };
+/** Parameters of every gRPC call. */
+export const grpcParams = { timeout: TIMEOUT, ...(metadata && { metadata }) };
+/** Parameters of every gRPC connection. Authorities are those of the process: SSL_CERT_FILE names others. */
+export const connectParams = { plaintext: settings.scheme === 'http', timeout: TIMEOUT };
+
 /** k6's options. Only in the init context. @param {Protocol} protocol */
 export function options(protocol) {
   const prepared = once('options', () => {
@@ -39,8 +47,10 @@ export function options(protocol) {
     const { k6Options } = require('./lib/phases.js');
     return k6Options(run.settings, run.phases, protocol);
   });
+  const { tlsCert, tlsKey } = settings;
+  const tlsAuth = tlsCert && tlsKey ? [{ cert: open(tlsCert), key: open(tlsKey) }] : undefined;
   // k6 writes into its options, and what `once` returns is frozen.
-  return { ...prepared };
+  return { ...prepared, ...(tlsAuth && { tlsAuth }) };
 }
 
 /** The REST bodies. Only in the init context. */
@@ -56,7 +66,7 @@ export function grpcRequests() {
   return once('gRPC requests', () => {
     const { grpcRequests, prepareTemplates } = requireEvents();
     const { b64encode } = require('k6/encoding');
-    return grpcRequests(prepareTemplates(settings), b64encode);
+    return grpcRequests(prepareTemplates(settings), b64encode, settings.grpcAttributes);
   });
 }
 

@@ -3,7 +3,7 @@
 // run's partition over the virtual user's connection. docs/reference/k6.md describes the environment.
 import { sleep } from 'k6';
 import grpc from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, grpcParams, options as k6Options, settings, summary } from './config.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
@@ -15,13 +15,13 @@ export const options = k6Options('grpc');
 
 const method = `${__ENV.GRPC_SERVICE || 'immutablelog.ImmutableLogService'}/${__ENV.GRPC_METHOD || 'Append'}`;
 // An append that is refused is answered with OK and success = false, so the message is read under load too.
-const params = { timeout: TIMEOUT };
+const params = grpcParams;
 const records = new RecordSource({ runId: settings.runId, vu: __VU });
 const connection = new GrpcConnection({
   protoDir: settings.protoDir,
   protoFile: __ENV.GRPC_PROTO || 'immutable_log.proto',
   address: `${settings.host}:${settings.port}`,
-  timeout: TIMEOUT,
+  params: connectParams,
   retrySeconds: RETRY_SECONDS,
 });
 

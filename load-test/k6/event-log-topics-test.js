@@ -4,7 +4,7 @@
 import { sleep } from 'k6';
 import { b64encode } from 'k6/encoding';
 import grpc from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, grpcParams, options as k6Options, settings, summary } from './config.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
@@ -17,13 +17,13 @@ export const options = k6Options('grpc');
 const service = __ENV.GRPC_SERVICE || 'takhin.v1.TakhinService';
 const method = `${service}/${__ENV.GRPC_METHOD || 'ProduceMessage'}`;
 // A record that is refused is answered with OK and an error, so the message is read under load too.
-const params = { timeout: TIMEOUT };
+const params = grpcParams;
 const records = new RecordSource({ runId: settings.runId, vu: __VU });
 const connection = new GrpcConnection({
   protoDir: settings.protoDir,
   protoFile: __ENV.GRPC_PROTO || 'takhin.proto',
   address: `${settings.host}:${settings.port}`,
-  timeout: TIMEOUT,
+  params: connectParams,
   retrySeconds: RETRY_SECONDS,
 });
 

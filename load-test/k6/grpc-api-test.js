@@ -4,7 +4,7 @@
 // clients, measured on purpose. docs/reference/k6.md describes the environment and the metrics.
 import { sleep } from 'k6';
 import grpc from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, eventSource, grpcRequests, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, eventSource, grpcParams, grpcRequests, options as k6Options, settings, summary } from './config.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { grpcRequest } from './shared/helpers.js';
@@ -12,8 +12,7 @@ import { grpcRequest } from './shared/helpers.js';
 export const options = k6Options('grpc');
 
 const address = `${settings.host}:${settings.port}`;
-const connectParams = { plaintext: true, timeout: TIMEOUT };
-const invokeParams = { timeout: TIMEOUT, discardResponseMessage: settings.mode !== 'smoke' };
+const invokeParams = { ...grpcParams, discardResponseMessage: settings.mode !== 'smoke' };
 const requests = grpcRequests();
 const events = eventSource();
 

@@ -3,15 +3,15 @@
 // the virtual user's kept-alive connection. docs/reference/k6.md describes the environment and the metrics.
 import { sleep } from 'k6';
 import http from 'k6/http';
-import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, eventSource, options as k6Options, restBodies, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, eventSource, options as k6Options, restBodies, restHeaders, settings, summary } from './config.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { restBody } from './shared/helpers.js';
 
 export const options = k6Options('rest');
 
-const url = `http://${settings.host}:${settings.port}${settings.restPath}`;
-const params = { headers: { 'Content-Type': 'application/json' }, timeout: TIMEOUT };
+const url = settings.origin + settings.restPath;
+const params = { headers: { 'Content-Type': 'application/json', ...restHeaders }, timeout: TIMEOUT };
 const bodies = restBodies();
 const events = eventSource();
 

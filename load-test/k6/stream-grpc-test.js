@@ -4,7 +4,7 @@
 // docs/reference/stream.md describes the environment.
 import { sleep } from 'k6';
 import { Stream } from 'k6/net/grpc';
-import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, grpcParams, options as k6Options, settings, summary } from './config.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
@@ -22,7 +22,7 @@ const connection = new GrpcConnection({
   protoDir: settings.protoDir,
   protoFile: __ENV.GRPC_PROTO || 'benchmark.proto',
   address: `${settings.host}:${settings.port}`,
-  timeout: TIMEOUT,
+  params: connectParams,
   retrySeconds: RETRY_SECONDS,
 });
 
@@ -57,7 +57,7 @@ function isComplete(since) {
     /** @type {number[]} */
     const sequences = [];
     let failed = false;
-    const stream = new Stream(connection.client, method, { timeout: TIMEOUT });
+    const stream = new Stream(connection.client, method, grpcParams);
     stream.on('data', (event) => {
       const message = /** @type {{ timestamp: string, sequence: string, emittedAtUs: string }} */ (event);
       const sequence = Number(message.sequence);

@@ -5,7 +5,7 @@
 // docs/reference/stream.md describes the environment.
 import { sleep } from 'k6';
 import http from 'k6/http';
-import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, settings, summary } from './config.js';
+import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, restHeaders, settings, summary } from './config.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
 import { countEvents } from './lib/stream-outcome.js';
@@ -17,9 +17,9 @@ export const options = k6Options('rest');
 
 const path = __ENV.REST_PATH || '/api/v1/transactions/stream';
 const limit = streamLimit(__ENV);
-const url = `http://${settings.host}:${settings.port}${path}?limit=${limit}&since=`;
+const url = `${settings.origin}${path}?limit=${limit}&since=`;
 /** Bodies are read under load too: the events in them are counted. */
-const params = { timeout: TIMEOUT, responseType: /** @type {'text'} */ ('text') };
+const params = { headers: restHeaders, timeout: TIMEOUT, responseType: /** @type {'text'} */ ('text') };
 const beginnings = new SinceSource({ seed: settings.seed, vu: __VU, limit });
 
 http.setResponseCallback(http.expectedStatuses(200));

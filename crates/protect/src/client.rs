@@ -1,6 +1,6 @@
 //! How our own clients come to a protected service: flags, and what is made of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rustls::ClientConfig;
@@ -8,22 +8,25 @@ use rustls::ClientConfig;
 use crate::files::{self, FileError};
 use crate::tls::{ClientTls, Roots, Verify};
 
+/// The variable that holds a token where no file is named. No flag takes one: a process list shows flags.
+pub const TOKEN_VARIABLE: &str = "WEIR_TOKEN";
+
 /// How a client comes to a protected service.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ClientArgs {
     /// Authorities of the server's certificate, PEM; connects over TLS [default: those of this machine, for https://]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "ca", value_name = "FILE")]
     pub tls_ca: Option<PathBuf>,
 
     /// Certificate to show, PEM; connects over TLS
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, alias = "cert", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 
     /// Private key of --tls-cert, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, alias = "key", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
-    /// File with the bearer token to send
+    /// File with the bearer token to send [default: the token in the variable WEIR_TOKEN, if it is set]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
@@ -52,27 +55,43 @@ impl ClientArgs {
     /// The value of the header `authorization`; `None`: no token is named.
     ///
     /// # Errors
-    /// The file cannot be read, or holds no token. The error repeats nothing of it.
+    /// Those of [`ClientArgs::token`].
     pub fn authorization(&self) -> Result<Option<String>, FileError> {
+        let token = self.token()?;
+        Ok(token.map(|token| format!("Bearer {token}")))
+    }
+
+    /// The bearer token, from the file or else from [`TOKEN_VARIABLE`]; `None`: none is named.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no token. The error repeats nothing of it.
+    pub fn token(&self) -> Result<Option<String>, FileError> {
         const SETTING: &str = "--token-file";
-        let Some(path) = &self.token_file else {
+        if let Some(path) = &self.token_file {
+            let text = files::read_text(SETTING, path)?;
+            let wrong = |problem| FileError::new(SETTING, path, problem);
+            return single(&text).map(Some).map_err(wrong);
+        }
+        let given = std::env::var_os(TOKEN_VARIABLE).filter(|value| !value.is_empty());
+        let Some(given) = given else {
             return Ok(None);
         };
-        let text = files::read_text(SETTING, path)?;
-        let token = text.trim();
-        if token.is_empty() {
-            return Err(FileError::new(
-                SETTING,
-                path,
-                "empty: write the token into it",
-            ));
-        }
-        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let problem = "more than one token: write one, on a line of its own, without blanks";
-            return Err(FileError::new(SETTING, path, problem));
-        }
-        Ok(Some(format!("Bearer {token}")))
+        let wrong = |problem| FileError::new(TOKEN_VARIABLE, Path::new("its value"), problem);
+        let text = given.to_str().ok_or("not UTF-8 text").map_err(wrong)?;
+        single(text).map(Some).map_err(wrong)
     }
+}
+
+/// The token in `text`, or what is wrong with it.
+fn single(text: &str) -> Result<String, &'static str> {
+    let token = text.trim();
+    if token.is_empty() {
+        return Err("empty: write the token into it");
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("more than one token: write one, on a line of its own, without blanks");
+    }
+    Ok(token.to_owned())
 }
 
 #[cfg(test)]

@@ -43,6 +43,14 @@ pub enum Refusal {
         /// `events` or `bytes`.
         unit: &'static str,
     },
+    /// A call on one more connection than the caller may have open.
+    #[error(
+        "the limit of {limit} open connections is reached: close one, or use those that are open"
+    )]
+    Connections {
+        /// The limit.
+        limit: u32,
+    },
     /// More open streams than the caller's limit.
     #[error("the limit of {limit} open streams is reached: close one, or retry later")]
     Streams {
@@ -75,9 +83,10 @@ impl Refusal {
         match self {
             Self::NoCredentials | Self::BadCredentials => Kind::Unauthenticated,
             Self::Missing { .. } => Kind::PermissionDenied,
-            Self::Rate { .. } | Self::TooMuchAtOnce { .. } | Self::Streams { .. } => {
-                Kind::RateLimited
-            }
+            Self::Rate { .. }
+            | Self::TooMuchAtOnce { .. }
+            | Self::Connections { .. }
+            | Self::Streams { .. } => Kind::RateLimited,
         }
     }
 
@@ -85,7 +94,7 @@ impl Refusal {
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::Rate { retry_after_s, .. } => Some(*retry_after_s),
-            Self::TooMuchAtOnce { .. } | Self::Streams { .. } => Some(1),
+            Self::TooMuchAtOnce { .. } | Self::Connections { .. } | Self::Streams { .. } => Some(1),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 //! - [`Connections`] (`table`): all that are open, over all ports; [`Port`]: those of one server
 //! - [`Seat`] (`seat`): what is known of one connection; [`Busy`]: a request that it has in flight
 //! - [`Connection`] (`stream`): an accepted connection as servers read and write it; `upgrade`: offers that it leaves out;
-//!   `frames`: how many control frames an HTTP/2 client sends
+//!   `frames`: how many control frames an HTTP/2 client sends; `malformed`: the answer to a head that cannot be taken
 //! - [`Unfinished`] (`unfinished`): bodies that have not come whole; [`Body`]: one of them
 //!   `given_back`: the memory of large ones
 //! - [`Transport`] (`transport`): what carries its bytes
@@ -14,6 +14,7 @@
 mod door;
 mod frames;
 mod given_back;
+mod malformed;
 mod seat;
 mod settings;
 mod stream;

@@ -3,14 +3,13 @@
 //! - [`serve`] (`server`): the one place where a gRPC server is built and served
 //! - `call`: around every call: counted, timed, named, ended at its deadline; `deadline`: what the client said
 //! - `admission`: whether a call may be made
-//! - [`connect`] (`client`): channels of our own clients
+//! - [`connect`] (the crate `service-client`): channels of our own clients
 //! - `inbound`: messages on their way in; `framing`: where they begin and end
 //! - `first`: the calls of one service go straight to it; `restate`: two statuses that tonic words otherwise
 //! - [`health_and_reflection`] (`standard`): the services that every server offers
 
 mod admission;
 mod call;
-mod client;
 mod deadline;
 mod first;
 mod framing;
@@ -19,8 +18,7 @@ mod restate;
 mod server;
 mod standard;
 
-pub(crate) use client::connect_as;
-pub use client::{ClientChannel, Token, connect};
 pub use restate::stream_status;
 pub use server::{CONNECTION_WINDOW, STREAM_WINDOW, serve, serve_on};
+pub use service_client::{ClientChannel, Token, connect};
 pub use standard::{GrpcHealth, Services, Standard, health_and_reflection};

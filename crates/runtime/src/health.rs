@@ -213,7 +213,7 @@ async fn grpc_status(host: &str, port: u16, protection: &ProtectionConfig) -> an
         format!("{host}:{port}")
     };
     let tls = own_client(protection)?;
-    let channel = crate::grpc::connect_as(&address, tls.as_ref()).await?;
+    let channel = service_client::connect_as(&address, tls.as_ref()).await?;
     let mut client = HealthClient::new(channel);
     let answer = client
         .check(HealthCheckRequest {

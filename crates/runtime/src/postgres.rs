@@ -1,6 +1,7 @@
 //! PostgreSQL: one pool for the whole process, migrations under a lock, errors by what can be done about them.
 //!
 //! - [`Database`]: the pool, and whether the database answers
+//! - `breaker`: while the database is away, callers are told at once and one probe at a time asks for it
 //! - `start`: waits for PostgreSQL when a service starts, unless no waiting can help
 //! - [`Schema`]: what a service needs in the database, and the migrations that make it
 //! - [`Connection`]: a pooled connection with its statements, closed where its session may be spoiled
@@ -8,6 +9,7 @@
 //! - [`DatabaseError`], [`Cause`]: what went wrong
 //! - [`connector()`] (`tls`): TLS as the URL asks for it
 
+mod breaker;
 mod connect;
 mod connection;
 mod database;

@@ -36,10 +36,25 @@ impl Authority {
 
     /// A certificate for `host` and its key, as files.
     pub fn issue(&self, folder: &Path, name: &str, host: &str) -> (PathBuf, PathBuf) {
+        self.issue_until(folder, name, host, Duration::days(30))
+    }
+
+    /// One that expired yesterday.
+    pub fn issue_expired(&self, folder: &Path, name: &str, host: &str) -> (PathBuf, PathBuf) {
+        self.issue_until(folder, name, host, Duration::days(-1))
+    }
+
+    fn issue_until(
+        &self,
+        folder: &Path,
+        name: &str,
+        host: &str,
+        expires_in: Duration,
+    ) -> (PathBuf, PathBuf) {
         let mut parameters = CertificateParams::new(vec![host.to_owned()]).unwrap();
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.not_before = OffsetDateTime::now_utc() - Duration::days(30);
-        parameters.not_after = OffsetDateTime::now_utc() + Duration::days(30);
+        parameters.not_after = OffsetDateTime::now_utc() + expires_in;
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
         let (cert_path, key_path) = (

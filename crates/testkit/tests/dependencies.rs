@@ -1,7 +1,8 @@
 //! The direction of dependencies, held over `cargo metadata`.
 //!
 //! `domain <- api <- {ingest, services}`, `domain <- runtime <- every binary`, `ingest <- producers`,
-//! `group-commit <- hash-chain, topics <- event-log, load-log`; `load-engine <- load-log, load-stream <- benchmark, ratios`;
+//! `group-commit <- hash-chain, topics <- event-log, load-log`; `kafka-client, topics <- topics-kafka <- event-log`;
+//! `load-engine <- load-log, load-stream <- benchmark, ratios`; `load-engine <- campaign`;
 //! `lab-host <- lab-bench <- weir`; nobody links a service or another program. The rules are a function over a small graph,
 //! so that each is also shown to fail.
 
@@ -22,6 +23,7 @@ const LAB: &[&str] = &[
 const BINARIES: &[&str] = &[
     "balance",
     "benchmark",
+    "campaign",
     "event-log",
     "producer-grpc",
     "producer-rest",
@@ -38,15 +40,25 @@ const LOG: &[(&str, &[&str])] = &[
         &["event-log", "hash-chain", "load-log", "topics"],
     ),
     ("hash-chain", &["event-log", "load-log"]),
-    ("topics", &["event-log", "load-log"]),
+    ("topics", &["event-log", "load-log", "topics-kafka"]),
+    ("topics-kafka", &["event-log"]),
 ];
+/// Who may know the client of Kafka, so that another could take its place.
+const KAFKA: &[&str] = &["kafka-client", "topics-kafka"];
 /// Crates of faces, command lines and metrics, which the store's libraries do without.
 const FACES: &[&str] = &["actix-web", "clap", "prometheus", "tonic"];
 /// The libraries of loads, and the programs that make loads with them.
 const LOADS: &[&str] = &["load-engine", "load-log", "load-stream"];
-const LOADERS: &[&str] = &["benchmark", "ratios"];
+const LOADERS: &[&str] = &["benchmark", "campaign", "ratios"];
 /// What starts programs of this machine.
-const STARTERS: &[&str] = &["lab-bench", "ratios", "stats-sidecar", "testkit", "weir"];
+const STARTERS: &[&str] = &[
+    "campaign",
+    "lab-bench",
+    "ratios",
+    "stats-sidecar",
+    "testkit",
+    "weir",
+];
 /// What plans, drives or shows a measurement.
 const MODEL_READERS: &[&str] = &[
     "benchmark",
@@ -165,22 +177,39 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("env-file", &[][..]),
         ("wakeups", &[][..]),
         ("protect", &["domain"][..]),
-        ("runtime", &["domain", "env-file", "protect", "wakeups"][..]),
+        ("service-client", &["protect"][..]),
+        (
+            "runtime",
+            &["domain", "env-file", "protect", "service-client", "wakeups"][..],
+        ),
         ("group-commit", &["wakeups"][..]),
         ("hash-chain", &["domain", "group-commit"][..]),
+        ("kafka-client", &[][..]),
         ("topics", &["domain", "group-commit"][..]),
+        ("topics-kafka", &["domain", "kafka-client", "topics"][..]),
         ("metrics-db", &["domain"][..]),
         ("ingest", &["api", "domain", "runtime"][..]),
         (
             "lab-bench",
             &["lab-contract", "lab-host", "lab-model", "metrics-db"][..],
         ),
-        ("lab-contract", &["api", "lab-model"][..]),
+        ("campaign", &["api", "lab-host", "load-engine"][..]),
+        (
+            "lab-contract",
+            &["api", "lab-model", "protect", "service-client"][..],
+        ),
         ("lab-model", &["lab-verdict"][..]),
-        ("load-engine", &["api"][..]),
+        ("load-engine", &["api", "protect", "service-client"][..]),
         (
             "load-log",
-            &["api", "group-commit", "hash-chain", "load-engine", "topics"][..],
+            &[
+                "api",
+                "group-commit",
+                "hash-chain",
+                "load-engine",
+                "service-client",
+                "topics",
+            ][..],
         ),
         ("load-stream", &["api", "load-engine"][..]),
         ("lab-host", &["env-file"][..]),
@@ -246,6 +275,11 @@ fn violations(graph: &Graph) -> Vec<String> {
                     "{library} is a library of the store and must not depend on {to}"
                 ));
             }
+        }
+    }
+    for from in graph.built_into("krafka") {
+        if !KAFKA.contains(&from) {
+            found.push(format!("{from} must not depend on krafka"));
         }
     }
     for library in LOADS {
@@ -390,6 +424,7 @@ fn each_rule_is_able_to_fail() {
         ("weir", "load-engine", "weir must not depend on load-engine"),
         ("ratios", "metrics-db", "ratios must not know metrics-db"),
         ("stream", "topics", "stream must not depend on topics"),
+        ("event-log", "krafka", "event-log must not depend on krafka"),
         (
             "topics",
             "hash-chain",

@@ -125,8 +125,9 @@ export function restBodies({ types, commonJson }) {
  * its attributes, in base64 as protobuf's JSON has bytes; then the end of the attributes for all.
  * @param {Templates} templates
  * @param {(text: string) => string} base64
+ * @param {'json' | 'map'} form  map: all attributes as texts, for servers that know `updated_attributes` alone
  */
-export function grpcRequests({ types, commonJson }, base64) {
+export function grpcRequests({ types, commonJson }, base64, form = 'json') {
   return {
     types: types.map(({ eventName, entityType, ownJson }) => ({
       event_header: {
@@ -136,8 +137,27 @@ export function grpcRequests({ types, commonJson }, base64) {
         saved_date: SAVED_DATE,
         event_type: eventName,
       },
-      event_body: { entities: [{ entity_type: entityType, entity_id: '', attributes_json: base64(ownJson) }] },
+      event_body: {
+        entities: [
+          {
+            entity_type: entityType,
+            entity_id: '',
+            ...(form === 'map'
+              ? { updated_attributes: texts(JSON.parse(ownJson + commonJson)) }
+              : { attributes_json: base64(ownJson) }),
+          },
+        ],
+      },
     })),
-    end: base64(commonJson),
+    end: form === 'map' ? '' : base64(commonJson),
   };
+}
+
+/**
+ * Attributes as texts: a text as it is, any other value as its JSON.
+ * @param {Record<string, unknown>} attributes
+ */
+export function texts(attributes) {
+  const text = (/** @type {unknown} */ value) => (typeof value === 'string' ? value : JSON.stringify(value));
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, text(value)]));
 }

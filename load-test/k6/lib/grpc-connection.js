@@ -6,14 +6,14 @@ import grpc from 'k6/net/grpc';
 export class GrpcConnection {
   /**
    * Only in the init context.
-   * @param {{ protoDir: string, protoFile: string, address: string, timeout: string, retrySeconds: number }} options
-   *   timeout: of connecting, with its unit; retrySeconds: the pause after an attempt that found no connection
+   * @param {{ protoDir: string, protoFile: string, address: string, params: import('k6/net/grpc').ConnectParams, retrySeconds: number }} options
+   *   params: of connecting; retrySeconds: the pause after an attempt that found no connection
    */
-  constructor({ protoDir, protoFile, address, timeout, retrySeconds }) {
+  constructor({ protoDir, protoFile, address, params, retrySeconds }) {
     this.client = new grpc.Client();
     this.client.load([protoDir], protoFile);
     this.address = address;
-    this.params = { plaintext: true, timeout };
+    this.params = params;
     this.retrySeconds = retrySeconds;
     /** `connect` dials anew at every call and leaks the connection before, hence the flag. */
     this.connected = false;

@@ -25,6 +25,11 @@
  * @property {string} payload
  * @property {string} host
  * @property {number} port
+ * @property {string} scheme         http or https; gRPC goes over TLS with https
+ * @property {string} origin         of REST: scheme, host and port
+ * @property {string | undefined} tlsCert  file of the client's own certificate, PEM
+ * @property {string | undefined} tlsKey   file of its key
+ * @property {string | undefined} authorization  value of the header; never in a summary or a log
  * @property {string} seed           decimal digits; text, since k6 numbers end at 2^53
  * @property {string} runId
  * @property {string} target
@@ -32,6 +37,7 @@
  * @property {string | undefined} summaryPath
  * @property {string} restPath
  * @property {boolean} grpcReconnect
+ * @property {'json' | 'map'} grpcAttributes  how an event's attributes are sent
  * @property {string} grpcMethod     full name, `package.Service/Method`
  * @property {string} protoDir
  * @property {string} protoFile
@@ -51,14 +57,20 @@ export function readSettings(env, modes) {
   const mode = oneOf(env, 'TEST_MODE', [...Object.keys(modes.modes), 'warmup'], 'smoke');
   const phaseScale = positiveNumber(env, 'PHASE_SCALE', '1');
   const { thinkTimeMs, phases } = mode === 'warmup' ? warmup(env, modes) : modes.modes[mode];
+  const host = required(env, 'HOST', 'the name or address of the service under test');
+  const scheme = oneOf(env, 'SCHEME', ['http', 'https'], 'http');
   return {
     mode,
     thinkTimeMs,
     phases: phases.map((phase) => atRate(scaled(phase, phaseScale), env)),
     gracefulStopSeconds: modes.gracefulStopSeconds,
     payload: oneOf(env, 'PAYLOAD_SIZE', modes.payloads, 'default'),
-    host: required(env, 'HOST', 'the name or address of the service under test'),
+    host,
     port: port(env),
+    scheme,
+    origin: `${scheme}://${host}:${port(env)}`,
+    ...identity(env),
+    authorization: authorization(env),
     seed: matching(env, 'SEED', /^\d{1,20}$/, 'a whole number from 0', '1'),
     runId: matching(env, 'RUN_ID', RUN_ID, RUN_ID_RULE, 'manual'),
     target: matching(env, 'TARGET', RUN_ID, RUN_ID_RULE, 'unnamed'),
@@ -66,6 +78,7 @@ export function readSettings(env, modes) {
     summaryPath: env.SUMMARY_PATH || undefined,
     restPath: matching(env, 'REST_PATH', /^\//, 'a path that begins with /', '/api/v1/events'),
     grpcReconnect: flag(env, 'GRPC_RECONNECT'),
+    grpcAttributes: /** @type {'json' | 'map'} */ (oneOf(env, 'GRPC_ATTRIBUTES', ['json', 'map'], 'json')),
     grpcMethod: `${env.GRPC_SERVICE || 'com.example.grpc.EventService'}/${env.GRPC_METHOD || 'ProcessEvent'}`,
     protoDir: env.PROTO_DIR || '/k6/proto',
     protoFile: env.GRPC_PROTO || 'event_service.proto',
@@ -153,6 +166,31 @@ function port(env) {
     throw wrong('PORT', value, 'a port from 1 to 65535');
   }
   return Number(value);
+}
+
+/**
+ * The client's own certificate and its key: both or none.
+ * @param {Environment} env
+ */
+function identity(env) {
+  const [tlsCert, tlsKey] = [env.TLS_CLIENT_CERT || undefined, env.TLS_CLIENT_KEY || undefined];
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    const missing = tlsCert === undefined ? 'TLS_CLIENT_CERT' : 'TLS_CLIENT_KEY';
+    throw wrong(missing, undefined, 'a PEM file, beside the other of TLS_CLIENT_CERT and TLS_CLIENT_KEY');
+  }
+  return { tlsCert, tlsKey };
+}
+
+/**
+ * The error repeats nothing of the token.
+ * @param {Environment} env
+ */
+function authorization(env) {
+  const token = (env.WEIR_TOKEN || '').trim();
+  if (!/^[\x21-\x7e]*$/.test(token)) {
+    throw new Error('WEIR_TOKEN holds blanks or other characters that no token has; valid is one bearer token');
+  }
+  return token === '' ? undefined : `Bearer ${token}`;
 }
 
 /** @param {Environment} env @param {string} name */

@@ -5,7 +5,6 @@ import { hash32, randomFor } from '../lib/random.js';
 
 /** @typedef {import('../lib/random.js').Random} Random */
 /** @typedef {ReturnType<typeof import('../lib/events.js').grpcRequests>} GrpcRequests */
-/** @typedef {GrpcRequests['types'][number]} GrpcRequest */
 /** @typedef {ReturnType<typeof import('../lib/events.js').restBodies>} RestBodies */
 
 /**
@@ -28,14 +27,15 @@ export function restBody({ types, end }, { type, uuid, entityId }) {
 /**
  * @param {GrpcRequests} requests
  * @param {Event} event
- * @returns {GrpcRequest}
+ * @returns {object} a request for ProcessEvent
  */
 export function grpcRequest({ types, end }, { type, uuid, entityId }) {
   const { event_header, event_body } = types[type];
-  const [{ entity_type, attributes_json }] = event_body.entities;
+  const [{ entity_type, attributes_json, updated_attributes }] = event_body.entities;
+  const attributes = updated_attributes ? { updated_attributes } : { attributes_json: attributes_json + end };
   return {
     event_header: { ...event_header, uuid },
-    event_body: { entities: [{ entity_type, entity_id: entityId, attributes_json: attributes_json + end }] },
+    event_body: { entities: [{ entity_type, entity_id: entityId, ...attributes }] },
   };
 }
 

@@ -141,3 +141,21 @@ test('cars and loans get an insert and a merge each', () => {
   const ids = events(400).map(({ entityId }) => entityId);
   assert.equal(new Set(ids).size, 200);
 });
+
+test('as a map of strings, gRPC carries the same attributes as texts', () => {
+  for (const payload of PAYLOADS) {
+    const templates = prepare(payload);
+    const [bodies, requests] = [restBodies(templates), grpcRequests(templates, base64, 'map')];
+    for (const event of events(8)) {
+      const sent = JSON.parse(restBody(bodies, event)).eventBody.entities[0].updatedAttributes;
+      const [entity] = grpcRequest(requests, event).event_body.entities;
+      assert.equal(entity.attributes_json, undefined);
+      assert.equal(entity.entity_id, event.entityId);
+      assert.deepEqual(Object.keys(entity.updated_attributes), Object.keys(sent));
+      for (const [name, value] of Object.entries(sent)) {
+        const text = entity.updated_attributes[name];
+        assert.deepEqual(typeof value === 'string' ? text : JSON.parse(text), value, name);
+      }
+    }
+  }
+});

@@ -24,6 +24,9 @@ test('an error names the variable, its value and what is valid', () => {
     [{ PHASE_SCALE: 'fast' }, /PHASE_SCALE is "fast"/],
     [{ SEED: '-1' }, /SEED is "-1"/],
     [{ RUN_ID: `it's` }, /RUN_ID is "it's"/],
+    [{ SCHEME: 'ftp' }, /SCHEME is "ftp"; valid is one of http, https/],
+    [{ TLS_CLIENT_CERT: '/c.pem' }, /TLS_CLIENT_KEY is not set; valid is a PEM file/],
+    [{ TLS_CLIENT_KEY: '/c.key' }, /TLS_CLIENT_CERT is not set/],
     [{ GRPC_RECONNECT: 'yes' }, /GRPC_RECONNECT is "yes"; valid is one of 0, 1/],
     [{ TEST_MODE: 'warmup', WARMUP_ITERATIONS: '0' }, /WARMUP_ITERATIONS is "0"/],
   ];
@@ -39,6 +42,19 @@ test('what is empty or left out takes its default', () => {
   assert.equal(settings.seed, '1');
   assert.equal(settings.summaryPath, undefined);
   assert.equal(settings.grpcMethod, 'com.example.grpc.EventService/ProcessEvent');
+});
+
+test('TLS and a token come from the environment, and the token stands in no summary and no error', () => {
+  const plain = read({});
+  assert.deepEqual([plain.origin, plain.authorization, plain.tlsCert], ['http://localhost:8081', undefined, undefined]);
+  const env = { SCHEME: 'https', TLS_CLIENT_CERT: '/c.pem', TLS_CLIENT_KEY: '/c.key', WEIR_TOKEN: 's3cret\n' };
+  const secure = read(env);
+  assert.deepEqual([secure.origin, secure.authorization], ['https://localhost:8081', 'Bearer s3cret']);
+  assert.deepEqual([secure.tlsCert, secure.tlsKey], ['/c.pem', '/c.key']);
+  const data = { metrics: {}, state: { testRunDurationMs: 1 }, setup_data: { startedAtMs: 1 } };
+  const places = summarize(data, { ...secure, summaryPath: '/s.json' }, plan(env), 'rest');
+  assert.ok(!JSON.stringify(places).includes('s3cret'));
+  assert.throws(() => read({ WEIR_TOKEN: 's3cret s3cret' }), (error) => /WEIR_TOKEN/.test(error.message) && !/s3cret/.test(error.message));
 });
 
 test('every payload of modes.json has a size', () => {

@@ -60,7 +60,7 @@ impl Aim {
         Ok(Self {
             scenario,
             protocol,
-            endpoint: Endpoint::parse(&url)?,
+            endpoint: Endpoint::of_client(&url, &args.client, protocol)?,
             path,
             target,
             direct,

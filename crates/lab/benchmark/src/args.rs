@@ -7,11 +7,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use metrics_db::MetricsDbConfig;
+use protect::ClientArgs;
 
 use load_engine::accounts::SEEDED;
 use load_engine::events::attributes::Payload;
 use load_engine::progress::ProgressMode;
-use load_engine::protocol::{Protocol, host_and_port};
+use load_engine::protocol::{Place, Protocol};
 use load_engine::usage::{Usage, require};
 use load_log::plan::LogScenario;
 
@@ -117,7 +118,7 @@ impl Scenario {
 pub enum Interface {
     /// JSON over HTTP/1.1, server-sent events
     Rest,
-    /// gRPC over HTTP/2 without TLS
+    /// gRPC over HTTP/2
     Grpc,
     /// The event log in this process, on a folder of its own
     Direct,
@@ -187,7 +188,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub target: Option<String>,
 
-    /// Where the target is [default: the port of the scenario's service on this machine]
+    /// Where the target is, http:// or https:// [default: the port of the scenario's service on this machine]
     #[arg(long, value_name = "URL", value_parser = url)]
     pub url: Option<String>,
 
@@ -234,6 +235,10 @@ pub struct LoadArgs {
     pub progress: ProgressMode,
 
     // Flattened options come last: their headings hold for what follows them.
+    /// How the target is come to.
+    #[command(flatten)]
+    pub client: ClientArgs,
+
     /// Scenario stream.
     #[command(flatten)]
     pub stream: StreamArgs,
@@ -314,7 +319,7 @@ fn run_id(text: &str) -> Result<String, String> {
 }
 
 fn url(text: &str) -> Result<String, String> {
-    host_and_port(text).map(|_| text.into())
+    Place::parse(text).map(|_| text.into())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
+use load_engine::events::AttributeForm;
 use load_engine::protocol::Protocol;
 use load_engine::usage::{Usage, require};
 
@@ -59,6 +60,9 @@ pub struct Target {
     pub protocol: String,
     port: Option<u16>,
     url: Option<String>,
+    /// It serves over TLS.
+    #[serde(default)]
+    tls: bool,
     /// For the record.
     pub language: Option<String>,
     /// For the record.
@@ -76,6 +80,8 @@ struct Rest {
 struct Grpc {
     service: Option<String>,
     method: Option<String>,
+    #[serde(default)]
+    attributes: AttributeForm,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +146,13 @@ impl Target {
         }
     }
 
+    /// How it takes an event's attributes over gRPC.
+    pub fn attributes(&self) -> AttributeForm {
+        self.grpc
+            .as_ref()
+            .map_or_else(AttributeForm::default, |grpc| grpc.attributes)
+    }
+
     /// Where it is: its URL, or its port on this machine.
     ///
     /// # Errors
@@ -147,7 +160,10 @@ impl Target {
     pub fn url(&self) -> anyhow::Result<String> {
         match (&self.url, self.port) {
             (Some(url), _) => Ok(url.clone()),
-            (None, Some(port)) => Ok(format!("http://127.0.0.1:{port}")),
+            (None, Some(port)) => {
+                let scheme = if self.tls { "https" } else { "http" };
+                Ok(format!("{scheme}://127.0.0.1:{port}"))
+            }
             (None, None) => anyhow::bail!("target {} has neither url nor port", self.name),
         }
     }

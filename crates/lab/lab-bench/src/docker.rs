@@ -15,12 +15,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab_contract::audit::CountersAt;
+use lab_host::certificates::{Certificates, Readers};
 use lab_host::child::{Spawned, output_of};
 use lab_host::compose::Compose;
 use lab_host::environment::cores;
 use lab_host::port::free_port;
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
+use lab_model::access::Access;
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
 use lab_model::scenario::Data;
@@ -36,7 +38,8 @@ use services::compose_services;
 
 use crate::allowance::Allowance;
 use crate::application::application_url;
-use crate::k6::{Generator, Job};
+use crate::k6::{Generator, Job, TOKEN};
+use crate::native::TLS_DIR;
 use crate::progress::Progress;
 use crate::readers::{forget_readers_server, wait_for_readers};
 use crate::settings;
@@ -65,7 +68,12 @@ pub struct Docker {
     metrics_port: u16,
     database_container: String,
     target: Option<String>,
+    /// For the targets that serve over TLS, if there are any.
+    certificates: Option<Certificates>,
 }
+
+/// Where the file mounts the folder of the certificates, for services.
+const MOUNTED_TLS: &str = "LAB_TLS_DIR";
 
 impl Docker {
     /// Looks for an engine and reads the compose file; starts nothing.
@@ -75,18 +83,27 @@ impl Docker {
         all: &Targets,
         targets: &[&Target],
     ) -> Result<Self> {
-        let compose = Compose::find(root, &all.compose_profiles()).await?;
+        let mut compose = Compose::find(root, &all.compose_profiles()).await?;
+        let services = compose_services(targets)?;
+        let certificates = match targets.iter().any(|target| target.tls) {
+            true => Some(certificates(state, &services)?),
+            false => None,
+        };
+        if let Some(made) = &certificates {
+            compose.set(MOUNTED_TLS, &made.folder.to_string_lossy());
+        }
         Ok(Self {
             compose,
             state: state.clone(),
             results: root.join(files::RESULTS),
-            services: compose_services(targets)?,
+            services,
             target_services: compose_services(&all.iter().collect::<Vec<_>>()).unwrap_or_default(),
             started: Vec::new(),
             application_port: 0,
             metrics_port: 0,
             database_container: String::new(),
             target: None,
+            certificates,
         })
     }
 
@@ -177,12 +194,13 @@ impl Docker {
                     Value::Null
                 }
             };
-            let build = json!({
+            let mut build = json!({
                 "image": image,
                 "pool_size": target.pool_size,
                 "limits": limits,
                 "env": env,
             });
+            settings::note_wire(target, &mut build);
             builds.insert(target.name.clone(), build);
         }
         let version = ["version", "--format", "{{.Server.Version}}"];
@@ -310,24 +328,27 @@ impl Docker {
             .container(service)
             .await
             .with_context(|| format!("{service} is not running"))?;
+        let access = match &self.certificates {
+            Some(made) if target.tls => Access::secure(Some(made.ca.clone())),
+            _ => Access::default(),
+        };
         let counters = match &target.counters {
             Some(at) => Some(CountersAt {
                 endpoint: Endpoint::local(
                     self.compose
                         .published(service, at.port.unwrap_or(port))
                         .await?,
-                ),
+                )
+                .with(access.clone()),
                 path: at.path.clone(),
             }),
             None => None,
         };
         Ok(Started {
             counters,
-            from_here: Endpoint::local(self.compose.published(service, port).await?),
-            from_generator: Endpoint {
-                host: service.clone(),
-                port,
-            },
+            from_here: Endpoint::local(self.compose.published(service, port).await?)
+                .with(access.clone()),
+            from_generator: Endpoint::at(service, port).with(access),
             probe: Some(Probe::Container { name: container }),
         })
     }
@@ -349,7 +370,11 @@ impl Docker {
     pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {
         let api_port = free_port(None)?;
         let args = run_arguments(GENERATOR, job, api_port, &self.results)?;
-        let process = Spawned::start("k6", self.compose.command(&args), &job.log)?;
+        let mut command = self.compose.command(&args);
+        if let Some(token) = &job.token {
+            command.env(TOKEN, token.reveal());
+        }
+        let process = Spawned::start("k6", command, &job.log)?;
         Ok(Generator {
             process,
             api_port,
@@ -387,4 +412,11 @@ impl Docker {
         tracing::debug!(state = %self.state.dir.display(), "containers stopped");
         Ok(())
     }
+}
+
+/// For the names that containers and this machine have for the services.
+fn certificates(state: &State, services: &[String]) -> Result<Certificates> {
+    let mut names = ["localhost", "127.0.0.1"].map(str::to_owned).to_vec();
+    names.extend_from_slice(services);
+    Certificates::make(&state.dir.join(TLS_DIR), &names, Readers::All)
 }

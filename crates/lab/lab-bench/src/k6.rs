@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::Method;
 use lab_contract::http::request;
 use lab_host::child::{Spawned, tail};
+use lab_model::access::Token;
 use lab_model::endpoint::Endpoint;
 use lab_model::modes::Mode;
 use lab_model::targets::Protocol;
@@ -25,6 +26,12 @@ const THRESHOLDS_CROSSED: i32 = 99;
 /// `PausedBeforeRun` of k6's execution status: all virtual users are ready.
 const PAUSED_BEFORE_RUN: i64 = 4;
 
+/// The variable through which a script is given its token.
+pub const TOKEN: &str = "WEIR_TOKEN";
+
+/// Variables of a script that name files of TLS: authorities, and the client's certificate with its key.
+pub const TLS_FILES: [&str; 3] = ["SSL_CERT_FILE", "TLS_CLIENT_CERT", "TLS_CLIENT_KEY"];
+
 /// k6 answers its control interface late when it has no CPU left.
 const API_LIMIT: Duration = Duration::from_secs(5);
 
@@ -35,6 +42,8 @@ pub struct Job {
     pub script: String,
     /// Environment of the script.
     pub env: Vec<(String, String)>,
+    /// Bearer token that the script sends. It goes through the environment, never into a command line.
+    pub token: Option<Token>,
     /// Where the script writes its summary, a path on this machine; none: nowhere.
     pub summary: Option<PathBuf>,
     /// Where k6's own output goes.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab_contract::audit::CountersAt;
+use lab_host::certificates::{Certificates, Readers};
 use lab_host::child::Spawned;
 use lab_host::child_environment;
 use lab_host::cluster::{APPLICATION as APPLICATION_CLUSTER, Cluster, Spec};
@@ -20,6 +21,7 @@ use lab_host::port::free_port;
 use lab_host::state::State;
 use lab_host::tools::Tools;
 use lab_host::variables::{self, Variables, inherited};
+use lab_model::access::Access;
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
 use lab_model::scenario::Data;
@@ -31,7 +33,7 @@ use tokio::process::Command;
 pub(crate) use build::Binaries;
 
 use crate::allowance::Allowance;
-use crate::k6::{Generator, Job};
+use crate::k6::{Generator, Job, TOKEN};
 use crate::metrics::{config_of, is_chosen};
 use crate::progress::Progress;
 use crate::readers::{READERS_LIMIT, forget_readers_server, wait_for_readers};
@@ -57,8 +59,22 @@ pub struct Native {
     /// None where the caller names a metrics database elsewhere.
     metrics_cluster: Option<Cluster>,
     metrics: MetricsDbConfig,
+    /// For the targets that serve over TLS, if there are any.
+    certificates: Option<Certificates>,
     sidecar: Option<Spawned>,
     target: Option<Spawned>,
+}
+
+/// Below the state directory: the certificates of the session.
+pub(crate) const TLS_DIR: &str = "tls";
+
+/// Made where a target serves over TLS.
+fn certificates(state: &State, targets: &[&Target]) -> Result<Option<Certificates>> {
+    if !targets.iter().any(|target| target.tls) {
+        return Ok(None);
+    }
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    Certificates::make(&state.dir.join(TLS_DIR), &names, Readers::Owner).map(Some)
 }
 
 impl Native {
@@ -101,6 +117,7 @@ impl Native {
             application,
             metrics_cluster,
             metrics,
+            certificates: certificates(state, targets)?,
             sidecar: None,
             target: None,
         })
@@ -137,11 +154,12 @@ impl Native {
             .iter()
             .filter_map(|target| {
                 let path = self.binaries.path(&self.root, target.native.as_ref()?);
-                let build = json!({
+                let mut build = json!({
                     "binary_sha256": file_sha256(&path),
                     "pool_size": target.pool_size,
                     "env": variables::recorded(&settings::of_process(target, inherited)),
                 });
+                settings::note_wire(target, &mut build);
                 Some((target.name.clone(), build))
             })
             .collect();
@@ -221,9 +239,19 @@ impl Native {
             .env(&native.port_env, port.to_string())
             .env("DATABASE_URL", self.application_url())
             .env("LOG_FORMAT", "text");
+        let mut access = Access::default();
+        if target.tls {
+            let made = self.certificates.as_ref();
+            let made = made.context("the session has no certificates")?;
+            command
+                .env("TLS_CERT", &made.cert)
+                .env("TLS_KEY", &made.key);
+            access = Access::secure(Some(made.ca.clone()));
+        }
+        let endpoint = Endpoint::local(port).with(access);
         let mut counters = None;
         if let Some(at) = &target.counters {
-            let mut endpoint = Endpoint::local(port);
+            let mut endpoint = endpoint.clone();
             if let Some(name) = &at.port_env {
                 endpoint.port = free_port(at.port)?;
                 command.env(name, endpoint.port.to_string());
@@ -241,7 +269,6 @@ impl Native {
         let process = self.spawn(&target.name, command, &log)?;
         let probe = Probe::Process { pid: process.pid() };
         self.target = Some(process);
-        let endpoint = Endpoint::local(port);
         Ok(Started {
             from_here: endpoint.clone(),
             from_generator: endpoint,
@@ -285,6 +312,9 @@ impl Native {
             .env("PROTO_DIR", self.root.join(files::PROTOS))
             .envs(settings::of_generator(inherited))
             .envs(job.env.iter().map(|(name, value)| (name, value)));
+        if let Some(token) = &job.token {
+            command.env(TOKEN, token.reveal());
+        }
         if let Some(path) = &job.summary {
             command.env("SUMMARY_PATH", path);
         }

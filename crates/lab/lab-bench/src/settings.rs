@@ -2,7 +2,7 @@
 //! recorded.
 
 use lab_host::variables::Variables;
-use lab_model::targets::Target;
+use lab_model::targets::{Attributes, Target};
 
 /// What the services take from the caller: natively they inherit it, in Docker the file passes it on. The list is that of
 /// docker-compose.yml's `x-environment-*`, which a test holds it to.
@@ -89,6 +89,17 @@ pub(crate) fn of_process(target: &Target, given: impl Fn(&str) -> Option<String>
     let mut all = given_to(&[target], &given);
     all.extend(chosen(target, given));
     all
+}
+
+/// Notes what goes over the wire in another way than usual, for the fingerprint and the report.
+pub(crate) fn note_wire(target: &Target, build: &mut serde_json::Value) {
+    if target.tls {
+        build["tls"] = true.into();
+    }
+    let attributes = target.grpc.as_ref().map(|grpc| grpc.attributes);
+    if let Some(other) = attributes.filter(|form| *form != Attributes::default()) {
+        build["attributes"] = other.as_str().into();
+    }
 }
 
 /// What the caller has set of what k6's scripts take.

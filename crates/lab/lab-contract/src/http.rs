@@ -8,7 +8,11 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use lab_model::endpoint::Endpoint;
+use service_client::access::HTTP1;
 use tokio::net::TcpStream;
+use tokio_util::either::Either;
+
+use crate::access::access;
 
 /// Sends a GET request with further headers on a connection of its own.
 pub async fn get(
@@ -39,7 +43,7 @@ async fn send(
     body: Option<Bytes>,
     limit: Duration,
 ) -> Result<(StatusCode, Bytes)> {
-    let place = format!("{method} http://{at}{path}");
+    let place = format!("{method} {}://{at}{path}", at.access.scheme());
     tokio::time::timeout(limit, exchange(at, method, path, headers, body))
         .await
         .with_context(|| format!("{place}: no answer within {} s", limit.as_secs_f64()))?
@@ -55,6 +59,11 @@ async fn exchange(
 ) -> Result<(StatusCode, Bytes)> {
     let stream = TcpStream::connect((at.host.as_str(), at.port)).await?;
     stream.set_nodelay(true)?;
+    let access = access(at, HTTP1)?;
+    let stream = match access.secure(&at.host, stream) {
+        Ok(secure) => Either::Right(secure.await.context("no agreement on TLS")?),
+        Err(stream) => Either::Left(stream),
+    };
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let mut request = Request::builder()
@@ -62,6 +71,9 @@ async fn exchange(
         .uri(path)
         .header(http::header::HOST, at.to_string())
         .header(http::header::CONNECTION, "close");
+    if let Some(value) = access.authorization() {
+        request = request.header(http::header::AUTHORIZATION, value);
+    }
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -8,6 +8,7 @@
 //! - [`application_db`]: the database behind the targets; all SQL on it is there
 //! - [`http`]: one request on a connection of its own; [`link`]: a connection to PostgreSQL that says why it ended
 
+mod access;
 pub mod application_db;
 pub mod audit;
 pub mod http;

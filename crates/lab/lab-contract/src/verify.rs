@@ -2,7 +2,7 @@
 //!
 //! - this file: which cases a scenario has, the same for both protocols
 //! - `finding`: one case and how it ended
-//! - `ingest` (`client`: one event), `balance`, `stream`, `log`: the cases
+//! - `ingest` (`client`: one event; `merges`: many at once into one entity), `balance`, `stream`, `log`: the cases
 //! - `wire`: a request over HTTP or gRPC on a connection of its own
 
 mod balance;
@@ -10,6 +10,7 @@ mod client;
 mod finding;
 mod ingest;
 mod log;
+mod merges;
 mod stream;
 mod wire;
 
@@ -25,6 +26,7 @@ use crate::application_db::ApplicationDb;
 pub(crate) use balance::BalanceClient;
 pub use finding::Finding;
 pub(crate) use log::LogClient;
+pub(crate) use merges::{Merges, merge_concurrently};
 pub(crate) use stream::event_bytes;
 
 /// Asks for the target's health until it answers or `limit` is over. `alive` may end the wait early.

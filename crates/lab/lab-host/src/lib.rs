@@ -7,11 +7,14 @@
 //! - [`child`]: child processes, each in a group of its own and stopped for certain; [`port`]: free ports
 //! - [`signals`]: signals that the caller has this process ignore
 //! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own; [`readers`]: who reads it
+//! - [`proxy`]: a network that cuts, freezes and delays
+//! - [`certificates`]: of services that are started over TLS
 //! - [`compose`]: `docker compose` and the file that it reads
 //! - [`child_environment`]: what of the caller's environment a child sees
 //! - [`variables`], [`environment`]: variables that processes are given, and the fingerprint of the machine
 
 mod account;
+pub mod certificates;
 pub mod child;
 pub mod child_environment;
 pub mod cluster;
@@ -21,6 +24,7 @@ pub mod leftovers;
 pub mod named;
 pub mod port;
 pub mod postgres;
+pub mod proxy;
 pub mod readers;
 pub mod signals;
 pub mod state;

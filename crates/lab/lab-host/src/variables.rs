@@ -65,7 +65,9 @@ fn is_secret(name: &str, value: &str) -> bool {
         || value.to_ascii_lowercase().contains("password")
 }
 
-fn quoted(value: &str) -> String {
+/// A value as one word of a shell.
+#[must_use]
+pub fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-+./:,@%=".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         return value.to_owned();

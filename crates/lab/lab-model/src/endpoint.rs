@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use crate::access::Access;
 use crate::error::RequestError;
 
 /// A host and a TCP port. Displayed as in a URL: an IPv6 address stands in brackets.
@@ -13,16 +14,39 @@ pub struct Endpoint {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// What a client shows and believes there.
+    pub access: Access,
 }
 
 impl Endpoint {
     /// A port of this machine.
     #[must_use]
     pub fn local(port: u16) -> Self {
+        Self::at("127.0.0.1", port)
+    }
+
+    /// A port of a host, in the clear.
+    pub fn at(host: impl Into<String>, port: u16) -> Self {
         Self {
-            host: "127.0.0.1".into(),
+            host: host.into(),
             port,
+            access: Access::default(),
         }
+    }
+
+    /// The same place, come to in this way.
+    #[must_use]
+    pub fn with(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// The same place with what its URL does not say: the token, and where it is `https`, the files of TLS.
+    #[must_use]
+    pub fn given(self, client: &Access) -> Self {
+        let tls = self.access.tls.clone();
+        let tls = tls.map(|own| client.tls.clone().unwrap_or(own));
+        let token = client.token.clone();
+        self.with(Access { tls, token })
     }
 
     /// The host as a URL holds it: an IPv6 address in brackets.
@@ -35,16 +59,17 @@ impl Endpoint {
         }
     }
 
-    /// Reads `http://host:port`, `grpc://host:port` or `host:port`. A host is a name, an IPv4 address, or an IPv6 address
+    /// Reads `http://host:port`, `https://host:port`, `grpc://host:port` or `host:port`. A host is a name, an IPv4 address, or an IPv6 address
     /// in brackets.
     ///
     /// # Errors
-    /// There is no port, something follows it, or the scheme is `https`.
+    /// There is no port, or something follows it.
     pub fn parse(url: &str) -> Result<Self, RequestError> {
         let problem = |what: &str| Err(RequestError(format!("url {url}: {what}")));
-        if url.starts_with("https://") {
-            return problem("TLS is not supported, use http:// or host:port");
-        }
+        let access = match url.starts_with("https://") {
+            true => Access::secure(None),
+            false => Access::default(),
+        };
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
         let authority = authority.trim_end_matches('/');
         let (host, port) = match authority.strip_prefix('[') {
@@ -74,10 +99,7 @@ impl Endpoint {
             return problem("must be http://host:port");
         }
         match port.parse() {
-            Ok(port) => Ok(Self {
-                host: host.to_owned(),
-                port,
-            }),
+            Ok(port) => Ok(Self::at(host, port).with(access)),
             Err(_) => problem(&format!("'{port}' is not a port")),
         }
     }
@@ -92,6 +114,7 @@ impl fmt::Display for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Token;
 
     #[test]
     fn a_url_gives_host_and_port() {
@@ -107,6 +130,21 @@ mod tests {
     }
 
     #[test]
+    fn https_is_over_tls_and_takes_what_the_client_has() {
+        let endpoint = Endpoint::parse("https://a.example:8443").unwrap();
+        assert_eq!(endpoint.access, Access::secure(None));
+        let client = Access {
+            token: Some(Token::new("t")),
+            ..Access::secure(Some("/ca.pem".into()))
+        };
+        assert_eq!(endpoint.given(&client).access, client);
+        // The scheme decides about TLS, not what the client has for others.
+        let clear = Endpoint::parse("http://a.example:8081").unwrap();
+        let access = clear.given(&client).access;
+        assert_eq!((access.tls, access.token), (None, client.token));
+    }
+
+    #[test]
     fn the_brackets_of_an_ipv6_address_belong_to_the_url() {
         for url in ["http://[::1]:8081", "[::1]:8081", "grpc://[::1]:8081/"] {
             let endpoint = Endpoint::parse(url).unwrap();
@@ -118,7 +156,7 @@ mod tests {
     #[test]
     fn a_url_that_names_no_listener_is_refused_with_the_reason() {
         for (url, reason) in [
-            ("https://a:1", "TLS"),
+            ("https://a", "must end with a port"),
             ("http://a", "must end with a port"),
             ("http://[::1]", "must end with a port"),
             ("http://a:b", "'b' is not a port"),

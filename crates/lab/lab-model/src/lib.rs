@@ -3,11 +3,13 @@
 //! In reading order:
 //!
 //! - [`files`], [`root`]: where the lab's files are below the repository root
-//! - [`scenario`], [`targets`], [`endpoint`], [`modes`]: the kinds of work, who does it, where they listen, under which load
+//! - [`scenario`], [`targets`], [`endpoint`], [`access`], [`modes`]: the kinds of work, who does it, where they listen, what a
+//!   client shows there, under which load
 //! - [`plan`]: the cells of a session in their running order
 //! - [`seeded`], [`bounds`]: the data that balance and stream are measured with, and the bounds of a trustworthy run
 //! - [`error`]: what is wrong with a file or a request
 
+pub mod access;
 pub mod bounds;
 pub mod endpoint;
 pub mod error;

@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 pub enum Protocol {
     /// HTTP/1.1 and JSON.
     Rest,
-    /// gRPC over HTTP/2 without TLS.
+    /// gRPC over HTTP/2.
     Grpc,
 }
 
@@ -62,7 +62,10 @@ pub struct Target {
     /// Database connections, as it is told by `DATABASE_POOL_SIZE`.
     #[serde(default)]
     pub pool_size: Option<u32>,
-    /// Address of a target that the lab neither starts nor stops, e.g. `http://10.0.0.5:8081`.
+    /// Serves over TLS: the lab makes a certificate for each session and tells it by TLS_CERT and TLS_KEY.
+    #[serde(default)]
+    pub tls: bool,
+    /// Address of a target that the lab neither starts nor stops, e.g. `http://10.0.0.5:8081` or `https://10.0.0.5:8443`.
     #[serde(default)]
     pub url: Option<String>,
     /// Required for `protocol = "rest"`.
@@ -105,6 +108,30 @@ pub struct Grpc {
     /// A new connection in every iteration.
     #[serde(default)]
     pub reconnect: bool,
+    /// How an event's attributes are sent.
+    #[serde(default)]
+    pub attributes: Attributes,
+}
+
+/// How an event's attributes are sent over gRPC.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Attributes {
+    /// As a JSON object in `attributes_json`: typed values, as over REST.
+    #[default]
+    Json,
+    /// As texts in `updated_attributes`, for servers of the proto as it was before that field.
+    Map,
+}
+
+impl Attributes {
+    /// As the file writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Map => "map",
+        }
+    }
 }
 
 /// Where a target serves its counters, as Prometheus text.
@@ -244,7 +271,10 @@ impl Target {
         }
         if let Some(url) = &self.url {
             Endpoint::parse(url).map_err(|error| error.to_string())?;
-            return Ok(());
+            return require(
+                !self.tls,
+                "tls is for targets that the lab starts: with a url, write https://",
+            );
         }
         require(self.port.is_some(), "port is missing")?;
         require(

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::model::{Badge, CheckInfo, Level, Report, RunInfo, ScenarioInfo, Standing};
+use super::model::{
+    Badge, CheckInfo, Level, Metric, PlaceRatio, Report, RunInfo, ScenarioInfo, Standing,
+};
 use super::scenarios::terms;
 use super::words::{count, list, percent, plural};
 
@@ -13,6 +15,7 @@ pub fn of(report: &Report) -> Vec<Badge> {
     if report.measures {
         badges.push(generator(report));
         badges.push(dropped(report));
+        badges.extend(place(report));
     }
     badges.extend([contract(report), settings(report), left_out(report)]);
     badges.extend(others(report));
@@ -26,6 +29,36 @@ fn badge(id: &str, level: Level, text: impl Into<String>, section: &'static str)
         text: text.into(),
         section,
     }
+}
+
+/// What the second place in a round has of the first: the furthest from 1 of each figure.
+fn place(report: &Report) -> Option<Badge> {
+    let mut told: Vec<&PlaceRatio> = Vec::new();
+    for place in &report.places {
+        let far = |place: &PlaceRatio| place.ratio.ln().abs();
+        match told.iter_mut().find(|known| known.metric == place.metric) {
+            Some(known) if far(known) < far(place) => *known = place,
+            Some(_) => {}
+            None => told.push(place),
+        }
+    }
+    let words: Vec<String> = told
+        .iter()
+        .map(|place| {
+            let what = match place.metric {
+                Metric::Rate => "the rate",
+                Metric::Cpu => "the service CPU",
+                Metric::P99 => "the p99 latency",
+            };
+            format!("{} × {what}", lab_verdict::words::ratio(place.ratio))
+        })
+        .collect();
+    let level = match told.iter().any(|place| place.is_notable) {
+        true => Level::Warn,
+        false => Level::Ok,
+    };
+    let text = format!("second in a round: {}", list(&words));
+    (!words.is_empty()).then(|| badge("place", level, text, "rounds"))
 }
 
 fn finished(report: &Report) -> Vec<&RunInfo> {

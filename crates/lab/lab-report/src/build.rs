@@ -10,13 +10,14 @@ use super::cell::{self, Cell};
 use super::generator::{self, Cores};
 use super::input::{RunRows, SessionRows};
 use super::model::{
-    FORMAT, Level, Metric, PhaseInfo, PhaseRow, Report, RunInfo, SessionInfo, Standing, Target,
-    Verdict, VerdictKind,
+    FORMAT, Level, Metric, PhaseInfo, PhaseRow, Report, RunInfo, ScalePoint, ScenarioInfo,
+    SessionInfo, Standing, Target, Verdict, VerdictKind,
 };
 use super::options::Options;
 use super::words::{figure, list, plural};
 use super::{
-    badges, compare, environment, head, limits, ranking, scenarios, series, trial, verdict,
+    badges, compare, environment, grouping, head, limits, places, ranking, scaling, scenarios,
+    series, targets, trial, verdict,
 };
 
 /// Builds the report of these sessions. `points`: the most points a time series may have.
@@ -34,7 +35,7 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
         .iter()
         .filter(|(_, run)| run.run.test_mode == mode && run.run.phase_scale == scale)
         .find_map(|(_, run)| intended(run));
-    let targets = targets(&all);
+    let targets = targets::of(&all);
     let scenarios = scenarios::of(&all, &targets);
     let payloads: Vec<String> = scenarios.iter().flat_map(|s| s.payloads.clone()).collect();
     let like = Like {
@@ -44,6 +45,7 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
     };
     let mut runs = runs(&all, &targets, &like, by_peak);
     scenarios::label(&mut runs, &scenarios);
+    let scaling = scaling(&all, &targets, &scenarios);
     let phases = phases(&runs);
     let fingerprints = environment::fingerprints(&sessions);
 
@@ -105,6 +107,11 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
         },
         head: Vec::new(),
         ranking: Vec::new(),
+        groupings: Vec::new(),
+        protocol_pairs: Vec::new(),
+        places: Vec::new(),
+        scaling_rows: scaling::rows(&scaling, &payloads),
+        scaling,
         badges: Vec::new(),
         limits: Vec::new(),
         scenarios,
@@ -143,6 +150,9 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
     ) {
         report.ranking = ranking::tables(&report, options);
     }
+    report.groupings = grouping::groupings(&report);
+    report.protocol_pairs = grouping::protocol_pairs(&report);
+    report.places = places::of(&report);
     report.badges = badges::of(&report);
     report.limits = limits::paragraphs(
         &report,
@@ -173,36 +183,6 @@ fn phase_rows(cells: &[Cell<'_>], payloads: &[String]) -> Vec<PhaseRow> {
         )
     });
     rows
-}
-
-fn targets(all: &[(&SessionRows, &RunRows)]) -> Vec<Target> {
-    let mut found: Vec<Target> = Vec::new();
-    for (_, rows) in all {
-        let run = &rows.run;
-        if found.iter().all(|target| target.name != run.api_name) {
-            found.push(Target {
-                name: run.api_name.clone(),
-                scenario: run.scenario.clone(),
-                protocol: run.protocol.clone(),
-                language: run.language.clone(),
-                framework: run.framework.clone(),
-                driver: run.driver.clone(),
-                color: 0,
-            });
-        }
-    }
-    // By name, so that a target keeps its colour whatever the order of a session; REST before gRPC, as people say it.
-    found.sort_by_key(|target| {
-        (
-            scenarios::place(&target.scenario),
-            target.protocol != "rest",
-            target.name.clone(),
-        )
-    });
-    for (color, target) in found.iter_mut().enumerate() {
-        target.color = color;
-    }
-    found
 }
 
 /// Arrivals a second that a run was to have, in an open model.
@@ -258,6 +238,34 @@ fn runs(
             Some(info)
         })
         .collect()
+}
+
+/// The points of the runs of every mode: what is left out of the figures for its mode stands here with its like.
+fn scaling(
+    all: &[(&SessionRows, &RunRows)],
+    targets: &[Target],
+    scenarios: &[ScenarioInfo],
+) -> Vec<ScalePoint> {
+    let mut infos: Vec<RunInfo> = Vec::new();
+    for (session, rows) in all {
+        let target = targets
+            .iter()
+            .position(|target| target.name == rows.run.api_name);
+        let cores = generator::cores(&session.session.environment);
+        infos.extend(
+            target.map(|target| trial::info(rows, &session.session.id, target, cores, false)),
+        );
+    }
+    scenarios::label(&mut infos, scenarios);
+    let runs: Vec<scaling::Run<'_>> = all
+        .iter()
+        .zip(&infos)
+        .map(|((_, rows), info)| scaling::Run {
+            mode: &rows.run.test_mode,
+            info,
+        })
+        .collect();
+    scaling::points(&runs)
 }
 
 /// The phases of the run that has the most of them.

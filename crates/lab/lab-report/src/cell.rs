@@ -228,6 +228,11 @@ impl Cell<'_> {
             bytes_received: mid(|run| {
                 per_request(run.bytes_received.map(|bytes| bytes as f64), run)
             }),
+            cpu_avg_percent: mid(|run| weighted(run, |row| row.cpu_avg_percent)),
+            cpu_peak_percent: mid(|run| {
+                let peaks = run.phases.iter().filter_map(|row| row.cpu_peak_percent);
+                peaks.reduce(f64::max)
+            }),
             memory_avg_mb: mid(|run| weighted(run, |row| row.memory_avg_mb)),
             memory_peak_mb: mid(|run| run.memory_peak_mb),
             wal_bytes: mid(|run| {

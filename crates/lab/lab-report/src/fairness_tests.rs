@@ -281,3 +281,27 @@ fn the_worst_of_a_check_is_by_its_value_and_not_by_a_number_in_its_words() {
         "Database CPU: 96 % of 2 cores, in 3 of 16 trials"
     );
 }
+
+#[test]
+fn what_goes_over_the_wire_in_another_way_is_said() {
+    let mut invented = compare(&[REST, GRPC]);
+    let plain = report(&invented).limits.join("\n");
+    assert!(
+        plain.contains("TLS was off.") && !plain.contains("Payloads differ"),
+        "{plain}"
+    );
+    invented.session.environment["lab"]["targets"] = serde_json::json!({
+        (REST.name): { "tls": true },
+        (GRPC.name): { "attributes": "map" },
+    });
+    let said = report(&invented).limits.join("\n");
+    assert!(
+        said.contains(&format!("TLS was on for {} alone.", REST.name)),
+        "{said}"
+    );
+    let differ = format!(
+        "Payloads differ: {} was sent its attributes as texts",
+        GRPC.name
+    );
+    assert!(said.contains(&differ), "{said}");
+}

@@ -17,12 +17,14 @@ const LIBRARIES: [&str; 2] = [
     include_str!("../assets/vendor/plot-0.6.17.umd.min.js"),
 ];
 /// The page's own script, in the order in which it is read.
-const SCRIPT: [&str; 8] = [
+const SCRIPT: [&str; 10] = [
     include_str!("../assets/page/data.js"),
     include_str!("../assets/page/frame.js"),
     include_str!("../assets/page/throughput.js"),
+    include_str!("../assets/page/rounds.js"),
     include_str!("../assets/page/latency.js"),
     include_str!("../assets/page/cost.js"),
+    include_str!("../assets/page/phases.js"),
     include_str!("../assets/page/time.js"),
     include_str!("../assets/page/table.js"),
     include_str!("../assets/page/start.js"),
@@ -33,7 +35,7 @@ const SCRIPT: [&str; 8] = [
 struct Parts {
     style: &'static str,
     libraries: [&'static str; 2],
-    script: [&'static str; 8],
+    script: [&'static str; 10],
     data: String,
 }
 

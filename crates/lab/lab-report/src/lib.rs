@@ -6,6 +6,7 @@
 //! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
 //!   - [`mod@scenarios`] what belongs together, [`checks`] what a check says, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
 //!   - [`generator`] was the generator the limit, [`series`] samples over time
+//!   - [`mod@grouping`] targets by protocol, language and framework, [`places`] does the place in a round matter, [`scaling`] rate by number of VUs
 //!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`ranking`] the same for more than two targets, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
 //! - [`mod@verdict_file`]: what the first sentence says, as a file for gates
@@ -21,6 +22,7 @@ mod detail;
 pub mod environment;
 pub mod export;
 pub mod generator;
+pub mod grouping;
 pub mod head;
 pub mod history;
 pub mod html;
@@ -29,10 +31,13 @@ pub mod limits;
 pub mod markdown;
 pub mod model;
 pub mod options;
+pub mod places;
 pub mod ranking;
 pub mod render;
+pub mod scaling;
 mod scenarios;
 pub mod series;
+mod targets;
 pub mod trial;
 pub mod verdict;
 pub mod verdict_file;
@@ -44,6 +49,8 @@ mod fairness_tests;
 mod history_tests;
 #[cfg(test)]
 mod invented;
+#[cfg(test)]
+mod overview_tests;
 #[cfg(test)]
 mod ranking_tests;
 #[cfg(test)]

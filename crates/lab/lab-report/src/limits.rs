@@ -1,6 +1,7 @@
 //! What the report does not show: standing paragraphs, and those that this report's runs call for.
 
 use super::model::{Report, Target};
+use super::words::list;
 
 /// One paragraph each.
 pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
@@ -8,10 +9,23 @@ pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
         "One machine: generator, service and database share its cores, caches and disk. What one takes, the \
          others do not have; absolute rates are lower than on machines of their own."
             .to_owned(),
-        "No network: loopback (or a bridge on the same machine) has no loss, no distance and no load balancer. \
-         TLS was off. The events are generated, not recorded."
-            .to_owned(),
+        format!(
+            "No network: loopback (or a bridge on the same machine) has no loss, no distance and no load balancer. \
+             TLS was {}. The events are generated, not recorded.",
+            match told(report, "tls", "true") {
+                tls if tls.is_empty() => "off".to_owned(),
+                tls => format!("on for {} alone", list(&tls)),
+            }
+        ),
     ];
+    let texts = told(report, "attributes", "map");
+    if !texts.is_empty() {
+        said.push(format!(
+            "Payloads differ: {} was sent its attributes as texts in updated_attributes, the others as JSON with typed \
+             values. Sizes on the wire and in the database are not the same.",
+            list(&texts)
+        ));
+    }
     if uses(&report.targets, "k6") {
         said.push(
             "Latency by k6 is measured differently per protocol: http_req_duration is sending, waiting and \
@@ -65,6 +79,17 @@ pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
         );
     }
     said
+}
+
+/// The targets of which the recorded environment says `lab.targets.NAME.KEY = value`.
+fn told(report: &Report, key: &str, value: &str) -> Vec<String> {
+    let is_told = |name: &str| {
+        let key = format!("lab.targets.{name}.{key}");
+        let mut found = report.settings.iter().filter(|setting| setting.key == key);
+        found.any(|setting| setting.values.iter().any(|it| it == value))
+    };
+    let names = report.targets.iter().map(|target| target.name.clone());
+    names.filter(|name| is_told(name)).collect()
 }
 
 /// What holds for a scenario alone.

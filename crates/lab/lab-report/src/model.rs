@@ -5,6 +5,7 @@
 
 mod figures;
 mod heads;
+mod overview;
 
 pub use metrics_db::Latency;
 use serde::Serialize;
@@ -14,6 +15,7 @@ pub use figures::{
     Series, Standing, ThroughputRow, TrialRate, WireRow,
 };
 pub use heads::{Drawing, HeadRow, Places, RankedTarget, Ranking};
+pub use overview::{Group, GroupRow, Grouping, PlaceRatio, ProtocolPair, ScalePoint, ScaleRow};
 
 /// Version of the shape below; raised when a field changes its meaning or goes.
 pub const FORMAT: &str = "weir-report/2";
@@ -59,6 +61,16 @@ pub struct Report {
     pub head: Vec<HeadRow>,
     /// The same for scenarios of more targets: a ranked table a payload.
     pub ranking: Vec<Ranking>,
+    /// The targets of each ranking by protocol, language and framework, with places inside a group.
+    pub groupings: Vec<Grouping>,
+    /// One stack under two protocols, in scenarios of more than two targets.
+    pub protocol_pairs: Vec<ProtocolPair>,
+    /// Whether the place in a round matters; empty where all rounds ran in one order.
+    pub places: Vec<PlaceRatio>,
+    /// Rate, p99 and CPU by number of VUs, of all sessions of `full` and `saturation` that were given.
+    pub scaling: Vec<ScalePoint>,
+    /// The same summed up for each target.
+    pub scaling_rows: Vec<ScaleRow>,
     /// Why it may be believed.
     pub badges: Vec<Badge>,
     /// One row a payload and target.
@@ -142,6 +154,16 @@ pub struct Target {
     pub framework: Option<String>,
     /// What made the load: k6 or benchmark.
     pub driver: String,
+    /// Its database driver.
+    pub database_driver: Option<String>,
+    /// Its database connections.
+    pub pool_size: Option<i64>,
+    /// What ran: SHA-256 of the binary, or id of the image; of several sessions each once.
+    pub builds: Vec<String>,
+    /// Commits of the lab's checkout, `+dirty` appended where files differed; of several sessions each once.
+    pub commits: Vec<String>,
+    /// Memory that it may use, MiB: its container's limit, or that of the machine.
+    pub memory_allowed_mb: Option<f64>,
     /// Place in the page's palette.
     pub color: usize,
 }

@@ -1,6 +1,8 @@
 //! The ranked table that heads a report of more than two targets: places, ratios to the first, and who is not ranked and why.
 
-use super::model::{Comparison, Metric, Outcome, Places, RankedTarget, Ranking, Report, Standing};
+use super::model::{
+    Comparison, Interval, Metric, Outcome, Places, RankedTarget, Ranking, Report, Standing,
+};
 use super::options::Options;
 use super::verdict::phrase;
 
@@ -21,13 +23,13 @@ pub fn tables(report: &Report, options: &Options) -> Vec<Ranking> {
 }
 
 /// The comparisons that a table rests on.
-struct Judged<'a> {
+pub(crate) struct Judged<'a> {
     metric: Metric,
     pairs: Vec<&'a Comparison>,
 }
 
 impl<'a> Judged<'a> {
-    fn of(report: &'a Report, payload: &str) -> Option<Self> {
+    pub(crate) fn of(report: &'a Report, payload: &str) -> Option<Self> {
         let own = || {
             let pairs = report.comparisons.iter();
             pairs.filter(|pair| pair.payload == payload && pair.decides)
@@ -44,6 +46,23 @@ impl<'a> Judged<'a> {
         self.pairs.iter().find(both).copied()
     }
 
+    /// Ratio of one target to another with interval and level; `None` where they were not judged.
+    pub(crate) fn turned(
+        &self,
+        of: usize,
+        to: usize,
+    ) -> Option<(f64, Option<Interval>, Option<f64>)> {
+        let pair = self.between(of, to).filter(|pair| pair.outcome.is_some())?;
+        Some(match pair.higher == of {
+            true => (pair.ratio, pair.interval, pair.level),
+            false => (
+                1.0 / pair.ratio,
+                pair.interval.map(Interval::inverted),
+                pair.level,
+            ),
+        })
+    }
+
     fn all_of(&self, target: usize) -> impl Iterator<Item = &'a Comparison> + '_ {
         let own = move |pair: &&Comparison| pair.higher == target || pair.lower == target;
         self.pairs.iter().copied().filter(own)
@@ -58,10 +77,29 @@ impl<'a> Judged<'a> {
     }
 
     fn places(&self, target: usize, ranked: usize) -> Option<Places> {
+        self.placed(target, ranked, |_| true)
+    }
+
+    /// The places within some of the targets, it among them.
+    pub(crate) fn places_among(&self, target: usize, members: &[usize]) -> Option<Places> {
+        self.placed(target, members.len(), |other| members.contains(&other))
+    }
+
+    fn placed(
+        &self,
+        target: usize,
+        ranked: usize,
+        takes_part: impl Fn(usize) -> bool,
+    ) -> Option<Places> {
         self.all_of(target).find(|pair| pair.outcome.is_some())?;
         let (mut ahead, mut behind) = (0, 0);
         for pair in self.all_of(target) {
-            if pair.outcome == Some(Outcome::Different) {
+            let other = if pair.higher == target {
+                pair.lower
+            } else {
+                pair.higher
+            };
+            if takes_part(other) && pair.outcome == Some(Outcome::Different) {
                 if self.better(pair) == target {
                     behind += 1;
                 } else {
@@ -219,24 +257,11 @@ fn why_not_ranked(report: &Report, payload: &str, target: usize, judged: &Judged
 
 /// The ratio to the base and its interval, turned to the side that the table reads from.
 fn to_base(row: &mut RankedTarget, base: usize, judged: &Judged<'_>) {
-    let pair = judged.between(row.target, base);
-    let Some(pair) = pair.filter(|pair| pair.outcome.is_some()) else {
-        return;
-    };
-    let is_higher = pair.higher == row.target;
-    row.ratio = Some(if is_higher {
-        pair.ratio
-    } else {
-        1.0 / pair.ratio
-    });
-    row.interval = pair.interval.map(|interval| {
-        if is_higher {
-            interval
-        } else {
-            interval.inverted()
-        }
-    });
-    row.level = pair.level;
+    if let Some((ratio, interval, level)) = judged.turned(row.target, base) {
+        row.ratio = Some(ratio);
+        row.interval = interval;
+        row.level = level;
+    }
 }
 
 fn answer(
@@ -273,23 +298,42 @@ fn answer(
             next.unwrap_or_default(),
         );
     }
+    let all_equal = lead.len() > 1
+        && lead.iter().enumerate().all(|(place, a)| {
+            lead[place + 1..].iter().all(|b| {
+                let pair = judged.between(a.target, b.target);
+                pair.is_some_and(|pair| pair.outcome == Some(Outcome::Equal))
+            })
+        });
+    let margin = lab_verdict::words::percent(report.margin);
     let answer = match lead[..] {
+        [a, b] if all_equal => format!("{} and {}, equal within {margin}", name(a), name(b)),
+        _ if all_equal => format!("{} targets, equal within {margin}", lead.len()),
         [a, b] => format!("Not decided: {} or {}", name(a), name(b)),
         _ => format!("Not decided between {} targets", lead.len().max(2)),
     };
     let mut why: Vec<String> = Vec::new();
     if let [a, b, ..] = lead[..] {
         why.extend(judged.between(a.target, b.target).map(|pair| {
+            let certainty = match pair.outcome {
+                Some(Outcome::Equal) => phrase::equality(pair),
+                _ => phrase::certainty(pair),
+            };
             let next = pair.next.as_ref();
             format!(
                 "{} to {}: {} ×, {}{}",
                 report.targets[pair.higher].name,
                 report.targets[pair.lower].name,
                 phrase::ratio_beside_interval(pair),
-                phrase::certainty(pair),
+                certainty,
                 next.map_or(String::new(), |next| format!("; {next}"))
             )
         }));
     }
-    (answer, None, Outcome::Open, why.join("; "))
+    let outcome = if all_equal {
+        Outcome::Equal
+    } else {
+        Outcome::Open
+    };
+    (answer, None, outcome, why.join("; "))
 }

@@ -23,7 +23,17 @@ fn five_targets_share_places_and_the_disturbed_one_has_none() {
     let [table] = &report.ranking[..] else {
         panic!("{:?}", report.ranking);
     };
-    assert_eq!((table.metric, table.outcome), (Metric::Cpu, Outcome::Open));
+    // The two that share the first place are equal, and that is said: not decided is something else.
+    assert_eq!((table.metric, table.outcome), (Metric::Cpu, Outcome::Equal));
+    assert_eq!(
+        table.answer,
+        "producer-rest and producer-rest-twin, equal within 3 %"
+    );
+    assert!(
+        table.why.contains("96.67 % interval"),
+        "the interval of equality: {}",
+        table.why
+    );
     assert_eq!(row(&report, "producer-rest").places, places(1, 2));
     assert_eq!(row(&report, "producer-rest-twin").places, places(1, 2));
     assert_eq!(row(&report, "producer-grpc").places, places(3, 3));

@@ -89,6 +89,17 @@ fn environment() -> Result<Environment<'static>, Error> {
         lab_verdict::words::ratios([ratio, low, high]).to_vec()
     });
     environment.add_filter("percent", |value: Value| number(&value, words::percent));
+    // A share of what may be used.
+    environment.add_filter("of_allowed", |value: Value, allowed: Value| {
+        let allowed = f64::try_from(allowed).ok().filter(|allowed| *allowed > 0.0);
+        match allowed {
+            Some(allowed) => number(&value, |used| words::percent(used / allowed)),
+            None => Ok("–".to_owned()),
+        }
+    });
+    environment.add_filter("truncated", |text: &str, most: usize| {
+        text.chars().take(most).collect::<String>()
+    });
     environment.add_filter("p", |value: Value| {
         number(&value, |p| lab_verdict::words::p_value(p).replace("p ", ""))
     });

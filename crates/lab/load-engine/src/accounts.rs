@@ -70,8 +70,8 @@ impl AccountSet {
                     .path
                     .split_once("{id}")
                     .with_context(|| format!("the path {} has no {{id}}", wording.path))?;
-                let host = &wording.endpoint.authority;
-                format!("GET {before}{id}{after} HTTP/1.1\r\nhost: {host}\r\n\r\n").into_bytes()
+                let lines = wording.endpoint.head_lines();
+                format!("GET {before}{id}{after} HTTP/1.1\r\n{lines}\r\n").into_bytes()
             }
             Protocol::Grpc => {
                 let message = BalanceRequest {

@@ -34,28 +34,39 @@ use template::{ID_DIGITS, Template, WORKER_DIGITS};
 /// How an event is encoded on the wire.
 #[derive(Clone, Debug)]
 pub enum Encoding {
-    /// A whole HTTP/1.1 request with a JSON body, for this `Host` and this path.
+    /// A whole HTTP/1.1 request with a JSON body.
     Rest {
-        /// Value of the `Host` header.
-        authority: String,
+        /// The lines of the head that belong to the target; see [`crate::protocol::Endpoint::head_lines`].
+        lines: String,
         /// Path of the request.
         path: String,
     },
     /// A JSON body, one of several in a request.
     Json,
     /// A gRPC message with its five-byte prefix.
-    Grpc,
+    Grpc(AttributeForm),
+}
+
+/// How an event's attributes are sent over gRPC; over REST they are always JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttributeForm {
+    /// As a JSON object in `attributes_json`.
+    #[default]
+    Json,
+    /// As texts in `updated_attributes`, for servers that know no other field.
+    Map,
 }
 
 impl Encoding {
-    fn new(wording: Wording<'_>, batch: Option<u32>) -> Self {
+    fn new(wording: Wording<'_>, plan: &EventPlan) -> Self {
         match wording.protocol {
-            Protocol::Rest if batch.is_some() => Self::Json,
+            Protocol::Rest if plan.batch.is_some() => Self::Json,
             Protocol::Rest => Self::Rest {
-                authority: wording.endpoint.authority.clone(),
+                lines: wording.endpoint.head_lines(),
                 path: wording.path.into(),
             },
-            Protocol::Grpc => Self::Grpc,
+            Protocol::Grpc => Self::Grpc(plan.attributes),
         }
     }
 }
@@ -73,6 +84,8 @@ pub struct EventPlan {
     pub keys: Option<u32>,
     /// Events in one request; none: each is a request of its own.
     pub batch: Option<u32>,
+    /// How attributes are sent over gRPC.
+    pub attributes: AttributeForm,
 }
 
 impl EventPlan {
@@ -94,6 +107,10 @@ impl EventPlan {
         let Some(keys) = self.keys else {
             return Ok(());
         };
+        require(
+            self.attributes == AttributeForm::Json,
+            "--keys is for targets that take attributes_json: leave it out",
+        )?;
         require(
             keys as usize >= workers,
             format_args!(
@@ -127,7 +144,7 @@ impl EventSet {
     /// # Errors
     /// Those of [`EventPlan::check`].
     pub fn prepare(plan: EventPlan, workers: usize, wording: Wording<'_>) -> anyhow::Result<Self> {
-        let encoding = &Encoding::new(wording, plan.batch);
+        let encoding = &Encoding::new(wording, &plan);
         plan.check(workers)?;
         let templates = match plan.keys {
             None => EventType::ALL
@@ -137,8 +154,9 @@ impl EventSet {
             Some(_) => vec![Template::keyed(&plan, encoding)?],
         };
         let head = format!(
-            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: ",
-            wording.path, wording.endpoint.authority
+            "POST {} HTTP/1.1\r\n{}content-type: application/json\r\ncontent-length: ",
+            wording.path,
+            wording.endpoint.head_lines()
         );
         Ok(Self {
             plan,

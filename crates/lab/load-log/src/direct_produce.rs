@@ -61,10 +61,8 @@ impl DirectProduce {
                 let produced =
                     self.topics
                         .produce_blocking(&self.topic, 0, record.clone(), self.durability);
-                match produced {
-                    Ok(produced) if produced.offset >= self.after => {
-                        self.after = produced.offset + 1;
-                    }
+                match produced.map(|produced| produced.offset) {
+                    Ok(Some(offset)) if offset >= self.after => self.after = offset + 1,
                     Ok(_) => return Fate::Failed("stored before an earlier record".into()),
                     Err(error) => return Fate::Failed(error.to_string()),
                 }

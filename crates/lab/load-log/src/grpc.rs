@@ -9,8 +9,9 @@ use api::immutable_log::{
 };
 use bytes::BytesMut;
 use prost::Message;
+use service_client::ClientChannel;
+use service_client::channel::endpoint;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
 
 use crate::plan::{LogPlan, Target, data};
 use crate::produce::{self, GrpcProduce};
@@ -49,7 +50,7 @@ impl GrpcStore {
             wire,
             connections,
         };
-        produce::prepare(plan, &store.channel()).await?;
+        produce::prepare(plan, store.channel()?).await?;
         Ok(store)
     }
 
@@ -60,14 +61,13 @@ impl GrpcStore {
     }
 
     /// A channel of a generated client, connected when it is used.
-    fn channel(&self) -> Channel {
-        let uri = format!("http://{}", self.target.endpoint.authority);
-        Endpoint::from_shared(uri)
-            .unwrap_or_else(|_| Endpoint::from_static("http://127.0.0.1"))
+    fn channel(&self) -> anyhow::Result<ClientChannel> {
+        let at = &self.target.endpoint;
+        let to = endpoint(&at.authority, at.access())?
             .tcp_nodelay(true)
             .initial_stream_window_size(1 << 20)
-            .initial_connection_window_size(8 << 20)
-            .connect_lazy()
+            .initial_connection_window_size(8 << 20);
+        Ok(at.access().lazy_channel(to))
     }
 
     pub(super) async fn append(&self, plan: &LogPlan, worker: usize) -> anyhow::Result<GrpcAppend> {
@@ -82,7 +82,7 @@ impl GrpcStore {
 
     pub(super) async fn tail(&self, plan: &LogPlan, _worker: usize) -> anyhow::Result<GrpcTail> {
         Ok(GrpcTail {
-            client: ImmutableLogServiceClient::new(self.channel()),
+            client: ImmutableLogServiceClient::new(self.channel()?),
             partition: plan.name(),
             entries: plan.entries,
         })
@@ -106,7 +106,7 @@ impl GrpcStore {
     }
 
     pub(super) async fn count(&self, plan: &LogPlan) -> anyhow::Result<u64> {
-        let mut client = ImmutableLogServiceClient::new(self.channel());
+        let mut client = ImmutableLogServiceClient::new(self.channel()?);
         let request = VerifyRequest {
             partition: plan.name(),
         };
@@ -178,7 +178,7 @@ impl GrpcVerify {
 }
 
 pub(super) struct GrpcTail {
-    client: ImmutableLogServiceClient<Channel>,
+    client: ImmutableLogServiceClient<ClientChannel>,
     partition: String,
     entries: u64,
 }

@@ -9,7 +9,7 @@ use api::takhin::{CreateTopicRequest, ProduceMessageRequest, ProduceMessageRespo
 use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
 use prost::Message;
-use tonic::transport::Channel;
+use service_client::ClientChannel;
 
 use crate::plan::{LogPlan, LogScenario, Target, data};
 use load_engine::protocol::grpc::{
@@ -20,7 +20,7 @@ use load_engine::tally::{Fate, Wire};
 const PRODUCE: &str = "/takhin.v1.TakhinService/ProduceMessageStream";
 
 /// Makes the topic, with one partition, for a run that produces.
-pub(super) async fn prepare(plan: &LogPlan, channel: &Channel) -> anyhow::Result<()> {
+pub(super) async fn prepare(plan: &LogPlan, channel: ClientChannel) -> anyhow::Result<()> {
     if plan.scenario != LogScenario::Produce {
         return Ok(());
     }
@@ -29,7 +29,7 @@ pub(super) async fn prepare(plan: &LogPlan, channel: &Channel) -> anyhow::Result
         num_partitions: 1,
         ..CreateTopicRequest::default()
     };
-    let created = TakhinServiceClient::new(channel.clone())
+    let created = TakhinServiceClient::new(channel)
         .create_topic(request)
         .await
         .context("cannot make the topic")?

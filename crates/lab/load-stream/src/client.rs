@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use crate::plan::StreamPlan;
 use crate::receiver::Receiver;
 use load_engine::clock::Clock;
+use load_engine::protocol::connection::Connection;
 use load_engine::protocol::grpc::GrpcConnection;
-use load_engine::protocol::is_open;
 use load_engine::tally::record;
 
 pub(super) use grpc::connect as connect_grpc;
@@ -54,7 +54,7 @@ pub(super) enum Read {
 /// How a subscriber reaches the server.
 pub(super) enum Line {
     /// A connection of its own, until it is used.
-    Sse(Option<tokio::net::TcpStream>),
+    Sse(Option<Connection>),
     /// A place on a shared one.
     Grpc(Arc<GrpcConnection>, u64),
 }
@@ -221,14 +221,20 @@ impl Client {
             match &mut self.line {
                 Line::Sse(connection) => {
                     // The target may have closed one that has waited long.
-                    let connection = match connection.take().filter(is_open) {
+                    let mut kept = connection.take();
+                    if let Some(connection) = &mut kept
+                        && !connection.is_open().await
+                    {
+                        kept = None;
+                    }
+                    let connection = match kept {
                         Some(connection) => connection,
                         None => {
                             let connected = plan.endpoint.connect(plan.timeout, &lane.wire).await;
                             connected.map_err(|error| format!("connect: {}", error.kind()))?
                         }
                     };
-                    let stream = sse::SseStream::open(connection, plan, from, lane).await?;
+                    let stream = sse::SseStream::open(connection, plan, from).await?;
                     Ok::<_, String>(Opened::Sse(Box::new(stream)))
                 }
                 Line::Grpc(connection, generation) => {

@@ -171,6 +171,7 @@ impl RatioArgs {
             seed: 1,
             keys: Some(self.keys),
             batch,
+            attributes: Default::default(),
         }
     }
 

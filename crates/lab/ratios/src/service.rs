@@ -132,10 +132,7 @@ impl Service {
         loop {
             let text = fs::read_to_string(&log).unwrap_or_default();
             if let Some(address) = ready_address(&text, field) {
-                let endpoint = Endpoint {
-                    authority: address.to_string(),
-                    address,
-                };
+                let endpoint = Endpoint::parse(&format!("http://{address}"))?;
                 let http = ready_address(&text, "http.address");
                 return Ok(Self {
                     process,

@@ -100,7 +100,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         // Needs no repository: the image that seeds has none.
         Command::Seed(args) => seed::run(args, json).await,
         Command::Feed(args) => feed::run(args, json).await,
-        Command::Run(args) => run::run(*args, &root?, json).await,
+        Command::Run(args) => Box::pin(run::run(*args, &root?, json)).await,
         Command::Plan(command) => listing::plan(&command, &root?, json),
         Command::Targets(_) => listing::targets(&root?, json),
         Command::Verify(args) => verify::run(args, &root?, json).await,

@@ -4,6 +4,7 @@
 //!
 //! - [`cli`], [`usage`], [`output`]: arguments in, words out
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
+//! - `access`: how targets are come to, as the command line says it
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
@@ -14,6 +15,7 @@
 //! Where services run and databases are found is the crate `lab-bench`; what the machine gives (PostgreSQL, processes,
 //! compose, state) is `lab-host`.
 
+mod access;
 pub mod audit;
 pub mod cli;
 pub mod feed;

@@ -40,6 +40,7 @@ use lab_model::plan::Plan;
 use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 
+use crate::access;
 use crate::output::{self, counted, duration};
 use crate::usage::UsageError;
 pub use args::{PlanArgs, RunArgs};
@@ -56,6 +57,7 @@ const EXIT_INTERRUPTED: u8 = 130;
 pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
     let modes = Modes::load(root)?;
     let targets = Targets::load(root)?;
+    let access = access::access(&args.client)?;
     let resumed = match args.resume.clone() {
         Some(id) => Some(Resumed::find(&args, root, &id).await?),
         None => None,
@@ -115,12 +117,17 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     remember_runtime(&state, backend.name())?;
 
     let given = backend.given(&plan.targets());
-    let command = shell_command(&args.plan, &plan, backend.name(), &given);
+    let command =
+        shell_command(&args.plan, &plan, backend.name(), &given) + &access::to_shell(&args.client);
     let session = session::Session::begin(
         root,
         plan,
         backend,
-        session::Origin { command, resumed },
+        session::Origin {
+            command,
+            resumed,
+            access,
+        },
         progress.clone(),
         stop.clone(),
     );

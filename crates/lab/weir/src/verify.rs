@@ -7,9 +7,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use lab_contract::application_db::ApplicationDb;
 use lab_contract::verify::verify;
+use lab_model::access::Access;
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Targets;
+use protect::ClientArgs;
 
+use crate::access;
 use crate::output::{self, Table};
 use crate::usage::UsageError;
 
@@ -18,12 +21,15 @@ use crate::usage::UsageError;
 pub struct VerifyArgs {
     /// Name in load-test/targets.toml
     target: String,
-    /// Where it listens, e.g. http://127.0.0.1:8081 [default: its url, or its port on this machine]
+    /// Where it listens, e.g. http://127.0.0.1:8081 or https://127.0.0.1:8081 [default: its url, or its port on this machine]
     #[arg(long)]
     url: Option<String>,
     /// Its application database; without it what is stored is not looked at
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// How it is come to.
+    #[command(flatten)]
+    client: ClientArgs,
 }
 
 /// Runs it. Exit 0 where every case passed, else 1.
@@ -41,6 +47,12 @@ pub async fn run(args: VerifyArgs, root: &Path, json: bool) -> Result<ExitCode> 
         Some(url) => Endpoint::parse(url).map_err(UsageError::from)?,
         None => Endpoint::local(target.port.context("the target has no port: give --url")?),
     };
+    let given = access::access(&args.client)?;
+    let endpoint = match target.tls || given.tls.is_some() {
+        true => endpoint.with(Access::secure(None)),
+        false => endpoint,
+    };
+    let endpoint = endpoint.given(&given);
     let database = match &args.database_url {
         Some(url) => Some(ApplicationDb::connect(url).await?),
         None => None,

@@ -8,7 +8,8 @@ pub enum AppendError {
     /// Too much waits already.
     #[error("too many appends are waiting: retry later")]
     Full,
-    /// The disk or a quota is full. Nothing of it is stored, and appends go on as soon as there is room.
+    /// The disk or a quota is full, or no file can be opened. Nothing of it is promised, and appends go on as soon as there is
+    /// room.
     #[error("there is no room on the disk: retry later")]
     NoRoom,
     /// A write or a sync failed, now or earlier.

@@ -48,11 +48,22 @@ impl Faults {
     }
 }
 
-/// Whether `error` says that the disk, a quota or the limit of a file's size is used up. The same write can succeed later.
+/// Whether `error` says that the disk, a quota, the limit of a file's size or that on open files is used up. The same write can
+/// succeed later.
 #[must_use]
 pub fn is_out_of_room(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
+    is_out_of_files(error)
+        || matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        )
+}
+
+/// Whether `error` says that the process, or the machine, has as many files open as it may: nothing was done to the file.
+#[must_use]
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    // The same numbers on Linux, macOS and the BSDs; the standard library has no kind for them.
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }

@@ -29,7 +29,7 @@ pub use commit::{GroupCommit, Pending};
 pub use directory::{Directory, sync_names};
 pub use durability::Durability;
 pub use error::AppendError;
-pub use faults::{Faults, is_out_of_room};
+pub use faults::{Faults, is_out_of_files, is_out_of_room};
 pub use sink::Sink;
 pub use terms::Terms;
 

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::durability::Durability;
 use crate::error::AppendError;
-use crate::faults::is_out_of_room;
+use crate::faults::{is_out_of_files, is_out_of_room};
 use crate::gate::Gate;
 use crate::sink::Sink;
 
@@ -93,7 +93,13 @@ impl<S: Sink, R: Reply<S::Answer>> Writer<S, R> {
             return own;
         }
         let synced = self.sink.sync();
-        let synced = synced.map_err(|error| self.refuse_for_good(&error, "sync", gate));
+        let synced = synced.map_err(|error| {
+            if is_out_of_files(&error) {
+                // It was not tried: the next one brings this batch to the disk too.
+                return gate.note_full(&error);
+            }
+            self.refuse_for_good(&error, "sync", gate)
+        });
         wakeups::gather(|| self.answer_synced(&synced, gate)).or(own)
     }
 

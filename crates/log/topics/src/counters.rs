@@ -26,11 +26,13 @@ impl Counters {
         self.0.consumed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn note_produced(&self, records: u64) {
+    /// Counts records that were appended.
+    pub fn note_produced(&self, records: u64) {
         self.0.produced.fetch_add(records, Ordering::Relaxed);
     }
 
-    pub(crate) fn note_consumed(&self, records: u64) {
+    /// Counts records that consumers were given.
+    pub fn note_consumed(&self, records: u64) {
         self.0.consumed.fetch_add(records, Ordering::Relaxed);
     }
 }

@@ -89,6 +89,17 @@ pub enum TopicsError {
     /// `timeout_ms` passed.
     #[error("not on the disk in time; the record may be stored all the same")]
     Timeout,
+    /// `timeout_ms` passed without the word of Kafka's brokers.
+    #[error("Kafka did not acknowledge in time; the record may be stored all the same")]
+    NotAcknowledged,
+    /// No broker answered in time, or too few replicas are in sync.
+    #[error("Kafka cannot do this now: {0}; retry later")]
+    Kafka(&'static str),
+    /// The group's members read through another process, which alone can commit for them.
+    #[error(
+        "consumer group {0} has members that read elsewhere: commit through the process that they read from"
+    )]
+    MembersElsewhere(String),
     /// The disk or a quota is full.
     #[error("there is no room on the disk: retry later")]
     NoRoom,
@@ -112,7 +123,9 @@ impl TopicsError {
             Self::NoSuchTopic(_) | Self::NoSuchPartition { .. } | Self::NoSuchGroup(_) => {
                 Kind::NotFound
             }
-            Self::TopicExists(_) | Self::GroupHasMembers { .. } => Kind::Conflict,
+            Self::TopicExists(_) | Self::GroupHasMembers { .. } | Self::MembersElsewhere(_) => {
+                Kind::Conflict
+            }
             Self::OutOfRange { .. } => Kind::OutOfRange,
             Self::RecordTooLarge { .. } => Kind::TooLarge,
             Self::Damaged { .. }
@@ -120,7 +133,11 @@ impl TopicsError {
             | Self::PartitionAside { .. }
             | Self::GroupsAside => Kind::DataLoss,
             Self::Busy => Kind::ResourceExhausted,
-            Self::Timeout | Self::ShuttingDown | Self::NoRoom => Kind::Unavailable,
+            Self::Timeout
+            | Self::NotAcknowledged
+            | Self::Kafka(_)
+            | Self::ShuttingDown
+            | Self::NoRoom => Kind::Unavailable,
             Self::Poisoned | Self::Internal => Kind::Internal,
         }
     }

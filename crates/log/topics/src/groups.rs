@@ -277,8 +277,10 @@ impl Group {
         let members = self.members.values().map(|member| MemberInfo {
             id: member.id.clone(),
             identity: member.identity.clone(),
-            topic: member.topic.to_string(),
-            partitions: member.assigned.clone().collect(),
+            assignments: BTreeMap::from([(
+                member.topic.to_string(),
+                member.assigned.clone().collect(),
+            )]),
         });
         info.members = members.collect();
     }

@@ -1,6 +1,5 @@
 //! The handle that both faces call.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use domain::Invalid;
 use tokio_util::sync::CancellationToken;
 
+use super::backend::{PartitionInfo, PartitionOffsets, TopicDraft, TopicInfo};
 use super::catalog::Catalog;
 use super::consumer::{Consumer, Delivery, Ends};
 use super::counters::Counters;
@@ -24,6 +24,8 @@ use group_commit::Directory;
 
 /// The folder of topics in the directory.
 const FOLDER: &str = "topics";
+/// The only node there is.
+const NODE: i32 = 0;
 
 /// The topics of a directory. Clones share everything.
 #[derive(Clone, Debug)]
@@ -38,39 +40,6 @@ struct Shared {
     stop: CancellationToken,
     /// Locked as long as somebody may write.
     _directory: Arc<Directory>,
-}
-
-/// What a topic is to be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TopicDraft {
-    /// Its name.
-    pub name: String,
-    /// 0 means 1.
-    pub partitions: i64,
-    /// 0 or 1.
-    pub replication_factor: i64,
-    /// `retention.bytes`, `retention.ms`, `segment.bytes`.
-    pub configs: BTreeMap<String, String>,
-}
-
-/// A topic, described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicInfo {
-    /// Its name.
-    pub name: String,
-    /// As given when it was made.
-    pub configs: BTreeMap<String, String>,
-    /// First and next offset of each partition, by number.
-    pub partitions: Vec<PartitionOffsets>,
-}
-
-/// What a partition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartitionOffsets {
-    /// The first offset that is still there.
-    pub beginning: u64,
-    /// The next offset.
-    pub end: u64,
 }
 
 impl Topics {
@@ -351,7 +320,12 @@ fn describe(topic: &Topic) -> TopicInfo {
         name: topic.name().to_owned(),
         configs: topic.configs.clone(),
         partitions: partitions
-            .map(|partition| offsets(&partition.log))
+            .map(|partition| PartitionInfo {
+                offsets: offsets(&partition.log),
+                leader: NODE,
+                replicas: vec![NODE],
+                isr: vec![NODE],
+            })
             .collect(),
     }
 }

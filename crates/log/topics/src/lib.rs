@@ -2,6 +2,7 @@
 //!
 //! How a record travels, in reading order:
 //!
+//! - [`TopicLog`] ([`backend`]): what the faces need; `on_files`: this crate as one
 //! - [`Topics`] ([`handle`]): the cheap `Clone` handle; [`produce`]: what it does for producers; [`Options`] ([`options`])
 //! - `catalog`, `topic`: which topics there are; `name`, [`settings`]: what they may be
 //! - `partitioner`: which partition a record goes to (pure)
@@ -15,6 +16,7 @@
 
 mod appender;
 mod assignment;
+pub mod backend;
 mod catalog;
 pub mod consumer;
 pub mod counters;
@@ -25,11 +27,12 @@ pub mod handle;
 mod index;
 mod log;
 mod maintenance;
-mod name;
+pub mod name;
 mod offsets;
+mod on_files;
 pub mod options;
 pub mod pace;
-mod partitioner;
+pub mod partitioner;
 pub mod produce;
 mod reader;
 pub mod record;
@@ -41,12 +44,16 @@ pub mod settings;
 mod tests;
 mod topic;
 
+pub use backend::{
+    Acks, Deliveries, Outcomes, PartitionInfo, PartitionOffsets, TopicDraft, TopicInfo, TopicLog,
+};
 pub use consumer::{Consumer, Delivery};
 pub use counters::Counters;
 pub use error::TopicsError;
 pub use groups::{GroupInfo, GroupState, Identity, MemberInfo};
-pub use handle::{PartitionOffsets, TopicDraft, TopicInfo, Topics};
+pub use handle::Topics;
 pub use options::Options;
 pub use pace::{Pace, Start};
+pub use partitioner::Partitioner;
 pub use produce::{Destination, Produced, Submitted};
 pub use record::{Header, MAX_RECORD_BYTES, NewRecord, StoredRecord};

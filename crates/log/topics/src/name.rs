@@ -7,13 +7,13 @@ const MAX_TOPIC: usize = 249;
 /// Longest name of a group, in bytes.
 const MAX_GROUP: usize = 255;
 /// Most partitions of a topic.
-pub(crate) const MAX_PARTITIONS: u32 = 10_000;
+pub const MAX_PARTITIONS: u32 = 10_000;
 
 /// Checks the name of a new topic.
 ///
 /// # Errors
 /// Says what is wrong, under the name `name`.
-pub(crate) fn topic(name: &str) -> Result<(), Invalid> {
+pub fn topic(name: &str) -> Result<(), Invalid> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let problem = if name.is_empty() {
         "must not be empty"
@@ -33,7 +33,7 @@ pub(crate) fn topic(name: &str) -> Result<(), Invalid> {
 ///
 /// # Errors
 /// Says what is wrong, under the name `name`.
-pub(crate) fn group(group: &str, name: &'static str) -> Result<(), Invalid> {
+pub fn group(group: &str, name: &'static str) -> Result<(), Invalid> {
     let problem = if group.is_empty() {
         "must not be empty"
     } else if group.len() > MAX_GROUP {
@@ -50,7 +50,7 @@ pub(crate) fn group(group: &str, name: &'static str) -> Result<(), Invalid> {
 ///
 /// # Errors
 /// Negative, or too many.
-pub(crate) fn partitions(number: i64) -> Result<u32, Invalid> {
+pub fn partitions(number: i64) -> Result<u32, Invalid> {
     match u32::try_from(number) {
         Ok(0) => Ok(1),
         Ok(number) if number <= MAX_PARTITIONS => Ok(number),

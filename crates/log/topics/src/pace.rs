@@ -46,9 +46,12 @@ impl Start {
 /// How much is given at once, and when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
-    max_bytes: usize,
-    pub(crate) min_bytes: usize,
-    pub(crate) max_wait: Duration,
+    /// Of keys and values at once; at least one record whatever its size.
+    pub max_bytes: usize,
+    /// Fewer are held back.
+    pub min_bytes: usize,
+    /// For how long.
+    pub max_wait: Duration,
 }
 
 impl Pace {

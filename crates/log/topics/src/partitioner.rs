@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// By the key's hash, as Apache Kafka's clients choose by default, so that a key stays where they would put it; records
 /// without a key go round.
 #[derive(Debug, Default)]
-pub(crate) struct Partitioner {
+pub struct Partitioner {
     next: AtomicU32,
 }
 
 impl Partitioner {
     /// A partition below `partitions`, which must not be 0.
-    pub(crate) fn choose(&self, key: &[u8], partitions: u32) -> u32 {
+    #[must_use]
+    pub fn choose(&self, key: &[u8], partitions: u32) -> u32 {
         let number = if key.is_empty() {
             self.next.fetch_add(1, Ordering::Relaxed)
         } else {

@@ -18,8 +18,8 @@ use group_commit::Pending;
 pub struct Produced {
     /// The partition.
     pub partition: u32,
-    /// Its place there.
-    pub offset: u64,
+    /// Its place there; `None` where nobody said: Kafka with acks 0, or a record that a retry found stored already.
+    pub offset: Option<u64>,
     /// Milliseconds since 1970: the record's own, or the time of the append.
     pub timestamp: i64,
 }
@@ -94,6 +94,43 @@ impl Topics {
         Ok(destination.submit(placed, durability))
     }
 
+    /// Puts records behind those that wait, now; the future gives what became of each. One that breaks a rule is refused alone.
+    pub(crate) fn submit_each(
+        &self,
+        topic: &str,
+        records: Vec<(i64, NewRecord)>,
+        durability: Durability,
+    ) -> impl Future<Output = Vec<Result<Produced, TopicsError>>> + Send + 'static {
+        let count = records.len();
+        let destination = self.destination(topic);
+        // Of each record: nothing where it is submitted, else why not.
+        let mut refused = Vec::with_capacity(count);
+        let submitted = destination.map(|destination| {
+            let mut placed = Vec::with_capacity(count);
+            for (partition, record) in records {
+                let place = destination.place(partition, &record);
+                refused.push(
+                    place
+                        .map(|partition| placed.push((partition, record)))
+                        .err(),
+                );
+            }
+            destination.submit(placed, durability)
+        });
+        async move {
+            let submitted = match submitted {
+                Ok(submitted) => submitted,
+                Err(error) => return vec![Err(error); count],
+            };
+            let mut done = submitted.each().await.into_iter();
+            let outcomes = refused.into_iter().map(|refusal| match refusal {
+                Some(error) => Err(error),
+                None => done.next().unwrap_or(Err(TopicsError::Internal)),
+            });
+            outcomes.collect()
+        }
+    }
+
     /// Where records for a topic can go.
     ///
     /// # Errors
@@ -128,7 +165,11 @@ impl Destination {
     }
 }
 
-fn check(record: &NewRecord) -> Result<(), TopicsError> {
+/// Checks what holds for a record whatever its topic.
+///
+/// # Errors
+/// A negative timestamp; too large.
+pub fn check(record: &NewRecord) -> Result<(), TopicsError> {
     if record.timestamp < 0 {
         return Err(Invalid::new("record.timestamp", "must not be negative").into());
     }
@@ -145,7 +186,7 @@ fn check(record: &NewRecord) -> Result<(), TopicsError> {
 fn produced(partition: u32, appended: Appended, at: u64, timestamp: i64) -> Produced {
     Produced {
         partition,
-        offset: appended.first + at,
+        offset: Some(appended.first + at),
         timestamp: if timestamp == 0 {
             appended.time
         } else {

@@ -19,7 +19,7 @@ pub struct Limits {
     pub bytes_per_second: Option<NonZeroU32>,
     /// Streams open at a time.
     pub streams: Option<NonZeroU32>,
-    /// Connections open at a time; of peers alone, since a connection belongs to no principal.
+    /// Connections open at a time. A connection counts for each principal that has made a call on it.
     pub connections: Option<NonZeroU32>,
 }
 
@@ -101,8 +101,16 @@ impl Budget {
         }
     }
 
-    /// Counts one more connection until the place is dropped. `Err(limit)`: as many are open as may be.
-    pub(crate) fn open_connection(self: &Arc<Self>) -> Result<Option<Place>, u32> {
+    /// Whether connections are limited.
+    pub fn counts_connections(&self) -> bool {
+        self.connections.is_some()
+    }
+
+    /// Counts one more connection until the place is dropped; `None`: connections are not limited.
+    ///
+    /// # Errors
+    /// The limit: as many are open as may be.
+    pub fn open_connection(self: &Arc<Self>) -> Result<Option<Place>, u32> {
         let Some(connections) = &self.connections else {
             return Ok(None);
         };

@@ -187,7 +187,12 @@ impl<'t> Reader<'t> {
             let problem = "limits: must be a table, such as { events_per_second = 1000 }";
             self.problem(value.span(), problem)
         })?;
-        let keys = ["events_per_second", "bytes_per_second", "streams"];
+        let keys = [
+            "events_per_second",
+            "bytes_per_second",
+            "streams",
+            "connections",
+        ];
         self.known(table, "limits", &keys)?;
         let limit = |key: &str| -> Result<Option<NonZeroU32>, Problem> {
             let Some(value) = table.get(key) else {
@@ -207,7 +212,7 @@ impl<'t> Reader<'t> {
             events_per_second: limit("events_per_second")?,
             bytes_per_second: limit("bytes_per_second")?,
             streams: limit("streams")?,
-            connections: None,
+            connections: limit("connections")?,
         })
     }
 

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use protect::limits::Place;
+use protect::limits::{Budget, Place};
 use protect::principals::Credentials;
 use protect::tls::ServerTls;
-use protect::{Admitted, Protection, Refusal};
+use protect::{Admitted, Caller, Protection, Refusal};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -23,7 +23,12 @@ pub struct Peer {
     /// The names in its certificate, which was verified.
     pub names: Vec<String>,
     _place: Option<Place>,
+    /// The principals that have made a call on the connection, as far as their connections are limited.
+    owners: Mutex<Vec<Owner>>,
 }
+
+/// A principal's budget, and the connection's place in it.
+type Owner = (Arc<Budget>, Option<Place>);
 
 impl Peer {
     /// Asks `protection` about a call of this client.
@@ -40,7 +45,27 @@ impl Peer {
             authorization,
             certificate: &self.names,
         };
-        protection.admit(call, credentials, self.ip())
+        let admitted = protection.admit(call, credentials, self.ip())?;
+        self.belongs_to(&admitted.caller)?;
+        Ok(admitted)
+    }
+
+    /// Counts the connection among those of a principal, from its first call on it. Those of an address were counted when they
+    /// were accepted.
+    fn belongs_to(&self, caller: &Caller) -> Result<(), Refusal> {
+        let counts =
+            |budget: &&Arc<Budget>| !caller.is_unrestricted() && budget.counts_connections();
+        let Some(budget) = caller.budget().filter(counts) else {
+            return Ok(());
+        };
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if owners.iter().any(|(known, _)| Arc::ptr_eq(known, budget)) {
+            return Ok(());
+        }
+        let place = budget.open_connection();
+        let place = place.map_err(|limit| Refusal::Connections { limit })?;
+        owners.push((Arc::clone(budget), place));
+        Ok(())
     }
 
     fn ip(&self) -> Option<IpAddr> {
@@ -92,6 +117,7 @@ impl Door {
             address,
             names: Vec::new(),
             _place: place,
+            owners: Mutex::default(),
         };
         let Some((acceptor, tls)) = &self.tls else {
             return Ok((Transport::Plain(stream), peer));

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::door::Peer;
 use super::frames::Frames;
+use super::malformed;
 use super::seat::Seat;
 use super::table::Seated;
 use super::transport::Transport;
@@ -159,8 +160,7 @@ impl Connection {
         Poll::Ready(())
     }
 
-    /// Answers a head that did not come in time. No answer is under way then, and this one is short: what the socket does
-    /// not take at once is lost.
+    /// Answers a head that did not come in time.
     fn say_late(&mut self, cx: &mut Context<'_>) {
         let body = error_body(
             Kind::RequestTimeout,
@@ -171,11 +171,17 @@ impl Connection {
             "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
+        self.say(&answer, cx);
+    }
+
+    /// Sends the last answer of the connection. No other is under way then, and this one is short: what the socket does not take
+    /// at once is lost.
+    fn say(&mut self, answer: &str, cx: &mut Context<'_>) {
         let mut transport = Pin::new(&mut self.transport);
         if let Poll::Ready(Err(error)) = transport.as_mut().poll_write(cx, answer.as_bytes()) {
-            tracing::debug!(%error, "a late client has gone");
+            tracing::debug!(%error, "the client has gone");
         } else if let Poll::Ready(Err(error)) = transport.poll_flush(cx) {
-            tracing::debug!(%error, "a late client has gone");
+            tracing::debug!(%error, "the client has gone");
         }
     }
 }
@@ -217,6 +223,12 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.frames.is_none()
+            && let Some(answer) = malformed::answer_instead(bytes)
+        {
+            self.say(&answer, cx);
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = Pin::new(&mut self.transport).poll_write(cx, bytes);
         self.sent(&written);
         written

@@ -142,7 +142,8 @@ where
 fn admit(protection: &Protection, request: &ServiceRequest) -> Result<Option<Held>, Refusal> {
     let call = Call::Rest {
         method: request.method().as_str(),
-        path: request.path(),
+        // As the router reads it: `/%6detrics` is `/metrics`, and needs what that needs.
+        path: request.match_info().as_str(),
     };
     let authorization = request.headers().get(header::AUTHORIZATION);
     let authorization = authorization.map(HeaderValue::as_bytes);
@@ -179,7 +180,7 @@ impl Around {
     /// Why the request is not answered, if it is not: its connection is kept for health, or has too many requests.
     fn refusal(&self, request: &ServiceRequest) -> Option<&'static str> {
         let requests = request.conn_data::<Requests>()?;
-        if requests.seat().is_for_health() && !request.path().ends_with("/health") {
+        if requests.seat().is_for_health() && !request.match_info().as_str().ends_with("/health") {
             return Some("all connections are taken, and this one is kept for health: retry later");
         }
         // HTTP/1 has one at a time, and actix-web tells clients of HTTP/2 no bound.

@@ -9,13 +9,16 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
     Timeouts,
 };
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::breaker::{self, Breaker, Finding};
 use super::connect;
 use super::connection::Connection;
 use super::error::DatabaseError;
 use super::tls::{self, Connector};
 use crate::config::{DatabaseConfig, DatabaseUrl};
+use crate::metrics::Metrics;
 
 /// Longest time for [`Database::ping`].
 const PING_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -32,6 +35,9 @@ pub struct Database {
     writes: bool,
     /// Connections that the pool may open: what is lent comes off it.
     size: Arc<Mutex<usize>>,
+    breaker: Arc<Breaker>,
+    /// Where the breaker's probe runs: callers' runtimes may end.
+    runtime: Handle,
 }
 
 impl Database {
@@ -52,6 +58,8 @@ impl Database {
             pooled,
             writes: false,
             size: Arc::new(Mutex::new(size)),
+            breaker: Arc::new(Breaker::new()?),
+            runtime: Handle::try_current()?,
         })
     }
 
@@ -89,12 +97,62 @@ impl Database {
         }
     }
 
+    /// Adds what `/metrics` says of the circuit breaker.
+    ///
+    /// # Errors
+    /// It was added already.
+    pub fn register(&self, metrics: &Metrics) -> anyhow::Result<()> {
+        let breaker = self.breaker.metrics().clone();
+        metrics.register(breaker.open)?;
+        metrics.register(breaker.opened)?;
+        metrics.register(breaker.refused)
+    }
+
+    /// Whether the database may be asked: while it is away, callers are told so at once. Costs a few nanoseconds.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Away`].
+    pub fn check(&self) -> Result<(), DatabaseError> {
+        self.breaker.check()
+    }
+
+    /// Waits until the database may be asked.
+    pub async fn reachable(&self) {
+        self.breaker.closed().await;
+    }
+
+    /// Notes how a statement failed that was given a time limit of its own ([`DatabaseError::NoAnswer`]), or the opening of a
+    /// connection: it may be that the database is away.
+    pub fn note(&self, error: &DatabaseError) {
+        if self.breaker.note(error) == Finding::Probe {
+            // Detached: it ends when the database answers, or when the pool is closed.
+            self.runtime.spawn(self.clone().probe());
+        }
+    }
+
+    /// Asks the database until it answers.
+    async fn probe(self) {
+        let mut pause = breaker::FIRST_PAUSE;
+        loop {
+            let answer = self.ask().await;
+            if !self.breaker.probed(&answer) || self.pool.is_closed() {
+                return;
+            }
+            // Idle connections lead to where nobody answers.
+            self.pool.retain(|_, _| false);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(breaker::LAST_PAUSE);
+        }
+    }
+
     /// A connection, waited for and opened within `DATABASE_ACQUIRE_TIMEOUT`; it goes back when it is dropped.
     ///
     /// # Errors
-    /// [`DatabaseError::AcquireTimeout`], or why no connection can be opened.
+    /// [`DatabaseError::Away`] at once, [`DatabaseError::AcquireTimeout`], or why no connection can be opened.
     pub async fn get(&self) -> Result<Object, DatabaseError> {
-        self.get_within(self.acquire_timeout).await
+        self.check()?;
+        let got = self.get_within(self.acquire_timeout).await;
+        got.inspect_err(|error| self.note(error))
     }
 
     /// As [`Database::get`], with a guard that closes the connection when it must not go back.
@@ -132,8 +190,14 @@ impl Database {
     /// Asks the database for an answer, within 1.5 s; [for writes](Database::for_writes) also whether it takes them.
     ///
     /// # Errors
-    /// No connection, no answer in that time, or [`DatabaseError::ReadOnly`].
+    /// No connection, no answer in that time, [`DatabaseError::ReadOnly`], or at once [`DatabaseError::Away`].
     pub async fn ping(&self) -> Result<(), DatabaseError> {
+        self.check()?;
+        self.ask().await.inspect_err(|error| self.note(error))
+    }
+
+    /// [`Database::ping`] past the breaker.
+    pub(super) async fn ask(&self) -> Result<(), DatabaseError> {
         let deadline = Instant::now() + PING_TIMEOUT;
         // A session that was opened while the database was read-only stays so: another one is asked once.
         let mut is_fresh = false;

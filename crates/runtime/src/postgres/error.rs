@@ -26,6 +26,9 @@ pub enum DatabaseError {
         /// How long was waited.
         limit: Duration,
     },
+    /// The database is away: nothing was asked, and callers are told at once until it is back.
+    #[error("the database is away: {0}")]
+    Away(Cause),
     /// The database answers and takes no writes: a standby, or one that an operator has set read-only.
     #[error("the database is read-only")]
     ReadOnly,
@@ -57,7 +60,7 @@ impl DatabaseError {
                 Cause::Unreachable
             }
             Self::ReadOnly => Cause::ReadOnly,
-            Self::NoWrites(cause) => *cause,
+            Self::NoWrites(cause) | Self::Away(cause) => *cause,
             Self::Postgres(error) => match error.code() {
                 Some(code) => Cause::of_code(code.code()),
                 None if error.is_closed() || has_io_cause(error) => Cause::Unreachable,
@@ -69,9 +72,11 @@ impl DatabaseError {
     /// Whether the connection is gone, so that it is not known what became of the statement.
     pub fn is_connection_lost(&self) -> bool {
         match self {
-            Self::AcquireTimeout { .. } | Self::Pool(_) | Self::ReadOnly | Self::NoWrites(_) => {
-                false
-            }
+            Self::AcquireTimeout { .. }
+            | Self::Away(_)
+            | Self::Pool(_)
+            | Self::ReadOnly
+            | Self::NoWrites(_) => false,
             Self::NoAnswer { .. } => true,
             Self::Postgres(error) => match error.code() {
                 Some(code) => code.code().starts_with("57P") || code.code().starts_with("08"),

@@ -73,7 +73,8 @@ impl Database {
 }
 
 async fn first_contact(database: &Database) -> Result<(), DatabaseError> {
-    database.ping().await?;
+    // Past the breaker, so that each try says what is wrong.
+    database.ask().await?;
     let pooled = pooler::is_between(database).await?;
     if pooled {
         tracing::info!(

@@ -264,6 +264,7 @@ async fn the_pool_heals_after_a_restart_without_an_error_more() {
         assert!(noticed < Duration::from_secs(2), "{noticed:?}");
 
         server.start_again();
+        database.reachable().await;
         // Not one error: connections that died are not handed out.
         for _ in 0..20 {
             database
@@ -290,7 +291,7 @@ async fn a_frozen_network_is_noticed_in_time() {
     let server = format!("127.0.0.1:{}", testkit::postgres::shared().port())
         .parse()
         .unwrap();
-    let proxy = Proxy::start(server).await;
+    let proxy = Proxy::start(server).await.unwrap();
     let url = format!("postgresql://postgres@{}/{}", proxy.address(), fresh.name());
     let database = connect(&url, 2).await;
     proxy.freeze();
@@ -303,6 +304,7 @@ async fn a_frozen_network_is_noticed_in_time() {
         begun.elapsed()
     );
     proxy.open();
+    database.reachable().await;
     database.ping().await.unwrap();
 }
 

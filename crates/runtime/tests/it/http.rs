@@ -317,3 +317,43 @@ fn kinds_are_answered_over_http() {
         409
     );
 }
+
+#[actix_web::test]
+async fn a_head_that_cannot_be_taken_is_answered_with_the_body_of_every_error() {
+    let face = start(Duration::from_secs(1));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x-a: b\r\n".repeat(120));
+    let large = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(140_000));
+    for (head, status, error) in [
+        (
+            "GET / HTTP/1.1\r\nbad header\r\n\r\n",
+            400,
+            "invalid_argument",
+        ),
+        ("nonsense\r\n\r\n", 400, "invalid_argument"),
+        (many.as_str(), 431, "too_large"),
+    ] {
+        // After an answer too, on a connection that is kept.
+        for earlier in [false, true] {
+            let mut connection = Connection::open(face.address).await;
+            if earlier {
+                assert_eq!(
+                    connection.request("GET", "/nodelay", &[], b"").await.status,
+                    200
+                );
+            }
+            // A head that is too large may be refused before all of it was sent.
+            drop(connection.send(head.as_bytes()).await);
+            let answer = connection.receive(false).await.unwrap();
+            let told = (answer.status, answer.json()["error"].clone());
+            let start: String = head.chars().take(30).collect();
+            assert_eq!(told, (status, error.into()), "{start:?}");
+            assert!(connection.is_closed_within(Duration::from_secs(5)).await);
+        }
+    }
+    // What the parser says of it depends on how many pieces it comes in.
+    let mut connection = Connection::open(face.address).await;
+    drop(connection.send(large.as_bytes()).await);
+    let answer = connection.receive(false).await.unwrap();
+    assert!([400, 431].contains(&answer.status), "{}", answer.status);
+    assert_eq!(answer.json()["success"], false);
+}

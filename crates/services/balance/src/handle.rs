@@ -70,6 +70,7 @@ impl Balances {
         metrics: &Metrics,
         in_flight: InFlight,
     ) -> anyhow::Result<(Self, Readers)> {
+        database.register(metrics)?;
         let metrics = BalanceMetrics::register(metrics)?;
         database.migrate(store::schema()).await?;
         let queue = Arc::new(Queue::new(config.queue_capacity as usize, metrics.clone()));
@@ -150,6 +151,7 @@ impl Balances {
     /// # Errors
     /// [`BalanceError::UnknownAccount`], or why it could not be read.
     pub async fn balance(&self, id: AccountId) -> Result<(AccountId, Balance), BalanceError> {
+        self.shared.reading.admit()?;
         let (id, balance) = match &self.shared.queue {
             Some(queue) => match self.lone(queue) {
                 Some((reading, lone)) => read_lone(reading, lone, id).await?,
@@ -174,6 +176,7 @@ impl Balances {
         &self,
         ids: AccountIds,
     ) -> Result<Vec<(AccountId, Option<Balance>)>, BalanceError> {
+        self.shared.reading.admit()?;
         match &self.shared.queue {
             Some(queue) => self.read(queue, |answer| Wanted::Many(ids, answer)).await,
             None => {

@@ -81,6 +81,12 @@ impl Reading {
         is_ready
     }
 
+    /// Refuses at once while the database is away.
+    pub(crate) fn admit(&self) -> Result<(), BalanceError> {
+        let asked = self.database.check();
+        asked.map_err(|away| BalanceError::from(&away))
+    }
+
     /// A connection for one read.
     pub(crate) async fn connection(&self) -> Result<Connection, DatabaseError> {
         self.database.connection().await
@@ -115,6 +121,11 @@ impl Reading {
     /// Whether a read succeeds: the table is asked, and not only the server. `limit` holds for the connection and for the
     /// read, one after the other.
     pub(crate) async fn check(&self, limit: Duration) -> Result<(), DatabaseError> {
+        let checked = self.read_nothing(limit).await;
+        checked.inspect_err(|error| self.database.note(error))
+    }
+
+    async fn read_nothing(&self, limit: Duration) -> Result<(), DatabaseError> {
         let Ok(connection) = timeout(limit, self.connection()).await else {
             let (open, in_use) = self.database.connections();
             return Err(DatabaseError::AcquireTimeout {

@@ -102,7 +102,10 @@ pub(crate) fn seen_groups(caller: &Caller, mut groups: Vec<GroupInfo>) -> Vec<Gr
 pub(crate) fn seen_group(caller: &Caller, mut group: GroupInfo) -> GroupInfo {
     if !caller.is_unrestricted() {
         let seen = |topic: &str| see_topic(caller, topic).is_ok();
-        group.members.retain(|member| seen(&member.topic));
+        group.members.retain_mut(|member| {
+            member.assignments.retain(|topic, _| seen(topic));
+            !member.assignments.is_empty()
+        });
         group.offsets.retain(|(topic, _), _| seen(topic));
     }
     group

@@ -14,7 +14,7 @@ mod range;
 mod topics;
 
 pub(crate) use range::durability;
-pub use topics::TopicsConfig;
+pub use topics::{TopicsBackend, TopicsConfig};
 
 /// What `event-log serve` and `event-log health` read.
 #[derive(Args, Clone, Debug)]

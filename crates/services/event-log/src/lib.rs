@@ -7,6 +7,7 @@
 //! - [`Service`] ([`service`]): built (directory locked, ports bound), then run until the stop
 //! - [`chain_service`]: hash-chained partitions, and their faces
 //! - [`topic_service`]: topics with consumer groups, and their faces
+//! - `topics_backend`: what keeps the topics, files or Kafka
 //! - `access`: what calls need, and what of the store a caller may see
 //! - [`writable`]: what health says
 //! - `uri`: paths and queries of the REST faces
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod service;
 pub mod topic_service;
+mod topics_backend;
 mod uri;
 pub mod writable;
 

@@ -16,13 +16,13 @@ use runtime::shutdown::{Ending, InFlight};
 use runtime::{http, wakeups};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use topics::Topics;
 
 use crate::access;
 use crate::chain_service;
 use crate::config::Config;
 use crate::topic_service;
 use crate::topic_service::rest::TopicsData;
+use crate::topics_backend;
 use crate::writable::Writable;
 
 /// The services that this process offers beside the standard ones, by full name.
@@ -74,13 +74,10 @@ impl Service {
             .await?
             .context("the ends of the partitions' files")?;
         tracing::info!(partitions, "hash-chained partitions");
-        let topics_options = config.topics.options(terms.clone());
         let topics_stop = in_flight.stop().clone();
-        let opening = move || Topics::open(directory, &topics_options, topics_stop);
-        let topics = tokio::task::spawn_blocking(opening)
-            .await?
-            .context("the files of topics")?;
-        tracing::info!(topics = topics.names().len(), "topics");
+        let topics = topics_backend::open(config, directory, terms, topics_stop).await?;
+        tracing::info!(topics = topics.topic_count(), "topics");
+        let writable = writable.and_topics(Arc::clone(&topics));
         topic_service::metrics::register(&metrics, &topics)?;
         Ok(Self {
             chains: chain_service::Served::new(
@@ -135,8 +132,12 @@ impl Service {
             in_flight,
             timeout,
         } = self.topics.clone();
-        let topics_service =
-            topic_service::grpc::service(topics.clone(), in_flight, timeout, self.writable.clone());
+        let topics_service = topic_service::grpc::service(
+            Arc::clone(&topics),
+            in_flight,
+            timeout,
+            self.writable.clone(),
+        );
         let services = standard.services.add_service(topics_service);
         let chains = Data::new(self.chains);
         let topics_data = Data::new(self.topics);
@@ -183,10 +184,8 @@ impl Service {
             self.writable.watch(self.in_flight.stop()),
         );
         let log = self.log;
-        let last_sync = move || {
-            topics.close();
-            log.sync_blocking()
-        };
+        topics.close().await;
+        let last_sync = move || log.sync_blocking();
         tokio::task::spawn_blocking(last_sync)
             .await?
             .context("the last sync")?;

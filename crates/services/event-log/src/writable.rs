@@ -10,6 +10,7 @@ use group_commit::Faults;
 use nix::sys::statvfs::statvfs;
 use runtime::health::Health;
 use tokio_util::sync::CancellationToken;
+use topics::TopicLog;
 
 /// From one look to the next.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -25,6 +26,7 @@ struct Shared {
     directory: PathBuf,
     faults: Faults,
     health: Health,
+    topics: Option<Arc<dyn TopicLog>>,
 }
 
 impl Writable {
@@ -35,13 +37,29 @@ impl Writable {
             directory: directory.to_owned(),
             faults,
             health: Health::new(),
+            topics: None,
         }))
     }
 
-    /// Whether appends can succeed now: there is room on the disk, and no write or sync failed for good.
+    /// The same, with what keeps the topics: where that cannot be used the service does not serve.
+    #[must_use]
+    pub fn and_topics(self, topics: Arc<dyn TopicLog>) -> Self {
+        Self(Arc::new(Shared {
+            directory: self.0.directory.clone(),
+            faults: self.0.faults.clone(),
+            health: Health::new(),
+            topics: Some(topics),
+        }))
+    }
+
+    /// Whether appends can succeed now: there is room on the disk, no write or sync failed for good, and Kafka answers where
+    /// it keeps the topics.
     #[must_use]
     pub fn is_serving(&self) -> bool {
-        !self.0.faults.is_full() && self.0.faults.poisoned().is_none()
+        let topics = self.0.topics.as_ref();
+        !self.0.faults.is_full()
+            && self.0.faults.poisoned().is_none()
+            && topics.is_none_or(|topics| topics.is_serving())
     }
 
     /// What the standard health service follows.

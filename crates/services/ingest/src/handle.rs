@@ -74,12 +74,13 @@ impl Ingest {
     pub async fn start(
         config: &IngestConfig,
         database: Database,
-        metrics: &Metrics,
+        registry: &Metrics,
         refuse: CancellationToken,
     ) -> anyhow::Result<(Self, Writers)> {
         let config = config.clone();
-        let metrics = IngestMetrics::register(metrics, config.persisted_count_log_every)?;
+        let metrics = IngestMetrics::register(registry, config.persisted_count_log_every)?;
         let database = database.for_writes();
+        database.register(registry)?;
         database.migrate(store::schema()).await?;
         let trouble = Arc::new(Trouble::new(database.acquire_timeout()));
         let mut tasks = JoinSet::new();
@@ -168,6 +169,9 @@ impl Ingest {
     /// [`IngestError`]; after `Database`, `Timeout` and `ShuttingDown` the event may or may not have been
     /// stored.
     pub async fn submit(&self, event: Event) -> Outcome {
+        if let Err(away) = self.admit() {
+            return self.counted(Err(away));
+        }
         let deadline = self.deadline();
         let outcome = match &self.shared.queues {
             None => self.write_alone(&event, deadline).await,
@@ -233,7 +237,10 @@ impl Ingest {
     ) -> Vec<Option<Outcome>> {
         let mut outcomes = Vec::with_capacity(events.len());
         for (_, event) in events {
-            outcomes.push(Some(self.write_alone(&event, deadline).await));
+            outcomes.push(Some(match self.admit() {
+                Ok(()) => self.write_alone(&event, deadline).await,
+                Err(away) => Err(away),
+            }));
         }
         outcomes
     }
@@ -245,6 +252,9 @@ impl Ingest {
         events: Vec<(u64, Event)>,
         deadline: Instant,
     ) -> Vec<Option<Outcome>> {
+        if let Err(away) = self.admit() {
+            return vec![Some(Err(away)); events.len()];
+        }
         let bulk = Arc::new(Bulk::new(events.len()));
         // Also when the request is dropped: its events are not written for nobody then.
         let sender = Leaves(&bulk);
@@ -285,6 +295,12 @@ impl Ingest {
             Some(cause) => Err(DatabaseError::NoWrites(cause)),
             None => Ok(()),
         }
+    }
+
+    /// Refuses at once while the database is away. What was taken before is held back for a while, see [`Trouble`].
+    fn admit(&self) -> Result<(), IngestError> {
+        let asked = self.shared.database.check();
+        asked.map_err(|away| IngestError::Database(away.cause()))
     }
 
     fn deadline(&self) -> Instant {
@@ -388,6 +404,9 @@ impl Lane {
     }
 
     async fn submit_until(&self, index: u64, event: Event, deadline: Instant) {
+        if let Err(away) = self.ingest.admit() {
+            return self.report(index, Err(away)).await;
+        }
         match &self.ingest.shared.queues {
             None => {
                 let outcome = self.ingest.write_alone(&event, deadline).await;

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch;
+use crate::batch::{self, Rows};
 use crate::caller::{Answer, Caller, Waiting};
 use crate::error::{IngestError, Outcome};
 use crate::metrics::IngestMetrics;
@@ -84,7 +84,7 @@ impl Lone {
             let rows = batch::fold(event.entities().iter());
             tokio::select! {
                 biased;
-                written = writer::upsert(&self.database, &rows, LOCK_WAIT) => written,
+                written = self.upsert(&rows) => written,
                 () = self.refuse.cancelled() => Err(Failure::Refused),
                 () = lead.overdue() => Err(Failure::Abandoned),
             }
@@ -107,5 +107,11 @@ impl Lone {
             }
             Err(failure) => Err(failure.report()),
         }
+    }
+
+    async fn upsert(&self, rows: &Rows<'_>) -> Result<(), Failure> {
+        let connection = self.database.connection().await;
+        let connection = connection.map_err(|error| Failure::Database { error, sent: false })?;
+        writer::upsert(connection, rows, LOCK_WAIT).await
     }
 }

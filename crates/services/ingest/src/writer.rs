@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Event;
-use runtime::postgres::{Database, DatabaseError};
+use runtime::postgres::{Connection, Database, DatabaseError};
 use runtime::wakeups;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,8 @@ use crate::trouble::Trouble;
 
 mod events;
 mod recovery;
+#[cfg(test)]
+mod tests;
 
 use events::Batch;
 
@@ -62,6 +64,22 @@ pub(crate) struct Writer {
     pub(crate) try_parked_at: Instant,
 }
 
+/// What of a batch is written.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    All,
+    One(usize),
+}
+
+impl Which {
+    fn range(self, batch: &Batch) -> Range<usize> {
+        match self {
+            Self::All => 0..batch.len(),
+            Self::One(at) => at..at + 1,
+        }
+    }
+}
+
 /// Why a statement did not end well.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -82,7 +100,9 @@ impl Failure {
         match self {
             Self::Refused => IngestError::ShuttingDown,
             Self::Abandoned => {
-                tracing::warn!("a statement took longer than REQUEST_TIMEOUT");
+                tracing::warn!(
+                    "nobody waits any more: a connection or a statement took longer than REQUEST_TIMEOUT"
+                );
                 IngestError::Timeout
             }
             Self::Database { error, .. } => IngestError::report(&error),
@@ -152,20 +172,40 @@ impl Writer {
         }
     }
 
-    /// Writes some events of a batch in one statement.
+    /// Writes a batch, or one event of it, in one statement. Who left or was answered before the statement begins, while it
+    /// waited for a connection, is left out of the batch.
     async fn attempt(
         &mut self,
         batch: &mut Batch,
-        which: Range<usize>,
+        which: Which,
         lock_wait: Duration,
     ) -> Result<(), Failure> {
-        let Batch { events, callers } = batch;
-        let events = &events[which.clone()];
-        let rows = batch::fold(events.iter().flat_map(Event::entities));
-        let database = self.database.clone();
         let started = Instant::now();
+        let database = self.database.clone();
+        let range = which.range(batch);
+        let connection = self
+            .watch(&mut batch.callers, range, database.connection())
+            .await?;
+        let connection = connection.map_err(|error| Failure::Database { error, sent: false })?;
+        match which {
+            Which::All => batch.drop_unwanted(),
+            Which::One(at) => {
+                if !batch.callers[at].expire(Instant::now(), &IngestError::Timeout) {
+                    connection.give_back();
+                    return Err(Failure::Abandoned);
+                }
+            }
+        }
+        if batch.is_empty() {
+            connection.give_back();
+            return Ok(());
+        }
+        let range = which.range(batch);
+        let Batch { events, callers } = batch;
+        let events = &events[range.clone()];
+        let rows = batch::fold(events.iter().flat_map(Event::entities));
         let written = self
-            .watch(callers, which, upsert(&database, &rows, lock_wait))
+            .watch(callers, range, upsert(connection, &rows, lock_wait))
             .await;
         written.flatten()?;
         self.metrics
@@ -207,16 +247,13 @@ impl Writer {
     }
 }
 
-/// Writes rows in one statement on a pooled connection.
+/// Writes rows in one statement.
 pub(crate) async fn upsert(
-    database: &Database,
+    connection: Connection,
     rows: &Rows<'_>,
     lock_wait: Duration,
 ) -> Result<(), Failure> {
-    let failed = |error, sent| Failure::Database { error, sent };
-    let connection = database.connection().await;
-    let connection = connection.map_err(|error| failed(error, false))?;
     let written = store::upsert(&connection, rows, lock_wait).await;
     connection.give_back_after(&written);
-    written.map_err(|error| failed(error, true))
+    written.map_err(|error| Failure::Database { error, sent: true })
 }

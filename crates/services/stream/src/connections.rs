@@ -29,8 +29,9 @@ impl Connections {
         }
     }
 
-    /// Opens the session. The former one must be closed.
+    /// Opens the session, once the database can be asked. The former one must be closed.
     pub(crate) async fn open_session(&self) -> Result<Arc<Session>, DatabaseError> {
+        self.database.reachable().await;
         let session = Arc::new(Session(Some(self.database.get().await?)));
         store::prepare_session(&session).await?;
         if let Some(shared) = &self.shared {
@@ -52,6 +53,7 @@ impl Connections {
             let connection = self.database.connection().await?;
             return Ok(Lease::Pooled(connection));
         };
+        self.database.check()?;
         let session = shared
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -69,7 +71,8 @@ impl Connections {
             Ok(())
         };
         let answer = tokio::time::timeout(limit, read).await;
-        answer.map_err(|_| DatabaseError::NoAnswer { limit })?
+        let answer = answer.unwrap_or(Err(DatabaseError::NoAnswer { limit }));
+        answer.inspect_err(|error| self.database.note(error))
     }
 }
 

@@ -73,6 +73,7 @@ impl Transactions {
         metrics: &Metrics,
         in_flight: InFlight,
     ) -> anyhow::Result<(Self, Following)> {
+        database.register(metrics)?;
         let metrics = StreamMetrics::register(metrics)?;
         ensure!(
             database.pooling().await? == Pooling::Session,

@@ -21,7 +21,7 @@ async fn echo() -> std::net::SocketAddr {
 
 #[tokio::test]
 async fn a_proxy_passes_freezes_cuts_and_refuses() {
-    let proxy = Proxy::start(echo().await).await;
+    let proxy = Proxy::start(echo().await).await.unwrap();
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
     let mut buffer = [0; 5];
     stream.write_all(b"hello").await.unwrap();

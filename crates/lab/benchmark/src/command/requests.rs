@@ -10,6 +10,7 @@ use crate::aim::Aim;
 use crate::args::workload::Workload;
 use crate::args::{LoadArgs, Scenario};
 use crate::record::{Figures, Head};
+use crate::target::Target;
 use load_engine::accounts::AccountPlan;
 use load_engine::criteria::{self, Criterion};
 use load_engine::ending::Ending;
@@ -139,13 +140,13 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: &str, concurrency: usize) -> Plan {
         duration: args.duration.unwrap_or(Duration::from_secs(duration)),
         timeout: args.timeout,
         rate: args.rate,
-        work: work(args, aim.scenario, run_id),
+        work: work(args, aim, run_id),
     }
 }
 
-fn work(args: &LoadArgs, scenario: Scenario, run_id: &str) -> Work {
+fn work(args: &LoadArgs, aim: &Aim, run_id: &str) -> Work {
     let run_id = run_id.to_owned();
-    match scenario {
+    match aim.scenario {
         Scenario::Balance => Work::Balance(AccountPlan {
             run_id,
             seed: args.seed,
@@ -157,6 +158,11 @@ fn work(args: &LoadArgs, scenario: Scenario, run_id: &str) -> Work {
             seed: args.seed,
             keys: args.keys,
             batch: args.batch,
+            attributes: aim
+                .target
+                .as_ref()
+                .map(Target::attributes)
+                .unwrap_or_default(),
         }),
     }
 }

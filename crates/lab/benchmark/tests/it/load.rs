@@ -43,6 +43,7 @@ fn events() -> EventPlan {
         seed: 1,
         keys: None,
         batch: None,
+        attributes: Default::default(),
     }
 }
 

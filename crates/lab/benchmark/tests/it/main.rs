@@ -16,6 +16,7 @@ mod output;
 mod process;
 mod record;
 mod schema;
+mod secure;
 mod seen;
 mod services;
 mod stream;

@@ -68,7 +68,7 @@ pub(crate) async fn start(name: &'static str, table: &str) -> Seeded {
 }
 
 /// Waits until every transaction has its number.
-async fn numbered(client: &Client) {
+pub(crate) async fn numbered(client: &Client) {
     let sql = "SELECT (SELECT count(*) FROM transactions) - (SELECT count(*) FROM transaction_log)";
     for _ in 0..6000 {
         let row = client.query_one(sql, &[]).await.unwrap();

@@ -174,7 +174,7 @@ async fn a_workload_is_judged_and_stored() {
 async fn a_stream_that_breaks_goes_on_after_its_last_event() {
     let stream = services::start("stream", "transactions").await;
     for protocol in BOTH {
-        let proxy = Proxy::start(address(&stream, protocol)).await;
+        let proxy = Proxy::start(address(&stream, protocol)).await.unwrap();
         let plan = StreamPlan {
             since: Some("2025-01-01T00:00:00Z".into()),
             rate: Some(500),

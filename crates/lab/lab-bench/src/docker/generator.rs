@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::k6::{self, Job};
+use crate::k6::{self, Job, TLS_FILES, TOKEN};
 
 /// k6's control interface inside its container.
 const API_PORT: u16 = 6565;
@@ -27,6 +27,18 @@ pub(super) fn run_arguments(
         .map(|path| inside(results, path))
         .transpose()?;
     let summary = summary.map(|path| ("SUMMARY_PATH".to_owned(), path));
+    // Files of TLS are where they are on this machine.
+    for (_, path) in job
+        .env
+        .iter()
+        .filter(|(name, _)| TLS_FILES.contains(&name.as_str()))
+    {
+        args.extend(["-v".into(), format!("{path}:{path}:ro")]);
+    }
+    // Without a value: compose takes it from its own environment, and the command line does not show it.
+    if job.token.is_some() {
+        args.extend(["-e".into(), TOKEN.into()]);
+    }
     for (name, value) in job.env.iter().chain(&summary) {
         args.extend(["-e".into(), format!("{name}={value}")]);
     }
@@ -42,4 +54,37 @@ fn inside(results: &Path, path: &Path) -> Result<String> {
         .strip_prefix(results)
         .context("the summary must lie in the results directory")?;
     Ok(format!("/results/{}", below.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use lab_model::access::Token;
+
+    use super::*;
+
+    #[test]
+    fn a_token_stands_on_no_command_line_and_files_of_tls_are_mounted() {
+        let job = Job {
+            script: "rest-api-test.js".into(),
+            env: vec![
+                ("SCHEME".into(), "https".into()),
+                ("SSL_CERT_FILE".into(), "/state/tls/ca.pem".into()),
+            ],
+            token: Some(Token::new("s3cret")),
+            summary: None,
+            log: "/tmp/k6.log".into(),
+            paused: false,
+            name: "weir-k6-1".into(),
+        };
+        let args = run_arguments("k6-throughput", &job, 1, Path::new("/results")).unwrap();
+        let line = args.join(" ");
+        assert!(!line.contains("s3cret"), "{line}");
+        for part in [
+            "-e WEIR_TOKEN ",
+            "-v /state/tls/ca.pem:/state/tls/ca.pem:ro ",
+            "-e SSL_CERT_FILE=/state/tls/ca.pem ",
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
 }

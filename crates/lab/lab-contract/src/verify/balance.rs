@@ -7,10 +7,10 @@ use lab_model::endpoint::Endpoint;
 use lab_model::targets::{Protocol, Target};
 use prost::Message;
 use serde_json::Value;
+use service_client::ClientChannel;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tonic::Code;
-use tonic::transport::Channel;
 
 use super::finding::Finding;
 use super::wire::{LIMIT, connect, health, unary_on};
@@ -56,7 +56,7 @@ pub(crate) enum BalanceClient {
         path: (String, String),
     },
     Grpc {
-        channel: Channel,
+        channel: ClientChannel,
         service: String,
         method: String,
     },

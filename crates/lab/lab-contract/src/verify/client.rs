@@ -8,7 +8,7 @@ use api::event::{
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use lab_model::endpoint::Endpoint;
-use lab_model::targets::{Grpc, Protocol, Rest, Target};
+use lab_model::targets::{Attributes, Grpc, Protocol, Rest, Target};
 use serde_json::{Value, json};
 use tonic::Code;
 
@@ -54,6 +54,17 @@ impl Client {
             Protocol::Rest => Self::Rest(endpoint, target.rest.clone().context("[target.rest]")?),
             Protocol::Grpc => Self::Grpc(endpoint, target.grpc.clone().context("[target.grpc]")?),
         })
+    }
+
+    /// What the database holds of attributes that were sent: over a map of strings, texts.
+    pub(super) fn stored(&self, attributes: &Value) -> Value {
+        match self {
+            Self::Grpc(_, grpc) if grpc.attributes == Attributes::Map => {
+                let all = texts(attributes).into_iter();
+                Value::Object(all.map(|(name, text)| (name, text.into())).collect())
+            }
+            _ => attributes.clone(),
+        }
     }
 
     /// What a bad event must be answered with.
@@ -139,17 +150,40 @@ async fn send_rest(at: &Endpoint, rest: &Rest, event: &Event) -> Result<Answer> 
     })
 }
 
+/// An update with these attributes and nothing else.
+fn attributes(form: Attributes, attributes: &Value) -> EntityUpdate {
+    match form {
+        Attributes::Json => EntityUpdate {
+            attributes_json: attributes.to_string().into_bytes(),
+            ..EntityUpdate::default()
+        },
+        Attributes::Map => EntityUpdate {
+            updated_attributes: texts(attributes).into_iter().collect(),
+            ..EntityUpdate::default()
+        },
+    }
+}
+
+/// Attributes as the texts that a map of strings carries: a text as it is, any other value as its JSON.
+fn texts(attributes: &Value) -> Vec<(String, String)> {
+    let all = attributes.as_object().into_iter().flatten();
+    all.map(|(name, value)| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        (name.clone(), text)
+    })
+    .collect()
+}
+
 async fn send_grpc(at: &Endpoint, grpc: &Grpc, event: &Event) -> Result<Answer> {
-    let entities = event
-        .entities
-        .iter()
-        .map(|e| EntityUpdate {
-            entity_type: e.kind.clone(),
-            entity_id: e.id.clone(),
-            updated_attributes: std::collections::BTreeMap::new(),
-            attributes_json: e.attributes.to_string().into_bytes(),
-        })
-        .collect();
+    let update = |e: &Entity| EntityUpdate {
+        entity_type: e.kind.clone(),
+        entity_id: e.id.clone(),
+        ..attributes(grpc.attributes, &e.attributes)
+    };
+    let entities = event.entities.iter().map(update).collect();
     let message = EventRequest {
         event_header: Some(EventHeader {
             uuid: uuid::Uuid::new_v4().to_string(),
@@ -170,4 +204,28 @@ async fn send_grpc(at: &Endpoint, grpc: &Grpc, event: &Event) -> Result<Answer> 
         }
         Err(status) => Answer::Other(format!("{:?}: {}", status.code(), status.message())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_of_strings_carries_texts() {
+        let sent = json!({ "model": "B\u{e4}r", "year": 2024, "tags": ["a", null] });
+        let update = attributes(Attributes::Map, &sent);
+        assert!(update.attributes_json.is_empty());
+        let carried: Vec<_> = update.updated_attributes.into_iter().collect();
+        let expected = [
+            ("model", "B\u{e4}r"),
+            ("tags", r#"["a",null]"#),
+            ("year", "2024"),
+        ];
+        assert_eq!(
+            carried,
+            expected.map(|(name, text)| (name.into(), text.into()))
+        );
+        let update = attributes(Attributes::Json, &sent);
+        assert!(update.updated_attributes.is_empty() && !update.attributes_json.is_empty());
+    }
 }

@@ -52,7 +52,7 @@ fn second_attributes() -> Value {
 
 async fn created(client: &Client, database: Option<&ApplicationDb>, id: &str) -> Result<()> {
     acknowledged(client, &car("CarCreated", id, first_attributes())).await?;
-    stored(database, id, &first_attributes()).await
+    stored(database, id, &client.stored(&first_attributes())).await
 }
 
 async fn merged(client: &Client, database: Option<&ApplicationDb>, id: &str) -> Result<()> {
@@ -61,7 +61,7 @@ async fn merged(client: &Client, database: Option<&ApplicationDb>, id: &str) -> 
     if let (Value::Object(all), Value::Object(new)) = (&mut expected, second_attributes()) {
         all.extend(new);
     }
-    stored(database, id, &expected).await
+    stored(database, id, &client.stored(&expected)).await
 }
 
 async fn refused_without_id(client: &Client) -> Result<()> {

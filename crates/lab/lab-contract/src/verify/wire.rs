@@ -10,9 +10,12 @@ use http::{Method, StatusCode};
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::{Protocol, Target};
 use prost::Message;
-use tonic::transport::Channel;
+use service_client::ClientChannel;
+use service_client::access::H2;
+use service_client::channel::endpoint;
 use tonic_prost::ProstCodec;
 
+use crate::access::access;
 use crate::http::request;
 
 /// A good target answers within milliseconds; this is for one that hangs.
@@ -65,7 +68,7 @@ where
 
 /// The same on a connection that stands.
 pub(super) async fn unary_on<Q, A>(
-    channel: &Channel,
+    channel: &ClientChannel,
     path: &str,
     message: Q,
 ) -> Result<std::result::Result<A, tonic::Status>>
@@ -88,7 +91,7 @@ where
 
 /// What a server streams until it ends the stream, or until `most` messages have come. The inner error is the answer.
 pub(super) async fn stream_on<Q, A>(
-    channel: &Channel,
+    channel: &ClientChannel,
     path: &str,
     message: Q,
     most: usize,
@@ -123,15 +126,16 @@ where
     Ok(Ok(all))
 }
 
-/// Connects over HTTP/2 without TLS.
-pub(super) async fn connect(at: &Endpoint) -> Result<Channel> {
-    let address = format!("http://{at}");
-    Channel::from_shared(address.clone())?
+/// Connects over HTTP/2, as the endpoint says: in the clear or over TLS, with or without a token.
+pub(super) async fn connect(at: &Endpoint) -> Result<ClientChannel> {
+    let access = access(at, H2)?;
+    let to = endpoint(&at.to_string(), &access)?
         .connect_timeout(LIMIT)
         // Until an answer begins.
         .timeout(SILENCE)
-        .tcp_nodelay(true)
-        .connect()
+        .tcp_nodelay(true);
+    access
+        .channel(to)
         .await
-        .with_context(|| format!("cannot connect to {address}"))
+        .with_context(|| format!("cannot connect to {}://{at}", access.scheme()))
 }

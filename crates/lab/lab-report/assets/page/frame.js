@@ -54,14 +54,22 @@ const widths = new ResizeObserver((entries) => {
  * @param {(payload: string) => Draw} drawOf */
 function multiples(kind, label, drawOf) {
   const grid = document.querySelector(`[data-charts="${kind}"]`);
-  if (!grid) return;
+  if (grid) cardsOf(grid, label, drawOf);
+}
+
+/** The cards of one grid.
+ * @param {Element} grid
+ * @param {string} label
+ * @param {(payload: string) => Draw} drawOf
+ * @param {(payload: string) => string} titleOf */
+function cardsOf(grid, label, drawOf, titleOf = payloadTitle) {
   for (const payload of report.payloads) {
     const card = document.createElement("div");
     card.className = "card";
     const heading = document.createElement("h4");
-    heading.textContent = payloadTitle(payload);
+    heading.textContent = titleOf(payload);
     const figure = document.createElement("figure");
-    figure.dataset.chart = kind;
+    figure.dataset.chart = grid.getAttribute("data-charts") ?? "";
     card.append(heading, figure);
     grid.append(card);
     place(figure, `${label}, ${payloadTitle(payload)}`, drawOf(payload));

@@ -54,7 +54,39 @@ function drawLatency() {
     };
   });
 
+  multiples("latency-rate", "99th percentile of each target against its rate", (payload) => () => {
+    const rows = positive(report.phase_rows.filter((row) => row.payload === payload && row.rate > 0), (row) => row.latency.p99);
+    if (rows.length === 0) return null;
+    const lines = d3.groups(rows, (row) => row.target);
+    const knees = lines.map(([, group]) => kneeOf(group));
+    const x = logarithmic(rows.map((row) => row.rate));
+    const y = logarithmic(rows.map((row) => row.value));
+    return {
+      height: 264, marginTop: 26, marginLeft: 46, marginBottom: 38, marginRight: roomFor(names),
+      x: x.scale,
+      y: y.scale,
+      marks: [
+        ...leftAxis(y, "↑ p99, ms"),
+        bottomAxis(x, "1/s →"),
+        Plot.line(rows, { x: "rate", y: "value", z: "target", stroke: (row) => colorOf(row.target), strokeWidth: 2 }),
+        Plot.dot(knees, { x: "rate", y: "value", stroke: (row) => colorOf(row.target), r: 8, strokeWidth: 1.5 }),
+        Plot.dot(rows, { x: "rate", y: "value", stroke: (row) => colorOf(row.target), fill: fillOf, r: 3.2 }),
+        endNames(lines.map(([, group]) => group[group.length - 1]), { x: (row) => row.rate, y: (row) => row.value, target: (row) => row.target }),
+        Plot.tip(rows, Plot.pointer({ x: "rate", y: "value", fill: "var(--card)", stroke: "var(--line)", title: (row) => `${phaseTitle(row)}\n${fig(row.rate)}/s, p99 ${fig(row.value)} ms` })),
+      ],
+    };
+  });
+
   drawAnswers();
+}
+
+/** The knee: the first phase with 95 % of the highest rate. Beyond it more load brings waiting, and nothing else.
+ * @template {{ rate: number }} T
+ * @param {T[]} rows
+ * @returns {T} */
+function kneeOf(rows) {
+  const most = d3.max(rows, (row) => row.rate) ?? 0;
+  return rows.find((row) => row.rate >= 0.95 * most) ?? rows[rows.length - 1];
 }
 
 /** Smoke: shortest to longest as a line, the mean as a dot. */

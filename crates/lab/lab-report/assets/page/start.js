@@ -3,8 +3,10 @@
 
 document.documentElement.classList.add("scripted");
 drawThroughput();
+drawRounds();
 drawLatency();
 drawCost();
+drawPhases();
 drawTime();
 setUpTrials();
 markShown();

@@ -14,6 +14,12 @@ type PhaseRow = {
   latency: Latency; cpu_avg_percent: number | null; cpu_peak_percent: number | null;
   memory_avg_mb: number | null; memory_peak_mb: number | null;
   generator_share: number | null; generator_limited: boolean; cpu_us: Cpu;
+  cpu_percent_per_request: number | null; ram_mb_per_request: number | null;
+};
+type Metric = "rate" | "service CPU" | "p99 latency";
+type ScalePoint = {
+  mode: string; payload: string; target: number; vus: number; rate: number; p99_ms: number | null; cpu_us: number | null;
+  generator_limited: boolean;
 };
 type ThroughputRow = {
   payload: string; target: number; median: number; interval: Interval | null; relative: number; rank: number | null;
@@ -38,5 +44,5 @@ type WeirReport = {
   sessions: { id: string }[]; targets: { name: string; scenario: string; protocol: string; color: number }[];
   scenarios: Scenario[]; words: { one: string };
   payloads: string[]; phases: Phase[]; throughput: ThroughputRow[]; phase_rows: PhaseRow[]; cost: CostRow[];
-  runs: Run[]; series: Series[];
+  runs: Run[]; series: Series[]; scaling: ScalePoint[];
 };

@@ -20,7 +20,19 @@ pub(super) fn words(facts: &Facts<'_>) -> Option<Said> {
         None => format!("not {found}"),
     };
     let detail = match scenario {
-        Scenario::Ingest => of_events(counts.acknowledged, counts.in_doubt, counts.stored?),
+        Scenario::Ingest => {
+            let events = of_events(counts.acknowledged, counts.in_doubt, counts.stored?);
+            match (facts.text("fault"), facts.whole("merges_acknowledged")) {
+                (Some("lost_updates"), Some(merges)) => {
+                    let lost = merges - facts.whole("merges_stored")?;
+                    format!(
+                        "Audit: updates were lost: of {merges} acknowledged events that changed one entity at the same time, \
+                         {lost} are not in it. {events}"
+                    )
+                }
+                _ => events,
+            }
+        }
         Scenario::Balance => of_balances(facts, &counts)?,
         Scenario::Stream => of_streams(facts, &counts)?,
         Scenario::Log => of_records(facts, &counts)?,

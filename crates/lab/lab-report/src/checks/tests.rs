@@ -221,6 +221,10 @@ fn an_audit_is_said_in_the_terms_of_its_scenario() {
             "9 events are stored, but only 5 were acknowledged and 1 in doubt.",
         ),
         (
+            json!({"scenario": "ingest", "fault": "lost_updates", "merges_acknowledged": 192, "merges_stored": 180}),
+            "updates were lost: of 192 acknowledged events that changed one entity at the same time, 12 are not in it. All 5",
+        ),
+        (
             json!({"scenario": "balance", "sampled": 200, "stored": null}),
             "not counted by the service | 5 balances were answered; what the service counted is not known. After the run 200",
         ),

@@ -167,6 +167,10 @@ pub struct CostRow {
     pub bytes_sent: Option<f64>,
     /// Bytes that the generator received per request.
     pub bytes_received: Option<f64>,
+    /// CPU of the service, percent of one core: time-weighted mean over the phases.
+    pub cpu_avg_percent: Option<f64>,
+    /// Highest sample, percent of one core.
+    pub cpu_peak_percent: Option<f64>,
     /// Time-weighted mean over the phases, MiB.
     pub memory_avg_mb: Option<f64>,
     /// MiB.

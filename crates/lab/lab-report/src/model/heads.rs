@@ -59,7 +59,8 @@ pub struct Ranking {
     pub answer: String,
     /// Index of the target that the answer begins with.
     pub target: Option<usize>,
-    /// `different` where one target is certainly first, else `open`.
+    /// `different` where one target is certainly first, `equal` where those that share the first place are certainly within
+    /// the margin of each other, else `open`.
     pub outcome: Outcome,
     /// How far the next is behind the first, with its interval; who shares the first place where it is shared.
     pub why: String,

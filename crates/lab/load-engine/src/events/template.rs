@@ -1,5 +1,7 @@
 //! A request prepared once, in its protocol's encoding, with fixed places that each event patches.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use api::event::{EntityUpdate, EventBody, EventHeader, EventRequest};
 use bytes::BytesMut;
@@ -9,7 +11,7 @@ use serde_json::{json, value::RawValue};
 
 use super::attributes::{DATE, EventType, attributes, keyed_attributes};
 use super::ledger::{KeyWrite, SLOTS};
-use super::{Encoding, EventPlan};
+use super::{AttributeForm, Encoding, EventPlan};
 
 /// Digits of the worker's number in an id.
 pub const WORKER_DIGITS: usize = 5;
@@ -172,18 +174,18 @@ fn encode(
     encoding: &Encoding,
 ) -> anyhow::Result<Vec<u8>> {
     match encoding {
-        Encoding::Rest { authority, path } => {
+        Encoding::Rest { lines, path } => {
             let body = json_event(kind, id, attributes)?;
             let head = format!(
-                "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\n\
+                "POST {path} HTTP/1.1\r\n{lines}content-type: application/json\r\n\
                  content-length: {}\r\n\r\n",
                 body.len()
             );
             Ok([head.into_bytes(), body.into_bytes()].concat())
         }
         Encoding::Json => Ok(json_event(kind, id, attributes)?.into_bytes()),
-        Encoding::Grpc => {
-            let message = proto_event(kind, id, attributes).encode_to_vec();
+        Encoding::Grpc(form) => {
+            let message = proto_event(kind, id, attributes, *form)?.encode_to_vec();
             let mut framed = vec![0]; // not compressed
             framed.extend_from_slice(&u32::try_from(message.len())?.to_be_bytes());
             framed.extend_from_slice(&message);
@@ -214,8 +216,23 @@ fn json_event(kind: EventType, id: &str, attributes: &str) -> anyhow::Result<Str
     ))
 }
 
-fn proto_event(kind: EventType, id: &str, attributes: &str) -> EventRequest {
-    EventRequest {
+fn proto_event(
+    kind: EventType,
+    id: &str,
+    attributes: &str,
+    form: AttributeForm,
+) -> anyhow::Result<EventRequest> {
+    let attributes = match form {
+        AttributeForm::Json => EntityUpdate {
+            attributes_json: attributes.as_bytes().to_vec(),
+            ..EntityUpdate::default()
+        },
+        AttributeForm::Map => EntityUpdate {
+            updated_attributes: texts(attributes)?,
+            ..EntityUpdate::default()
+        },
+    };
+    Ok(EventRequest {
         event_header: Some(EventHeader {
             uuid: UUID.into(),
             event_name: kind.name().into(),
@@ -227,11 +244,23 @@ fn proto_event(kind: EventType, id: &str, attributes: &str) -> EventRequest {
             entities: vec![EntityUpdate {
                 entity_type: kind.entity_type().into(),
                 entity_id: id.into(),
-                updated_attributes: Default::default(),
-                attributes_json: attributes.as_bytes().to_vec(),
+                ..attributes
             }],
         }),
-    }
+    })
+}
+
+/// The attributes of a JSON object as texts: a text as it is, any other value as its JSON.
+fn texts(attributes: &str) -> anyhow::Result<BTreeMap<String, String>> {
+    let all: BTreeMap<String, serde_json::Value> = serde_json::from_str(attributes)?;
+    let text = |value: serde_json::Value| match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Ok(all
+        .into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect())
 }
 
 #[cfg(test)]
@@ -248,12 +277,13 @@ mod tests {
             seed: 1,
             keys: None,
             batch: None,
+            attributes: Default::default(),
         }
     }
 
     fn rest() -> Encoding {
         Encoding::Rest {
-            authority: "localhost:8081".into(),
+            lines: "host: localhost:8081\r\n".into(),
             path: "/api/v1/events".into(),
         }
     }
@@ -267,6 +297,25 @@ mod tests {
             "{head}"
         );
         serde_json::from_str(body).unwrap()
+    }
+
+    #[test]
+    fn a_map_of_strings_carries_the_same_attributes_as_texts() {
+        let plan = plan(Payload::Default);
+        let encoding = Encoding::Grpc(AttributeForm::Map);
+        let template = Template::unique(EventType::LoanCreated, &plan, &encoding).unwrap();
+        let mut buffer = BytesMut::new();
+        template.write(&mut buffer, 7, 8, 9);
+        let event = EventRequest::decode(&buffer[5..]).unwrap();
+        let entity = &event.event_body.unwrap().entities[0];
+        assert!(entity.attributes_json.is_empty());
+        assert_eq!(entity.updated_attributes["loanCreatedRun"], "run-7");
+        assert_eq!(entity.entity_id, "loan-run-7-00007-00000008");
+        let numbers = entity
+            .updated_attributes
+            .values()
+            .filter(|text| text.parse::<f64>().is_ok());
+        assert!(numbers.count() > 0, "{:?}", entity.updated_attributes);
     }
 
     #[test]
@@ -309,7 +358,12 @@ mod tests {
     #[test]
     fn a_grpc_message_decodes_to_the_same_event() {
         let plan = plan(Payload::K4);
-        let template = Template::unique(EventType::LoanCreated, &plan, &Encoding::Grpc).unwrap();
+        let template = Template::unique(
+            EventType::LoanCreated,
+            &plan,
+            &Encoding::Grpc(AttributeForm::Json),
+        )
+        .unwrap();
         let mut buffer = BytesMut::new();
         template.write(&mut buffer, 1, 2, 3);
         assert_eq!(buffer[0], 0);

@@ -13,9 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Attempt, Caller, Deadline, Endpoint, LONG_IDLE, after_another, not_connected};
 use crate::tally::{Fate, Wire};
-use counted::Counted;
-
-pub(crate) mod counted;
 
 /// HTTP/2 receive windows, bytes. Part of the experiment, hence fixed and printed.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +118,7 @@ pub async fn open(
         .enable_push(false)
         .initial_window_size(windows.stream)
         .initial_connection_window_size(windows.connection)
-        .handshake(Counted::new(stream, Arc::clone(wire)));
+        .handshake(stream);
     let (sender, connection) = tokio::time::timeout(timeout, handshake)
         .await
         .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
@@ -172,13 +169,16 @@ impl GrpcCaller {
 /// If `endpoint` and `path` make no URI.
 pub fn target(endpoint: &Endpoint, path: &str) -> anyhow::Result<(Uri, HeaderMap)> {
     let uri = Uri::builder()
-        .scheme("http")
+        .scheme(endpoint.access().scheme())
         .authority(endpoint.authority.as_str())
         .path_and_query(path)
         .build()?;
-    let mut headers = HeaderMap::with_capacity(2);
+    let mut headers = HeaderMap::with_capacity(3);
     headers.insert("te", HeaderValue::from_static("trailers"));
     headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+    if let Some(value) = endpoint.authorization() {
+        headers.insert(http::header::AUTHORIZATION, value.clone());
+    }
     Ok((uri, headers))
 }
 
@@ -395,6 +395,7 @@ pub fn status_name(status: &str) -> &str {
         "12" => "UNIMPLEMENTED",
         "13" => "INTERNAL",
         "14" => "UNAVAILABLE",
+        "16" => "UNAUTHENTICATED",
         other => other,
     }
 }

@@ -10,12 +10,10 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Attempt, Caller, Deadline, Endpoint, IDLE, LONG_IDLE, after_another, is_open, not_connected,
-};
+use super::connection::Connection;
+use super::{Attempt, Caller, Deadline, Endpoint, IDLE, LONG_IDLE, after_another, not_connected};
 use crate::tally::{Fate, Wire};
 use answer::{Progress, Whole};
 
@@ -31,7 +29,7 @@ pub struct HttpCaller {
 
 /// A connection that waits for the next request.
 struct Kept {
-    stream: TcpStream,
+    stream: Connection,
     since: Instant,
 }
 
@@ -39,7 +37,7 @@ impl HttpCaller {
     /// Connects.
     ///
     /// # Errors
-    /// Those of the socket.
+    /// Those of the socket and of TLS.
     pub async fn connect(
         endpoint: Endpoint,
         wire: Arc<Wire>,
@@ -62,10 +60,10 @@ impl HttpCaller {
 
     /// The kept connection with the time for which it has carried nothing; none where there is none, or where the target
     /// has closed it meanwhile.
-    fn take_kept(&mut self) -> Option<(TcpStream, Duration)> {
-        let Kept { stream, since } = self.kept.take()?;
+    async fn take_kept(&mut self) -> Option<(Connection, Duration)> {
+        let Kept { mut stream, since } = self.kept.take()?;
         let idle = since.elapsed();
-        if idle > IDLE && !is_open(&stream) {
+        if idle > IDLE && !stream.is_open().await {
             self.wire.add_replaced();
             return None;
         }
@@ -77,7 +75,7 @@ impl HttpCaller {
         request: &[u8],
         check: &mut (impl FnMut(&[u8]) -> Result<(), &'static str> + Send),
     ) -> Attempt {
-        let (mut stream, idle) = match self.take_kept() {
+        let (mut stream, idle) = match self.take_kept().await {
             Some(kept) => kept,
             None => {
                 let connecting = self.endpoint.connect(self.timeout, &self.wire);
@@ -89,7 +87,7 @@ impl HttpCaller {
             }
         };
         self.buffer.clear();
-        let exchange = exchange(&mut stream, request, &mut self.buffer, &self.wire);
+        let exchange = exchange(&mut stream, request, &mut self.buffer);
         let begun = Instant::now();
         let answer = self.deadline.within(exchange).await;
         Attempt::Ended(match answer {
@@ -143,18 +141,16 @@ impl Caller for HttpCaller {
 
 /// One request and its answer, which is at the start of `buffer` then.
 async fn exchange(
-    stream: &mut TcpStream,
+    stream: &mut Connection,
     request: &[u8],
     buffer: &mut BytesMut,
-    wire: &Wire,
 ) -> Result<Whole, String> {
     let io = |error: std::io::Error| format!("connection: {}", error.kind());
     stream.write_all(request).await.map_err(io)?;
-    wire.add_sent(request.len());
+    stream.flush().await.map_err(io)?;
     let mut closed = false;
     loop {
         let read = stream.read_buf(buffer).await.map_err(io)?;
-        wire.add_received(read);
         closed |= read == 0;
         match answer::parse(buffer, closed) {
             Progress::Complete(whole) => return Ok(whole),

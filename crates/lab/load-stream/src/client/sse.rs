@@ -5,21 +5,20 @@ use std::fmt::Write as _;
 use bytes::{Buf, BytesMut};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::{From, Read};
 use crate::chunks::Unframer;
 use crate::plan::StreamPlan;
 use crate::receiver::{Moment, Receiver};
 use crate::sse::SseParser;
-use crate::tally::StreamLane;
+use load_engine::protocol::connection::Connection;
 use load_engine::protocol::http1::answer::parse_head;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
 
 pub(super) struct SseStream {
-    connection: TcpStream,
+    connection: Connection,
     unframer: Unframer,
     parser: SseParser,
     /// What was read and not looked at.
@@ -29,19 +28,17 @@ pub(super) struct SseStream {
 impl SseStream {
     /// Asks for the stream and waits for the head of the answer.
     pub(super) async fn open(
-        mut connection: TcpStream,
+        mut connection: Connection,
         plan: &StreamPlan,
         from: From,
-        lane: &StreamLane,
     ) -> Result<Self, String> {
         let io = |error: std::io::Error| format!("connection: {}", error.kind());
         let request = request(plan, from);
         connection.write_all(request.as_bytes()).await.map_err(io)?;
-        lane.wire.add_sent(request.len());
+        connection.flush().await.map_err(io)?;
         let mut buffer = BytesMut::with_capacity(READ_BYTES);
         loop {
             let read = connection.read_buf(&mut buffer).await.map_err(io)?;
-            lane.wire.add_received(read);
             let head = parse_head(&buffer).map_err(|error| error.to_string())?;
             if let Some((answer, body, length)) = head {
                 if answer.status != 200 {
@@ -67,7 +64,6 @@ impl SseStream {
             self.buffer.reserve(READ_BYTES);
             let read = self.connection.read_buf(&mut self.buffer).await;
             let read = read.map_err(|error| format!("connection: {}", error.kind()))?;
-            receiver.lane.wire.add_received(read);
             if read == 0 {
                 return match self.unframer.may_close() {
                     true => Ok(Read::End),
@@ -115,9 +111,9 @@ fn request(plan: &StreamPlan, from: From) -> String {
         .after
         .map(|after| format!("last-event-id: {after}\r\n"));
     format!(
-        "GET {}{query} HTTP/1.1\r\nhost: {}\r\naccept: text/event-stream\r\n{}\r\n",
+        "GET {}{query} HTTP/1.1\r\n{}accept: text/event-stream\r\n{}\r\n",
         plan.path,
-        plan.endpoint.authority,
+        plan.endpoint.head_lines(),
         resume.unwrap_or_default()
     )
 }

@@ -6,6 +6,7 @@ use lab_model::modes::{self, Modes};
 use lab_model::plan::{Plan, Request};
 use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
+use protect::ClientArgs;
 
 use crate::usage::UsageError;
 
@@ -49,6 +50,8 @@ pub struct RunArgs {
     /// Leave the databases running at the end
     #[arg(long)]
     pub(super) keep: bool,
+    #[command(flatten, next_help_heading = "Targets that somebody else has started")]
+    pub(super) client: ClientArgs,
     #[command(flatten)]
     pub(super) metrics: MetricsDbConfig,
 }

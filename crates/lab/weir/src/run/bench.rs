@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use lab_bench::backend::Backend;
 use lab_bench::progress::Progress;
+use lab_model::access::Access;
 use lab_model::plan::Plan;
 use metrics_db::Store;
 
@@ -25,6 +26,8 @@ pub(crate) struct Bench {
     pub(crate) progress: Progress,
     /// Whether the user wants it to end.
     pub(crate) stop: Stop,
+    /// What is shown to targets that somebody else has started.
+    pub(crate) access: Access,
     /// The services are debug builds, whose figures mean nothing.
     pub(crate) debug_build: bool,
 }

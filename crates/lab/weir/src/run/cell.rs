@@ -231,6 +231,11 @@ async fn steps(
         measure::run(bench, context, &started, generator)
     );
     let summary = Summary::read(&measured.summary)?;
+    // Before the audit, whose own writes are none of the run's.
+    if let (Some(database), Some(before)) = (&database, &before) {
+        let stats = database.stats_since(before).await?;
+        bench.store.set_database_stats(context.run, &stats).await?;
+    }
     let audit = step!(
         bench,
         "auditing",
@@ -243,10 +248,6 @@ async fn steps(
     }
     if let Some(stats) = &audit.stats {
         bench.store.set_scenario_stats(context.run, stats).await?;
-    }
-    if let (Some(database), Some(before)) = (&database, &before) {
-        let stats = database.stats_since(before).await?;
-        bench.store.set_database_stats(context.run, &stats).await?;
     }
 
     let timed = bench.plan.mode.is_timed();
@@ -287,6 +288,7 @@ async fn steps(
 
 async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
     if let Some(endpoint) = target.address() {
+        let endpoint = endpoint.given(&bench.access);
         let counters = target.counters.as_ref().map(|at| CountersAt {
             endpoint: Endpoint {
                 port: at.port.unwrap_or(endpoint.port),
@@ -327,6 +329,7 @@ async fn warm_up(
     let job = Job {
         script: context.cell.target.script.clone(),
         env,
+        token: started.from_generator.access.token.clone(),
         summary: None,
         log: context.results.with_extension("k6.log"),
         paused: false,

@@ -52,6 +52,7 @@ pub(crate) async fn run(
     let job = Job {
         script: context.cell.target.script.clone(),
         env: environment(bench, context, started),
+        token: started.from_generator.access.token.clone(),
         summary: Some(summary.clone()),
         log: context.results.with_extension("k6.log"),
         paused: true,

@@ -1,6 +1,7 @@
 //! What the k6 script of a cell is told.
 
 use lab_bench::started::Started;
+use lab_model::access::Tls;
 use lab_model::targets::{Grpc, Rest};
 
 use super::bench::Bench;
@@ -19,6 +20,18 @@ pub(crate) fn environment(
     // The scripts put it before `:PORT`.
     set(&mut env, "HOST", &started.from_generator.url_host());
     set(&mut env, "PORT", &started.from_generator.port.to_string());
+    let access = &started.from_generator.access;
+    set(&mut env, "SCHEME", access.scheme());
+    if let Some(Tls { ca, identity }) = &access.tls {
+        // k6 has no setting of its own for authorities: like every Go program it reads this variable.
+        if let Some(ca) = ca {
+            set(&mut env, "SSL_CERT_FILE", &ca.to_string_lossy());
+        }
+        if let Some((cert, key)) = identity {
+            set(&mut env, "TLS_CLIENT_CERT", &cert.to_string_lossy());
+            set(&mut env, "TLS_CLIENT_KEY", &key.to_string_lossy());
+        }
+    }
     set(&mut env, "PAYLOAD_SIZE", &context.cell.payload);
     set(&mut env, "SEED", &bench.plan.seed.to_string());
     set(&mut env, "RUN_ID", &context.label);
@@ -34,6 +47,7 @@ pub(crate) fn environment(
         method,
         proto,
         reconnect,
+        attributes,
     }) = &target.grpc
     {
         set(&mut env, "GRPC_SERVICE", service);
@@ -44,6 +58,7 @@ pub(crate) fn environment(
             "GRPC_RECONNECT",
             if *reconnect { "1" } else { "0" },
         );
+        set(&mut env, "GRPC_ATTRIBUTES", attributes.as_str());
     }
     env
 }

@@ -8,6 +8,7 @@ use lab_bench::backend::Backend;
 use lab_bench::progress::Progress;
 use lab_contract::application_db::ApplicationDb;
 use lab_host::environment;
+use lab_model::access::Access;
 use lab_model::files;
 use lab_model::plan::{Cell, Plan};
 use metrics_db::{NewSession, RunStatus, Store};
@@ -36,6 +37,8 @@ pub(crate) struct Origin {
     pub(crate) command: String,
     /// The session that it goes on with; none: it is new.
     pub(crate) resumed: Option<Resumed>,
+    /// What is shown to targets that somebody else has started.
+    pub(crate) access: Access,
 }
 
 /// What a session leaves, for the user and for `--json`.
@@ -84,6 +87,7 @@ impl Session {
             store,
             progress,
             stop,
+            access: origin.access,
             debug_build,
         };
         Ok(Self {
@@ -257,6 +261,10 @@ async fn prepare(
     let mut recorded = serde_json::to_value(&plan.request)?;
     // The report reads the mode from here, whatever the file says by then.
     recorded["load"] = serde_json::to_value(&plan.mode)?;
+    let drivers = plan.targets().into_iter();
+    let drivers =
+        drivers.filter_map(|target| Some((target.name.clone(), target.driver.clone()?.into())));
+    recorded["database_drivers"] = drivers.collect::<serde_json::Map<_, _>>().into();
     store.set_session_plan(&session.id, &recorded).await?;
     Ok((store, session.id))
 }

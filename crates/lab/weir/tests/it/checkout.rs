@@ -141,6 +141,12 @@ pub(crate) fn repository() -> PathBuf {
         .unwrap()
 }
 
+/// The binary of a service.
+pub(crate) fn built(name: &str) -> PathBuf {
+    build_services();
+    Path::new(env!("CARGO_BIN_EXE_weir")).with_file_name(name)
+}
+
 /// Once a test process: the binaries beside weir's own, as new as their sources.
 fn build_services() {
     static BUILT: OnceLock<()> = OnceLock::new();

@@ -140,3 +140,13 @@ async fn go_over_grpc_a_statement_an_event() {
 async fn go_over_grpc_in_batches() {
     keeps_the_contract("producer-go-grpc", "batch").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn java_over_rest() {
+    keeps_the_contract("producer-java-rest", "single").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn java_over_grpc() {
+    keeps_the_contract("producer-java-grpc", "single").await;
+}

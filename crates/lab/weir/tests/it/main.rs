@@ -14,6 +14,7 @@ mod invented;
 mod judge;
 mod report_page;
 mod report_schema;
+mod secure;
 mod seed;
 mod session;
 mod usage;

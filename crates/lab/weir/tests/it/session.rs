@@ -346,3 +346,18 @@ fn a_hangup_that_the_caller_ignores_ends_nothing() {
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("1 run completed."), "{text}");
 }
+
+#[test]
+fn the_audit_shows_the_lost_updates_of_a_flow_that_reads_before_it_writes() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    let target = "producer-read-then-write";
+    let arguments = ["run", "smoke", target, "default", "--runtime", "native"];
+    let (status, text) = checkout.run(&arguments);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("updates were lost: of 192"), "{text}");
+    // It is not among the targets of a run that names none.
+    let (status, text) = checkout.run(&["plan", "smoke"]);
+    assert!(status == 0 && !text.contains(target), "{text}");
+}

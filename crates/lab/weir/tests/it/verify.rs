@@ -95,10 +95,7 @@ async fn rest(fault: Fault) -> Endpoint {
             });
         }
     });
-    Endpoint {
-        host: "127.0.0.1".into(),
-        port,
-    }
+    Endpoint::local(port)
 }
 
 struct Broken(Fault);
@@ -154,10 +151,7 @@ async fn grpc(fault: Fault) -> Endpoint {
     let server =
         tonic::transport::Server::builder().add_service(EventServiceServer::new(Broken(fault)));
     tokio::spawn(server.serve_with_incoming(incoming));
-    Endpoint {
-        host: "127.0.0.1".into(),
-        port,
-    }
+    Endpoint::local(port)
 }
 
 async fn findings(name: &str, fault: Fault) -> Vec<Finding> {
@@ -220,10 +214,7 @@ async fn a_target_that_is_away_fails_every_case() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     for name in ["producer-rest", "producer-grpc"] {
-        let endpoint = Endpoint {
-            host: "127.0.0.1".into(),
-            port,
-        };
+        let endpoint = Endpoint::local(port);
         let findings = verify(&target(name), &endpoint, None).await.unwrap();
         assert!(findings.iter().all(|f| !f.passed), "{name}: {findings:?}");
     }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::offsets::Committed;
-
 /// Who a member says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -56,10 +54,20 @@ pub struct MemberInfo {
     pub id: String,
     /// Who it says it is.
     pub identity: Identity,
-    /// Its topic.
-    pub topic: String,
-    /// The partitions that it reads.
-    pub partitions: Vec<u32>,
+    /// By topic that it reads, the partitions that it is assigned.
+    pub assignments: BTreeMap<String, Vec<u32>>,
+}
+
+impl MemberInfo {
+    /// What it is assigned: topics and partitions, in order.
+    pub fn partitions(&self) -> impl Iterator<Item = (&str, u32)> {
+        let topics = self.assignments.iter();
+        topics.flat_map(|(topic, partitions)| {
+            partitions
+                .iter()
+                .map(|partition| (topic.as_str(), *partition))
+        })
+    }
 }
 
 impl GroupInfo {
@@ -72,7 +80,9 @@ impl GroupInfo {
         self.offsets.get(&(topic.to_owned(), partition)).copied()
     }
 
-    pub(super) fn empty(id: &str, offsets: Committed) -> Self {
+    /// A group that only has offsets.
+    #[must_use]
+    pub fn empty(id: &str, offsets: BTreeMap<(String, u32), u64>) -> Self {
         Self {
             id: id.to_owned(),
             state: GroupState::Empty,

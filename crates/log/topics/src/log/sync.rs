@@ -7,19 +7,23 @@ use std::sync::atomic::Ordering;
 use super::Log;
 use crate::files::FileKind;
 use crate::index::{self, Entry};
-use group_commit::{is_out_of_room, sync_names};
+use group_commit::{is_out_of_files, is_out_of_room, sync_names};
 
 impl Log {
     /// Brings all that is written so far to the disk, then the indexes to that state. Others may write meanwhile.
     ///
     /// # Errors
-    /// A sync failed; nothing more may be written then.
+    /// A sync failed; nothing more may be written then, unless it could not even be tried for want of a descriptor.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = self.failure() {
             return Err(io::Error::other(reason));
         }
-        self.sync_alone().inspect_err(|error| self.fail(error))
+        self.sync_alone().inspect_err(|error| {
+            if !is_out_of_files(error) {
+                self.fail(error);
+            }
+        })
     }
 
     fn sync_alone(&self) -> io::Result<()> {
@@ -32,8 +36,9 @@ impl Log {
             self.note_synced(base, checkpoint)?;
         }
         if self.names_changed.swap(false, Ordering::AcqRel) && self.folder.is_dir() {
-            sync_names(&self.folder)?;
-            self.folder.parent().map_or(Ok(()), sync_names)?;
+            let both = sync_names(&self.folder)
+                .and_then(|()| self.folder.parent().map_or(Ok(()), sync_names));
+            both.inspect_err(|_| self.names_changed.store(true, Ordering::Release))?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ fn written() -> TempDir {
 fn put(topics: &Topics, topic: &str, partition: i64) -> Result<u64, TopicsError> {
     let record = NewRecord::default();
     let produced = topics.produce_blocking(topic, partition, record, Durability::Synced)?;
-    Ok(produced.offset)
+    Ok(produced.offset.expect("files always say"))
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! balance as a process, on a real PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
+mod breaker;
 mod calls;
 mod database;
 mod network;

@@ -8,9 +8,11 @@ use api::benchmark::{BalanceRequest, BatchBalanceRequest, HealthCheckRequest};
 use protect::ClientArgs;
 use protect::principals::tokens::TokenHash;
 use testkit::http::Response;
+use testkit::openssl::Face;
+use testkit::process::Service;
 use tonic::{Code, Status};
 
-use crate::support::Fixture;
+use crate::support::{BINARY, Fixture};
 
 /// A service that `reader` may read accounts from `a` of, and `other` nothing.
 async fn start() -> (Fixture, tempfile::TempDir) {
@@ -110,4 +112,15 @@ async fn accounts_are_read_by_those_who_may() {
         .service
         .wait_for_log("ready", Duration::from_secs(1));
     assert!(log.is_some());
+}
+
+#[test]
+fn both_ports_are_hardened_as_openssl_sees_them() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(testkit::Database::fresh());
+    testkit::openssl::hardened(&[Face::Grpc, Face::Http], |settings| {
+        let mut all = vec![("DATABASE_URL", database.url())];
+        all.extend_from_slice(settings);
+        Service::start(BINARY, &all)
+    });
 }

@@ -2,15 +2,33 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use group_commit::Terms;
 use topics::Options;
 
 use super::range::within;
 
+/// What keeps topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TopicsBackend {
+    /// Files in EVENT_LOG_DIR
+    Files,
+    /// Apache Kafka; needs a program built with --features kafka
+    Kafka,
+}
+
 /// How topics are kept and consumed.
 #[derive(Args, Clone, Debug)]
 pub struct TopicsConfig {
+    /// What keeps topics; hash-chained partitions are files in any case
+    #[arg(long, env = "TOPICS_BACKEND", value_enum, default_value = "files")]
+    pub topics_backend: TopicsBackend,
+
+    /// Kafka, where it keeps the topics.
+    #[cfg(feature = "kafka")]
+    #[command(flatten)]
+    pub kafka: kafka_client::KafkaConfig,
+
     /// Segment files of topics that stay open beside those in use
     #[arg(long, env = "TOPICS_OPEN_FILES", default_value = "512", value_name = "N", value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
     pub topics_open_files: u32,

@@ -1,5 +1,6 @@
 //! The gRPC face: `takhin.v1.TakhinService`. Decodes, calls [`Topics`], encodes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::takhin::takhin_service_server::{TakhinService, TakhinServiceServer};
@@ -22,7 +23,9 @@ use runtime::shutdown::InFlight;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
-use topics::{Consumer, Identity, MAX_RECORD_BYTES, Pace, Start, TopicDraft, Topics, TopicsError};
+use topics::{
+    Deliveries, Identity, MAX_RECORD_BYTES, Pace, Start, TopicDraft, TopicLog, TopicsError,
+};
 
 use super::failure::status;
 use crate::access;
@@ -31,7 +34,7 @@ use crate::writable::Writable;
 mod convert;
 mod produce_stream;
 
-use convert::{durability, refused, wait};
+use convert::{acks, refused, wait};
 use produce_stream::ProduceStream;
 
 /// The service's full name.
@@ -42,7 +45,7 @@ pub const MAX_MESSAGE_BYTES: usize = MAX_RECORD_BYTES + 64 * 1024;
 /// The service; clones share the handle.
 #[derive(Clone, Debug)]
 pub struct Face {
-    topics: Topics,
+    topics: Arc<dyn TopicLog>,
     in_flight: InFlight,
     /// Longest wait for a sync where the request names none.
     timeout: Duration,
@@ -53,7 +56,7 @@ pub struct Face {
 /// The tonic service over `topics`. `timeout` is the longest wait for a sync where a request names none.
 #[must_use]
 pub fn service(
-    topics: Topics,
+    topics: Arc<dyn TopicLog>,
     in_flight: InFlight,
     timeout: Duration,
     writable: Writable,
@@ -82,7 +85,10 @@ impl Face {
         done.map_err(|_| TopicsError::ShuttingDown).flatten()
     }
 
-    fn consumer(&self, request: &Request<ConsumeMessagesRequest>) -> Result<Consumer, TopicsError> {
+    async fn consumer(
+        &self,
+        request: &Request<ConsumeMessagesRequest>,
+    ) -> Result<Box<dyn Deliveries>, TopicsError> {
         let asked = request.get_ref();
         let start = Start::parse(asked.offset)?;
         let pace = Pace::parse(
@@ -92,7 +98,8 @@ impl Face {
         )?;
         if asked.partition >= 0 {
             let partition = asked.partition.into();
-            return self.topics.consume(&asked.topic, partition, start, pace);
+            let consumer = self.topics.consume(&asked.topic, partition, start, pace);
+            return consumer.await;
         }
         let group = text(request.metadata(), "group-id");
         if asked.partition < -1 || group.is_empty() {
@@ -105,7 +112,8 @@ impl Face {
                 .remote_addr()
                 .map_or_else(String::new, |address| address.ip().to_string()),
         };
-        self.topics.join(group, identity, &asked.topic, start, pace)
+        let consumer = self.topics.join(group, identity, &asked.topic, start, pace);
+        consumer.await
     }
 }
 
@@ -124,7 +132,7 @@ fn text<'a>(metadata: &'a MetadataMap, name: &str) -> &'a str {
 
 /// Ends with the status that says why.
 fn deliveries(
-    consumer: Consumer,
+    consumer: Box<dyn Deliveries>,
 ) -> impl stream::Stream<Item = Result<ConsumeMessagesResponse, Status>> + Send {
     stream::unfold(Some(consumer), |consumer| async move {
         let mut consumer = consumer?;
@@ -175,7 +183,8 @@ impl TakhinService for Face {
         &self,
         request: Request<ListTopicsRequest>,
     ) -> Result<Response<ListTopicsResponse>, Status> {
-        let topics = access::seen_topics(&grpc_caller(&request), self.topics.names());
+        let names = self.topics.names().await.map_err(status)?;
+        let topics = access::seen_topics(&grpc_caller(&request), names);
         Ok(Response::new(ListTopicsResponse { topics }))
     }
 
@@ -185,7 +194,7 @@ impl TakhinService for Face {
     ) -> Result<Response<GetTopicResponse>, Status> {
         let name = &request.get_ref().name;
         access::see_topic(&grpc_caller(&request), name).map_err(denied)?;
-        let topic = self.topics.describe(name);
+        let topic = self.topics.describe(name).await;
         refused(topic, |topic, error| GetTopicResponse {
             topic: topic.map(convert::topic),
             error,
@@ -200,15 +209,20 @@ impl TakhinService for Face {
         let caller = grpc_caller(&request);
         let mut names = request.into_inner().topics;
         if names.is_empty() {
-            names = access::seen_topics(&caller, self.topics.names());
+            let all = self.topics.names().await.map_err(status)?;
+            names = access::seen_topics(&caller, all);
         }
         for name in &names {
             access::see_topic(&caller, name).map_err(denied)?;
         }
-        let topics = names
-            .iter()
-            .filter_map(|name| self.topics.describe(name).ok());
-        let topics = topics.map(convert::topic).collect();
+        let mut topics = Vec::with_capacity(names.len());
+        for name in &names {
+            match self.topics.describe(name).await {
+                Ok(topic) => topics.push(convert::topic(topic)),
+                Err(error @ TopicsError::Kafka(_)) => return Err(status(error)),
+                Err(_) => {}
+            }
+        }
         Ok(Response::new(DescribeTopicsResponse { topics }))
     }
 
@@ -220,12 +234,12 @@ impl TakhinService for Face {
         let asked = request.into_inner();
         let (topic, partition) = (asked.topic, asked.partition);
         let produced = self.run(async {
-            let durability = durability(asked.required_acks)?;
+            let acks = acks(asked.required_acks)?;
             let timeout = wait(asked.timeout_ms)?.unwrap_or(self.timeout);
             let record = convert::record(asked.record)?;
-            self.topics
-                .produce(&topic, partition.into(), record, durability, timeout)
-                .await
+            let records = vec![(partition.into(), record)];
+            let produced = self.topics.produce_all(&topic, records, acks, timeout);
+            produced.await?.pop().ok_or(TopicsError::Internal)
         });
         let produced = produced.await;
         refused(produced, |produced, error| {
@@ -242,7 +256,7 @@ impl TakhinService for Face {
         let caller = grpc_caller(&request);
         let inbound = request.into_inner();
         let in_flight = self.in_flight.clone();
-        let stream = ProduceStream::new(self.topics.clone(), caller, inbound, in_flight);
+        let stream = ProduceStream::new(Arc::clone(&self.topics), caller, inbound, in_flight);
         Ok(Response::new(stream))
     }
 
@@ -257,7 +271,7 @@ impl TakhinService for Face {
         if request.get_ref().partition < 0 && !group.is_empty() {
             allowed(&request, Verb::GroupsUse, group)?;
         }
-        let consumer = self.consumer(&request).map_err(status)?;
+        let consumer = self.consumer(&request).await.map_err(status)?;
         Ok(Response::new(deliveries(consumer).boxed()))
     }
 
@@ -284,7 +298,8 @@ impl TakhinService for Face {
         &self,
         request: Request<ListConsumerGroupsRequest>,
     ) -> Result<Response<ListConsumerGroupsResponse>, Status> {
-        let groups = access::seen_groups(&grpc_caller(&request), self.topics.groups());
+        let groups = self.topics.groups().await.map_err(status)?;
+        let groups = access::seen_groups(&grpc_caller(&request), groups);
         let groups = groups.into_iter().map(convert::group_summary).collect();
         Ok(Response::new(ListConsumerGroupsResponse { groups }))
     }
@@ -296,7 +311,7 @@ impl TakhinService for Face {
         allowed(&request, Verb::GroupsUse, &request.get_ref().group_id)?;
         let caller = grpc_caller(&request);
         let id = request.into_inner().group_id;
-        let group = self.topics.group(&id);
+        let group = self.topics.group(&id).await;
         let group = group.map(|group| access::seen_group(&caller, group));
         refused(group, |group, error| convert::group(id, group, error))
     }
@@ -322,7 +337,7 @@ impl TakhinService for Face {
         let named = &request.get_ref().topic;
         access::see_topic(&grpc_caller(&request), named).map_err(denied)?;
         let GetPartitionOffsetsRequest { topic, partition } = request.into_inner();
-        let offsets = self.topics.offsets(&topic, partition.into());
+        let offsets = self.topics.offsets(&topic, partition.into()).await;
         refused(offsets, |offsets, error| {
             let (beginning, end) =
                 offsets.map_or((0, 0), |offsets| (offsets.beginning, offsets.end));

@@ -1,16 +1,18 @@
 //! What Prometheus is told of topics.
 
+use std::sync::Arc;
+
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntGauge};
 use runtime::metrics::Metrics;
-use topics::Topics;
+use topics::TopicLog;
 
 /// Registers the counters of `topics`, and how many topics and members of groups there are.
 ///
 /// # Errors
 /// A name is registered already.
-pub fn register(registry: &Metrics, topics: &Topics) -> anyhow::Result<()> {
+pub fn register(registry: &Metrics, topics: &Arc<dyn TopicLog>) -> anyhow::Result<()> {
     registry.register(Shown {
         produced: IntCounter::new(
             "topics_produced_records_total",
@@ -19,7 +21,7 @@ pub fn register(registry: &Metrics, topics: &Topics) -> anyhow::Result<()> {
         consumed: IntCounter::new("topics_consumed_records_total", "Records read by consumers")?,
         count: IntGauge::new("topics", "Topics")?,
         members: IntGauge::new("topics_group_members", "Members of consumer groups")?,
-        topics: topics.clone(),
+        topics: Arc::clone(topics),
     })
 }
 
@@ -29,7 +31,7 @@ struct Shown {
     consumed: IntCounter,
     count: IntGauge,
     members: IntGauge,
-    topics: Topics,
+    topics: Arc<dyn TopicLog>,
 }
 
 impl Collector for Shown {
@@ -53,7 +55,7 @@ impl Collector for Shown {
             families.extend(shown.collect());
         }
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.count.set(number(self.topics.names().len()));
+        self.count.set(number(self.topics.topic_count()));
         self.members.set(number(self.topics.members()));
         families.extend(self.count.collect());
         families.extend(self.members.collect());

@@ -1,5 +1,6 @@
-//! The REST face of topics and groups. Decodes, calls [`Topics`], encodes.
+//! The REST face of topics and groups. Decodes, calls [`TopicLog`], encodes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{self, Data, ServiceConfig};
@@ -10,7 +11,7 @@ use runtime::protection::http_caller;
 use runtime::shutdown::InFlight;
 use runtime::status::Failure;
 use serde::de::DeserializeOwned;
-use topics::{Pace, Start, TopicDraft, Topics, TopicsError};
+use topics::{Pace, Start, TopicDraft, TopicLog, TopicsError};
 
 use super::failure::failure;
 use crate::access;
@@ -32,7 +33,7 @@ const MAX_BODY: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct TopicsData {
     /// The handle.
-    pub topics: Topics,
+    pub topics: Arc<dyn TopicLog>,
     /// Requests count here.
     pub in_flight: InFlight,
     /// Longest wait for a sync.
@@ -73,7 +74,8 @@ pub fn routes(config: &mut ServiceConfig) {
 
 async fn list(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
     query::none(request.query_string()).map_err(failure)?;
-    let topics = access::seen_topics(&http_caller(&request), data.topics.names());
+    let names = data.topics.names().await.map_err(failure)?;
+    let topics = access::seen_topics(&http_caller(&request), names);
     Ok(HttpResponse::Ok().json(TopicsBody { topics }))
 }
 
@@ -92,7 +94,7 @@ async fn create(
 async fn describe(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
     let topic = segment(&request, 4)?;
     access::see_topic(&http_caller(&request), &topic)?;
-    let topic = data.topics.describe(&topic).map_err(failure)?;
+    let topic = data.topics.describe(&topic).await.map_err(failure)?;
     Ok(HttpResponse::Ok().json(TopicBody::from(topic)))
 }
 
@@ -111,10 +113,10 @@ async fn produce(
     let body: ProduceBody = body(&request, payload, MAX_RECORDS_BODY).await?;
     http_caller(&request).take_events(body.count() as u64)?;
     let work = async {
-        let durability = body.durability()?;
+        let acks = body.acks()?;
         let records = body.records()?;
         data.topics
-            .produce_all(&topic, records, durability, data.timeout)
+            .produce_all(&topic, records, acks, data.timeout)
             .await
     };
     let produced = data.run(work).await?;
@@ -141,13 +143,14 @@ async fn consume(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpRes
 
 async fn groups(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
     query::none(request.query_string()).map_err(failure)?;
-    let groups = access::seen_groups(&http_caller(&request), data.topics.groups());
+    let groups = data.topics.groups().await.map_err(failure)?;
+    let groups = access::seen_groups(&http_caller(&request), groups);
     Ok(HttpResponse::Ok().json(GroupsBody::from(groups)))
 }
 
 async fn group(request: HttpRequest, data: Data<TopicsData>) -> Result<HttpResponse, Failure> {
     let group = checked(&request, Verb::GroupsUse)?;
-    let group = data.topics.group(&group).map_err(failure)?;
+    let group = data.topics.group(&group).await.map_err(failure)?;
     let group = access::seen_group(&http_caller(&request), group);
     Ok(HttpResponse::Ok().json(GroupBody::from(&group)))
 }

@@ -18,6 +18,7 @@ use protect::principals::tokens::TokenHash;
 use runtime::grpc::ClientChannel;
 use tempfile::TempDir;
 use testkit::http::{Connection, Response};
+use testkit::openssl::Face;
 use testkit::process::Service;
 use testkit::tls::Authority;
 use tonic::{Code, Status};
@@ -395,4 +396,15 @@ fn a_new_token_comes_with_the_line_for_the_principals_file() {
     assert_eq!(line, format!("token_sha256 = [\"{hash}\"]"));
     let (_, other) = run(&["token", "new"]);
     assert!(!other.contains(token), "each is new");
+}
+
+#[test]
+fn both_ports_are_hardened_as_openssl_sees_them() {
+    let folder = TempDir::new().unwrap();
+    let number = std::cell::Cell::new(0);
+    testkit::openssl::hardened(&[Face::Grpc, Face::Http], |settings| {
+        // A directory has one server at a time.
+        number.set(number.get() + 1);
+        serve(&folder.path().join(number.get().to_string()), settings)
+    });
 }

@@ -6,7 +6,7 @@ use runtime::postgres::{Cause, Database, DatabaseError};
 use tokio::time::Instant;
 
 use super::events::Batch;
-use super::{ALONE_AT_ONCE, Failure, SHORT_LOCK_WAIT, TRY_PARKED_EVERY, Writer};
+use super::{ALONE_AT_ONCE, Failure, SHORT_LOCK_WAIT, TRY_PARKED_EVERY, Which, Writer};
 use crate::caller::Waiting;
 use crate::error::{IngestError, Outcome};
 use crate::parked::{self, Turn};
@@ -86,8 +86,8 @@ impl Writer {
             if batch.is_empty() {
                 return;
             }
-            let all = 0..batch.len();
-            let failure = match self.attempt(&mut batch, all, self.lock_wait()).await {
+            let written = self.attempt(&mut batch, Which::All, self.lock_wait());
+            let failure = match written.await {
                 Ok(()) => return batch.answer(&Ok(())),
                 Err(failure) => failure,
             };
@@ -171,7 +171,7 @@ impl Writer {
             if !batch.callers[at].is_waiting() {
                 return Tried::Done(Err(IngestError::Timeout));
             }
-            let tried = self.attempt(batch, at..at + 1, SHORT_LOCK_WAIT).await;
+            let tried = self.attempt(batch, Which::One(at), SHORT_LOCK_WAIT).await;
             let Err(failure) = tried else {
                 return Tried::Done(Ok(()));
             };

@@ -1,6 +1,7 @@
 //! producer-grpc as a process and in process, on a real PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "a test fails where its surroundings do")]
 
+mod breaker;
 mod calls;
 mod network;
 mod parity;

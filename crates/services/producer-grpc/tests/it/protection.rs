@@ -6,6 +6,7 @@ use protect::ClientArgs;
 use protect::principals::tokens::TokenHash;
 use runtime::grpc::ClientChannel;
 use tempfile::TempDir;
+use testkit::openssl::Face;
 use testkit::process::Service;
 use testkit::tls::Authority;
 use tonic::{Code, Status};
@@ -211,4 +212,41 @@ async fn over_a_limit_is_resource_exhausted_with_retry_after_and_streams_are_hel
     assert_eq!(stored, 40);
     let took = begun.elapsed();
     assert!(took > std::time::Duration::from_millis(900), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_principal_has_as_many_connections_as_it_may() {
+    let limited = "rights = [\"ingest:write\"]\nlimits = { connections = 2 }";
+    let service = Protected::start(&[("acme", limited)]).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut client = EventServiceClient::new(service.channel("acme").await);
+        client.process_event(car("1")).await.unwrap();
+        open.push(client);
+    }
+    let refused = service.process("acme").await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    assert!(
+        refused.message().contains("2 open connections"),
+        "{refused}"
+    );
+    assert_eq!(refused.metadata().get("retry-after").unwrap(), "1");
+    // Those that are open go on.
+    open[0].process_event(car("1")).await.unwrap();
+    drop(open.pop());
+    testkit::eventually("a place is given back", async || {
+        service.process("acme").await.is_ok()
+    })
+    .await;
+}
+
+#[test]
+fn both_ports_are_hardened_as_openssl_sees_them() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(testkit::Database::fresh());
+    testkit::openssl::hardened(&[Face::Grpc, Face::Http], |settings| {
+        let mut all = vec![("DATABASE_URL", database.url())];
+        all.extend_from_slice(settings);
+        Service::start(BINARY, &all)
+    });
 }

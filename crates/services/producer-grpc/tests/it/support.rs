@@ -22,7 +22,10 @@ impl Fixture {
     }
 
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let database = Database::fresh().await;
+        Self::start_on(Database::fresh().await, settings).await
+    }
+
+    pub(crate) async fn start_on(database: Database, settings: &[(&str, &str)]) -> Self {
         let mut environment = vec![
             ("DATABASE_URL", database.url()),
             ("PERSISTED_COUNT_LOG_EVERY", "0"),

@@ -10,12 +10,13 @@ use protect::tls::{ClientTls, Roots, Verify};
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::http::{Connection, Response};
+use testkit::openssl::Face;
 use testkit::process::Service;
 use testkit::tls::Authority;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::support::{BINARY, BULK, EVENTS, Fixture, event};
+use crate::support::{BINARY, BULK, EVENTS, Fixture, event, serve};
 
 const HEALTH: &str = "/api/v1/events/health";
 
@@ -421,4 +422,94 @@ async fn an_open_address_is_warned_of_once() {
         let found = log.matches("without TLS and without principals").count();
         assert_eq!(found, lines, "{log}");
     }
+}
+
+#[tokio::test]
+async fn a_path_in_percent_encoding_needs_what_the_path_needs() {
+    let files = Files::new();
+    let limited = "rights = [\"ingest:write\"]\nlimits = { events_per_second = 2 }";
+    files.write_principals(&[
+        ("writer", limited),
+        ("operator", "rights = [\"metrics:read\"]"),
+    ]);
+    let fixture = files.start(&[]).await;
+    let connect = async || fixture.connect().await;
+    for (path, bulk) in [
+        ("/api/v1/%65vents", false),
+        ("/%61pi/v1/events/%62ulk", true),
+    ] {
+        let body = if bulk {
+            format!("[{}]", car("1"))
+        } else {
+            car("1")
+        };
+        for (name, status) in [("", 401), ("operator", 403)] {
+            let answer = post(&mut connect().await, path, name, &body).await;
+            assert_eq!(answer.status, status, "{name} {path} {}", answer.text());
+        }
+    }
+    for (name, status) in [("", 401), ("writer", 403), ("operator", 200)] {
+        let answer = get(&mut connect().await, "/%6detrics", name).await;
+        assert_eq!(answer.status, status, "{name}");
+    }
+    testkit::eventually("it counts against the limit too", async || {
+        let mut connection = connect().await;
+        post(&mut connection, "/api/v1/%65vents", "writer", &car("1"))
+            .await
+            .status
+            == 429
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_principal_has_as_many_connections_as_it_may() {
+    let files = Files::new();
+    let limited = "rights = [\"ingest:write\"]\nlimits = { connections = 2 }";
+    files.write_principals(&[("acme", limited), ("other", "rights = [\"ingest:write\"]")]);
+    let fixture = files.start(&[]).await;
+    let (mut first, mut second) = (fixture.connect().await, fixture.connect().await);
+    for connection in [&mut first, &mut second] {
+        assert_eq!(
+            post(connection, EVENTS, "acme", &car("1")).await.status,
+            200
+        );
+    }
+    let mut third = fixture.connect().await;
+    let refused = post(&mut third, EVENTS, "acme", &car("1")).await;
+    let told = (
+        refused.status,
+        refused.header("retry-after"),
+        &refused.json()["error"],
+    );
+    assert_eq!(told, (429, Some("1"), &json!("resource_exhausted")));
+    let message =
+        "the limit of 2 open connections is reached: close one, or use those that are open";
+    assert_eq!(refused.json()["message"], message);
+    // Those that are open go on, and others are not concerned.
+    assert_eq!(
+        post(&mut first, EVENTS, "acme", &car("1")).await.status,
+        200
+    );
+    let mut others = fixture.connect().await;
+    assert_eq!(
+        post(&mut others, EVENTS, "other", &car("1")).await.status,
+        200
+    );
+    drop(second);
+    testkit::eventually("a place is given back", async || {
+        let mut connection = fixture.connect().await;
+        post(&mut connection, EVENTS, "acme", &car("1"))
+            .await
+            .status
+            == 200
+    })
+    .await;
+}
+
+#[test]
+fn the_port_is_hardened_as_openssl_sees_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(testkit::Database::fresh());
+    testkit::openssl::hardened(&[Face::Http], |settings| serve(database.url(), settings));
 }

@@ -90,7 +90,7 @@ async fn serving(address: &SocketAddr) -> ServingStatus {
 async fn proxy_of(server: &Server) -> (Proxy, String, Database) {
     let database = Database::fresh_on(server).await;
     let target = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
-    let proxy = Proxy::start(target).await;
+    let proxy = Proxy::start(target).await.unwrap();
     let url = database.url().replace(
         &format!(":{}/", server.port()),
         &format!(":{}/", proxy.address().port()),
@@ -171,8 +171,8 @@ async fn one_connection_is_enough() {
 #[tokio::test]
 async fn a_client_that_is_cut_off_resumes() {
     let fixture = Fixture::start().await;
-    let proxy = Proxy::start(fixture.service.http()).await;
-    let grpc_proxy = Proxy::start(fixture.service.grpc()).await;
+    let proxy = Proxy::start(fixture.service.http()).await.unwrap();
+    let grpc_proxy = Proxy::start(fixture.service.grpc()).await.unwrap();
     let writer = fixture.writer().await;
     let writing = tokio::spawn(async move {
         for n in 0..600 {

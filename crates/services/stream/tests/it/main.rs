@@ -3,6 +3,7 @@
 
 mod asking;
 mod backlog;
+mod breaker;
 mod client;
 mod crowd;
 mod database;

@@ -5,9 +5,10 @@ use api::benchmark::transaction_service_client::TransactionServiceClient;
 use protect::ClientArgs;
 use protect::principals::tokens::TokenHash;
 use testkit::http::Connection;
+use testkit::openssl::Face;
 use tonic::Code;
 
-use crate::support::Fixture;
+use crate::support::{Fixture, serve};
 
 #[tokio::test]
 async fn who_may_read_some_accounts_filters_by_one_of_them() {
@@ -88,4 +89,13 @@ async fn who_may_read_some_accounts_filters_by_one_of_them() {
         };
         assert_eq!(head.status, status, "{name} {account}");
     }
+}
+
+#[test]
+fn both_ports_are_hardened_as_openssl_sees_them() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(testkit::Database::fresh());
+    testkit::openssl::hardened(&[Face::Grpc, Face::Http], |settings| {
+        serve(database.url(), settings)
+    });
 }

@@ -11,7 +11,7 @@ use api::takhin::{
 };
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
-use tonic::transport::Channel;
+use service_client::ClientChannel;
 
 use crate::verify::wire::{connect, stream_on, unary_on};
 
@@ -39,7 +39,7 @@ impl LogClient {
 }
 
 /// Topics.
-pub(crate) struct TopicsClient(Channel);
+pub(crate) struct TopicsClient(ClientChannel);
 
 impl TopicsClient {
     async fn call<Q, A>(&self, method: &str, question: Q) -> Result<A>
@@ -132,7 +132,7 @@ impl TopicsClient {
 }
 
 /// Hash-chained partitions.
-pub(crate) struct ChainClient(Channel);
+pub(crate) struct ChainClient(ClientChannel);
 
 /// An entry as it is read.
 pub(crate) struct Entry {

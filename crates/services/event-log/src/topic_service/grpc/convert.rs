@@ -7,14 +7,11 @@ use api::takhin::{
     PartitionInfo, ProduceMessageResponse, Record, RecordHeader, TopicInfo, TopicPartitionOffset,
 };
 use domain::Invalid;
-use group_commit::Durability;
 use tonic::{Response, Status};
-use topics::{Delivery, GroupInfo, Header, NewRecord, Produced, StoredRecord, TopicsError};
+use topics::{Acks, Delivery, GroupInfo, Header, NewRecord, Produced, StoredRecord, TopicsError};
 
 use crate::topic_service::failure::status;
 
-/// The only node there is.
-const NODE: i32 = 0;
 /// The offset in an answer without one.
 const NO_OFFSET: i64 = -1;
 
@@ -30,11 +27,12 @@ pub(super) fn refused<T, R>(
     }
 }
 
-/// acks 0 and 1 answer when the record is written, -1 when it is on the disk.
-pub(super) fn durability(required_acks: i32) -> Result<Durability, Invalid> {
+/// acks 0, 1 and -1.
+pub(super) fn acks(required_acks: i32) -> Result<Acks, Invalid> {
     match required_acks {
-        0 | 1 => Ok(Durability::Buffered),
-        -1 => Ok(Durability::Synced),
+        0 => Ok(Acks::None),
+        1 => Ok(Acks::Leader),
+        -1 => Ok(Acks::All),
         _ => Err(Invalid::new("requiredAcks", "must be 0, 1 or -1")),
     }
 }
@@ -69,7 +67,8 @@ pub(super) fn produced(
 ) -> ProduceMessageResponse {
     let place = produced.map(|produced| {
         let partition = number(produced.partition);
-        (partition, long(produced.offset), produced.timestamp)
+        let offset = produced.offset.map_or(NO_OFFSET, long);
+        (partition, offset, produced.timestamp)
     });
     let (partition, offset, timestamp) = place.unwrap_or((asked, NO_OFFSET, 0));
     ProduceMessageResponse {
@@ -109,22 +108,24 @@ fn stored(record: StoredRecord, partition: i32) -> Record {
 }
 
 pub(super) fn topic(topic: topics::TopicInfo) -> TopicInfo {
-    let partitions = topic.partitions.iter().zip(0..);
-    let partitions = partitions.map(|(offsets, partition_id)| {
+    let replication_factor = i32::try_from(topic.replication_factor()).unwrap_or(i32::MAX);
+    let num_partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+    let partitions = topic.partitions.into_iter().zip(0..);
+    let partitions = partitions.map(|(partition, partition_id)| {
         let info = PartitionInfo {
             partition_id,
-            beginning_offset: long(offsets.beginning),
-            end_offset: long(offsets.end),
-            leader: NODE,
-            replicas: vec![NODE],
-            isr: vec![NODE],
+            beginning_offset: long(partition.offsets.beginning),
+            end_offset: long(partition.offsets.end),
+            leader: partition.leader,
+            replicas: partition.replicas,
+            isr: partition.isr,
         };
         (partition_id, info)
     });
     TopicInfo {
         name: topic.name,
-        num_partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
-        replication_factor: 1,
+        num_partitions,
+        replication_factor,
         partitions: partitions.collect(),
     }
 }
@@ -151,13 +152,13 @@ pub(super) fn group(
         };
     };
     let members = group.members.iter().map(|member| {
-        let partitions = member.partitions.iter();
-        let assignments = partitions.map(|partition| TopicPartitionOffset {
-            topic: member.topic.clone(),
-            partition: number(*partition),
-            offset: group
-                .committed(&member.topic, *partition)
-                .map_or(NO_OFFSET, long),
+        let assignments = member.partitions().map(|(topic, partition)| {
+            let committed = group.committed(topic, partition);
+            TopicPartitionOffset {
+                topic: topic.to_owned(),
+                partition: number(partition),
+                offset: committed.map_or(NO_OFFSET, long),
+            }
         });
         ConsumerGroupMember {
             member_id: member.id.clone(),

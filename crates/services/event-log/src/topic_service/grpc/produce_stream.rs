@@ -5,17 +5,17 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use api::takhin::{ProduceMessageRequest, ProduceMessageResponse};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream, StreamExt};
-use group_commit::Durability;
 use protect::{Caller, Verb};
 use runtime::shutdown::{Guard, InFlight};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Status, Streaming};
-use topics::{Destination, NewRecord, Produced, Submitted, Topics, TopicsError};
+use topics::{Acks, NewRecord, Outcomes, TopicLog, TopicsError};
 
 use super::convert;
 use crate::topic_service::failure::status;
@@ -29,7 +29,7 @@ const MAX_BATCHES: usize = 16;
 
 /// The answers to a client's stream.
 pub struct ProduceStream {
-    topics: Topics,
+    topics: Arc<dyn TopicLog>,
     caller: Caller,
     /// Ends when the caller may send its next message: its sender is held back to its limit.
     held_back: Option<BoxFuture<'static, ()>>,
@@ -60,7 +60,7 @@ struct Answers {
 
 impl ProduceStream {
     pub(super) fn new(
-        topics: Topics,
+        topics: Arc<dyn TopicLog>,
         caller: Caller,
         inbound: Streaming<ProduceMessageRequest>,
         in_flight: InFlight,
@@ -99,7 +99,7 @@ impl ProduceStream {
         while batch.messages.len() < BATCH_MESSAGES && batch.bytes < BATCH_BYTES {
             match self.inbound.poll_next_unpin(context) {
                 Poll::Ready(Some(Ok(message))) => {
-                    batch.add(&self.topics, &self.caller, message);
+                    batch.add(&self.caller, message);
                     if self.caller.take_events(1).is_err() {
                         let caller = self.caller.clone();
                         self.held_back = Some(async move { caller.event().await }.boxed());
@@ -122,7 +122,8 @@ impl ProduceStream {
         }
         match self.in_flight.enter() {
             Ok(guard) => {
-                self.batches.push_back(batch.submit(guard).boxed());
+                self.batches
+                    .push_back(batch.submit(&self.topics, guard).boxed());
                 true
             }
             Err(_) => {
@@ -188,21 +189,21 @@ struct Message {
     part: Result<usize, String>,
 }
 
-/// The records for one topic. One that asks for a sync makes all of them wait for it: they stay in order.
+/// The records for one topic. One that asks for more acks makes all of them wait for these: they stay in order.
 struct Part {
-    destination: Destination,
-    records: Vec<(u32, NewRecord)>,
-    durability: Durability,
+    topic: String,
+    records: Vec<(i64, NewRecord)>,
+    acks: Acks,
 }
 
 impl Draft {
-    fn add(&mut self, topics: &Topics, caller: &Caller, message: ProduceMessageRequest) {
+    fn add(&mut self, caller: &Caller, message: ProduceMessageRequest) {
         let (topic, partition) = (message.topic, message.partition);
         let acks = (message.required_acks, message.timeout_ms);
         let part = match caller.check(Verb::TopicsProduce, &topic) {
             Ok(()) => convert::record(message.record)
                 .map_err(TopicsError::from)
-                .and_then(|record| self.place(topics, &topic, partition, acks, record))
+                .and_then(|record| self.place(&topic, partition, acks, record))
                 .map_err(|error| error.to_string()),
             Err(refusal) => Err(refusal.to_string()),
         };
@@ -215,50 +216,44 @@ impl Draft {
 
     fn place(
         &mut self,
-        topics: &Topics,
         topic: &str,
         partition: i32,
         (required_acks, timeout_ms): (i32, i32),
         record: NewRecord,
     ) -> Result<usize, TopicsError> {
-        let durability = convert::durability(required_acks)?;
+        let acks = convert::acks(required_acks)?;
         // Checked alone: what is written is answered, in order.
         convert::wait(timeout_ms)?;
-        let known = self
-            .parts
-            .iter()
-            .rposition(|part| part.destination.name() == topic);
-        let at = match known {
-            Some(at) => at,
-            None => {
-                self.parts.push(Part {
-                    destination: topics.destination(topic)?,
-                    records: Vec::new(),
-                    durability,
-                });
-                self.parts.len() - 1
-            }
-        };
+        let known = self.parts.iter().rposition(|part| part.topic == topic);
+        let at = known.unwrap_or_else(|| {
+            self.parts.push(Part {
+                topic: topic.to_owned(),
+                records: Vec::new(),
+                acks,
+            });
+            self.parts.len() - 1
+        });
         let part = &mut self.parts[at];
-        let number = part.destination.place(partition.into(), &record)?;
-        part.durability = part.durability.max(durability);
+        part.acks = part.acks.max(acks);
         self.bytes += record.content_bytes();
-        part.records.push((number, record));
+        part.records.push((partition.into(), record));
         Ok(at)
     }
 
     /// Submits all now; the future gives the answers.
-    fn submit(self, guard: Guard) -> impl Future<Output = Answers> + Send + 'static {
+    fn submit(
+        self,
+        topics: &Arc<dyn TopicLog>,
+        guard: Guard,
+    ) -> impl Future<Output = Answers> + Send + 'static {
         let parts = self.parts.into_iter();
-        let parts: Vec<Submitted> = parts
-            .map(|part| part.destination.submit(part.records, part.durability))
+        let parts: Vec<Outcomes> = parts
+            .map(|part| topics.submit(&part.topic, part.records, part.acks))
             .collect();
         let messages = self.messages;
         async move {
-            let mut done: Vec<std::vec::IntoIter<Result<Produced, TopicsError>>> = Vec::new();
-            for part in parts {
-                done.push(part.each().await.into_iter());
-            }
+            let done = futures_util::future::join_all(parts).await;
+            let mut done: Vec<_> = done.into_iter().map(Vec::into_iter).collect();
             let answers = messages.into_iter().map(|message| {
                 let outcome = message.part.and_then(|part| {
                     let next = done.get_mut(part).and_then(Iterator::next);

@@ -15,9 +15,6 @@ use object::{Object, or_default};
 pub(super) use groups::{GroupBody, GroupsBody, OffsetsBody};
 pub(super) use records::{FetchedBody, ProduceBody, ProducedBody};
 
-/// The only node there is.
-const NODE: [u32; 1] = [0];
-
 /// Reads a body; unknown fields are ignored.
 pub(super) fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, Invalid> {
     match serde_json::from_slice(bytes) {
@@ -87,7 +84,7 @@ pub(super) struct TopicsBody {
 pub(super) struct TopicBody {
     name: String,
     num_partitions: usize,
-    replication_factor: u32,
+    replication_factor: usize,
     configs: BTreeMap<String, String>,
     partitions: Vec<PartitionBody>,
 }
@@ -98,26 +95,28 @@ struct PartitionBody {
     partition_id: u32,
     beginning_offset: u64,
     end_offset: u64,
-    leader: u32,
-    replicas: [u32; 1],
-    isr: [u32; 1],
+    leader: i32,
+    replicas: Vec<i32>,
+    isr: Vec<i32>,
 }
 
 impl From<TopicInfo> for TopicBody {
     fn from(topic: TopicInfo) -> Self {
-        let partitions = topic.partitions.iter().zip(0..);
-        let partitions = partitions.map(|(offsets, partition_id)| PartitionBody {
+        let (num_partitions, replication_factor) =
+            (topic.partitions.len(), topic.replication_factor());
+        let partitions = topic.partitions.into_iter().zip(0..);
+        let partitions = partitions.map(|(partition, partition_id)| PartitionBody {
             partition_id,
-            beginning_offset: offsets.beginning,
-            end_offset: offsets.end,
-            leader: NODE[0],
-            replicas: NODE,
-            isr: NODE,
+            beginning_offset: partition.offsets.beginning,
+            end_offset: partition.offsets.end,
+            leader: partition.leader,
+            replicas: partition.replicas,
+            isr: partition.isr,
         });
         Self {
             name: topic.name,
-            num_partitions: topic.partitions.len(),
-            replication_factor: 1,
+            num_partitions,
+            replication_factor,
             configs: topic.configs,
             partitions: partitions.collect(),
         }

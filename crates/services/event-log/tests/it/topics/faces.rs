@@ -11,13 +11,12 @@ use serde_json::json;
 use testkit::http;
 use tonic::Code;
 
-use super::support::{Fixture, from, message, next, serve, values};
+use super::support::{Backend, Fixture, from, message, next, values};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
-#[tokio::test]
-async fn records_come_back_as_they_were_sent_also_after_a_restart() {
-    let mut fixture = Fixture::start();
+pub(super) async fn records_come_back_as_they_were_sent_also_after_a_restart(backend: &Backend) {
+    let mut fixture = Fixture::on(backend);
     let client = fixture.client().await;
     client.create("t", 3).await;
     let record = Record {
@@ -48,7 +47,8 @@ async fn records_come_back_as_they_were_sent_also_after_a_restart() {
         };
         let produced = client.produce(request).await.unwrap();
         assert_eq!((&*produced.topic, &*produced.error), ("t", ""));
-        assert_eq!((produced.partition, produced.offset), (1, offset as i64));
+        let answered = backend.answered(acks, offset as i64);
+        assert_eq!((produced.partition, produced.offset), (1, answered));
         assert_eq!(produced.timestamp, record.timestamp);
     }
     client.put("t", 1, "later").await;
@@ -77,14 +77,13 @@ async fn records_come_back_as_they_were_sent_also_after_a_restart() {
                 "{}",
                 fixture.service.log()
             );
-            fixture.service = serve(fixture.folder.path(), &[]);
+            fixture.serve_again(backend);
         }
     }
 }
 
-#[tokio::test]
-async fn keys_choose_the_partition_and_records_without_one_go_round() {
-    let fixture = Fixture::start();
+pub(super) async fn keys_choose_the_partition_and_records_without_one_go_round(backend: &Backend) {
+    let fixture = Fixture::on(backend);
     let client = fixture.client().await;
     client.create("t", 8).await;
     // As Kafka's default partitioner places them: toPositive(murmur2(key)) % 8.
@@ -116,9 +115,8 @@ async fn keys_choose_the_partition_and_records_without_one_go_round() {
     );
 }
 
-#[tokio::test]
-async fn consuming_goes_on_with_what_comes() {
-    let fixture = Fixture::start();
+pub(super) async fn consuming_goes_on_with_what_comes(backend: &Backend) {
+    let fixture = Fixture::on(backend);
     let client = fixture.client().await;
     client.create("t", 1).await;
     for value in ["a", "b", "c"] {
@@ -141,9 +139,8 @@ async fn consuming_goes_on_with_what_comes() {
     }
 }
 
-#[tokio::test]
-async fn bytes_and_waits_are_kept() {
-    let fixture = Fixture::start();
+pub(super) async fn bytes_and_waits_are_kept(backend: &Backend) {
+    let fixture = Fixture::on(backend);
     let client = fixture.client().await;
     client.create("t", 1).await;
     for _ in 0..10 {
@@ -192,9 +189,8 @@ async fn bytes_and_waits_are_kept() {
     );
 }
 
-#[tokio::test]
-async fn a_consumer_that_asks_for_what_is_not_there_is_told() {
-    let fixture = Fixture::start();
+pub(super) async fn a_consumer_that_asks_for_what_is_not_there_is_told(backend: &Backend) {
+    let fixture = Fixture::on(backend);
     let client = fixture.client().await;
     client.create("t", 1).await;
     client.put("t", 0, "a").await;
@@ -240,9 +236,8 @@ async fn a_consumer_that_asks_for_what_is_not_there_is_told() {
     );
 }
 
-#[tokio::test]
-async fn topics_are_described() {
-    let fixture = Fixture::start();
+pub(super) async fn topics_are_described(backend: &Backend) {
+    let fixture = Fixture::on(backend);
     let client = fixture.client().await;
     client.create("b", 2).await;
     // Existing clients rely on it.
@@ -266,6 +261,12 @@ async fn topics_are_described() {
         .unwrap();
     assert_eq!((topic.num_partitions, topic.replication_factor), (2, 1));
     let partition = &topic.partitions[&1];
+    // Ours is node 0; the one broker of the cluster says that it is 1.
+    let node = i32::from(backend.is_kafka());
+    assert_eq!(
+        (partition.leader, &*partition.replicas, &*partition.isr),
+        (node, &[node][..], &[node][..])
+    );
     assert_eq!(
         (
             partition.partition_id,
@@ -300,12 +301,15 @@ async fn topics_are_described() {
         ..Default::default()
     };
     let refused = grpc.create_topic(replicated).await.unwrap().into_inner();
-    assert!(refused.error.contains("one copy"), "{}", refused.error);
+    let why = match backend {
+        Backend::Files => "one copy",
+        Backend::Kafka(_) => "replicationFactor is refused by Kafka",
+    };
+    assert!(refused.error.contains(why), "{}", refused.error);
 }
 
-#[tokio::test]
-async fn a_record_may_have_ten_mebibytes() {
-    let fixture = Fixture::start_with(&[("REQUEST_TIMEOUT", "2m")]);
+pub(super) async fn a_record_may_have_ten_mebibytes(backend: &Backend) {
+    let fixture = Fixture::on_with(backend, &[("REQUEST_TIMEOUT", "2m")]);
     let client = fixture.client().await;
     client.create("t", 1).await;
     let large = "x".repeat(10 * MEBIBYTE);

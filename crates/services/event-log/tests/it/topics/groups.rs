@@ -9,10 +9,14 @@ use api::takhin::{
 };
 use tonic::{Code, Streaming};
 
-use super::support::{Client, Fixture, eventually, from, next, serve, values};
+use super::support::{Backend, Client, Fixture, eventually, from, next, serve, values};
 
 /// By client id, the partitions of each member; once the group is stable and has so many.
-async fn stable(client: &Client, group: &str, members: usize) -> BTreeMap<String, Vec<i32>> {
+pub(super) async fn stable(
+    client: &Client,
+    group: &str,
+    members: usize,
+) -> BTreeMap<String, Vec<i32>> {
     eventually(async || {
         let described = client.describe(group).await;
         let settled = described.state == "Stable" && described.members.len() == members;
@@ -94,9 +98,8 @@ async fn members_share_the_partitions_and_go_on_where_others_left() {
     assert!(is_silent(&mut two).await);
 }
 
-#[tokio::test]
-async fn many_members_come_and_go_and_every_record_is_read() {
-    let fixture = Fixture::start();
+pub(super) async fn many_members_come_and_go_and_every_record_is_read(backend: &Backend) {
+    let fixture = Fixture::on(backend);
     let client = fixture.client().await;
     client.create("t", 6).await;
     let mut members = Vec::new();
@@ -223,9 +226,8 @@ async fn groups_exist_while_they_have_members_or_offsets() {
     assert_eq!(delete(&client).await.error, "no such consumer group: g");
 }
 
-#[tokio::test]
-async fn bad_commits_change_nothing() {
-    let fixture = Fixture::start();
+pub(super) async fn bad_commits_change_nothing(backend: &Backend) {
+    let fixture = Fixture::on(backend);
     let client = fixture.client().await;
     client.create("t", 1).await;
     for (group, topic, partition, offset, problem) in [

@@ -20,6 +20,40 @@ pub(crate) use crate::support::serve;
 /// Longest wait for what is sure to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What keeps the topics of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Files,
+    /// With its brokers.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(dead_code, reason = "needs the feature")
+    )]
+    Kafka(String),
+}
+
+impl Backend {
+    pub(crate) fn is_kafka(&self) -> bool {
+        *self != Self::Files
+    }
+
+    /// The offset in the answer to a record: with acks 0 Kafka does not say.
+    pub(crate) fn answered(&self, acks: i32, offset: i64) -> i64 {
+        if self.is_kafka() && acks == 0 {
+            -1
+        } else {
+            offset
+        }
+    }
+
+    fn settings(&self) -> Vec<(&str, &str)> {
+        match self {
+            Self::Files => Vec::new(),
+            Self::Kafka(brokers) => vec![("TOPICS_BACKEND", "kafka"), ("KAFKA_BROKERS", brokers)],
+        }
+    }
+}
+
 pub(crate) struct Fixture {
     pub(crate) folder: TempDir,
     pub(crate) service: Service,
@@ -27,13 +61,27 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn start() -> Self {
-        Self::start_with(&[])
+        Self::on(&Backend::Files)
     }
 
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::on_with(&Backend::Files, settings)
+    }
+
+    pub(crate) fn on(backend: &Backend) -> Self {
+        Self::on_with(backend, &[])
+    }
+
+    pub(crate) fn on_with(backend: &Backend, settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
-        let service = serve(folder.path(), settings);
+        let settings = [backend.settings(), settings.to_vec()].concat();
+        let service = serve(folder.path(), &settings);
         Self { folder, service }
+    }
+
+    /// Starts the service again, over what it stored.
+    pub(crate) fn serve_again(&mut self, backend: &Backend) {
+        self.service = serve(self.folder.path(), &backend.settings());
     }
 
     pub(crate) async fn client(&self) -> Client {

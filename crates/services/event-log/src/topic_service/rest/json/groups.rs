@@ -75,16 +75,14 @@ impl<'a> From<&'a GroupInfo> for GroupBody<'a> {
                     .unwrap_or(-1),
             }
         };
-        let members = group.members.iter().map(|member| {
-            let partitions = member.partitions.iter();
-            MemberBody {
-                member_id: &member.id,
-                client_id: &member.identity.client_id,
-                client_host: &member.identity.client_host,
-                assignments: partitions
-                    .map(|number| offset(&member.topic, *number))
-                    .collect(),
-            }
+        let members = group.members.iter().map(|member| MemberBody {
+            member_id: &member.id,
+            client_id: &member.identity.client_id,
+            client_host: &member.identity.client_host,
+            assignments: member
+                .partitions()
+                .map(|(topic, partition)| offset(topic, partition))
+                .collect(),
         });
         let offsets = group.offsets.keys();
         Self {

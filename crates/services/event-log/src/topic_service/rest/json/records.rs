@@ -6,9 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use domain::Invalid;
-use group_commit::Durability;
 use serde::{Deserialize, Serialize};
-use topics::{Delivery, Header, NewRecord, Produced, StoredRecord};
+use topics::{Acks, Delivery, Header, NewRecord, Produced, StoredRecord};
 
 use super::object::{Object, or_default};
 
@@ -46,10 +45,11 @@ impl ProduceBody {
     }
 
     /// As over gRPC; left out it is 1.
-    pub(in crate::topic_service::rest) fn durability(&self) -> Result<Durability, Invalid> {
+    pub(in crate::topic_service::rest) fn acks(&self) -> Result<Acks, Invalid> {
         match self.acks.unwrap_or(1) {
-            0 | 1 => Ok(Durability::Buffered),
-            -1 => Ok(Durability::Synced),
+            0 => Ok(Acks::None),
+            1 => Ok(Acks::Leader),
+            -1 => Ok(Acks::All),
             _ => Err(Invalid::new("acks", "must be 0, 1 or -1")),
         }
     }
@@ -126,7 +126,8 @@ pub(in crate::topic_service::rest) struct ProducedBody {
 #[derive(Serialize)]
 struct PlaceBody {
     partition: u32,
-    offset: u64,
+    /// -1 where nobody said.
+    offset: i64,
     timestamp: i64,
 }
 
@@ -134,7 +135,9 @@ impl From<Vec<Produced>> for ProducedBody {
     fn from(produced: Vec<Produced>) -> Self {
         let records = produced.into_iter().map(|produced| PlaceBody {
             partition: produced.partition,
-            offset: produced.offset,
+            offset: produced
+                .offset
+                .map_or(-1, |offset| i64::try_from(offset).unwrap_or(i64::MAX)),
             timestamp: produced.timestamp,
         });
         Self {

@@ -11,14 +11,18 @@ use tokio::net::TcpStream;
 use crate::tally::Wire;
 
 /// A stream whose bytes are added to these counters.
-pub(crate) struct Counted {
+pub(super) struct Counted {
     stream: TcpStream,
     wire: Arc<Wire>,
 }
 
 impl Counted {
-    pub(crate) fn new(stream: TcpStream, wire: Arc<Wire>) -> Self {
+    pub(super) fn new(stream: TcpStream, wire: Arc<Wire>) -> Self {
         Self { stream, wire }
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.stream
     }
 
     fn written(&self, result: Result<usize>) -> Poll<Result<usize>> {

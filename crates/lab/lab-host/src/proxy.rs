@@ -1,7 +1,9 @@
-//! A TCP proxy between a service and its database, which can cut and freeze connections.
+//! A TCP proxy that stands for the network between two programs: it cuts, freezes and delays connections.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -26,22 +28,27 @@ enum State {
     Refusing,
     /// Accepts everything and passes nothing on.
     Frozen,
+    /// Passes everything on, this much later.
+    Slow(Duration),
 }
 
 impl Proxy {
     /// Starts a proxy to `target` on a free port of 127.0.0.1.
-    pub async fn start(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn start(target: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
         let state = watch::Sender::new(State::Open);
         let cut = broadcast::Sender::new(1);
         let accepting = tokio::spawn(accept(listener, target, state.subscribe(), cut.clone()));
-        Self {
+        Ok(Self {
             address,
             state,
             cut,
             accepting: accepting.abort_handle(),
-        }
+        })
     }
 
     /// Where to connect instead of to the target.
@@ -64,6 +71,11 @@ impl Proxy {
     /// Passes nothing on any more, in either direction, without closing anything: a network that lost its way.
     pub fn freeze(&self) {
         self.state.send_replace(State::Frozen);
+    }
+
+    /// Passes everything on `by` later, until [`Proxy::open`].
+    pub fn delay(&self, by: Duration) {
+        self.state.send_replace(State::Slow(by));
     }
 
     /// Works again; what was held back goes on its way.
@@ -128,12 +140,12 @@ async fn connection(
 async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if state
-            .wait_for(|state| *state != State::Frozen)
-            .await
-            .is_err()
-        {
+        let passes = state.wait_for(|state| *state != State::Frozen).await;
+        let Ok(passes) = passes.map(|state| *state) else {
             return;
+        };
+        if let State::Slow(by) = passes {
+            tokio::time::sleep(by).await;
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;

@@ -1,0 +1,42 @@
+//! What a year of production would do to the services, in minutes: real binaries under load, killed, cut off, flooded and fuzzed;
+//! after each round, what was acknowledged has to be there, once.
+//!
+//! In reading order:
+//!
+//! - [`options`]: the command line
+//! - [`run`]: the rounds, one scenario after the other
+//! - [`scenario`]: what is done to the services
+//! - [`load`]: what the services do meanwhile, and what they have promised
+//! - [`world`]: PostgreSQL, the services, and a proxy between them
+//! - [`table`]: what came of it
+
+mod load;
+mod options;
+mod run;
+mod scenario;
+mod table;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[expect(clippy::print_stderr, reason = "the output of a program")]
+fn main() -> ExitCode {
+    let options = options::Options::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("campaign: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run::run(&options)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("campaign: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

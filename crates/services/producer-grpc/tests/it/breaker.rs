@@ -1,0 +1,104 @@
+//! Nobody waits for a database that is away, nor for a queue that is full.
+
+use api::event::HealthRequest;
+use testkit::postgres::{Database, Server};
+use testkit::{at_once, eventually, http};
+use tonic::Code;
+
+use crate::support::{Fixture, event};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_away_callers_are_told_at_once() {
+    let mut server = tokio::task::spawn_blocking(Server::start).await.unwrap();
+    let fixture = Fixture::start_on(Database::fresh_on(&server).await, &[]).await;
+    let mut client = fixture.client().await;
+    client.process_event(event("Car", "a", "{}")).await.unwrap();
+    server.stop();
+    let asked = client.clone();
+    eventually("it is found out", async || {
+        let answer = asked.clone().health_check(HealthRequest::default()).await;
+        !answer.unwrap().into_inner().healthy
+    })
+    .await;
+    at_once("an event", async || {
+        let status = client
+            .process_event(event("Car", "a", "{}"))
+            .await
+            .unwrap_err();
+        let told = (status.code(), status.message());
+        assert_eq!(
+            told,
+            (
+                Code::Unavailable,
+                "the database cannot be reached: retry later"
+            )
+        );
+    })
+    .await;
+    at_once("a stream of events", async || {
+        let events = vec![event("Car", "a", "{}"); 20];
+        let answer = client.process_events(tokio_stream::iter(events)).await;
+        let mut outcomes = answer.unwrap().into_inner();
+        let mut refused = 0;
+        while let Some(outcome) = outcomes.message().await.unwrap() {
+            assert!(!outcome.success);
+            assert_eq!(
+                outcome.message,
+                "the database cannot be reached: retry later"
+            );
+            refused += 1;
+        }
+        assert_eq!(refused, 20);
+    })
+    .await;
+    server.start_again();
+    let admin = fixture.service.http();
+    eventually("it closes by itself", async || {
+        http::get(admin, "/metrics")
+            .await
+            .text()
+            .contains("\ndatabase_breaker_open 0\n")
+    })
+    .await;
+    client.process_event(event("Car", "a", "{}")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_within_10_ms() {
+    let fixture = Fixture::start_with(&[
+        ("QUEUE_CAPACITY", "4"),
+        ("WRITERS", "1"),
+        ("REQUEST_TIMEOUT", "5m"),
+    ])
+    .await;
+    let mut database = fixture.database.client().await;
+    let lock = database.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let mut client = fixture.client().await;
+    let crowd: Vec<_> = (0..20)
+        .map(|n| {
+            let mut client = client.clone();
+            let event = event("Car", &n.to_string(), "{}");
+            tokio::spawn(async move { client.process_event(event).await })
+        })
+        .collect();
+    eventually("the queue is full", async || {
+        crowd.iter().any(tokio::task::JoinHandle::is_finished)
+    })
+    .await;
+    at_once("a full queue", async || {
+        let status = client
+            .process_event(event("Car", "x", "{}"))
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
+    })
+    .await;
+    lock.commit().await.unwrap();
+    for answer in crowd {
+        drop(answer.await.unwrap());
+    }
+}
