@@ -1,4 +1,4 @@
-# One image build for all services: `docker build --target producer-rest .`
+# One image build for all services: `docker build --target producer-grpc .`; without a target it is producer-rest.
 # All binaries come from one cargo invocation, so that every service is built with the same
 # features, profile and compiler. Works with BuildKit and with the classic builder.
 
@@ -71,3 +71,6 @@ ENTRYPOINT ["/usr/local/bin/weir"]
 FROM runtime AS stats-sidecar
 COPY --from=build /out/stats-sidecar /usr/local/bin/stats-sidecar
 ENTRYPOINT ["/usr/local/bin/stats-sidecar"]
+
+# `docker build .` without a target: the REST producer.
+FROM producer-rest

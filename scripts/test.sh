@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests of the workspace against real parts: PostgreSQL, k6, Kafka and a browser, which it finds
-# or fetches first. Works as root and as an ordinary user, without a Docker engine too.
+# or fetches first. Works as root and as an ordinary user, without a Docker engine too. Then the own tests of the
+# contenders whose toolchain is here; the others are named as left out.
 # The last line is the total over all test programs: "N passed, N failed".
 # Usage: scripts/test.sh [cargo test arguments]      e.g. scripts/test.sh -p ingest
 set -euo pipefail
@@ -26,6 +27,17 @@ find_browser() {
     say "no browser found: the tests that open the report are left out"
 }
 
+# Producers are also tested behind PgBouncer; without it that test is left out.
+find_pgbouncer() {
+    if PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null; then return; fi
+    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        say "installing pgbouncer for the tests of producers"
+        if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null; then return; fi
+    fi
+    say "no pgbouncer found: the test behind it is left out"
+}
+
 # Topics and ingestion are also tested on real Kafka brokers; without Java and Maven those tests are left out.
 find_kafka() {
     local program
@@ -37,7 +49,43 @@ find_kafka() {
     done
     say "tools: Kafka"
     scripts/kafka.sh fetch
-    kafka=(--features event-log/kafka)
+    kafka=(--features "event-log/kafka,producer-grpc/kafka,producer-rest/kafka,sink/kafka")
+}
+
+# Balances and transactions behind one pair of ports need nginx; without it that test says so and is left out.
+find_nginx() {
+    if command -v nginx >/dev/null; then return; fi
+    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        say "installing nginx for the test of scripts/one-pair.sh"
+        if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; then return; fi
+    fi
+    say "no nginx found: the test of scripts/one-pair.sh is left out"
+}
+
+# contender NAME TOOL PATTERN COMMAND...: the tests of one contender, and a line that counts those that match PATTERN.
+contender() {
+    local name=$1 tool=$2 pattern=$3 output passed failed=0
+    shift 3
+    if ! command -v "$tool" >/dev/null; then
+        say "contenders/$name is left out: $tool is not installed"
+        return
+    fi
+    say "contenders/$name: $*"
+    output=$("$@" 2>&1) || failed=1
+    passed=$(grep --count --extended-regexp "$pattern" <<<"$output" || true)
+    if [[ $failed == 1 ]]; then printf '%s\n' "$output"; fi
+    printf 'test result: contenders/%s. %d passed; %d failed\n' "$name" "$passed" "$failed"
+    return "$failed"
+}
+
+contenders() {
+    local status=0
+    contender go go '^ *--- PASS' go test -C contenders/go -v ./... || status=1
+    contender java mvn 'Tests run: .*-- in ' mvn -B -f contenders/java/pom.xml test || status=1
+    contender rust cargo '^test .* ok$' cargo test --locked --manifest-path contenders/rust/Cargo.toml \
+        --target-dir target/contenders/rust || status=1
+    return "$status"
 }
 
 # total LOG STATUS: one line over all "test result:" lines.
@@ -69,6 +117,8 @@ main() {
     source .tools/env
     set +a
     find_browser
+    find_pgbouncer
+    find_nginx
     local kafka=()
     find_kafka
 
@@ -79,6 +129,9 @@ main() {
     scope+=(${kafka[@]+"${kafka[@]}"})
     say "cargo test ${scope[*]-} --no-fail-fast $*"
     cargo test ${scope[@]+"${scope[@]}"} --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
+    if [[ ${#scope[@]} != 0 ]]; then
+        contenders 2>&1 | tee -a "$log" || status=1
+    fi
     total "$log" "$status"
     exit "$status"
 }

@@ -33,7 +33,7 @@ export const { settings } = run;
 export const arrivalRate = run.phases.find(({ rate }) => rate !== null)?.rate ?? null;
 
 const metadata = settings.authorization === undefined ? undefined : { authorization: settings.authorization };
-/** Headers of every HTTP request. */
+/** Headers of every HTTP request. @type {Record<string, string>} */
 export const restHeaders = settings.authorization === undefined ? {} : { Authorization: settings.authorization };
 /** Parameters of every gRPC call. */
 export const grpcParams = { timeout: TIMEOUT, ...(metadata && { metadata }) };

@@ -12,7 +12,7 @@
 /** @typedef {{ thinkTimeMs: number, trials?: number, phases: Phase[] }} Mode */
 /**
  * lib/modes.json. `warmup` stands apart from the modes that a user may ask for.
- * @typedef {{ modes: Record<string, Mode>, warmup: Mode, payloads: string[], gracefulStopSeconds: number }} ModesFile
+ * @typedef {{ modes: Record<string, Mode>, warmup: Mode, calibrate: Mode, payloads: string[], gracefulStopSeconds: number }} ModesFile
  */
 /** @typedef {Record<string, string | undefined>} Environment */
 
@@ -54,9 +54,11 @@ const RUN_ID_RULE = '1 to 64 letters, digits, dots, underscores and hyphens';
  * @throws {Error} that names the variable and what is valid
  */
 export function readSettings(env, modes) {
-  const mode = oneOf(env, 'TEST_MODE', [...Object.keys(modes.modes), 'warmup'], 'smoke');
+  // What `weir calibrate` asks for stands apart from the modes that a user may ask for, as the warm-up does.
+  const calibrates = env.TEST_MODE === 'calibrate';
+  const mode = calibrates ? 'calibrate' : oneOf(env, 'TEST_MODE', [...Object.keys(modes.modes), 'warmup'], 'smoke');
   const phaseScale = positiveNumber(env, 'PHASE_SCALE', '1');
-  const { thinkTimeMs, phases } = mode === 'warmup' ? warmup(env, modes) : modes.modes[mode];
+  const { thinkTimeMs, phases } = phasesOf(mode, env, modes);
   const host = required(env, 'HOST', 'the name or address of the service under test');
   const scheme = oneOf(env, 'SCHEME', ['http', 'https'], 'http');
   return {
@@ -83,6 +85,19 @@ export function readSettings(env, modes) {
     protoDir: env.PROTO_DIR || '/k6/proto',
     protoFile: env.GRPC_PROTO || 'event_service.proto',
   };
+}
+
+/**
+ * @param {string} mode
+ * @param {Environment} env
+ * @param {ModesFile} modes
+ * @returns {Mode}
+ */
+function phasesOf(mode, env, modes) {
+  if (mode === 'warmup') {
+    return warmup(env, modes);
+  }
+  return mode === 'calibrate' ? modes.calibrate : modes.modes[mode];
 }
 
 /**

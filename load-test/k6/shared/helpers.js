@@ -31,6 +31,7 @@ export function restBody({ types, end }, { type, uuid, entityId }) {
  */
 export function grpcRequest({ types, end }, { type, uuid, entityId }) {
   const { event_header, event_body } = types[type];
+  /** @type {{ entity_type: string, attributes_json?: string, updated_attributes?: Record<string, string> }[]} */
   const [{ entity_type, attributes_json, updated_attributes }] = event_body.entities;
   const attributes = updated_attributes ? { updated_attributes } : { attributes_json: attributes_json + end };
   return {

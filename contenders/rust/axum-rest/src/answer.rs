@@ -59,7 +59,9 @@ impl IntoResponse for Refusal {
         let body = serde_json::json!({ "success": false, "error": error, "message": self.message });
         let answer = (self.status, Json(body));
         match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => ([(header::RETRY_AFTER, "1")], answer).into_response(),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                ([(header::RETRY_AFTER, "1")], answer).into_response()
+            }
             _ => answer.into_response(),
         }
     }

@@ -19,12 +19,21 @@ type Body = Result<Bytes, BytesRejection>;
 
 pub fn routes(store: Store) -> Router {
     Router::new()
-        .route("/api/v1/events", post(one).layer(DefaultBodyLimit::max(MAX_EVENT)))
-        .route("/api/v1/events/bulk", post(bulk).layer(DefaultBodyLimit::max(MAX_BULK)))
+        .route(
+            "/api/v1/events",
+            post(one).layer(DefaultBodyLimit::max(MAX_EVENT)),
+        )
+        .route(
+            "/api/v1/events/bulk",
+            post(bulk).layer(DefaultBodyLimit::max(MAX_BULK)),
+        )
         .route("/api/v1/events/health", get(health))
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not take this method",
+            )
         })
         .with_state(store)
 }
@@ -114,8 +123,12 @@ fn success(message: &str) -> Json<Success> {
 
 /// The body of a request that says that it is JSON, within its limit.
 fn json(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
     if !kind.trim().eq_ignore_ascii_case("application/json") {
         let problem = "Content-Type must be application/json";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));

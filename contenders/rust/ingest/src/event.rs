@@ -80,7 +80,10 @@ impl<'a> Event<'a> {
         if header.event_name.is_empty() {
             return invalid("eventHeader.eventName must not be empty");
         }
-        for (name, date) in [("createdDate", header.created_date), ("savedDate", header.saved_date)] {
+        for (name, date) in [
+            ("createdDate", header.created_date),
+            ("savedDate", header.saved_date),
+        ] {
             if !date.is_none_or(|date| is_date(date.get())) {
                 return Err(Invalid(format!(
                     "eventHeader.{name} must be an RFC 3339 date or milliseconds since 1970"
@@ -111,7 +114,10 @@ fn check_key(key: &str, path: impl Fn() -> String) -> Result<(), Invalid> {
         return Err(Invalid(format!("{} must not be empty", path())));
     }
     if key.chars().count() > MAX_KEY {
-        return Err(Invalid(format!("{} must be at most {MAX_KEY} characters", path())));
+        return Err(Invalid(format!(
+            "{} must be at most {MAX_KEY} characters",
+            path()
+        )));
     }
     Ok(())
 }
@@ -142,7 +148,13 @@ mod tests {
     #[test]
     fn dates_come_in_all_forms() {
         let with = |date: &str| fault(&format!(r#"{{"eventName":"n","savedDate":{date}}}"#), CAR);
-        for date in ["null", "\"\"", "\"2024-01-15T10:30:00+02:00\"", "1705314605000", "\"1705314605000\""] {
+        for date in [
+            "null",
+            "\"\"",
+            "\"2024-01-15T10:30:00+02:00\"",
+            "1705314605000",
+            "\"1705314605000\"",
+        ] {
             assert_eq!(with(date), "", "{date}");
         }
         for date in ["true", "-1", "1.5", "\"yesterday\"", "253402300800000"] {
@@ -157,8 +169,16 @@ mod tests {
             (NAMED, CAR, ""),
             ("{}", "[]", "eventHeader.eventName must not be empty"),
             (NAMED, "[]", "eventBody.entities must not be empty"),
-            (NAMED, r#"[{"entityType":"Car"}]"#, "eventBody.entities[0].entityId must not be empty"),
-            (NAMED, &long, "eventBody.entities[0].entityType must be at most 255 characters"),
+            (
+                NAMED,
+                r#"[{"entityType":"Car"}]"#,
+                "eventBody.entities[0].entityId must not be empty",
+            ),
+            (
+                NAMED,
+                &long,
+                "eventBody.entities[0].entityType must be at most 255 characters",
+            ),
             (
                 NAMED,
                 r#"[{"entityType":"Car","entityId":"1","updatedAttributes":[]}]"#,
@@ -175,6 +195,9 @@ mod tests {
             "updatedAttributes":{"a":12345678901234567890123,"b":1.10}}]}}"#;
         let event = Event::parse(json).expect("good");
         let entities = event.event_body.expect("a body").entities;
-        assert_eq!(entities[0].attributes(), r#"{"a":12345678901234567890123,"b":1.10}"#);
+        assert_eq!(
+            entities[0].attributes(),
+            r#"{"a":12345678901234567890123,"b":1.10}"#
+        );
     }
 }

@@ -38,7 +38,9 @@ pub async fn start(port_variable: &str, port: u16) -> anyhow::Result<(TcpListene
     let connections: u32 = setting("DATABASE_POOL_SIZE", 10)?;
     anyhow::ensure!(connections > 0, "DATABASE_POOL_SIZE must be at least 1");
     let host: String = setting("HOST", "0.0.0.0".to_owned())?;
-    let store = Store::open(&url, connections).await.context("DATABASE_URL")?;
+    let store = Store::open(&url, connections)
+        .await
+        .context("DATABASE_URL")?;
     let listener = TcpListener::bind((host.as_str(), port))
         .await
         .with_context(|| format!("{port_variable}: port {port} of {host}"))?;
@@ -47,7 +49,10 @@ pub async fn start(port_variable: &str, port: u16) -> anyhow::Result<(TcpListene
 
 /// Comes back when the process is asked to stop.
 pub async fn stopped() {
-    let ends = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let ends = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
     if let (Ok(mut terminate), Ok(mut interrupt)) = ends {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -5,9 +5,8 @@ mod service;
 use ingest::service::{GRACE, MAX_EVENT, start, stopped};
 use service::Events;
 use service::proto::event_service_server::EventServiceServer;
-use tokio_stream::wrappers::TcpListenerStream;
-use tokio_stream::StreamExt;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -22,13 +21,7 @@ async fn main() -> anyhow::Result<()> {
         .build_v1()?;
     let events = EventServiceServer::new(Events::new(store.clone()))
         .max_decoding_message_size(MAX_EVENT + (64 << 10));
-    let incoming = TcpListenerStream::new(listener).inspect(|stream| {
-        if let Ok(stream) = stream
-            && let Err(error) = stream.set_nodelay(true)
-        {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-    });
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tracing::info!(grpc.address = %address, "ready");
     let served = Server::builder()
         .add_service(events)

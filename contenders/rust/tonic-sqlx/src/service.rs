@@ -117,7 +117,9 @@ impl Owned {
         });
         let entities = request.event_body.map(|body| {
             let updates = body.entities.into_iter().enumerate();
-            updates.map(|(index, update)| entity(index, update)).collect()
+            updates
+                .map(|(index, update)| entity(index, update))
+                .collect()
         });
         Ok(Self {
             header,

@@ -53,6 +53,7 @@ impl Aim {
             (None, None) => format!("http://127.0.0.1:{}", port(scenario, protocol)),
         };
         let path = target.as_ref().and_then(Target::path);
+        let path = args.path.clone().or(path);
         let mut path = path.unwrap_or_else(|| default_path(scenario, protocol).into());
         if scenario == Scenario::Ingest && args.batch.is_some() {
             path = Work::batch_path(&path, protocol);

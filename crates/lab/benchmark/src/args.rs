@@ -17,10 +17,12 @@ use load_engine::usage::{Usage, require};
 use load_log::plan::LogScenario;
 
 pub mod log;
+pub mod pacing;
 pub mod stream;
 pub mod workload;
 
 use log::LogArgs;
+use pacing::PacingArgs;
 use stream::StreamArgs;
 use workload::Workload;
 
@@ -192,6 +194,10 @@ pub struct LoadArgs {
     #[arg(long, value_name = "URL", value_parser = url)]
     pub url: Option<String>,
 
+    /// Path of the calls, e.g. /api/v1/events or /package.Service/Method [default: that of the target or of the service]
+    #[arg(long, value_name = "PATH", conflicts_with = "target")]
+    pub path: Option<String>,
+
     /// The list of targets [default: load-test/targets.toml of WEIR_ROOT, else the nearest above the working directory,
     /// else above this binary]
     #[arg(long, value_name = "FILE")]
@@ -235,6 +241,10 @@ pub struct LoadArgs {
     pub progress: ProgressMode,
 
     // Flattened options come last: their headings hold for what follows them.
+    /// Steps, and how they are paced.
+    #[command(flatten)]
+    pub pacing: PacingArgs,
+
     /// How the target is come to.
     #[command(flatten)]
     pub client: ClientArgs,
@@ -268,6 +278,20 @@ impl LoadArgs {
     /// # Errors
     /// For an option that the workload sets itself, or that takes away from its load.
     pub fn check(&self) -> Result<(), Usage> {
+        let steps = !self.pacing.steps.is_empty();
+        for (option, given) in [
+            ("--workload", self.workload().is_some()),
+            ("--duration", self.duration.is_some()),
+            ("--concurrency", self.concurrency.is_some()),
+            ("--connections", self.connections.is_some()),
+        ] {
+            require(
+                !(steps && given),
+                format_args!(
+                    "{option} does not go with --steps, each of which has its own: leave one of them out"
+                ),
+            )?;
+        }
         let Some(workload) = self.workload() else {
             return Ok(());
         };

@@ -11,6 +11,7 @@ use crate::aim::Aim;
 use crate::args::{LoadArgs, Scenario};
 use load_engine::ending::Ending;
 use load_engine::stop::Stop;
+use load_engine::usage::require;
 
 /// Makes the load that `args` ask for and writes its result.
 ///
@@ -24,6 +25,11 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
     let looking = tokio::task::spawn_blocking(move || Aim::take(&asked));
     let aim = stop.unless_asked(looking).await???;
     let run_id = args.run_id.clone().unwrap_or_else(default_run_id);
+    let of_requests = matches!(aim.scenario, Scenario::Ingest | Scenario::Balance);
+    require(
+        of_requests || !args.pacing.is_given(),
+        "--steps, --begin-at, --think-time and --requests are for the scenarios ingest and balance",
+    )?;
     match aim.scenario {
         Scenario::Ingest | Scenario::Balance => requests::run(&args, &aim, run_id, &stop).await,
         Scenario::Stream => stream::run(&args, &aim, run_id, &stop).await,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::allowance::Allowance;
+use crate::benchmark::BenchmarkJob;
 use crate::docker::Docker;
 use crate::k6::{Generator, Job};
 use crate::native::Native;
@@ -145,7 +146,28 @@ impl Backend {
         both!(self, runtime => runtime.start_generator(job).await)
     }
 
-    /// How a started k6 is sampled.
+    /// Starts `benchmark`.
+    ///
+    /// # Errors
+    /// It cannot be started; under Docker always, since it runs natively only.
+    pub fn start_benchmark(&mut self, job: &BenchmarkJob) -> Result<Generator> {
+        match self {
+            Self::Docker(_) => anyhow::bail!(
+                "the driver benchmark runs natively: add --runtime native, or --driver k6"
+            ),
+            Self::Native(native) => native.start_benchmark(job),
+        }
+    }
+
+    /// What the fingerprint holds of `benchmark`: its build, and the threads that make its load. None where it cannot run.
+    pub fn describe_benchmark(&self) -> Option<Value> {
+        match self {
+            Self::Docker(_) => None,
+            Self::Native(native) => Some(native.describe_benchmark()),
+        }
+    }
+
+    /// How a started generator is sampled.
     pub fn generator_probe(&self, generator: &Generator) -> Probe {
         match &generator.container {
             Some(name) => Probe::Container { name: name.clone() },

@@ -6,13 +6,14 @@
 //!
 //! - [`backend`]: one of the two runtimes, [`docker`] or [`native`]; both offer the same
 //! - [`started`], [`allowance`], `settings`: what a runtime hands out, what each part may use, what services are told
-//! - [`k6`]: one run of k6
+//! - [`k6`], [`benchmark`]: one run of either generator
 //! - [`metrics`], [`application`]: the two databases for commands outside a session; `readers`: sessions wait for those
 //! - [`progress`], [`words`]: what the user sees meanwhile
 
 pub mod allowance;
 pub mod application;
 pub mod backend;
+pub mod benchmark;
 pub mod docker;
 mod found;
 pub mod k6;

@@ -2,8 +2,10 @@
 //!
 //! - this file: starting, stopping, describing
 //! - `build`: where the binaries are, and how they come to be there
+//! - `own`: what a target of a user's own file is told
 
 mod build;
+mod own;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,7 @@ use tokio::process::Command;
 pub(crate) use build::Binaries;
 
 use crate::allowance::Allowance;
+use crate::benchmark::BenchmarkJob;
 use crate::k6::{Generator, Job, TOKEN};
 use crate::metrics::{config_of, is_chosen};
 use crate::progress::Progress;
@@ -78,11 +81,13 @@ fn certificates(state: &State, targets: &[&Target]) -> Result<Option<Certificate
 }
 
 impl Native {
-    /// Builds and fetches what is missing, and starts both databases. The caller holds the state's lock.
+    /// Builds and fetches what is missing (the generator `benchmark` where it is asked for), and starts both databases. The
+    /// caller holds the state's lock.
     pub async fn start(
         root: &Path,
         state: &State,
         targets: &[&Target],
+        with_benchmark: bool,
         metrics: &MetricsDbConfig,
         progress: &Progress,
     ) -> Result<Self> {
@@ -90,7 +95,7 @@ impl Native {
         let tools = Tools::find_or_fetch(root, &state.log("native-tools")).await?;
         let k6_version = tools.k6_version().await?;
         progress.step("building the services (the first time: several minutes)");
-        let binaries = Binaries::build(root, state, targets, progress).await?;
+        let binaries = Binaries::build(root, state, targets, with_benchmark, progress).await?;
         progress.step("starting the databases");
         leftovers::stop_all(state).await?;
         let application = Cluster::start(state, &tools.pg_bin, &Spec::application(root))
@@ -178,8 +183,10 @@ impl Native {
     }
 
     pub(crate) async fn start_sidecar(&mut self) -> Result<()> {
-        let mut command = self.command(&self.binaries.sampler());
+        let sampler = self.binaries.sampler();
+        let mut command = self.command(&sampler.program);
         command
+            .args(&sampler.args)
             .current_dir(&self.state.dir)
             .env("DB_HOST", &self.metrics.host)
             .env("DB_PORT", self.metrics.port.to_string())
@@ -229,16 +236,25 @@ impl Native {
                 target.name
             )
         })?;
-        let port = free_port(target.port)?;
+        let port = own::port_of(target.port, native)?;
         let mut command = self.command(&self.binaries.path(&self.root, native));
-        command
-            .args(&native.args)
-            // Not the repository: a `.env` there would set what the lab has not chosen.
-            .current_dir(&self.state.dir)
-            .env("HOST", "127.0.0.1")
-            .env(&native.port_env, port.to_string())
-            .env("DATABASE_URL", self.application_url())
-            .env("LOG_FORMAT", "text");
+        if let Some(dir) = &native.dir {
+            let told = own::Told {
+                port,
+                database_url: &self.application_url(),
+            };
+            told.prepare(&mut command, native, dir, inherited)
+                .with_context(|| format!("target {}", target.name))?;
+        } else {
+            command
+                .args(&native.args)
+                // Not the repository: a `.env` there would set what the lab has not chosen.
+                .current_dir(&self.state.dir)
+                .env("HOST", "127.0.0.1")
+                .env("DATABASE_URL", self.application_url())
+                .env("LOG_FORMAT", "text")
+                .envs(native.port_env.iter().map(|name| (name, port.to_string())));
+        }
         let mut access = Access::default();
         if target.tls {
             let made = self.certificates.as_ref();
@@ -261,13 +277,18 @@ impl Native {
                 path: at.path.clone(),
             });
         }
-        command.envs(settings::of_process(target, inherited));
+        if native.dir.is_none() {
+            command.envs(settings::of_process(target, inherited));
+        }
         let log = self.state.log("target");
         if log.exists() {
             fs::remove_file(&log).with_context(|| format!("cannot remove {}", log.display()))?;
         }
         let process = self.spawn(&target.name, command, &log)?;
-        let probe = Probe::Process { pid: process.pid() };
+        let probe = match &native.container {
+            Some(name) => Probe::Container { name: name.clone() },
+            None => Probe::Process { pid: process.pid() },
+        };
         self.target = Some(process);
         Ok(Started {
             from_here: endpoint.clone(),
@@ -279,7 +300,7 @@ impl Native {
 
     /// A target without a database keeps its data in a directory of the state.
     pub(crate) async fn clear_files(&mut self, target: &Target) -> Result<()> {
-        if target.scenario.data() != Data::None {
+        if target.data() != Data::None {
             return Ok(());
         }
         let data = self.state.dir.join(LOG_DIR);
@@ -323,6 +344,24 @@ impl Native {
             process,
             api_port,
             container: None,
+        })
+    }
+
+    pub(crate) fn start_benchmark(&mut self, job: &BenchmarkJob) -> Result<Generator> {
+        let mut command = self.command(&self.binaries.benchmark());
+        command.args(&job.arguments).current_dir(&self.state.dir);
+        let process = self.spawn("benchmark", command, &job.log)?;
+        Ok(Generator {
+            process,
+            api_port: 0,
+            container: None,
+        })
+    }
+
+    pub(crate) fn describe_benchmark(&self) -> Value {
+        json!({
+            "binary_sha256": file_sha256(&self.binaries.benchmark()),
+            "threads": crate::benchmark::threads(),
         })
     }
 

@@ -2,13 +2,14 @@
 //!
 //! - this file: what an audit says, and that of ingestion: events in the database
 //! - `subject`: what an audit needs, and what it gives
-//! - `balance`, `stream`, `log`: those of the other scenarios
+//! - `balance`, `stream`, `log`: those of the other scenarios; `null`: that of a target that does nothing
 //! - `claims`: what a generator says that it did; `counters`: what a service counted itself
 
 mod balance;
 mod claims;
 mod counters;
 mod log;
+mod null;
 mod stream;
 mod subject;
 
@@ -24,6 +25,9 @@ pub use subject::{Audited, Baseline, Comparison, Subject};
 
 /// Audits a run whose measurement has ended and whose target still runs.
 pub async fn audit(subject: Subject<'_>, baseline: &Baseline, claims: &Claims) -> Result<Audited> {
+    if subject.target.null {
+        return null::audit(subject, baseline, claims).await;
+    }
     match subject.target.scenario {
         Scenario::Ingest => {
             let database = subject
@@ -36,6 +40,26 @@ pub async fn audit(subject: Subject<'_>, baseline: &Baseline, claims: &Claims) -
         Scenario::Balance => balance::audit(subject, baseline, claims).await,
         Scenario::Stream => stream::audit(subject, baseline, claims).await,
         Scenario::Log => log::audit(subject, claims).await,
+        // Nobody but the user knows where to look: see `found`.
+        Scenario::Own => Ok(of_own(&claims.counts, None)),
+    }
+}
+
+/// The audit of a user's own service: how much of the acknowledged work it has, by the user's own number, and how that was
+/// found. None: nobody looked.
+#[must_use]
+pub fn of_own(sent: &Counts, found: Option<(i64, &str)>) -> Audited {
+    let (acknowledged, in_doubt) = (sent.acknowledged, sent.in_doubt());
+    let fault = match found {
+        Some((stored, _)) if stored < acknowledged => Some(Fault::new("lost")),
+        Some((stored, _)) if stored > acknowledged + in_doubt => Some(Fault::new("surplus")),
+        _ => None,
+    };
+    let counts = (acknowledged, in_doubt, found.map(|(stored, _)| stored));
+    let audited = Audited::of(Scenario::Own, counts, fault, None);
+    match found {
+        Some((_, how)) => audited.with("how", how),
+        None => audited,
     }
 }
 

@@ -3,6 +3,7 @@
 //! - this file: which cases a scenario has, the same for both protocols
 //! - `finding`: one case and how it ended
 //! - `ingest` (`client`: one event; `merges`: many at once into one entity), `balance`, `stream`, `log`: the cases
+//! - `own`: when a target of a user's own file is ready
 //! - `wire`: a request over HTTP or gRPC on a connection of its own
 
 mod balance;
@@ -11,6 +12,7 @@ mod finding;
 mod ingest;
 mod log;
 mod merges;
+mod own;
 mod stream;
 mod wire;
 
@@ -56,6 +58,7 @@ pub async fn wait_healthy(
 async fn health(target: &Target, endpoint: &Endpoint) -> Result<()> {
     match target.scenario {
         Scenario::Ingest => client::Client::new(target, endpoint)?.health().await,
+        Scenario::Own => own::ready(target, endpoint).await,
         _ => wire::health(target, endpoint).await,
     }
 }
@@ -66,11 +69,19 @@ pub async fn verify(
     endpoint: &Endpoint,
     database: Option<&ApplicationDb>,
 ) -> Result<Vec<Finding>> {
+    if target.null {
+        return Ok(vec![Finding::of(
+            "health answers",
+            health(target, endpoint).await,
+        )]);
+    }
     match target.scenario {
         Scenario::Ingest => ingest::cases(target, endpoint, database).await,
         Scenario::Balance => balance::cases(target, endpoint, database).await,
         Scenario::Stream => stream::cases(target, endpoint, database).await,
         Scenario::Log => log::cases(target, endpoint).await,
+        // Its requests are tried by the generator that sends them.
+        Scenario::Own => Ok(Vec::new()),
     }
 }
 

@@ -258,6 +258,14 @@ fn served_by(data: &Path) -> Option<Pid> {
     Some(Pid::from_raw(pid))
 }
 
+/// Stops the server of a cluster that was left running. The caller holds the state's lock.
+///
+/// # Errors
+/// It does not stop.
+pub async fn stop_running(state: &State, spec: &Spec<'_>) -> Result<()> {
+    stop_leftover(&spec.data_dir(state)).await
+}
+
 /// A server that a killed session left behind. The caller holds the lock, so it is nobody else's.
 async fn stop_leftover(data: &Path) -> Result<()> {
     let path = data.join("postmaster.pid");

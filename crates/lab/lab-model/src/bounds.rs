@@ -20,6 +20,9 @@ pub const STEAL: f64 = 0.02;
 /// Largest share of a phase in which the generator may be held back by its CPU quota.
 pub const THROTTLED: f64 = 0.05;
 
+/// Largest share of its generator's ceiling that a run may reach: beyond it the generator may be what is measured.
+pub const CEILING: f64 = 0.7;
+
 /// Largest share of requests that may fail.
 pub const ERRORS: f64 = 0.01;
 

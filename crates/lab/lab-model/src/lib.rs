@@ -5,15 +5,19 @@
 //! - [`files`], [`root`]: where the lab's files are below the repository root
 //! - [`scenario`], [`targets`], [`endpoint`], [`access`], [`modes`]: the kinds of work, who does it, where they listen, what a
 //!   client shows there, under which load
+//! - [`driver`]: what makes the load
+//! - [`judging`]: what is named before the first round, and the rounds that are repeated
 //! - [`plan`]: the cells of a session in their running order
 //! - [`seeded`], [`bounds`]: the data that balance and stream are measured with, and the bounds of a trustworthy run
 //! - [`error`]: what is wrong with a file or a request
 
 pub mod access;
 pub mod bounds;
+pub mod driver;
 pub mod endpoint;
 pub mod error;
 pub mod files;
+pub mod judging;
 pub mod modes;
 pub mod plan;
 pub mod root;

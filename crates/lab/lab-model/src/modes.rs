@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::driver::Driver;
 use crate::error::{FileError, RequestError};
 use crate::files;
 use crate::scenario::Scenario;
@@ -15,9 +16,15 @@ use crate::scenario::Scenario;
 #[serde(rename_all = "camelCase")]
 pub struct Modes {
     modes: BTreeMap<String, Mode>,
+    /// The load of `weir calibrate`, which is none that a user asks for.
+    #[serde(default)]
+    calibrate: Option<Mode>,
     /// Payload names in the order in which they are run.
     pub payloads: Vec<String>,
 }
+
+/// Name of the load that shows what a generator reaches at most.
+pub const CALIBRATE: &str = "calibrate";
 
 /// One load profile.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -35,6 +42,9 @@ pub struct Mode {
     /// Arrivals a second of scenarios for which the phases' own rate is not meant.
     #[serde(default)]
     pub rates: BTreeMap<Scenario, f64>,
+    /// What makes the load where neither the caller nor the target says; none: k6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
     /// One after the other.
     pub phases: Vec<Phase>,
 }
@@ -91,7 +101,10 @@ impl Modes {
 
     /// The mode of that name.
     pub fn get(&self, name: &str) -> Option<&Mode> {
-        self.modes.get(name)
+        match name {
+            CALIBRATE => self.calibrate.as_ref(),
+            name => self.modes.get(name),
+        }
     }
 
     /// The names that can be asked for: the closed model's, lightest load first, then the open model's.
@@ -195,6 +208,23 @@ impl Mode {
         all
     }
 
+    /// The same where a pause, which belongs to no phase, comes between two of them: 0, the end of the first, the start of the
+    /// second, and so on.
+    pub fn boundaries_with_pauses(&self, scale: f64, pause_s: f64) -> Vec<f64> {
+        let mut at = 0.0;
+        let mut all = vec![0.0];
+        for phase in &self.phases {
+            let Some(seconds) = phase.seconds else { break };
+            if all.len() > 1 {
+                at += pause_s;
+                all.push(at);
+            }
+            at += seconds * scale;
+            all.push(at);
+        }
+        all
+    }
+
     /// True where every phase is bounded by time, so that rates mean something.
     pub fn is_timed(&self) -> bool {
         self.phases.iter().all(|p| p.seconds.is_some())
@@ -289,6 +319,8 @@ mod tests {
             modes.get("full").unwrap().boundaries(0.5),
             [0.0, 60.0, 90.0]
         );
+        let with_pauses = modes.get("full").unwrap().boundaries_with_pauses(0.5, 3.0);
+        assert_eq!(with_pauses, [0.0, 60.0, 63.0, 93.0]);
         assert_eq!(modes.get("smoke").unwrap().boundaries(0.5), [0.0]);
         assert!(modes.get("warmup").is_none());
     }

@@ -1,12 +1,15 @@
-//! The matrix of a session: target x payload x trial, and the order of its cells.
+//! The matrix of a session: target x payload x trial, and the order of its cells ([`layout`]).
+
+pub mod layout;
 
 use std::time::Duration;
 
-use lab_verdict::order::balanced;
-use lab_verdict::random::mix;
 use serde::{Deserialize, Serialize};
 
+use self::layout::{Cell, Layout};
+use crate::driver::{self, Driver};
 use crate::error::RequestError;
+use crate::judging::{AA_SUFFIX, Figure, Judging, Repeat, rounds_at};
 use crate::modes::{Mode, Modes};
 use crate::scenario::Scenario;
 use crate::targets::{Target, Targets};
@@ -38,6 +41,15 @@ pub struct Request {
     pub phase_scale: f64,
     /// How many cells it came to; none before they were laid out.
     pub cells: Option<usize>,
+    /// What was named before the first round.
+    #[serde(default)]
+    pub judging: Judging,
+    /// What makes the load; none: as target and mode say.
+    #[serde(default)]
+    pub driver: Option<Driver>,
+    /// Rounds that were repeated, in the order in which that was decided.
+    #[serde(default)]
+    pub repeats: Vec<Repeat>,
 }
 
 /// A session's cells in the order in which they run.
@@ -55,24 +67,8 @@ pub struct Plan {
     pub seed: u64,
     /// In running order.
     pub cells: Vec<Cell>,
-}
-
-/// One measurement.
-#[derive(Clone, Debug, Serialize)]
-pub struct Cell {
-    /// Place in the session, from 1.
-    pub order: u32,
-    /// Trial, from 1.
-    pub trial: u32,
-    /// Payload name.
-    pub payload: String,
-    /// What is measured.
-    #[serde(serialize_with = "name_only")]
-    pub target: Target,
-}
-
-fn name_only<S: serde::Serializer>(target: &Target, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&target.name)
+    /// Its rounds.
+    pub layout: Layout,
 }
 
 impl Plan {
@@ -93,67 +89,67 @@ impl Plan {
             return Err(RequestError("--trials must be at least 1".into()));
         }
         let mode = mode.at_rate(request.rate).map_err(RequestError)?;
+        let chosen = named_twice(chosen, request.judging.aa)?;
 
         // A round compares targets of one scenario under one payload.
         let mut rounds = Vec::new();
         let mut most_payloads = 0;
         for scenario in Scenario::ALL {
-            let members: Vec<&Target> = chosen
+            let members: Vec<Target> = chosen
                 .iter()
-                .copied()
                 .filter(|target| target.scenario == scenario)
+                .cloned()
                 .collect();
             if !members.is_empty() {
                 let payloads = choose_payloads(request, scenario, modes).map_err(RequestError)?;
                 most_payloads = most_payloads.max(payloads.len());
                 for payload in payloads {
-                    rounds.push((payload, members.clone()));
+                    rounds.push((scenario, payload, members.clone()));
                 }
             }
         }
-        let trials = request
-            .trials
-            .unwrap_or_else(|| mode.trials_over(most_payloads));
-        let orders: Vec<Vec<Vec<usize>>> = rounds
-            .iter()
-            .zip(0_u64..)
-            .map(|((_, members), group)| {
-                if trials == 1 {
-                    vec![(0..members.len()).collect()]
-                } else {
-                    balanced(
-                        members.len(),
-                        trials as usize,
-                        mix(request.seed ^ mix(group)),
-                    )
-                }
-            })
-            .collect();
-        let mut cells = Vec::new();
-        for (round, trial) in (1..=trials).enumerate() {
-            for ((payload, members), orders) in rounds.iter().zip(&orders) {
-                for target in orders[round].iter().map(|place| members[*place]) {
-                    let order = u32::try_from(cells.len() + 1).unwrap_or(u32::MAX);
-                    cells.push(Cell {
-                        order,
-                        trial,
-                        payload: payload.clone(),
-                        target: target.clone(),
-                    });
-                }
-            }
+        check_judging(request, &mode, &chosen)?;
+        for target in &chosen {
+            driver::choose(request.driver, target, &mode)?;
         }
-        Ok(Self {
-            request: Request {
-                cells: Some(cells.len()),
-                ..request.clone()
-            },
+        let trials = match request.judging.looks()? {
+            Some(looks) => u32::try_from(rounds_at(looks)).unwrap_or(u32::MAX),
+            None => request
+                .trials
+                .unwrap_or_else(|| mode.trials_over(most_payloads)),
+        };
+        let layout = Layout::new(rounds, trials, request.seed);
+        let mut plan = Self {
+            request: request.clone(),
             mode_name: request.mode.clone(),
             mode,
             phase_scale: request.phase_scale,
             seed: request.seed,
-            cells,
-        })
+            cells: Vec::new(),
+            layout,
+        };
+        plan.repeat(Vec::new());
+        Ok(plan)
+    }
+
+    /// Adds rounds that run again. Only cells that come after the ones that are planned until then get another place.
+    pub fn repeat(&mut self, repeats: Vec<Repeat>) {
+        self.request.repeats.extend(repeats);
+        self.cells = self.layout.cells(&self.request.repeats);
+        self.request.cells = Some(self.cells.len());
+    }
+
+    /// What makes the load of a target.
+    pub fn driver_of(&self, target: &Target) -> Driver {
+        // A choice that is refused was refused when the plan was made.
+        driver::choose(self.request.driver, target, &self.mode).unwrap_or(Driver::K6)
+    }
+
+    /// Whether a driver makes the load of any of its targets.
+    pub fn uses(&self, driver: Driver) -> bool {
+        self.targets()
+            .iter()
+            .any(|target| self.driver_of(target) == driver)
     }
 
     /// About how long one cell takes.
@@ -178,10 +174,79 @@ impl Plan {
     }
 }
 
+/// The targets; in an A/A session the one target under two names.
+fn named_twice(chosen: Vec<&Target>, aa: bool) -> Result<Vec<Target>, RequestError> {
+    match (aa, &chosen[..]) {
+        (false, _) => Ok(chosen.into_iter().cloned().collect()),
+        (true, [only]) => {
+            let mut again = (*only).clone();
+            again.name += AA_SUFFIX;
+            Ok(vec![(*only).clone(), again])
+        }
+        (true, several) => Err(RequestError(format!(
+            "--aa measures one target under two names: name one target, not {}",
+            several.len()
+        ))),
+    }
+}
+
+/// What is named beforehand must be there, and must be able to decide something.
+fn check_judging(request: &Request, mode: &Mode, chosen: &[Target]) -> Result<(), RequestError> {
+    let judging = &request.judging;
+    let refuse = |problem: String| Err(RequestError(problem));
+    if let Some(name) = &judging.reference
+        && chosen.iter().all(|target| target.name != *name)
+    {
+        return refuse(format!(
+            "--reference {name}: it is none of the targets of this run"
+        ));
+    }
+    let figures = if mode.rate().is_some() {
+        &[Figure::Cpu, Figure::P99][..]
+    } else {
+        &[Figure::Rate]
+    };
+    if judging
+        .primary
+        .is_some_and(|figure| !figures.contains(&figure))
+    {
+        let known = figures.iter().map(|figure| figure.as_str());
+        return refuse(format!(
+            "--primary: mode {} compares {}",
+            request.mode,
+            known.collect::<Vec<_>>().join(" and ")
+        ));
+    }
+    if !judging.until_decided {
+        return Ok(());
+    }
+    if request.trials.is_some() {
+        return refuse(
+            "--until-decided chooses the number of rounds itself: leave out --trials; --max-rounds bounds it".into(),
+        );
+    }
+    if !mode.is_timed() {
+        return refuse(format!(
+            "--until-decided: mode {} measures nothing that could be decided",
+            request.mode
+        ));
+    }
+    let compares = Scenario::ALL
+        .iter()
+        .any(|scenario| chosen.iter().filter(|t| t.scenario == *scenario).count() > 1);
+    if !compares {
+        return refuse(
+            "--until-decided compares targets: name at least two of one scenario, or add --aa"
+                .into(),
+        );
+    }
+    Ok(())
+}
+
 fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a Target>, String> {
     let wanted = choose_scenarios(request.scenario.as_deref())?;
     if request.targets.is_empty() {
-        let wanted = wanted.unwrap_or_else(|| vec![Scenario::Ingest]);
+        let wanted = wanted.unwrap_or_else(|| vec![targets.usual_scenario()]);
         let chosen: Vec<&Target> = targets
             .iter()
             .filter(|t| t.default && wanted.contains(&t.scenario))
@@ -205,7 +270,7 @@ fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a
                 target.scenario, wanted[0]
             ));
         }
-        if chosen.iter().any(|t: &&Target| t.name == *name) {
+        if chosen.iter().any(|t: &&Target| t.name == target.name) {
             return Err(format!("target '{name}' is named twice"));
         }
         chosen.push(target);

@@ -11,7 +11,7 @@ pub enum RootError {
     #[error("WEIR_ROOT={} has no {}", .0.display(), files::TARGETS)]
     Named(PathBuf),
     /// No folder above the starting points has one.
-    #[error("no {} is found above {}: set WEIR_ROOT to the repository", files::TARGETS, .0.display())]
+    #[error("no {} is found above {}: set WEIR_ROOT to the repository, or write a weir.toml for services of your own (weir init)", files::TARGETS, .0.display())]
     NotFound(PathBuf),
     /// The working directory is gone or closed.
     #[error("the working directory cannot be read: {0}")]

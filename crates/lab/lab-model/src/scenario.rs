@@ -16,6 +16,8 @@ pub enum Scenario {
     Stream,
     /// Records are appended to a log.
     Log,
+    /// Requests of a user's own `weir.toml` are answered.
+    Own,
 }
 
 /// What a target finds in the application database.
@@ -69,7 +71,13 @@ impl Terms {
 
 impl Scenario {
     /// All of them, in the order in which a session runs them.
-    pub const ALL: [Self; 4] = [Self::Ingest, Self::Balance, Self::Stream, Self::Log];
+    pub const ALL: [Self; 5] = [
+        Self::Ingest,
+        Self::Balance,
+        Self::Stream,
+        Self::Log,
+        Self::Own,
+    ];
 
     /// As `targets.toml` and the metrics database write it.
     pub fn as_str(self) -> &'static str {
@@ -78,6 +86,7 @@ impl Scenario {
             Self::Balance => "balance",
             Self::Stream => "stream",
             Self::Log => "log",
+            Self::Own => "own",
         }
     }
 
@@ -86,9 +95,10 @@ impl Scenario {
         Self::ALL.into_iter().find(|one| one.as_str() == name)
     }
 
-    /// Whether there is more than one size of what is sent. Where there is not, it is called `default`.
+    /// Whether there is more than one size of what is sent, or, in a user's own file, more than one mix of requests. Where
+    /// there is not, it is called `default`.
     pub fn has_payloads(self) -> bool {
-        self == Self::Ingest
+        matches!(self, Self::Ingest | Self::Own)
     }
 
     /// What a target finds in the application database.
@@ -96,7 +106,7 @@ impl Scenario {
         match self {
             Self::Ingest => Data::Empty,
             Self::Balance | Self::Stream => Data::Seeded,
-            Self::Log => Data::None,
+            Self::Log | Self::Own => Data::None,
         }
     }
 
@@ -138,6 +148,15 @@ impl Scenario {
                 success: "each acknowledged after it was written as durably as the service is set to",
                 proof: "each record read back afterwards, once and in order",
                 latency: "of a record",
+            },
+            Self::Own => Terms {
+                unit: "request",
+                did: "answered",
+                counted: "answered as expected",
+                found: "found",
+                success: "each answered as its expectations say",
+                proof: "each answer held against the expectations of weir.toml",
+                latency: "of a request",
             },
         }
     }

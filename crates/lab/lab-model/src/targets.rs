@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::driver::Driver;
 use crate::endpoint::Endpoint;
 use crate::error::FileError;
 use crate::files;
-use crate::scenario::Scenario;
+use crate::scenario::{Data, Scenario};
 
 /// Wire protocol of a target.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -35,6 +36,9 @@ impl Protocol {
 pub struct Target {
     /// Unique; also the directory of its results.
     pub name: String,
+    /// Names under which it was known before; a command may still use them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// What it is measured at.
     pub scenario: Scenario,
     /// How it is spoken to.
@@ -51,11 +55,18 @@ pub struct Target {
     /// The port it serves on inside its container, and natively where it is free.
     #[serde(default)]
     pub port: Option<u16>,
+    /// What makes its load, where the caller does not say; none: what the mode names.
+    #[serde(default)]
+    pub generator: Option<Driver>,
     /// k6 script below `load-test/k6/`.
     pub script: String,
     /// Part of a run that names no target.
     #[serde(default = "yes")]
     pub default: bool,
+    /// It parses, answers and does nothing: its contract check is that of its health, and its audit compares the generator's
+    /// count with its own.
+    #[serde(default)]
+    pub null: bool,
     /// What a reader of its figures must know.
     #[serde(default)]
     pub notes: Option<String>,
@@ -173,8 +184,15 @@ pub struct Native {
     /// Further environment variables.
     #[serde(default)]
     pub env: std::collections::BTreeMap<String, String>,
-    /// Variable through which it is told its port, e.g. `SERVER_PORT`.
-    pub port_env: String,
+    /// Variable through which it is told its port, e.g. `SERVER_PORT`; none: by `{port}` in its arguments and variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port_env: Option<String>,
+    /// Its working directory, and that of its build; none: the lab's state directory, and the repository's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<std::path::PathBuf>,
+    /// The container whose resources count, where the command is that of a container engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
 }
 
 fn yes() -> bool {
@@ -216,8 +234,21 @@ impl Targets {
             }
             let problem = |what: String| format!("target {name}: {what}");
             target.check().map_err(problem)?;
-            let earlier = targets.target[..index].iter().any(|t| t.name == *name);
-            require(!earlier, "name is used twice").map_err(problem)?;
+            let earlier = &targets.target[..index];
+            require(
+                !earlier.iter().any(|t| t.name == *name),
+                "name is used twice",
+            )
+            .map_err(problem)?;
+            for alias in &target.aliases {
+                let others = targets.target.iter().enumerate();
+                let mut others = others.filter(|(other, _)| *other != index);
+                let taken = others.find(|(_, other)| other.is_called(alias));
+                if let Some((_, other)) = taken {
+                    let taken = format!("the alias {alias} also names the target {}", other.name);
+                    return Err(problem(taken));
+                }
+            }
         }
         Ok(targets)
     }
@@ -238,9 +269,17 @@ impl Targets {
         profiles
     }
 
-    /// The target of that name.
+    /// The scenario of a command that names none: ingestion where any target has it, else that of the first target.
+    #[must_use]
+    pub fn usual_scenario(&self) -> Scenario {
+        let all = || self.iter().map(|target| target.scenario);
+        let ingest = all().find(|scenario| *scenario == Scenario::Ingest);
+        ingest.or_else(|| all().next()).unwrap_or(Scenario::Ingest)
+    }
+
+    /// The target of that name, today's or an earlier one.
     pub fn get(&self, name: &str) -> Option<&Target> {
-        self.target.iter().find(|t| t.name == name)
+        self.target.iter().find(|t| t.is_called(name))
     }
 }
 
@@ -252,6 +291,10 @@ impl Target {
                 .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)),
             "name may hold letters, digits, '-', '_' and '.' only: it names a directory",
         )?;
+        if self.scenario == Scenario::Own {
+            // Its requests are those of a file of their own, which is checked where it is read.
+            return self.check_reach();
+        }
         match self.protocol {
             Protocol::Rest => require(
                 self.rest.is_some(),
@@ -269,6 +312,11 @@ impl Target {
                 "rest.health must begin with '/'",
             )?;
         }
+        self.check_reach()
+    }
+
+    /// Whether anything says how the lab reaches it.
+    fn check_reach(&self) -> Result<(), String> {
         if let Some(url) = &self.url {
             Endpoint::parse(url).map_err(|error| error.to_string())?;
             return require(
@@ -283,6 +331,12 @@ impl Target {
         )
     }
 
+    /// Whether a command may call it so: its name, or one of its earlier names.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.iter().any(|alias| alias == name)
+    }
+
     /// Where a target with a `url` listens; none where the lab starts it.
     #[must_use]
     pub fn address(&self) -> Option<Endpoint> {
@@ -294,6 +348,16 @@ impl Target {
     #[must_use]
     pub fn is_external(&self) -> bool {
         self.url.is_some()
+    }
+
+    /// What it finds in the application database.
+    #[must_use]
+    pub fn data(&self) -> Data {
+        if self.null {
+            Data::None
+        } else {
+            self.scenario.data()
+        }
     }
 
     /// The path of its calls: `/api/v1/events`, `/package.Service/Method`.
@@ -348,7 +412,10 @@ port_env = "SERVER_PORT"
         let targets = Targets::parse(REST).unwrap();
         let target = targets.get("producer-rest").unwrap();
         assert_eq!(target.protocol, Protocol::Rest);
-        assert_eq!(target.native.as_ref().unwrap().port_env, "SERVER_PORT");
+        assert_eq!(
+            target.native.as_ref().unwrap().port_env.as_deref(),
+            Some("SERVER_PORT")
+        );
     }
 
     #[test]
@@ -365,6 +432,19 @@ port_env = "SERVER_PORT"
         assert!(error(&REST.replace("producer-rest", "a/b")).contains("name may hold"));
         assert!(error(&format!("{REST}{REST}")).contains("used twice"));
         assert!(error(&REST.replace("script = \"rest-api-test.js\"\n", "")).contains("script"));
+    }
+
+    #[test]
+    fn a_target_answers_to_its_old_names() {
+        let old = REST.replace(
+            "scenario = \"ingest\"",
+            "aliases = [\"producer-api-rust-rest\"]\nscenario = \"ingest\"",
+        );
+        let targets = Targets::parse(&old).unwrap();
+        let target = targets.get("producer-api-rust-rest").unwrap();
+        assert_eq!(target.name, "producer-rest");
+        let other = REST.replace("producer-rest", "producer-api-rust-rest");
+        assert!(error(&format!("{old}{other}")).contains("also names the target"));
     }
 
     #[test]

@@ -138,6 +138,9 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
                 .collect(),
         ),
     };
+    if report.measures && report.scenarios.len() < 2 {
+        report.verdict.notes.extend(options.notes());
+    }
     if matches!(
         report.verdict.kind,
         VerdictKind::Difference | VerdictKind::Equal | VerdictKind::Open
@@ -229,7 +232,7 @@ fn runs(
             let target = targets
                 .iter()
                 .position(|target| target.name == rows.run.api_name)?;
-            let cores: Cores = generator::cores(&session.session.environment);
+            let cores: Cores = generator::cores(&session.session.environment, &rows.run.driver);
             let mut info = trial::info(rows, &session.session.id, target, cores, by_peak);
             if let Some(reason) = like.differs(rows) {
                 info.standing = Standing::LeftOut;
@@ -251,7 +254,7 @@ fn scaling(
         let target = targets
             .iter()
             .position(|target| target.name == rows.run.api_name);
-        let cores = generator::cores(&session.session.environment);
+        let cores = generator::cores(&session.session.environment, &rows.run.driver);
         infos.extend(
             target.map(|target| trial::info(rows, &session.session.id, target, cores, false)),
         );

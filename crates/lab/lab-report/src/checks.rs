@@ -60,6 +60,7 @@ pub fn words(check: &Check) -> CheckWords {
         "thresholds" => ("Thresholds", requests::thresholds(&facts)),
         "samples_csv" => ("Samples as CSV", requests::samples_csv(&facts)),
         "generator_cpu" => ("Generator CPU", resources::generator(&facts)),
+        "ceiling" => ("Generator's ceiling", resources::ceiling(&facts)),
         "database_cpu" => ("Database CPU", resources::cpu(&facts, "the database")),
         "host_cpu" => ("Machine CPU", resources::cpu(&facts, "the machine")),
         "steal" => ("Steal", resources::time(&facts, "the hypervisor took")),

@@ -58,7 +58,7 @@ pub fn comparisons(
     let mut judge = Judge::new(Settings {
         alpha: ALPHA,
         margin: options.margin,
-        look: None,
+        look: options.look,
     });
     let mut families = [true, false].map(|decides| {
         let own: Vec<&[f64]> = pairs

@@ -27,8 +27,8 @@ pub struct GeneratorUse {
     pub limited: bool,
 }
 
-/// Reads the cores from a session's environment.
-pub fn cores(environment: &Value) -> Cores {
+/// Reads the cores from a session's environment, for a run of this driver.
+pub fn cores(environment: &Value, driver: &str) -> Cores {
     let number = |path| {
         environment
             .pointer(path)
@@ -36,7 +36,11 @@ pub fn cores(environment: &Value) -> Cores {
             .filter(|n| *n > 0.0)
     };
     let machine = number("/machine/cores");
-    let own = number("/lab/limits/generator/cpus");
+    let own = match driver {
+        // A thread uses one core at most.
+        "benchmark" => number("/lab/benchmark/threads"),
+        _ => number("/lab/limits/generator/cpus"),
+    };
     let generator = match (own, machine) {
         (Some(own), Some(machine)) => Some(own.min(machine)),
         _ => own.or(machine),
@@ -129,8 +133,10 @@ mod tests {
     #[test]
     fn cores_are_read_from_numbers_and_text() {
         let machine = json!({"cores": 8});
-        let limited =
-            cores(&json!({"machine": machine, "lab": {"limits": {"generator": {"cpus": "2.0"}}}}));
+        let limited = cores(
+            &json!({"machine": machine, "lab": {"limits": {"generator": {"cpus": "2.0"}}}}),
+            "k6",
+        );
         assert_eq!(
             limited,
             Cores {
@@ -138,8 +144,10 @@ mod tests {
                 machine: Some(8.0)
             }
         );
-        let beyond =
-            cores(&json!({"machine": {"cores": 1}, "lab": {"limits": {"generator": {"cpus": 2}}}}));
+        let beyond = cores(
+            &json!({"machine": {"cores": 1}, "lab": {"limits": {"generator": {"cpus": 2}}}}),
+            "k6",
+        );
         assert_eq!(
             beyond,
             Cores {
@@ -147,7 +155,7 @@ mod tests {
                 machine: Some(1.0)
             }
         );
-        let bare = cores(&json!({"machine": machine}));
+        let bare = cores(&json!({"machine": machine}), "k6");
         assert_eq!(
             bare,
             Cores {
@@ -155,6 +163,9 @@ mod tests {
                 machine: Some(8.0)
             }
         );
-        assert_eq!(cores(&json!({})), Cores::default());
+        assert_eq!(cores(&json!({}), "k6"), Cores::default());
+        let both = json!({"machine": {"cores": 4}, "lab": {"benchmark": {"threads": 2}}});
+        assert_eq!(cores(&both, "benchmark").generator, Some(2.0));
+        assert_eq!(cores(&both, "k6").generator, Some(4.0));
     }
 }

@@ -244,11 +244,11 @@ impl Key {
 /// A point for each mode and payload of the session in which a trial counts.
 fn points(target: &str, measured: &Measured, asked: &Asked) -> Vec<(Key, Point)> {
     let session = &measured.rows.session;
-    let cores = generator::cores(&session.environment);
     let mut cells: Vec<(Key, Vec<f64>)> = Vec::new();
     let own = measured.rows.runs.iter();
     for rows in own.filter(|rows| rows.run.api_name == target && rows.run.test_mode != "smoke") {
         let run = &rows.run;
+        let cores = generator::cores(&session.environment, &run.driver);
         let info = trial::info(rows, &session.id, 0, cores, run.test_mode == "saturation");
         let performance = rows.performance.as_ref();
         let intended_rate = performance.and_then(|performance| performance.intended_per_sec);

@@ -106,7 +106,11 @@ pub(super) fn words(scenarios: &[ScenarioInfo]) -> Words {
 
 fn words_of(terms: &Terms) -> Words {
     Words {
-        group: "payload",
+        group: if *terms == Scenario::Own.terms() {
+            "scenario"
+        } else {
+            "payload"
+        },
         rate: terms.rate(),
         one: terms.one(),
         counted: terms.counted.to_owned(),

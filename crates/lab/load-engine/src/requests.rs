@@ -10,8 +10,10 @@ pub mod plan;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use anyhow::Context;
 
@@ -43,7 +45,8 @@ pub struct RequestLoad {
 /// stop meanwhile.
 pub fn start(plan: Plan, stop: &Stop) -> anyhow::Result<RequestLoad> {
     plan.check()?;
-    let requests = Requests::prepare(&plan.work, plan.concurrency, plan.wording())?;
+    let workers = plan.pacing.first_worker + plan.concurrency;
+    let requests = Requests::prepare(&plan.work, workers, plan.wording())?;
     let requests = Arc::new(requests);
     let (ready, is_ready) = mpsc::channel();
     let mut lanes = Vec::new();
@@ -72,7 +75,13 @@ pub fn start(plan: Plan, stop: &Stop) -> anyhow::Result<RequestLoad> {
             .context("a load thread ended before it was ready")?
             .with_context(|| format!("cannot connect to {}", plan.endpoint.authority))?;
     }
-    let clock = Arc::new(Clock::start(plan.warmup, plan.duration));
+    let warmup = match plan.pacing.measured_from {
+        Some(at) => at.checked_duration_since(Instant::now()).context(
+            "not every connection was open when the measured window was to begin: begin it later",
+        )?,
+        None => plan.warmup,
+    };
+    let clock = Arc::new(Clock::start(warmup, plan.duration));
     let schedule = plan.rate.map(|rate| Schedule::new(rate, &clock));
     let pacer = match &schedule {
         Some(schedule) => {
@@ -85,6 +94,10 @@ pub fn start(plan: Plan, stop: &Stop) -> anyhow::Result<RequestLoad> {
     let start = Start {
         clock: Arc::clone(&clock),
         schedule: schedule.clone(),
+        left: plan
+            .pacing
+            .requests
+            .map(|most| Arc::new(AtomicU64::new(most))),
     };
     for thread in go {
         thread
@@ -114,6 +127,8 @@ impl RequestLoad {
 
 impl Load for RequestLoad {
     type Outcome = Outcome;
+    // After its last request, where their number is bounded.
+    const ENDS_BY_ITSELF: bool = true;
 
     fn clock(&self) -> &Arc<Clock> {
         &self.clock

@@ -147,7 +147,7 @@ impl RatioArgs {
             "--grpc-connections must be at least 1",
         )?;
         let ratios = self.ratios();
-        let writes = [Group::Ingest, Group::Bulk];
+        let writes = [Group::Ingest, Group::Bulk, Group::Protection];
         if ratios.iter().any(|ratio| ratio.group() == Group::Bulk) {
             let events = self.events("", Some(self.batch));
             events.check(self.bulk_concurrency as usize)?;

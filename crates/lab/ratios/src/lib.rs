@@ -4,7 +4,7 @@
 //!
 //! - [`args`], [`machine`]: options; what it all ran on
 //! - [`guarded`], [`postgres`], [`service`], [`pgbench`]: the processes
-//! - [`process_tree`]: what they cost
+//! - [`process_tree`]: what they cost; [`protected`]: what protects one of them
 //! - [`store`]: the tables: emptied or filled before a side, audited after it
 //! - [`side`], [`pairs`]: one measurement, and what is put beside what
 //! - [`rates`]: what a request costs at each rate, beside an empty answer
@@ -22,6 +22,7 @@ mod pairs;
 mod pgbench;
 mod postgres;
 mod process_tree;
+mod protected;
 mod rates;
 mod report;
 mod service;

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::guarded::{Guarded, Signals};
+use crate::protected::Protected;
 use load_engine::protocol::{Endpoint, Protocol};
 use load_engine::stop::Stop;
 
@@ -38,6 +39,8 @@ impl WriteMode {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
     Producer(Protocol, WriteMode),
+    /// With TLS, principals and limits.
+    Protected(Protocol),
     /// Whether requests share reads.
     Balance {
         shared: bool,
@@ -49,8 +52,8 @@ pub(crate) enum Program {
 impl Program {
     fn name(self) -> &'static str {
         match self {
-            Self::Producer(Protocol::Rest, _) => "producer-rest",
-            Self::Producer(Protocol::Grpc, _) => "producer-grpc",
+            Self::Producer(Protocol::Rest, _) | Self::Protected(Protocol::Rest) => "producer-rest",
+            Self::Producer(Protocol::Grpc, _) | Self::Protected(Protocol::Grpc) => "producer-grpc",
             Self::Balance { .. } => "balance",
             Self::Stream => "stream",
             Self::EventLog => "event-log",
@@ -108,7 +111,14 @@ impl Service {
             Program::Balance { shared } => {
                 command.args(["--read-mode", if shared { "group" } else { "single" }]);
             }
-            Program::Stream => {}
+            Program::Protected(_) | Program::Stream => {}
+        }
+        let protected = match spec.program {
+            Program::Protected(_) => Some(Protected::make(spec.folder)?),
+            _ => None,
+        };
+        if let Some(protected) = &protected {
+            protected.tell(&mut command);
         }
         command
             .env("DATABASE_URL", spec.database_url)
@@ -132,7 +142,12 @@ impl Service {
         loop {
             let text = fs::read_to_string(&log).unwrap_or_default();
             if let Some(address) = ready_address(&text, field) {
-                let endpoint = Endpoint::parse(&format!("http://{address}"))?;
+                let client = protected
+                    .as_ref()
+                    .map(Protected::client)
+                    .unwrap_or_default();
+                let url = format!("http://{address}");
+                let endpoint = Endpoint::of_client(&url, &client, spec.protocol)?;
                 let http = ready_address(&text, "http.address");
                 return Ok(Self {
                     process,

@@ -161,7 +161,8 @@ impl Session {
                 .iter()
                 .any(|(it, _)| it.asked == asked)
         };
-        if measured(Group::Ingest) || measured(Group::Bulk) || by_rate(Asked::Event) {
+        let writes = [Group::Ingest, Group::Bulk, Group::Protection];
+        if writes.into_iter().any(measured) || by_rate(Asked::Event) {
             for protocol in [Protocol::Rest, Protocol::Grpc] {
                 let producer = Program::Producer(protocol, WriteMode::Group);
                 drop(self.setup.service(producer, protocol, database_url).await?);

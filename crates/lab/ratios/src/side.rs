@@ -16,6 +16,8 @@ pub(crate) enum Side {
     Rest(WriteMode),
     /// The same over gRPC.
     Grpc(WriteMode),
+    /// A producer with group commit under TLS, principals and limits.
+    Protected(Protocol),
     /// Bulk requests, over gRPC `ProcessEvents`, with group commit.
     Bulk(Protocol),
     /// pgbench, multi-row upserts.
@@ -34,6 +36,7 @@ impl Side {
             | Self::PgbenchSelect
             | Self::MultiRow
             | Self::Bulk(_)
+            | Self::Protected(_)
             | Self::Balance(_) => None,
             Self::Rest(mode) => Some((Protocol::Rest, mode)),
             Self::Grpc(mode) => Some((Protocol::Grpc, mode)),
@@ -42,7 +45,7 @@ impl Side {
 
     /// Whether what it acknowledged is looked for in the table.
     pub(crate) fn is_audited(self) -> bool {
-        self.producer().is_some() || matches!(self, Self::Bulk(_))
+        self.producer().is_some() || matches!(self, Self::Bulk(_) | Self::Protected(_))
     }
 
     /// For people.
@@ -56,6 +59,8 @@ impl Side {
             Self::Pgbench => "pgbench, one upsert a transaction".into(),
             Self::Rest(write) => format!("REST, {}", mode(write)),
             Self::Grpc(write) => format!("gRPC, {}", mode(write)),
+            Self::Protected(Protocol::Rest) => "REST, TLS, principals and limits on".into(),
+            Self::Protected(Protocol::Grpc) => "gRPC, TLS, principals and limits on".into(),
             Self::Bulk(Protocol::Rest) => "bulk over REST".into(),
             Self::Bulk(Protocol::Grpc) => "ProcessEvents over gRPC".into(),
             Self::MultiRow => format!("pgbench, {ROWS} rows an upsert"),
@@ -72,6 +77,7 @@ impl Serialize for Side {
             Self::Pgbench => "pgbench".to_owned(),
             Self::PgbenchSelect => "pgbench-select".to_owned(),
             Self::MultiRow => "pgbench-multi-row".to_owned(),
+            Self::Protected(protocol) => format!("{}-protected", protocol.name()),
             Self::Bulk(protocol) => format!("bulk-{}", protocol.name()),
             Self::Balance(protocol) => format!("balance-{}", protocol.name()),
             Self::Rest(mode) => format!("rest-{}", mode.value()),

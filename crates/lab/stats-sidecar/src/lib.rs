@@ -10,12 +10,13 @@
 //! - [`probe`]: reads counters: `/proc`, `ps`, Docker, the machine
 //! - [`writer`]: samples into the database, at the end the CSV
 //! - [`metrics_csv`]: the CSV file of a run
-//! - [`health`]: the subcommand `health`
+//! - [`process`]: its life; [`health`]: the subcommand `health`
 
 pub mod config;
 pub mod health;
 pub mod metrics_csv;
 pub mod probe;
+pub mod process;
 pub mod sampler;
 pub mod schedule;
 pub mod sidecar;

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use metrics_db::Store;
 use runtime::config::ServiceCommand;
-use stats_sidecar::{APPLICATION_NAME, Config, health, serve};
+use stats_sidecar::{Config, health, process};
 
 // One thread: sampling is a few milliseconds of work a second, and it must not compete with what it measures.
 #[tokio::main(flavor = "current_thread")]
@@ -13,20 +12,5 @@ async fn main() -> anyhow::Result<ExitCode> {
     if let Some(ServiceCommand::Health) = config.command {
         return Ok(health::check(&config).await);
     }
-    runtime::telemetry::init(&config.telemetry)?;
-    let stop = runtime::shutdown::on_signals()?;
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        ?config,
-        "stats-sidecar starting"
-    );
-
-    let store = tokio::select! {
-        store = Store::connect_as(&config.database, APPLICATION_NAME) => store?,
-        () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
-    };
-    store.migrate().await?;
-    tracing::info!("stats-sidecar ready: waiting for running runs");
-    serve(store, config.csv_dir, stop).await;
-    Ok(ExitCode::SUCCESS)
+    process::run(config).await
 }

@@ -6,18 +6,22 @@ use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use lab_model::modes::Modes;
-use lab_model::root;
 use lab_model::targets::Targets;
 use runtime::config::{LogFormat, TelemetryConfig};
 use runtime::telemetry;
 
 use crate::audit::AuditArgs;
+use crate::calibrate::CalibrateArgs;
+use crate::db::DbCommand;
 use crate::feed::FeedArgs;
 use crate::gate::GateArgs;
 use crate::history::HistoryArgs;
 use crate::import::ImportArgs;
 use crate::judge::JudgeArgs;
 use crate::listing::{PlanCommand, TargetsArgs};
+use crate::own::check::{self, CheckArgs};
+use crate::own::home;
+use crate::own::init::{self, InitArgs};
 use crate::report::ReportArgs;
 use crate::run::RunArgs;
 use crate::runs::RunsCommand;
@@ -25,7 +29,8 @@ use crate::seed::SeedArgs;
 use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
 use crate::verify::VerifyArgs;
 use crate::{
-    audit, feed, gate, history, import, judge, listing, output, report, run, runs, seed, verify,
+    audit, calibrate, db, feed, gate, history, import, judge, listing, output, report, run, runs,
+    seed, verify,
 };
 
 /// Measures event services against each other: runs them under load, audits what they stored, and reports.
@@ -42,8 +47,11 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Run(Box<RunArgs>),
+    Calibrate(CalibrateArgs),
     Plan(PlanCommand),
     Targets(TargetsArgs),
+    Init(InitArgs),
+    Check(CheckArgs),
     Verify(VerifyArgs),
     Audit(AuditArgs),
     Import(ImportArgs),
@@ -55,6 +63,8 @@ enum Command {
     /// List, show, export and clean up what was measured
     #[command(subcommand)]
     Runs(RunsCommand),
+    #[command(subcommand)]
+    Db(DbCommand),
     Seed(SeedArgs),
     Feed(FeedArgs),
 }
@@ -95,14 +105,17 @@ pub async fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let json = cli.json;
-    let root = root::find().map_err(anyhow::Error::from);
+    let root = home::find();
     match cli.command {
         // Needs no repository: the image that seeds has none.
         Command::Seed(args) => seed::run(args, json).await,
         Command::Feed(args) => feed::run(args, json).await,
         Command::Run(args) => Box::pin(run::run(*args, &root?, json)).await,
-        Command::Plan(command) => listing::plan(&command, &root?, json),
+        Command::Calibrate(args) => Box::pin(calibrate::run(args, &root?, json)).await,
+        Command::Plan(command) => listing::plan(&command, &root?, json).await,
         Command::Targets(_) => listing::targets(&root?, json),
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => Box::pin(check::run(args, &root?, json)).await,
         Command::Verify(args) => verify::run(args, &root?, json).await,
         Command::Audit(args) => audit::run(args, &root?, json).await,
         Command::Import(args) => import::run(args, &root?, json).await,
@@ -111,6 +124,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Report(args) => report::run(args, &root?, json)
             .await
             .map(|()| ExitCode::SUCCESS),
+        Command::Db(command) => db::run(command, &root?).await,
         Command::History(args) => history::run(args, &root?, json)
             .await
             .map(|()| ExitCode::SUCCESS),
@@ -175,7 +189,7 @@ fn front_door() -> Option<String> {
 
 /// The usage text with all valid values; none outside a checkout.
 fn known_values() -> Option<String> {
-    let root = root::find().ok()?;
+    let root = home::find().ok()?;
     let (modes, targets) = (Modes::load(&root).ok()?, Targets::load(&root).ok()?);
     Some(match front_door() {
         Some(name) => front_door_usage(&name, &modes, &targets),

@@ -153,10 +153,12 @@ async fn one(
     let run = store.create_run(&run).await?;
     let all = cores() as f64;
     let judged = judge(&Measured {
-        summary: &summary,
+        generated: &summary.generated(),
         samples: &[],
         timed: header.mode != "smoke",
         boundaries: &[],
+        paused: false,
+        ceiling: None,
         allowance: Allowance {
             generator: all,
             database: all,

@@ -8,9 +8,12 @@ use anyhow::Result;
 use lab_bench::allowance::Allowance;
 use lab_contract::audit::Audited;
 use lab_contract::verify::Finding;
-use metrics_db::{Check, CheckStatus, Performance, Phase, ResourceSample, Store, phase_usage};
+use metrics_db::{
+    Check, CheckStatus, Performance, Phase, PhaseUsage, ResourceSample, Store, phase_usage,
+};
 
-use crate::summary::Summary;
+use crate::ceiling;
+use crate::generated::Generated;
 use crate::validity::{self, Evidence};
 
 /// How long the sample at the end of the last phase may take to arrive.
@@ -19,13 +22,17 @@ const BOUNDARY_LIMIT: Duration = Duration::from_secs(2);
 /// All that was measured of a run.
 pub struct Measured<'a> {
     /// What the generator left.
-    pub summary: &'a Summary,
+    pub generated: &'a Generated,
     /// What the sampler stored.
     pub samples: &'a [ResourceSample],
     /// Phases are bounded by time.
     pub timed: bool,
     /// In seconds from the start of the first phase, as the sampler was told.
     pub boundaries: &'a [f64],
+    /// Requests a second that the generator reaches at most; none where that is not known.
+    pub ceiling: Option<f64>,
+    /// A pause lies between two phases, with a boundary at either end.
+    pub paused: bool,
     /// CPUs of each part.
     pub allowance: Allowance,
     /// The target is on this machine and should have been sampled.
@@ -76,26 +83,21 @@ pub async fn samples(
 /// Figures, checks and validity of what was measured.
 #[must_use]
 pub fn judge(measured: &Measured<'_>) -> Judged {
-    let summary = measured.summary;
-    let performance = summary.performance();
-    let usage = if measured.timed {
-        phase_usage(measured.samples, measured.boundaries)
-    } else {
-        Vec::new()
-    };
-    let mut phases = summary.phases();
+    let generated = measured.generated;
+    let performance = generated.performance.clone();
+    let usage = usage(measured);
+    let mut phases = generated.phases.clone();
     for (phase, usage) in phases.iter_mut().zip(&usage) {
         usage.apply(phase);
     }
-    let crossed = summary.crossed_thresholds();
     let evidence = Evidence {
         timed: measured.timed,
         performance: &performance,
         phases: &phases,
         usage: &usage,
         allowance: measured.allowance,
-        begun_late_p99: summary.begun_late_p99(),
-        crossed: &crossed,
+        begun_late_p99: generated.begun_late_p99,
+        crossed: &generated.crossed,
         sampled: measured.sampled,
     };
     let mut checks = vec![contract(measured.findings), audited(measured)];
@@ -108,6 +110,8 @@ pub fn judge(measured: &Measured<'_>) -> Judged {
         checks.push(Check::new("build", status).with("profile", "debug"));
     }
     checks.extend(validity::checks(&evidence));
+    let ceiling = measured.ceiling.filter(|_| measured.timed);
+    checks.extend(ceiling.and_then(|ceiling| ceiling::check(&phases, ceiling)));
     let (valid, failed_checks) = validity::verdict(&checks);
     Judged {
         performance,
@@ -116,6 +120,24 @@ pub fn judge(measured: &Measured<'_>) -> Judged {
         valid: (measured.timed || !valid).then_some(valid),
         failed_checks,
     }
+}
+
+/// What each phase used: of the stretches between boundaries every one, or, with pauses, every other.
+fn usage(measured: &Measured<'_>) -> Vec<PhaseUsage> {
+    if !measured.timed {
+        return Vec::new();
+    }
+    let stretches = phase_usage(measured.samples, measured.boundaries);
+    let every = if measured.paused { 2 } else { 1 };
+    stretches
+        .into_iter()
+        .step_by(every)
+        .zip(1..)
+        .map(|(usage, phase_number)| PhaseUsage {
+            phase_number,
+            ..usage
+        })
+        .collect()
 }
 
 impl Judged {
@@ -179,16 +201,23 @@ fn audited(measured: &Measured<'_>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::summary::Summary;
 
     const SMOKE: &str = include_str!("../tests/data/k6-rest-smoke.json");
     const FULL: &str = include_str!("../tests/data/k6-rest-full.json");
 
-    fn measured<'a>(summary: &'a Summary, timed: bool, audit: Option<&'a Audited>) -> Measured<'a> {
+    fn measured<'a>(
+        generated: &'a Generated,
+        timed: bool,
+        audit: Option<&'a Audited>,
+    ) -> Measured<'a> {
         Measured {
-            summary,
+            generated,
             samples: &[],
             timed,
             boundaries: &[0.0],
+            paused: false,
+            ceiling: None,
             allowance: Allowance {
                 generator: 2.0,
                 database: 2.0,
@@ -202,6 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_between_two_phases_is_part_of_neither() {
+        let full = Summary::parse(FULL).unwrap().generated();
+        let paused = Measured {
+            boundaries: &[0.0, 10.0, 13.0, 23.0],
+            paused: true,
+            ..measured(&full, true, None)
+        };
+        let found: Vec<_> = usage(&paused)
+            .iter()
+            .map(|usage| (usage.phase_number, usage.duration_seconds))
+            .collect();
+        assert_eq!(found, [(1, 10.0), (2, 10.0)]);
+    }
+
+    #[test]
     fn a_run_is_judged_by_what_was_measured_alone() {
         let passed = Audited {
             counts: None,
@@ -209,7 +253,7 @@ mod tests {
             facts: serde_json::Map::new(),
             stats: None,
         };
-        let smoke = Summary::parse(SMOKE).unwrap();
+        let smoke = Summary::parse(SMOKE).unwrap().generated();
         let judged = judge(&measured(&smoke, false, Some(&passed)));
         assert_eq!(judged.valid, None, "{:?}", judged.failed_checks);
         assert_eq!(judged.performance.successful_requests, 5);
@@ -219,7 +263,7 @@ mod tests {
         assert!(unaudited.checks.iter().any(|check| check.id == "audit"));
 
         // Nothing was sampled: it is not known whether the generator was the limit.
-        let full = Summary::parse(FULL).unwrap();
+        let full = Summary::parse(FULL).unwrap().generated();
         let blind = judge(&measured(&full, true, Some(&passed)));
         assert_eq!(blind.valid, Some(false));
         assert_eq!(blind.phases.len(), 4);

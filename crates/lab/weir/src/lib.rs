@@ -4,12 +4,17 @@
 //!
 //! - [`cli`], [`usage`], [`output`]: arguments in, words out
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
+//! - [`own`]: services of a user's own, by a `weir.toml`
 //! - `access`: how targets are come to, as the command line says it
+//! - `calibrate`, `ceiling`: what a generator reaches at most, and how close a run comes to that
+//! - `forecast`: which difference a plan would find
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
-//! - [`summary`], [`import`], [`validity`]: from k6's figures to rows that can be trusted
+//! - [`generated`]: what a generator leaves, read by [`summary`] (k6) and `benchmark_result`
+//! - [`judged`], [`import`], [`validity`]: from its figures to rows that can be trusted
 //! - [`runs`], [`report`], `history`: what is made of the metrics database
 //! - [`judge`]: the verdict over figures from any tool; [`gate`]: may a candidate replace a baseline
+//! - [`db`]: the two databases outside of a session
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //!
 //! Where services run and databases are found is the crate `lab-bench`; what the machine gives (PostgreSQL, processes,
@@ -17,15 +22,22 @@
 
 mod access;
 pub mod audit;
+mod benchmark_result;
+mod calibrate;
+mod ceiling;
 pub mod cli;
+pub mod db;
 pub mod feed;
+mod forecast;
 pub mod gate;
+pub mod generated;
 mod history;
 pub mod import;
 pub mod judge;
 pub mod judged;
 pub mod listing;
 pub mod output;
+pub mod own;
 pub mod report;
 pub mod run;
 pub mod runs;

@@ -7,8 +7,10 @@ use anyhow::Result;
 use clap::Args;
 use lab_model::modes::Modes;
 use lab_model::targets::Targets;
+use metrics_db::MetricsDbConfig;
 use serde_json::json;
 
+use crate::forecast;
 use crate::output::{self, Table, counted, duration};
 use crate::run::PlanArgs;
 
@@ -16,11 +18,13 @@ use crate::run::PlanArgs;
 #[derive(Args, Debug)]
 pub struct TargetsArgs {}
 
-/// Print the matrix of a run and how long it would take
+/// Print the matrix of a run, how long it would take, and which difference it would find
 #[derive(Args, Debug)]
 pub struct PlanCommand {
     #[command(flatten)]
     plan: PlanArgs,
+    #[command(flatten)]
+    metrics: MetricsDbConfig,
 }
 
 /// Runs `weir targets`.
@@ -61,11 +65,16 @@ pub fn targets(root: &Path, json: bool) -> Result<ExitCode> {
 }
 
 /// Runs `weir plan`.
-pub fn plan(command: &PlanCommand, root: &Path, json: bool) -> Result<ExitCode> {
+pub async fn plan(command: &PlanCommand, root: &Path, json: bool) -> Result<ExitCode> {
     let plan = command
         .plan
         .plan(&Modes::load(root)?, &Targets::load(root)?)?;
     let expected = plan.expected(plan.cells.len());
+    let found = forecast::of(&plan, root, &command.metrics).await;
+    let found = found.unwrap_or_else(|error| {
+        tracing::debug!("no earlier session can be read: {error:#}");
+        Vec::new()
+    });
     if json {
         output::json(&json!({
             "mode": plan.mode_name,
@@ -73,6 +82,7 @@ pub fn plan(command: &PlanCommand, root: &Path, json: bool) -> Result<ExitCode> 
             "phase_scale": plan.phase_scale,
             "expected_seconds": expected.as_secs(),
             "cells": plan.cells,
+            "finds": found,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -109,5 +119,8 @@ pub fn plan(command: &PlanCommand, root: &Path, json: bool) -> Result<ExitCode> 
         duration(expected),
         plan.seed
     ));
+    for line in forecast::lines(&plan, &found) {
+        output::line(&line);
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use lab_gate::VerdictFile;
+use lab_model::judging::Figure;
 use lab_report::input::{RunRows, SessionRows};
 use lab_report::model::{Metric, Report};
 use lab_report::{Options, export, html, markdown, verdict_file};
@@ -25,13 +26,14 @@ pub(crate) struct ReportArgs {
     /// What to write
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["html", "markdown"])]
     format: Vec<Format>,
-    /// Ratios within this margin of 1 count as equal
-    #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = crate::judge::share)]
-    margin: f64,
-    /// Compare the other targets with this one only; name it before you look at the figures
+    /// Ratios within this margin of 1 count as equal [default: as the session was run with, else 3%]
+    #[arg(long, value_name = "PERCENT", value_parser = crate::judge::share)]
+    margin: Option<f64>,
+    /// Compare the other targets with this one only; name it before you look at the figures [default: as the session was
+    /// run with]
     #[arg(long, value_name = "TARGET")]
     reference: Option<String>,
-    /// The figure that decides, named before you look; the others describe
+    /// The figure that decides, named before you look; the others describe [default: as the session was run with]
     #[arg(long, value_enum, value_name = "FIGURE")]
     primary: Option<Primary>,
     #[command(flatten)]
@@ -40,7 +42,7 @@ pub(crate) struct ReportArgs {
 
 /// A figure that targets are compared in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Primary {
+pub(crate) enum Primary {
     /// Successes a second (full, saturation)
     Rate,
     /// CPU of the service for each success (compare)
@@ -50,11 +52,12 @@ enum Primary {
 }
 
 impl Primary {
-    fn metric(self) -> Metric {
+    /// The same where plans name it.
+    pub(crate) fn figure(self) -> Figure {
         match self {
-            Self::Rate => Metric::Rate,
-            Self::Cpu => Metric::Cpu,
-            Self::P99 => Metric::P99,
+            Self::Rate => Figure::Rate,
+            Self::Cpu => Figure::Cpu,
+            Self::P99 => Figure::P99,
         }
     }
 }
@@ -99,10 +102,12 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
     let out_dir = args
         .out
         .unwrap_or_else(|| root.join("load-test/results").join(sessions.join("+")));
+    let named = Options::named_beforehand(rows.iter().map(|rows| &rows.session));
     let options = Options {
-        margin: args.margin,
-        reference: args.reference,
-        primary: args.primary.map(Primary::metric),
+        margin: args.margin.unwrap_or(named.margin),
+        reference: args.reference.or(named.reference.clone()),
+        primary: args.primary.map(|p| p.figure().into()).or(named.primary),
+        ..named
     };
     check(&options, &rows)?;
     let report = lab_report::build(&rows, &options);
@@ -156,7 +161,7 @@ fn check(options: &Options, rows: &[SessionRows]) -> Result<()> {
 /// No such session, the metrics database cannot be read, or a file cannot be written.
 pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<ReportPaths> {
     let rows = read(store, &[session.to_owned()]).await?;
-    let options = Options::default();
+    let options = Options::named_beforehand(rows.iter().map(|rows| &rows.session));
     let report = lab_report::build(&rows, &options);
     let write = |format| save(out_dir, format, &text(&report, &options, format)?);
     write(Format::Verdict)?;
@@ -167,7 +172,10 @@ pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<Repor
 }
 
 /// Reads all rows of the sessions.
-async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
+///
+/// # Errors
+/// No such session, or the metrics database cannot be read.
+pub(crate) async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
     let mut sessions = Vec::new();
     for id in ids {
         let Some(session) = store.session(id).await? else {

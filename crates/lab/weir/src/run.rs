@@ -2,9 +2,11 @@
 //!
 //! - this file: the command, and which of the two runtimes it takes
 //! - `args`: its arguments; `bench`: what the steps of every cell work with
-//! - `session`: the cells one after the other, and what is kept of them
+//! - `judging`: its arguments that say how it is judged
+//! - `session`: what is kept of it; `progression`: its cells one after the other; `rounds`, `look`: what runs again, and when
+//!   it is decided
 //! - `cell`, `running`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
-//! - `measure`: one measurement, from k6's start to its summary
+//! - `measure`: one measurement, from its generator's start to what that leaves; `by_benchmark`: what `benchmark` is told
 //! - `resume`: going on with an unfinished session
 //! - `samples_csv`: whether the sampler's file is there
 //! - `stop`: Ctrl-C and SIGTERM
@@ -13,11 +15,16 @@
 
 mod args;
 mod bench;
+mod by_benchmark;
 mod cell;
 mod data;
+mod judging;
+mod look;
 mod measure;
 mod outcome;
+mod progression;
 mod resume;
+mod rounds;
 mod running;
 mod samples_csv;
 mod script;
@@ -35,6 +42,8 @@ use lab_bench::native::Native;
 use lab_bench::progress::Progress;
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
+use lab_model::access::Access;
+use lab_model::driver::Driver;
 use lab_model::modes::Modes;
 use lab_model::plan::Plan;
 use lab_model::targets::Targets;
@@ -42,6 +51,7 @@ use metrics_db::MetricsDbConfig;
 
 use crate::access;
 use crate::output::{self, counted, duration};
+use crate::own::service::Own;
 use crate::usage::UsageError;
 pub use args::{PlanArgs, RunArgs};
 
@@ -49,20 +59,27 @@ use args::RuntimeArg;
 use resume::Resumed;
 use stop::Stop;
 
+/// What starts a session of this repository's services.
+const FRONT_DOOR: &str = "load-test/shared/run-sequential-throughput-tests.sh";
+
 /// Exit status after Ctrl-C, as shells give it.
 const EXIT_INTERRUPTED: u8 = 130;
 
 /// Runs a session. Exit 0 where every cell was measured and passed its audit, 1 where one did not, 130 where
 /// the user stopped it.
 pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode> {
+    let own = Own::load(root)?;
+    if own.is_some() {
+        args.runtime = own_runtime(args.runtime)?;
+    }
     let modes = Modes::load(root)?;
     let targets = Targets::load(root)?;
     let access = access::access(&args.client)?;
-    let resumed = match args.resume.clone() {
+    let mut resumed = match args.resume.clone() {
         Some(id) => Some(Resumed::find(&args, root, &id).await?),
         None => None,
     };
-    let plan = match &resumed {
+    let mut plan = match &mut resumed {
         Some(resumed) => {
             args.runtime = resumed.runtime();
             resumed.plan(&modes, &targets)?
@@ -71,6 +88,18 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     };
     let asked = args.runtime;
     args.runtime = runtime_for(asked, &args.metrics, metrics::is_chosen(&args.metrics))?;
+    if plan.request.driver == Some(Driver::Benchmark) {
+        args.runtime = runtime_of_benchmark(args.runtime)?;
+    }
+    if access != Access::default() && plan.uses(Driver::Benchmark) {
+        if plan.request.driver == Some(Driver::Benchmark) {
+            return Err(UsageError::plain(
+                "--driver benchmark measures without TLS and tokens in sessions: leave one of them out",
+            )
+            .into());
+        }
+        plan.request.driver = Some(Driver::K6);
+    }
     let cells = plan.cells.iter();
     let left = cells
         .filter(|cell| !resumed.as_ref().is_some_and(|r| r.is_done(cell)))
@@ -88,8 +117,13 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     } else {
         format!(" of {}", plan.cells.len())
     };
+    let most = if plan.request.judging.until_decided {
+        "at most "
+    } else {
+        ""
+    };
     progress.say(&format!(
-        "{}{of} of {}, about {} together, seed {}",
+        "{most}{}{of} of {}, about {} together, seed {}",
         counted(left, "run"),
         plan.mode_name,
         duration(plan.expected(left)),
@@ -115,10 +149,18 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         }
     };
     remember_runtime(&state, backend.name())?;
+    if matches!(backend, Backend::Docker(_)) && plan.uses(Driver::Benchmark) {
+        progress.say("In Docker k6 makes the load: benchmark, which this mode takes otherwise, runs natively.");
+        plan.request.driver = Some(Driver::K6);
+    }
 
     let given = backend.given(&plan.targets());
-    let command =
-        shell_command(&args.plan, &plan, backend.name(), &given) + &access::to_shell(&args.client);
+    let program = match &own {
+        Some(_) => "weir run",
+        None => FRONT_DOOR,
+    };
+    let command = shell_command(program, &args.plan, &plan, backend.name(), &given)
+        + &access::to_shell(&args.client);
     let session = session::Session::begin(
         root,
         plan,
@@ -130,6 +172,7 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         },
         progress.clone(),
         stop.clone(),
+        own,
     );
     let report = session.await?.run(args.keep).await?;
     progress.finish();
@@ -160,6 +203,29 @@ fn runtime_for(asked: RuntimeArg, metrics: &MetricsDbConfig, chosen: bool) -> Re
     }
 }
 
+/// A user's own services are started as their file says, whatever the runtime of this repository's would be.
+fn own_runtime(asked: RuntimeArg) -> Result<RuntimeArg> {
+    match asked {
+        RuntimeArg::Docker => Err(UsageError::plain(
+            "--runtime docker is for the services of weir's repository: weir.toml says how each target is started, so leave \
+             it out",
+        )
+        .into()),
+        RuntimeArg::Auto | RuntimeArg::Native => Ok(RuntimeArg::Native),
+    }
+}
+
+/// `benchmark` is a process of this machine.
+fn runtime_of_benchmark(asked: RuntimeArg) -> Result<RuntimeArg> {
+    match asked {
+        RuntimeArg::Auto | RuntimeArg::Native => Ok(RuntimeArg::Native),
+        RuntimeArg::Docker => Err(UsageError::plain(
+            "--driver benchmark runs natively: leave out --runtime docker, or take --driver k6",
+        )
+        .into()),
+    }
+}
+
 /// Prepares the runtime that was asked for; `auto` falls back to native with a sentence on why.
 async fn choose(
     args: &RunArgs,
@@ -180,7 +246,14 @@ async fn choose(
             Err(error) => progress.say(&format!("Running natively, without Docker: {error:#}.")),
         }
     }
-    let native = Native::start(root, state, &used, &args.metrics, progress);
+    let native = Native::start(
+        root,
+        state,
+        &used,
+        plan.uses(Driver::Benchmark),
+        &args.metrics,
+        progress,
+    );
     let native = stop
         .or(native)
         .await
@@ -226,14 +299,24 @@ fn remember_runtime(state: &State, name: &str) -> Result<()> {
 }
 
 /// The command line that repeats the session: what the caller has set, and what was asked for.
-fn shell_command(args: &PlanArgs, plan: &Plan, runtime: &str, given: &Variables) -> String {
+fn shell_command(
+    program: &str,
+    args: &PlanArgs,
+    plan: &Plan,
+    runtime: &str,
+    given: &Variables,
+) -> String {
+    let runtime = match program {
+        FRONT_DOOR => format!(" --runtime {runtime}"),
+        _ => String::new(),
+    };
     let scale = if (plan.phase_scale - 1.0).abs() < f64::EPSILON {
         String::new()
     } else {
         format!("PHASE_SCALE={} ", plan.phase_scale)
     };
     format!(
-        "{scale}{}load-test/shared/run-sequential-throughput-tests.sh {} --runtime {runtime}",
+        "{scale}{}{program} {}{runtime}",
         variables::to_shell(given),
         args.to_shell(plan.seed)
     )
@@ -256,6 +339,8 @@ mod tests {
             trials: Some(2),
             rate: None,
             seed: None,
+            driver: None,
+            judging: Default::default(),
         };
         assert_eq!(args.to_shell(7), "full '' 32k --trials 2 --seed 7");
     }
@@ -272,6 +357,8 @@ mod tests {
             trials: None,
             rate: None,
             seed: Some(7),
+            driver: None,
+            judging: Default::default(),
         };
         let mut plan = args.plan(&modes, &targets).unwrap();
         plan.phase_scale = 0.5;
@@ -280,7 +367,7 @@ mod tests {
             .map(|(name, value)| (name.into(), value.into()))
             .into();
         assert_eq!(
-            shell_command(&args, &plan, "native", &given),
+            shell_command(FRONT_DOOR, &args, &plan, "native", &given),
             "PHASE_SCALE=0.5 WRITERS=4 load-test/shared/run-sequential-throughput-tests.sh smoke --seed 7 --runtime native"
         );
     }
@@ -295,6 +382,8 @@ mod tests {
         for asked in [Auto, Docker, Native] {
             assert_eq!(runtime_for(asked, &elsewhere, false).unwrap(), asked);
         }
+        assert_eq!(runtime_of_benchmark(Auto).unwrap(), Native);
+        assert!(runtime_of_benchmark(Docker).unwrap_err().is::<UsageError>());
         assert_eq!(runtime_for(Auto, &elsewhere, true).unwrap(), Native);
         assert_eq!(runtime_for(Native, &elsewhere, true).unwrap(), Native);
         let error = runtime_for(Docker, &elsewhere, true).unwrap_err();

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Subcommand;
+use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 
 use lab_bench::metrics;
@@ -46,6 +47,13 @@ impl RunsCommand {
     }
 }
 
+/// The name under which runs of a target are stored, where it is called by an earlier one.
+fn todays(root: &Path, name: &str) -> String {
+    let target = Targets::load(root).ok();
+    let target = target.as_ref().and_then(|targets| targets.get(name));
+    target.map_or(name, |target| &target.name).to_owned()
+}
+
 /// Runs one of them.
 ///
 /// # Errors
@@ -55,7 +63,10 @@ pub async fn run(command: RunsCommand, root: &Path, json: bool) -> Result<()> {
         args.check()?;
     }
     metrics::reading(root, command.metrics(), async |store| match &command {
-        RunsCommand::List(args) => list::run(args, store, json).await,
+        RunsCommand::List(args) => {
+            let target = args.target.as_deref();
+            list::run(args, target.map(|name| todays(root, name)), store, json).await
+        }
         RunsCommand::Show(args) => show::run(args, store, json).await,
         RunsCommand::Export(args) => export::run(args, store, json).await,
         RunsCommand::Cleanup(args) => cleanup::run(args, store, json).await,

@@ -11,6 +11,8 @@ use metrics_db::{Latency, Performance, Phase};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use crate::generated::Generated;
+
 /// The file, as far as the lab reads it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Summary {
@@ -104,6 +106,19 @@ impl Summary {
         let summary: Self = serde_json::from_str(text)?;
         ensure!(!summary.weir.phases.is_empty(), "weir.phases is empty");
         Ok(summary)
+    }
+
+    /// What the run has left, whatever its generator.
+    pub fn generated(&self) -> Generated {
+        Generated {
+            performance: self.performance(),
+            phases: self.phases(),
+            claims: self.claims(),
+            begun_late_p99: self.begun_late_p99(),
+            crossed: self.crossed_thresholds(),
+            measured_seconds: self.measured_seconds(),
+            events_per_request: self.weir.events_per_iteration.unwrap_or(1) as f64,
+        }
     }
 
     /// Counts over the whole run.

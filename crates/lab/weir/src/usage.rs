@@ -63,7 +63,11 @@ pub fn run_usage(modes: &Modes, targets: &Targets) -> String {
             .collect();
         names.join(", ")
     };
-    let scenarios: Vec<&str> = Scenario::ALL.iter().map(|s| s.as_str()).collect();
+    let scenarios = Scenario::ALL.iter();
+    let scenarios: Vec<&str> = scenarios
+        .filter(|s| targets.iter().any(|t| t.scenario == **s))
+        .map(|s| s.as_str())
+        .collect();
     let mut lines = vec![
         "Usage: weir run MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]".to_owned(),
         format!("  modes:      {}", modes.names().join(", ")),
@@ -109,8 +113,15 @@ Usage: {name} MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]
   --scenario NAME                whose default targets are meant: {}
                                  (default: that of the targets named, else ingest)
   --runtime docker|native|auto   where the services run (default auto: Docker where it works)
-  --trials N                     number of trials of each target and payload, in random order
+  --trials N                     number of rounds: trials of each target and payload, in random order
                                  (compare: 8, or 12 where several payloads are compared)
+  --driver k6|benchmark          what makes the load (default: saturation benchmark, else k6)
+  --until-decided                judge after 8, 10, 12, ... rounds and end once all is decided
+  --max-rounds N                 with --until-decided: rounds at the last look (default: 20)
+  --margin PERCENT               ratios within this margin of 1 count as equal (default: 3%)
+  --primary rate|cpu|p99         the figure that decides; the others describe
+  --reference TARGET             compare the other targets with this one only
+  --aa                           measure one target under two names: a test of the instrument
   --rate N                       arrivals a second, in mode compare
   --seed N                       of payloads and order
   --resume [SESSION]             only the runs that an unfinished session has left (default: the newest)

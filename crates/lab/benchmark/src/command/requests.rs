@@ -17,7 +17,7 @@ use load_engine::ending::Ending;
 use load_engine::events::EventPlan;
 use load_engine::protocol::Protocol;
 use load_engine::requests::outcome::Outcome;
-use load_engine::requests::plan::Plan;
+use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::requests::start;
 use load_engine::result::{FORMAT, RunResult};
 use load_engine::stop::{Interrupted, Stop};
@@ -37,10 +37,17 @@ pub(super) async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Ending> {
     let levels = args.workload() == Some(Workload::BalanceLevels);
-    let plans: Vec<Plan> = match levels {
-        true => LEVELS.map(|level| plan(args, aim, &run_id, level)).into(),
-        false => vec![plan(args, aim, &run_id, args.concurrency())],
+    let steps = !args.pacing.steps.is_empty();
+    let mut plans: Vec<Plan> = match (levels, steps) {
+        (true, _) => LEVELS.map(|level| plan(args, aim, &run_id, level)).into(),
+        (false, true) => self::steps(args, aim, &run_id)?,
+        (false, false) => vec![plan(args, aim, &run_id, args.concurrency())],
     };
+    if let (Some(first), Some(begin)) = (plans.first_mut(), args.pacing.begin()?)
+        && !steps
+    {
+        first.pacing.measured_from = Some(begin);
+    }
     for plan in &plans {
         plan.check()?;
     }
@@ -51,7 +58,7 @@ pub(super) async fn run(
         args,
         head,
         loads,
-        |outcomes| report(&outcomes, levels, name),
+        |outcomes| report(&outcomes, levels, steps, name),
         stop,
     )
     .await
@@ -78,16 +85,21 @@ async fn make_loads(
     Ok(outcomes)
 }
 
-fn report(outcomes: &[Outcome], levels: bool, name: Option<String>) -> anyhow::Result<Report> {
+fn report(
+    outcomes: &[Outcome],
+    levels: bool,
+    steps: bool,
+    name: Option<String>,
+) -> anyhow::Result<Report> {
     let figures = Figures::of_requests(outcomes)?;
     let some = outcomes.iter().any(|it| it.tally.whole.acknowledged > 0);
     match outcomes {
-        [outcome] if !levels => {
+        [outcome] if !levels && !steps => {
             let result = RunResult::new(outcome, name)?;
             Report::new(summary::render(outcome), &result, figures, some)
         }
         _ => {
-            let criteria = judge(outcomes);
+            let criteria = if levels { judge(outcomes) } else { Vec::new() };
             let passed = criteria::passed(&criteria);
             let results = outcomes.iter().map(|it| RunResult::new(it, name.clone()));
             let result = LevelsResult {
@@ -97,7 +109,10 @@ fn report(outcomes: &[Outcome], levels: bool, name: Option<String>) -> anyhow::R
                 criteria: &criteria,
                 levels: results.collect::<anyhow::Result<_>>()?,
             };
-            let text = summary::levels(outcomes) + &criteria::render(&criteria);
+            let mut text = summary::levels(outcomes);
+            if levels {
+                text += &criteria::render(&criteria);
+            }
             Report::new(text, &result, figures, some && passed)
         }
     }
@@ -141,7 +156,34 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: &str, concurrency: usize) -> Plan {
         timeout: args.timeout,
         rate: args.rate,
         work: work(args, aim, run_id),
+        pacing: Pacing {
+            think_time: args.pacing.think_time,
+            requests: args.pacing.requests,
+            ..Pacing::default()
+        },
     }
+}
+
+/// One load a step: the first begins when it is told, or after its warm-up; each other a pause after the one before.
+fn steps(args: &LoadArgs, aim: &Aim, run_id: &str) -> anyhow::Result<Vec<Plan>> {
+    let mut first_worker = 0;
+    let mut begin = args.pacing.begin()?;
+    let mut plans = Vec::new();
+    for step in &args.pacing.steps {
+        let mut plan = plan(args, aim, run_id, step.concurrency);
+        plan.connections = step.concurrency;
+        plan.threads = args.threads.min(step.concurrency);
+        plan.duration = step.duration;
+        plan.pacing.first_worker = first_worker;
+        plan.pacing.measured_from = begin;
+        if !plans.is_empty() {
+            plan.warmup = args.pacing.pause;
+        }
+        first_worker += step.concurrency;
+        begin = begin.map(|begin| begin + step.duration + args.pacing.pause);
+        plans.push(plan);
+    }
+    Ok(plans)
 }
 
 fn work(args: &LoadArgs, aim: &Aim, run_id: &str) -> Work {

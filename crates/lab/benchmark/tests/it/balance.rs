@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use load_engine::accounts::{AccountPlan, SEEDED};
 use load_engine::protocol::{Endpoint, Protocol};
-use load_engine::requests::plan::Plan;
+use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::work::Work;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +26,7 @@ fn plan(protocol: Protocol, address: std::net::SocketAddr) -> Plan {
         duration: Duration::from_millis(500),
         timeout: Duration::from_secs(5),
         rate: None,
+        pacing: Pacing::default(),
         work: Work::Balance(AccountPlan {
             run_id: "it".into(),
             seed: 1,

@@ -1,7 +1,7 @@
 //! Runs inside the test process.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use load_engine::events::EventPlan;
 use load_engine::events::attributes::Payload;
@@ -12,7 +12,7 @@ use load_engine::progress::Progress;
 use load_engine::progress::ProgressMode;
 use load_engine::protocol::{Endpoint, Protocol};
 use load_engine::requests::outcome::Outcome;
-use load_engine::requests::plan::Plan;
+use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::requests::start;
 use load_engine::stop::Stop;
 use load_engine::work::Work;
@@ -33,6 +33,7 @@ pub(crate) fn plan(protocol: Protocol, address: SocketAddr) -> Plan {
         rate: None,
         path: Work::default_path("ingest", protocol).into(),
         work: Work::Ingest(events()),
+        pacing: Pacing::default(),
     }
 }
 
@@ -318,4 +319,44 @@ fn plans_that_contradict_themselves_are_refused() {
         let error = plan.check().unwrap_err().to_string();
         assert!(error.contains(option), "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bounded_number_of_requests_ends_the_load_and_a_later_load_has_ids_of_its_own() {
+    for protocol in BOTH {
+        let (address, seen) = serve(protocol, |_| Treatment::Store).await;
+        let mut plan = plan(protocol, address);
+        plan.warmup = Duration::ZERO;
+        plan.duration = Duration::from_secs(600);
+        plan.pacing.requests = Some(37);
+        let first = run(plan.clone()).await;
+        assert_eq!(first.tally.measured.acknowledged, 37, "{protocol:?}");
+        assert!(first.window.seconds < 60.0 && !first.window.interrupted);
+        plan.pacing.first_worker = plan.concurrency;
+        assert_eq!(run(plan).await.tally.measured.acknowledged, 37);
+        assert_eq!(seen.marked("it"), 74, "{protocol:?}: an id came twice");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_begins_at_the_moment_it_was_told_and_workers_think_in_between() {
+    let (address, _) = serve(Protocol::Rest, |_| Treatment::Store).await;
+    let mut plan = plan(Protocol::Rest, address);
+    let begin = Instant::now() + Duration::from_millis(700);
+    plan.duration = Duration::from_millis(500);
+    plan.pacing.measured_from = Some(begin);
+    plan.pacing.think_time = Duration::from_millis(100);
+    let most = plan.concurrency as u64 * 5 + plan.concurrency as u64;
+    let outcome = run(plan.clone()).await;
+    let off = outcome.window.from.at.saturating_duration_since(begin);
+    assert!(off < Duration::from_millis(200), "{off:?}");
+    let measured = outcome.tally.measured.acknowledged;
+    assert!(
+        (1..=most).contains(&measured),
+        "{measured} of at most {most}"
+    );
+    plan.pacing.measured_from = Some(Instant::now());
+    let late = tokio::task::spawn_blocking(move || start(plan, &Stop::never()).err());
+    let error = late.await.unwrap().unwrap().to_string();
+    assert!(error.contains("begin it later"), "{error}");
 }

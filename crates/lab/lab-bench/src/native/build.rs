@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use lab_host::child::tail;
 use lab_host::state::State;
+use lab_model::scenario::Scenario;
 use lab_model::targets::{Native, Target};
 use serde::Deserialize;
 use tokio::process::Command;
@@ -31,7 +32,19 @@ pub(crate) struct Binaries {
     dir: PathBuf,
     /// Those that cargo has built for this session, by name: they are where cargo says that it put them.
     built: BTreeMap<String, PathBuf>,
+    /// The targets are a user's own: nothing of this workspace is measured, and weir's own build does not matter.
+    own: bool,
 }
+
+/// The program that samples, and what comes before its own arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sampler {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<&'static str>,
+}
+
+/// The lab's own generator.
+const BENCHMARK: &str = "benchmark";
 
 /// A line of `cargo build --message-format=json`, as far as it matters here.
 #[derive(Deserialize)]
@@ -53,46 +66,73 @@ impl Binaries {
         root: &Path,
         state: &State,
         targets: &[&Target],
+        with_benchmark: bool,
         progress: &Progress,
     ) -> Result<Self> {
-        if let Some(dir) = std::env::var_os("WEIR_BIN_DIR").filter(|dir| !dir.is_empty()) {
+        let own = !root.join("Cargo.toml").is_file() && !targets.is_empty();
+        let own = own && targets.iter().all(|t| t.scenario == Scenario::Own);
+        let programs = if with_benchmark {
+            &[SAMPLER, BENCHMARK][..]
+        } else {
+            &[SAMPLER]
+        };
+        if let Some(dir) = std::env::var_os("WEIR_BIN_DIR").filter(|dir| !dir.is_empty() && !own) {
             let dir = std::path::absolute(dir)?;
             let binaries = Self {
                 dir,
                 built: BTreeMap::new(),
+                own,
             };
-            binaries.require(root, targets)?;
+            binaries.require(root, targets, programs)?;
             return Ok(binaries);
         }
         let weir = std::env::current_exe().context("weir does not know where it is")?;
         let mut binaries = Self {
             dir: weir.parent().unwrap_or(Path::new("/")).to_path_buf(),
             built: BTreeMap::new(),
+            own,
         };
-        if binaries.belongs_to_cargo() {
-            let programs = binaries.own(targets);
-            binaries.built = binaries.cargo_build(root, state, &programs).await?;
+        if binaries.belongs_to_cargo() && !own {
+            let all = binaries.own(targets, programs);
+            binaries.built = binaries.cargo_build(root, state, &all).await?;
         }
         for native in targets.iter().filter_map(|target| target.native.as_ref()) {
             if !native.build.is_empty() {
                 contender(root, state, native, progress).await?;
             }
         }
-        binaries.require(root, targets)?;
+        binaries.require(root, targets, programs)?;
         Ok(binaries)
     }
 
-    /// The sampler's binary.
-    pub(crate) fn sampler(&self) -> PathBuf {
-        self.named(SAMPLER)
+    /// The sampler: a binary beside weir, or weir itself where it is alone.
+    pub(crate) fn sampler(&self) -> Sampler {
+        let beside = self.named(SAMPLER);
+        match std::env::current_exe() {
+            Ok(weir) if self.own && !beside.is_file() => Sampler {
+                program: weir,
+                args: vec![SAMPLER],
+            },
+            _ => Sampler {
+                program: beside,
+                args: Vec::new(),
+            },
+        }
+    }
+
+    /// The generator's binary.
+    pub(crate) fn benchmark(&self) -> PathBuf {
+        self.named(BENCHMARK)
     }
 
     /// Path of a target's binary.
     pub(crate) fn path(&self, root: &Path, native: &Native) -> PathBuf {
-        if is_own(native) {
-            self.named(&native.binary)
-        } else {
-            root.join(&native.binary)
+        match &native.dir {
+            // A name alone is looked for on the PATH.
+            Some(_) if is_name(native) => PathBuf::from(&native.binary),
+            Some(dir) => dir.join(&native.binary),
+            None if is_name(native) => self.named(&native.binary),
+            None => root.join(&native.binary),
         }
     }
 
@@ -107,23 +147,23 @@ impl Binaries {
         known.unwrap_or("release")
     }
 
-    /// True where the directory is that of cargo's debug builds.
+    /// True where the directory is that of cargo's debug builds, and services of this workspace are measured.
     pub(crate) fn is_debug(&self) -> bool {
-        self.dir.ends_with("debug")
+        !self.own && self.dir.ends_with("debug")
     }
 
     fn belongs_to_cargo(&self) -> bool {
         PROFILES.iter().any(|name| self.dir.ends_with(name))
     }
 
-    /// Names of this workspace's programs among the targets' binaries, and the sampler.
-    fn own(&self, targets: &[&Target]) -> Vec<String> {
+    /// Names of this workspace's programs among the targets' binaries, and these programs.
+    fn own(&self, targets: &[&Target], programs: &[&str]) -> Vec<String> {
         let mut all: Vec<String> = targets
             .iter()
             .filter_map(|target| target.native.as_ref())
-            .filter(|native| is_own(native))
+            .filter(|native| is_name(native) && native.dir.is_none())
             .map(|native| native.binary.clone())
-            .chain([SAMPLER.to_owned()])
+            .chain(programs.iter().map(|name| (*name).to_owned()))
             .collect();
         all.sort();
         all.dedup();
@@ -156,16 +196,18 @@ impl Binaries {
         Ok(executables(&messages.unwrap_or_default()))
     }
 
-    fn require(&self, root: &Path, targets: &[&Target]) -> Result<()> {
+    fn require(&self, root: &Path, targets: &[&Target], programs: &[&str]) -> Result<()> {
         let mut needed: Vec<PathBuf> = targets
             .iter()
             .filter(|target| !target.is_external())
             .filter_map(|target| target.native.as_ref())
             // What a toolchain of its own builds may be missing: the others are measured all the same.
-            .filter(|native| native.build.is_empty())
+            .filter(|native| native.build.is_empty() && native.dir.is_none())
             .map(|native| self.path(root, native))
             .collect();
-        needed.push(self.sampler());
+        let beside = programs.iter().filter(|name| **name != SAMPLER);
+        needed.extend(beside.map(|name| self.named(name)));
+        needed.push(self.sampler().program);
         for path in needed {
             ensure!(
                 path.is_file(),
@@ -177,8 +219,8 @@ impl Binaries {
     }
 }
 
-/// A name alone is a program of this workspace; everything else is a path.
-fn is_own(native: &Native) -> bool {
+/// A name alone, no path: a program of this workspace, or in a user's own file one of the PATH.
+fn is_name(native: &Native) -> bool {
     Path::new(&native.binary).components().count() == 1
 }
 
@@ -194,7 +236,9 @@ async fn contender(root: &Path, state: &State, native: &Native, progress: &Progr
         .to_string_lossy();
     let began = Instant::now();
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(root);
+    command
+        .args(arguments)
+        .current_dir(native.dir.as_deref().unwrap_or(root));
     let log = state.log(&format!("build-{name}"));
     if built(&mut command, &log).await?.is_some() {
         let seconds = began.elapsed().as_secs_f64();
@@ -276,13 +320,14 @@ mod tests {
         let binaries = Binaries {
             dir: "/beside/release".into(),
             built: executables(messages),
+            own: false,
         };
         assert_eq!(
             binaries.named("balance"),
             Path::new("/elsewhere/x86_64/release/balance")
         );
         assert_eq!(
-            binaries.sampler(),
+            binaries.sampler().program,
             Path::new("/beside/release/stats-sidecar")
         );
     }

@@ -67,7 +67,7 @@ pub(super) async fn audit(subject: Subject<'_>, claims: &Claims) -> Result<Audit
                 // A virtual user writes to one partition, so its records are in order there.
                 let records = topics.read(run, partition).await;
                 let records = records.with_context(|| format!("topic {run}"))?;
-                found.take(run, records.iter().map(|(_, value)| &value[..]));
+                found.take(run, records.iter().map(|record| &record.value[..]));
             }
         }
         LogClient::Chain(log) => {

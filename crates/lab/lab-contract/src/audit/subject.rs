@@ -70,10 +70,11 @@ pub struct Audited {
 impl Baseline {
     /// Reads the service's counters where the audit needs them.
     pub async fn take(subject: Subject<'_>) -> Result<Self> {
-        let needed = matches!(
-            subject.target.scenario,
-            Scenario::Balance | Scenario::Stream
-        );
+        let needed = subject.target.null
+            || matches!(
+                subject.target.scenario,
+                Scenario::Balance | Scenario::Stream
+            );
         match subject.counters {
             Some(at) if needed => Ok(Self(Some(at.read().await?))),
             _ => Ok(Self::default()),

@@ -18,6 +18,16 @@ pub struct Finding {
 const DETAIL_CHARACTERS: usize = 400;
 
 impl Finding {
+    /// A case that somebody else has tried; `wrong` is empty where it passed.
+    #[must_use]
+    pub fn tried(case: &'static str, wrong: &str) -> Self {
+        Self {
+            case,
+            passed: wrong.is_empty(),
+            detail: shortened(wrong, DETAIL_CHARACTERS),
+        }
+    }
+
     pub(super) fn of(case: &'static str, outcome: Result<()>) -> Self {
         Self {
             case,

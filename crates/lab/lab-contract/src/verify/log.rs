@@ -59,14 +59,19 @@ async fn produced(client: &TopicsClient, topic: &str) -> Result<()> {
 async fn consumed(client: &TopicsClient, topic: &str) -> Result<()> {
     let records = client.read(topic, 1).await?;
     ensure!(records.len() == 3, "{} of 3 records came", records.len());
-    for (n, (offset, found)) in (0..).zip(&records) {
+    for (n, record) in (0..).zip(&records) {
+        let offset = record.offset;
         ensure!(
-            *offset == i64::from(n),
+            offset == i64::from(n),
             "record {n} came with offset {offset}"
         );
         ensure!(
-            found[..] == *value(n).as_bytes(),
+            record.value[..] == *value(n).as_bytes(),
             "record {n} came with other bytes"
+        );
+        ensure!(
+            record.headers == [client::header()],
+            "record {n} came without the header that it was produced with"
         );
     }
     let other = client.read(topic, 0).await?;

@@ -19,6 +19,9 @@ fn request(targets: &[&str], payloads: &[&str], trials: u32, seed: u64) -> Reque
         seed,
         phase_scale: 1.0,
         cells: None,
+        judging: Judging::default(),
+        repeats: Vec::new(),
+        driver: None,
     }
 }
 
@@ -155,4 +158,122 @@ fn what_does_not_exist_is_refused_by_its_name() {
             .to_string();
         assert!(error.contains(word), "{word} is missing in: {error}");
     }
+}
+
+fn judged(targets: &[&str], judging: Judging) -> Request {
+    Request {
+        mode: "compare".into(),
+        trials: None,
+        judging,
+        ..request(targets, &["default"], 1, 7)
+    }
+}
+
+#[test]
+fn an_aa_session_measures_one_target_under_two_names() {
+    let (modes, targets) = files();
+    let aa = Judging {
+        aa: true,
+        ..Judging::default()
+    };
+    let plan = Plan::new(&judged(&["producer-rest"], aa.clone()), &modes, &targets).unwrap();
+    assert_eq!(plan.cells.len(), 16);
+    let names: Vec<&str> = plan.targets().iter().map(|t| t.name.as_str()).collect();
+    assert!(names.contains(&"producer-rest") && names.contains(&"producer-rest-aa"));
+    let error = Plan::new(&judged(&[], aa), &modes, &targets).unwrap_err();
+    assert!(
+        error.to_string().contains("name one target, not 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_session_until_decided_lays_out_all_its_looks() {
+    let (modes, targets) = files();
+    let until = Judging {
+        until_decided: true,
+        max_rounds: Some(12),
+        ..Judging::default()
+    };
+    let plan = Plan::new(&judged(&[], until.clone()), &modes, &targets).unwrap();
+    assert_eq!((plan.layout.trials, plan.cells.len()), (12, 24));
+    let with_trials = Request {
+        trials: Some(9),
+        ..judged(&[], until.clone())
+    };
+    let error = |request: &Request| {
+        Plan::new(request, &modes, &targets)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(error(&with_trials).contains("leave out --trials"));
+    assert!(error(&judged(&["producer-rest"], until.clone())).contains("at least two"));
+    let smoke = Request {
+        mode: "smoke".into(),
+        ..judged(&[], until)
+    };
+    assert!(error(&smoke).contains("measures nothing"));
+}
+
+#[test]
+fn what_is_named_beforehand_must_be_there() {
+    let (modes, targets) = files();
+    let error = |judging| {
+        Plan::new(&judged(&[], judging), &modes, &targets)
+            .unwrap_err()
+            .to_string()
+    };
+    let reference = Judging {
+        reference: Some("balance-rest".into()),
+        ..Judging::default()
+    };
+    assert!(error(reference).contains("--reference balance-rest"));
+    let primary = Judging {
+        primary: Some(Figure::Rate),
+        ..Judging::default()
+    };
+    assert!(error(primary).contains("compares cpu and p99"));
+}
+
+#[test]
+fn a_repeated_round_comes_after_its_trial_in_the_order_of_the_one_it_stands_for() {
+    let (modes, targets) = files();
+    let mut plan = Plan::new(&judged(&[], Judging::default()), &modes, &targets).unwrap();
+    let before = order(&plan);
+    let repeat = |of, after| Repeat {
+        scenario: Scenario::Ingest,
+        payload: "default".into(),
+        of,
+        after,
+    };
+    plan.repeat(vec![repeat(3, 8)]);
+    let after = order(&plan);
+    assert_eq!(after[..16], before[..]);
+    let names = |cells: &[String]| -> Vec<String> {
+        let name = |cell: &String| cell.rsplit(' ').next().unwrap().to_owned();
+        cells.iter().map(name).collect()
+    };
+    assert_eq!(names(&after[16..]), names(&before[4..6]));
+    assert!(after[16].starts_with("9 "), "{after:?}");
+    // Laid out again from what was recorded, it is the same.
+    let again = Plan::new(&plan.request, &modes, &targets).unwrap();
+    assert_eq!(order(&again), after);
+    assert_eq!(again.request.cells, Some(18));
+
+    // In the middle of a session that is judged as it grows, later rounds move back.
+    let mut growing = Plan::new(
+        &judged(
+            &[],
+            Judging {
+                until_decided: true,
+                ..Judging::default()
+            },
+        ),
+        &modes,
+        &targets,
+    )
+    .unwrap();
+    growing.repeat(vec![repeat(2, 8)]);
+    assert_eq!((growing.cells[16].trial, growing.cells[18].trial), (21, 9));
+    assert_eq!(growing.cells[41].order, 42);
 }

@@ -16,9 +16,16 @@ pub(super) fn words(facts: &Facts<'_>) -> Option<Said> {
     let counts = Counts::of(facts)?;
     let found = scenario.terms().found;
     let figure = match counts.stored {
+        None if scenario == Scenario::Own => "not audited".to_owned(),
         Some(stored) => format!("{stored} of {} {found}", counts.acknowledged),
         None => format!("not {found}"),
     };
+    if facts.flag("null") {
+        return Some((
+            format!("{} answered", counts.stored?),
+            of_nothing(facts, &counts)?,
+        ));
+    }
     let detail = match scenario {
         Scenario::Ingest => {
             let events = of_events(counts.acknowledged, counts.in_doubt, counts.stored?);
@@ -36,6 +43,7 @@ pub(super) fn words(facts: &Facts<'_>) -> Option<Said> {
         Scenario::Balance => of_balances(facts, &counts)?,
         Scenario::Stream => of_streams(facts, &counts)?,
         Scenario::Log => of_records(facts, &counts)?,
+        Scenario::Own => of_own(facts, &counts)?,
     };
     Some((figure, detail))
 }
@@ -78,6 +86,23 @@ pub fn of_events(acknowledged: i64, in_doubt: i64, stored: i64) -> String {
         "{acknowledged} events were acknowledged, {stored} are stored; {in_doubt} were sent without an \
          acknowledgement and may be stored."
     )
+}
+
+/// The audit of a target that does nothing.
+fn of_nothing(facts: &Facts<'_>, counts: &Counts) -> Option<String> {
+    let (counted, in_doubt, answered) = (counts.acknowledged, counts.in_doubt, counts.stored?);
+    Some(match facts.text("fault") {
+        None => format!("The generator counted {counted} answers, and the null target {answered}."),
+        Some("not_in_sequence") => format!(
+            "Audit: of {counted} events received, {} before them were missed, {} came again and {} out of order.",
+            facts.whole("missed")?,
+            facts.whole("repeated")?,
+            facts.whole("out_of_order")?
+        ),
+        Some(_) => format!(
+            "Audit: the generator counted {counted} answers and {in_doubt} in doubt, and the null target {answered}."
+        ),
+    })
 }
 
 fn of_balances(facts: &Facts<'_>, counts: &Counts) -> Option<String> {
@@ -164,6 +189,32 @@ fn of_streams(facts: &Facts<'_>, counts: &Counts) -> Option<String> {
         "{received} events of {complete} complete streams were received, none missed, none repeated, all in order; \
          {side}."
     ))
+}
+
+fn of_own(facts: &Facts<'_>, counts: &Counts) -> Option<String> {
+    let (acknowledged, in_doubt) = (counts.acknowledged, counts.in_doubt);
+    let Some(stored) = counts.stored else {
+        let why = "Not audited: weir.toml has no [audit], so nobody looked behind the answers.";
+        return Some(why.to_owned());
+    };
+    let how = facts.text("how")?;
+    Some(match facts.text("fault") {
+        None if in_doubt == 0 => {
+            format!("{acknowledged} requests were answered as expected, and {how} found {stored}.")
+        }
+        None => format!(
+            "{acknowledged} requests were answered as expected and {in_doubt} are in doubt; {how} found {stored}."
+        ),
+        Some("lost") => format!(
+            "Audit: {acknowledged} requests were answered as expected, and {how} found {stored}: {} are lost.",
+            acknowledged - stored
+        ),
+        Some("surplus") => format!(
+            "Audit: {how} found {stored}, but only {acknowledged} requests were answered as expected and {in_doubt} are in \
+             doubt."
+        ),
+        Some(_) => return None,
+    })
 }
 
 fn of_records(facts: &Facts<'_>, counts: &Counts) -> Option<String> {

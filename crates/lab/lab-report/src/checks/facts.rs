@@ -23,6 +23,11 @@ impl<'a> Facts<'a> {
         self.fact(name)?.as_i64()
     }
 
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.fact(name)
+            .is_some_and(|fact| fact == &Value::Bool(true))
+    }
+
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         self.fact(name)?.as_f64()
     }

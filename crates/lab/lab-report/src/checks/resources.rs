@@ -1,7 +1,7 @@
 //! The words of checks of CPU, stolen time and samples. Each gives figure and detail.
 
 use super::facts::Facts;
-use crate::words::{capitalised, plural, share_by_bound};
+use crate::words::{capitalised, figure, plural, share_by_bound};
 
 type Said = (String, String);
 
@@ -36,6 +36,21 @@ pub(super) fn cpu(facts: &Facts<'_>, what: &str) -> Option<Said> {
         )
     };
     Some((format!("{share} of {cpus}"), detail))
+}
+
+/// How close a run came to what its generator reaches with a target that does nothing.
+pub(super) fn ceiling(facts: &Facts<'_>) -> Option<Said> {
+    let (share, bound) = (
+        share_by_bound(facts.value()?),
+        share_by_bound(facts.bound()?),
+    );
+    let reached = figure(facts.number("reached_per_sec")?);
+    let ceiling = figure(facts.number("ceiling_per_sec")?);
+    let detail = format!(
+        "In its busiest phase the generator sent {reached} requests a second, {share} of the {ceiling} that it reaches with a \
+         target that does nothing; the bound is {bound}."
+    );
+    Some((format!("{share} of it"), detail))
 }
 
 /// A share of a phase's time that was taken away.

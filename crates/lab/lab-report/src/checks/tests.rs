@@ -68,6 +68,35 @@ fn every_check_is_said_in_words() {
         ),
         (
             check(
+                "audit",
+                None,
+                json!({"scenario": "ingest", "null": true, "acknowledged": 5, "in_doubt": 0, "stored": 5}),
+            ),
+            "Audit: 5 answered",
+            "The generator counted 5 answers, and the null target 5.",
+        ),
+        (
+            check(
+                "audit",
+                None,
+                json!({"scenario": "stream", "null": true, "acknowledged": 50, "in_doubt": 0, "stored": 50,
+                    "fault": "not_in_sequence", "missed": 0, "repeated": 1, "out_of_order": 0}),
+            ),
+            "Audit: 50 answered",
+            "Audit: of 50 events received, 0 before them were missed, 1 came again and 0 out of order.",
+        ),
+        (
+            check(
+                "ceiling",
+                share(0.75, 0.7),
+                json!({"reached_per_sec": 750.0, "ceiling_per_sec": 1000.0}),
+            ),
+            "Generator's ceiling: 75 % of it",
+            "In its busiest phase the generator sent 750 requests a second, 75 % of the 1,000 that it reaches with a \
+             target that does nothing; the bound is 70 %.",
+        ),
+        (
+            check(
                 "dropped",
                 share(0.1, 0.001),
                 json!({"dropped": 10, "due": 100}),
@@ -256,6 +285,18 @@ fn an_audit_is_said_in_the_terms_of_its_scenario() {
             json!({"scenario": "log", "kind": "chain", "in_doubt": 1}),
             "5 records were acknowledged, 1 are in doubt; 5 were read back, each once, those of a virtual user in the order \
              sent. The chain of hashes verifies.",
+        ),
+        (
+            json!({"scenario": "own", "stored": null}),
+            "not audited | Not audited: weir.toml has no [audit]",
+        ),
+        (
+            json!({"scenario": "own", "how": "select count(*)", "stored": 4, "fault": "lost"}),
+            "4 of 5 found | Audit: 5 requests were answered as expected, and select count(*) found 4: 1 are lost.",
+        ),
+        (
+            json!({"scenario": "own", "how": "GET /count", "in_doubt": 1, "stored": 6}),
+            "5 requests were answered as expected and 1 are in doubt; GET /count found 6.",
         ),
         (
             json!({"scenario": "log", "kind": "topic"}),

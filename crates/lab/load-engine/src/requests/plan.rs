@@ -1,6 +1,6 @@
 //! What a load of requests needs to know.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::protocol::{Endpoint, Protocol, Wording};
 use crate::usage::{Usage, require};
@@ -31,6 +31,22 @@ pub struct Plan {
     pub rate: Option<f64>,
     /// What is asked.
     pub work: Work,
+    /// When the load begins, pauses and ends, beyond the above.
+    pub pacing: Pacing,
+}
+
+/// What a load that is one of several, or that somebody else waits for, is told besides. The default changes nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pacing {
+    /// The window begins at this moment, and the warm-up lasts from the last connection until then; none: after `warmup`.
+    pub measured_from: Option<Instant>,
+    /// A worker pauses for so long after each answer, in a closed loop.
+    pub think_time: Duration,
+    /// The load ends after so many requests, if that comes before its time; in a closed loop.
+    pub requests: Option<u64>,
+    /// Number of the first worker: loads of one run that follow each other have workers of different numbers, and so
+    /// different ids.
+    pub first_worker: usize,
 }
 
 impl Plan {
@@ -64,7 +80,16 @@ impl Plan {
             self.rate.is_none_or(|rate| (0.01..=1e6).contains(&rate)),
             "--rate must be 0.01 to 1000000 requests a second",
         )?;
-        self.work.check(concurrency)
+        require(
+            self.rate.is_none()
+                || (self.pacing.requests.is_none() && self.pacing.think_time.is_zero()),
+            "--rate sends on a schedule: leave out --requests and --think-time",
+        )?;
+        require(
+            self.pacing.requests != Some(0),
+            "--requests must be at least 1",
+        )?;
+        self.work.check(self.pacing.first_worker + concurrency)
     }
 
     pub(super) fn wording(&self) -> Wording<'_> {

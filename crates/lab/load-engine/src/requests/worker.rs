@@ -1,6 +1,7 @@
 //! One thread's share of the load: its connections, its workers, their loop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub(super) struct Start {
     pub(super) clock: Arc<Clock>,
     /// None: closed loop.
     pub(super) schedule: Option<Arc<Schedule>>,
+    /// Requests of all workers that are left; none: without bound.
+    pub(super) left: Option<Arc<AtomicU64>>,
 }
 
 /// What one thread does.
@@ -89,11 +92,14 @@ impl Share {
                     clock: Arc::clone(&start.clock),
                     lane: Arc::clone(&self.lane),
                     caller,
-                    source: Source::new(&self.requests, worker),
+                    source: Source::new(&self.requests, self.plan.pacing.first_worker + worker),
                     request: BytesMut::new(),
                 };
                 match &start.schedule {
-                    None => workers.spawn(worker.closed_loop()),
+                    None => {
+                        let think_time = self.plan.pacing.think_time;
+                        workers.spawn(worker.closed_loop(think_time, start.left.clone()))
+                    }
                     Some(schedule) => {
                         let patience = self.plan.timeout;
                         workers.spawn(worker.open_loop(Arc::clone(schedule), patience))
@@ -155,6 +161,14 @@ impl Share {
     }
 }
 
+/// Takes one of the requests that are left; false where none is.
+fn takes_one(left: Option<&AtomicU64>) -> bool {
+    let Some(left) = left else { return true };
+    let less_one = |left: u64| left.checked_sub(1);
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less_one)
+        .is_ok()
+}
+
 /// One of the requests in flight, over and over.
 struct Worker<C> {
     clock: Arc<Clock>,
@@ -167,13 +181,26 @@ struct Worker<C> {
 impl<C: Caller> Worker<C> {
     /// Sends the next request as soon as the one before is answered. A request belongs to the part of the run in
     /// which its answer came.
-    async fn closed_loop(mut self) -> Source {
+    async fn closed_loop(mut self, think_time: Duration, left: Option<Arc<AtomicU64>>) -> Source {
         let mut started = Instant::now();
-        while self.clock.part(started) != Part::Over {
+        while self.clock.part(started) != Part::Over && takes_one(left.as_deref()) {
             let fate = self.exchange().await;
             let ended = Instant::now();
-            self.settle(fate, self.clock.part(ended), ended - started, None);
+            // The last answers of a bounded number belong to it, whoever has ended the load meanwhile.
+            let part = match left {
+                Some(_) => self.clock.part(started),
+                None => self.clock.part(ended),
+            };
+            self.settle(fate, part, ended - started, None);
             started = ended;
+            if !think_time.is_zero() {
+                let until_end = self.clock.end().saturating_duration_since(ended);
+                tokio::time::sleep(think_time.min(until_end)).await;
+                started = Instant::now();
+            }
+        }
+        if left.is_some_and(|left| left.load(Ordering::Relaxed) == 0) {
+            self.clock.stop();
         }
         self.source
     }

@@ -19,7 +19,7 @@ use load_engine::output::say;
 use load_engine::progress::{Progress, ProgressMode, thousands};
 use load_engine::protocol::Protocol;
 use load_engine::requests::outcome::Outcome;
-use load_engine::requests::plan::Plan;
+use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::requests::start;
 use load_engine::work::Work;
 
@@ -63,11 +63,21 @@ impl Lab<'_> {
                 let clients = args.balance_concurrency;
                 self.pgbench(side, Script::SelectAccount, clients).await
             }
-            Side::Rest(mode) => self.ingest(side, Protocol::Rest, mode, None).await,
-            Side::Grpc(mode) => self.ingest(side, Protocol::Grpc, mode, None).await,
+            Side::Rest(mode) => {
+                let program = Program::Producer(Protocol::Rest, mode);
+                self.ingest(side, Protocol::Rest, program, None).await
+            }
+            Side::Grpc(mode) => {
+                let program = Program::Producer(Protocol::Grpc, mode);
+                self.ingest(side, Protocol::Grpc, program, None).await
+            }
+            Side::Protected(protocol) => {
+                let program = Program::Protected(protocol);
+                self.ingest(side, protocol, program, None).await
+            }
             Side::Bulk(protocol) => {
-                let mode = WriteMode::Group;
-                self.ingest(side, protocol, mode, Some(args.batch)).await
+                let program = Program::Producer(protocol, WriteMode::Group);
+                self.ingest(side, protocol, program, Some(args.batch)).await
             }
             Side::Balance(protocol) => self.balance(side, protocol).await,
         };
@@ -138,7 +148,7 @@ impl Lab<'_> {
         &self,
         side: Side,
         protocol: Protocol,
-        mode: WriteMode,
+        program: Program,
         batch: Option<u32>,
     ) -> anyhow::Result<Measurement> {
         let args = self.setup.args();
@@ -152,7 +162,6 @@ impl Lab<'_> {
             Protocol::Grpc => concurrency.min(args.grpc_connections),
         };
         let work = Work::Ingest(args.events(run_id, batch));
-        let program = Program::Producer(protocol, mode);
         let (mut outcome, mut measurement) = self
             .load(side, program, protocol, concurrency, connections, work)
             .await?;
@@ -219,6 +228,7 @@ impl Lab<'_> {
             warmup: args.warmup(),
             duration: args.window(),
             timeout: TIMEOUT,
+            pacing: Pacing::default(),
             rate: None,
             work,
         };

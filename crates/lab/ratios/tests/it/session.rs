@@ -129,6 +129,34 @@ fn bulk_and_streams_of_events_are_measured_and_audited() {
 }
 
 #[test]
+fn a_protected_producer_is_measured_beside_the_same_without_protection() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .arg("protection")
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let mut protected = 0;
+    for pair in report["pairs"].as_array().unwrap() {
+        assert_eq!(
+            pair["second"]["side"].as_str().unwrap().split('-').nth(1),
+            Some("group")
+        );
+        let side = &pair["first"];
+        assert!(
+            side["side"].as_str().unwrap().ends_with("-protected"),
+            "{side}"
+        );
+        // With the token: a refused request would be an error.
+        assert_eq!(side["errors"], 0, "{side}");
+        assert_eq!(side["audit"]["lost"], 0, "{side}");
+        assert!(side["audit"]["verified"].as_u64().unwrap() > 0, "{side}");
+        protected += 1;
+    }
+    assert_eq!(protected, 2);
+}
+
+#[test]
 fn balances_are_measured_beside_pgbench() {
     let (output, data) = (folder(), folder());
     let run = ratios(output.path(), data.path())

@@ -2,16 +2,18 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use lab_model::driver::Driver;
 use lab_model::modes::{self, Modes};
 use lab_model::plan::{Plan, Request};
 use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 use protect::ClientArgs;
 
+use super::judging::JudgingArgs;
 use crate::usage::UsageError;
 
 /// What to measure.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct PlanArgs {
     /// smoke, full, saturation or compare
     pub(super) mode: Option<String>,
@@ -23,8 +25,8 @@ pub struct PlanArgs {
     /// targets named, else ingest]
     #[arg(long, value_name = "NAME")]
     pub(super) scenario: Option<String>,
-    /// Measure each target and payload so often, the targets of each round in random order [default: 1, in mode compare
-    /// 6]
+    /// Number of rounds: trials of each target and payload, the targets of each round in an order of its own [default: 1;
+    /// in mode compare 8, or 12 with several payloads]
     #[arg(long, value_name = "N")]
     pub(super) trials: Option<u32>,
     /// Arrivals a second, in mode compare [default: as load-test/k6/lib/modes.json has it]
@@ -33,6 +35,30 @@ pub struct PlanArgs {
     /// Seed of payloads and order [default: drawn and printed]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
+    /// What makes the load [default: as target and mode name it, in mode saturation benchmark, else k6]
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    pub(super) driver: Option<DriverArg>,
+    #[command(flatten)]
+    pub(super) judging: JudgingArgs,
+}
+
+/// `--driver`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DriverArg {
+    /// k6, with the target's script
+    K6,
+    /// The lab's own generator, for ingest and balance: lighter, latency from the moment due
+    Benchmark,
+}
+
+impl DriverArg {
+    /// As a plan stores it.
+    pub(super) fn driver(self) -> Driver {
+        match self {
+            Self::K6 => Driver::K6,
+            Self::Benchmark => Driver::Benchmark,
+        }
+    }
 }
 
 /// Measure targets against each other and write a report
@@ -54,6 +80,64 @@ pub struct RunArgs {
     pub(super) client: ClientArgs,
     #[command(flatten)]
     pub(super) metrics: MetricsDbConfig,
+}
+
+impl RunArgs {
+    /// A session of null targets that shows what `driver` reaches at most.
+    pub(crate) fn calibration(
+        mode: &str,
+        targets: String,
+        payloads: String,
+        driver: Driver,
+        metrics: &MetricsDbConfig,
+    ) -> Self {
+        let driver = match driver {
+            Driver::K6 => DriverArg::K6,
+            Driver::Benchmark => DriverArg::Benchmark,
+        };
+        Self::of(
+            PlanArgs {
+                mode: Some(mode.into()),
+                targets: Some(targets),
+                payloads: Some(payloads),
+                driver: Some(driver),
+                ..PlanArgs::default()
+            },
+            metrics,
+        )
+    }
+
+    /// An A/A session of mode compare.
+    pub(crate) fn noise_floor(
+        target: String,
+        payload: String,
+        rounds: u32,
+        metrics: &MetricsDbConfig,
+    ) -> Self {
+        Self::of(
+            PlanArgs {
+                mode: Some("compare".into()),
+                targets: Some(target),
+                payloads: Some(payload),
+                trials: Some(rounds),
+                judging: JudgingArgs::aa(),
+                ..PlanArgs::default()
+            },
+            metrics,
+        )
+    }
+
+    /// Natively: null targets have no containers.
+    fn of(plan: PlanArgs, metrics: &MetricsDbConfig) -> Self {
+        Self {
+            plan,
+            runtime: RuntimeArg::Native,
+            resume: None,
+            keep: false,
+            client: ClientArgs::default(),
+            metrics: metrics.clone(),
+        }
+    }
 }
 
 /// `--runtime`.
@@ -83,6 +167,9 @@ impl PlanArgs {
             seed: self.seed.unwrap_or_else(drawn_seed),
             phase_scale: phase_scale()?.unwrap_or(1.0),
             cells: None,
+            judging: self.judging.judging(),
+            repeats: Vec::new(),
+            driver: self.driver.map(DriverArg::driver),
         };
         plan_of(&request, modes, targets)
     }
@@ -112,6 +199,10 @@ impl PlanArgs {
             words.push(format!("--rate {rate}"));
         }
         words.push(format!("--seed {seed}"));
+        if let Some(driver) = self.driver {
+            words.push(format!("--driver {}", driver.driver().as_str()));
+        }
+        words.extend(self.judging.to_shell());
         words.join(" ")
     }
 }

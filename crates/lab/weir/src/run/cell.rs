@@ -5,26 +5,34 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use lab_bench::allowance::Allowance;
 use lab_bench::k6::{Generator, Job};
 use lab_bench::started::Started;
+use lab_contract::application_db::ApplicationDb;
 use lab_contract::audit::{Baseline, CountersAt};
+use lab_contract::verify::Finding;
 use lab_contract::{audit, verify};
+use lab_model::driver::Driver;
 use lab_model::endpoint::Endpoint;
 use lab_model::files;
-use lab_model::plan::Cell;
+use lab_model::plan::layout::Cell;
 use lab_model::targets::Target;
 use metrics_db::{NewRun, RunStatus};
 
 use super::bench::Bench;
+use super::by_benchmark;
 use super::data::{fresh, settle};
 use super::measure;
 use super::outcome::{Figures, Outcome};
 use super::running::Running;
-use super::script::{environment, set};
+use super::script::{environment, script, set};
 use crate::audit::recorded_as;
+use crate::ceiling;
 use crate::judged::{self, Measured, judge};
+use crate::own::around::{self, Trial};
+use crate::own::service::Part;
+use crate::own::tried::{self, Tried};
 use crate::session_id::timestamp;
-use crate::summary::Summary;
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
 const DATABASE_LIMIT: Duration = Duration::from_secs(120);
@@ -37,6 +45,9 @@ const IMPORT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A smoke run needs no warm service, only one that has been warmed up like any other.
 const SMOKE_WARM_UP: u32 = 20;
+
+/// Requests of other warm-ups by `benchmark`; those of k6 are in `load-test/k6/lib/modes.json`.
+const WARM_UP: u32 = 1000;
 
 /// Runs a cell to its end, whatever that is.
 pub(crate) async fn run(bench: &mut Bench, cell: &Cell, label: String) -> Outcome {
@@ -123,7 +134,7 @@ async fn begin<'a>(bench: &Bench, cell: &'a Cell, label: String) -> Result<Runni
         protocol: target.protocol.as_str().into(),
         language: target.language.clone(),
         framework: target.framework.clone(),
-        driver: "k6".into(),
+        driver: bench.plan.driver_of(target).as_str().into(),
         run_label: label.clone(),
         trial: i32::try_from(cell.trial)?,
         run_order: i32::try_from(cell.order)?,
@@ -184,6 +195,11 @@ async fn steps(
         DATABASE_LIMIT,
         fresh(bench, target)
     );
+    if let Some(own) = &bench.own {
+        let setup = &own.project.setup;
+        let trial = trial(context, None);
+        step!(bench, "setting up", AUDIT_LIMIT, around::all(setup, &trial));
+    }
     let started = step!(bench, "starting", START_LIMIT, start(bench, target));
     step!(
         bench,
@@ -195,7 +211,7 @@ async fn steps(
         bench,
         "verifying the contract",
         VERIFY_LIMIT,
-        verify::verify(target, &started.from_here, database.as_ref())
+        contract(bench, context, &started, database.as_ref(), generator)
     );
     verify::require_all(&findings)?;
     step!(
@@ -223,6 +239,25 @@ async fn steps(
         Ok::<_, anyhow::Error>((before, Baseline::take(subject).await?))
     });
 
+    let look = bench
+        .own
+        .as_ref()
+        .and_then(|own| own.project.audit.as_ref());
+    let look = look.map(|audit| audit.look.clone());
+    let during = trial(context, Some(&started));
+    let found_before = match &look {
+        Some(look) => Some(
+            step!(
+                bench,
+                "looking before",
+                AUDIT_LIMIT,
+                around::number(look, &during)
+            )
+            .0,
+        ),
+        None => None,
+    };
+
     let limit = measure::limit(&bench.plan);
     let measured = step!(
         bench,
@@ -230,18 +265,23 @@ async fn steps(
         limit,
         measure::run(bench, context, &started, generator)
     );
-    let summary = Summary::read(&measured.summary)?;
     // Before the audit, whose own writes are none of the run's.
     if let (Some(database), Some(before)) = (&database, &before) {
         let stats = database.stats_since(before).await?;
         bench.store.set_database_stats(context.run, &stats).await?;
     }
-    let audit = step!(
-        bench,
-        "auditing",
-        AUDIT_LIMIT,
-        audit::audit(subject, &baseline, &summary.claims())
-    );
+    let audit = step!(bench, "auditing", AUDIT_LIMIT, async {
+        match (&look, found_before) {
+            (Some(look), Some(before)) => {
+                let (after, how) = around::number(look, &during).await?;
+                Ok(audit::of_own(
+                    &measured.claims.counts,
+                    Some((after - before, &how)),
+                ))
+            }
+            _ => audit::audit(subject, &baseline, &measured.claims).await,
+        }
+    });
     let counts = audit.counts.as_ref().map(recorded_as);
     if let Some(counts) = &counts {
         bench.store.set_audit(context.run, counts).await?;
@@ -251,14 +291,24 @@ async fn steps(
     }
 
     let timed = bench.plan.mode.is_timed();
-    let boundaries = bench.plan.mode.boundaries(bench.plan.phase_scale);
+    let (boundaries, paused) = measure::boundaries(bench, target);
+    let ceiling = match target.null {
+        true => None,
+        false => {
+            let driver = bench.plan.driver_of(target);
+            let payload = &context.cell.payload;
+            ceiling::of(&bench.store, &bench.environment, driver, target, payload).await?
+        }
+    };
     let samples = judged::samples(&bench.store, context.run, timed, &boundaries).await?;
     let judged = judge(&Measured {
-        summary: &summary,
+        generated: &measured,
         samples: &samples,
         timed,
         boundaries: &boundaries,
-        allowance: bench.backend.allowance(),
+        paused,
+        ceiling,
+        allowance: allowance(bench, target),
         sampled: started.probe.is_some(),
         debug_build: bench.debug_build,
         findings: &findings,
@@ -271,11 +321,10 @@ async fn steps(
         IMPORT_LIMIT,
         judged.store(&store, context.run)
     );
-    let per_request = summary.weir.events_per_iteration.unwrap_or(1) as f64;
     let figures = Figures {
         scenario: target.scenario,
         timed,
-        throughput_per_sec: judged.performance.throughput_per_sec * per_request,
+        throughput_per_sec: judged.performance.throughput_per_sec * measured.events_per_request,
         p95_ms: judged.performance.latency.p95,
         errors: judged.performance.failed_requests,
         audit: counts,
@@ -283,7 +332,28 @@ async fn steps(
         audit_sentence: judged.words("audit").unwrap_or_default(),
         invalid_reasons: judged.reasons(),
     };
-    Ok((figures, summary.measured_seconds()))
+    Ok((figures, measured.measured_seconds))
+}
+
+/// What each part may use: `benchmark` has as many cores as threads.
+fn allowance(bench: &Bench, target: &Target) -> Allowance {
+    let allowance = bench.backend.allowance();
+    match bench.plan.driver_of(target) {
+        Driver::K6 => allowance,
+        Driver::Benchmark => Allowance {
+            generator: lab_bench::benchmark::threads() as f64,
+            ..allowance
+        },
+    }
+}
+
+fn trial(context: &Running<'_>, started: Option<&Started>) -> Trial {
+    Trial {
+        run: context.label.clone(),
+        target: context.cell.target.name.clone(),
+        scenario: context.cell.payload.clone(),
+        at: started.map(|started| started.from_here.clone()),
+    }
 }
 
 async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
@@ -314,20 +384,60 @@ async fn healthy(bench: &mut Bench, target: &Target, started: &Started) -> Resul
     backend.check_target()
 }
 
+/// The cases of the target's contract; a user's own target is asked each of its requests once.
+async fn contract(
+    bench: &mut Bench,
+    context: &Running<'_>,
+    started: &Started,
+    database: Option<&ApplicationDb>,
+    generator: &mut Option<Generator>,
+) -> Result<Vec<Finding>> {
+    let cell = context.cell;
+    let Some(own) = &bench.own else {
+        return verify::verify(&cell.target, &started.from_here, database).await;
+    };
+    if own.scenario(&cell.payload)?.script.is_some() {
+        // Only the script knows what it expects.
+        return Ok(Vec::new());
+    }
+    let of = (&cell.target, cell.payload.as_str());
+    let log = context.results.with_extension("check.log");
+    let seed = bench.plan.seed;
+    let tried = tried::all(
+        &mut bench.backend,
+        own,
+        of,
+        started,
+        (seed, log.clone()),
+        generator,
+    );
+    let findings: Vec<Finding> = tried.await?.iter().map(Tried::finding).collect();
+    fs::remove_file(&log).context("the log of the check")?;
+    Ok(findings)
+}
+
 async fn warm_up(
     bench: &mut Bench,
     context: &Running<'_>,
     started: &Started,
     generator: &mut Option<Generator>,
 ) -> Result<()> {
-    let mut env = environment(bench, context, started);
+    if bench.plan.driver_of(&context.cell.target) == Driver::Benchmark {
+        let iterations = if bench.plan.mode.is_timed() {
+            WARM_UP
+        } else {
+            SMOKE_WARM_UP
+        };
+        return by_benchmark::warm(bench, context, started, generator, iterations.into()).await;
+    }
+    let mut env = environment(bench, context, started, Part::WarmUp)?;
     set(&mut env, "TEST_MODE", "warmup");
     set(&mut env, "RUN_ID", &format!("{}-w", context.label));
     if !bench.plan.mode.is_timed() {
         set(&mut env, "WARMUP_ITERATIONS", &SMOKE_WARM_UP.to_string());
     }
     let job = Job {
-        script: context.cell.target.script.clone(),
+        script: script(bench, context)?,
         env,
         token: started.from_generator.access.token.clone(),
         summary: None,
@@ -360,12 +470,19 @@ async fn clean_up(
             tracing::warn!(%error, "the service's log could not be kept");
         }
     } else {
-        // k6 says the same in its summary.
-        let log = context.results.with_extension("k6.log");
-        if status == RunStatus::Completed && log.exists() {
-            fs::remove_file(&log)?;
+        // The generator says the same in its summary.
+        for log in ["k6.log", "benchmark.log"] {
+            let log = context.results.with_extension(log);
+            if status == RunStatus::Completed && log.exists() {
+                fs::remove_file(&log)?;
+            }
         }
     }
     bench.backend.stop_targets().await?;
+    if let Some(own) = &bench.own {
+        let after = trial(context, None);
+        let torn_down = around::all(&own.project.teardown, &after);
+        torn_down.await.context("tearing down")?;
+    }
     generator_stopped
 }

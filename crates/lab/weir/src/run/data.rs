@@ -11,7 +11,7 @@ use crate::seed;
 /// What a target of this scenario finds: an empty table, the seeded ones, or no files. None where it has no database.
 pub(super) async fn fresh(bench: &mut Bench, target: &Target) -> Result<Option<ApplicationDb>> {
     bench.backend.clear_files(target).await?;
-    let data = target.scenario.data();
+    let data = target.data();
     if data == Data::None {
         return Ok(None);
     }

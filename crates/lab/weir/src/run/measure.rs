@@ -1,20 +1,26 @@
-//! One measurement: k6 is prepared, the sampler told when it begins, the first phase begun at that moment, and
+//! One measurement: its generator is prepared, the sampler told when it begins, the first phase begun at that moment, and
 //! both watched to the end.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab_bench::k6::{Generator, Job, Watch};
 use lab_bench::started::Started;
+use lab_model::driver::Driver;
 use lab_model::plan::Plan;
 use lab_model::scenario::Data;
+use lab_model::targets::Target;
 use metrics_db::{Role, Sampling, Store};
 use time::OffsetDateTime;
 
 use super::bench::Bench;
+use super::by_benchmark;
 use super::running::Running;
-use super::script::environment;
+use super::script::{environment, script};
+use crate::benchmark_result;
+use crate::generated::Generated;
+use crate::own::service::Part;
+use crate::summary::Summary;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
 const PREPARE_LIMIT: Duration = Duration::from_secs(300);
@@ -25,12 +31,6 @@ const LEAD: Duration = Duration::from_millis(700);
 /// How long the sampler may take to store the last boundary.
 const LAST_SAMPLE_LIMIT: Duration = Duration::from_secs(4);
 
-/// What a measurement leaves.
-pub(crate) struct Measured {
-    /// k6's summary.
-    pub(crate) summary: PathBuf,
-}
-
 /// How long a measurement may take: its phases, and time to prepare, to end and to summarise.
 pub(crate) fn limit(plan: &Plan) -> Duration {
     let untimed = if plan.mode.is_timed() {
@@ -38,7 +38,20 @@ pub(crate) fn limit(plan: &Plan) -> Duration {
     } else {
         Duration::from_secs(300)
     };
-    plan.mode.expected(plan.phase_scale) + PREPARE_LIMIT + Duration::from_secs(180) + untimed
+    let pauses = by_benchmark::PAUSE * u32::try_from(plan.mode.phases.len()).unwrap_or(u32::MAX);
+    plan.mode.expected(plan.phase_scale)
+        + pauses
+        + PREPARE_LIMIT
+        + Duration::from_secs(180)
+        + untimed
+}
+
+/// The boundaries of the phases in seconds from the start of the first, and whether pauses lie between them.
+pub(crate) fn boundaries(bench: &Bench, target: &Target) -> (Vec<f64>, bool) {
+    match bench.plan.driver_of(target) {
+        Driver::K6 => (bench.plan.mode.boundaries(bench.plan.phase_scale), false),
+        Driver::Benchmark => (by_benchmark::boundaries(&bench.plan), true),
+    }
 }
 
 /// Runs it. The generator stays in `generator` until it has ended by itself.
@@ -47,11 +60,80 @@ pub(crate) async fn run(
     context: &Running<'_>,
     started: &Started,
     generator: &mut Option<Generator>,
-) -> Result<Measured> {
+) -> Result<Generated> {
+    match bench.plan.driver_of(&context.cell.target) {
+        Driver::K6 => by_k6(bench, context, started, generator).await,
+        Driver::Benchmark => with_benchmark(bench, context, started, generator).await,
+    }
+}
+
+async fn with_benchmark(
+    bench: &mut Bench,
+    context: &Running<'_>,
+    started: &Started,
+    generator: &mut Option<Generator>,
+) -> Result<Generated> {
+    let result = context.results.with_extension("json");
+    let begin = by_benchmark::begin(bench, context, started, generator, &result)?;
+    let running = generator
+        .as_mut()
+        .context("the generator was not started")?;
+    let boundaries = tell_sampler(bench, context, started, running, begin).await?;
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    let status = loop {
+        tokio::select! {
+            ended = running.process.wait() => break ended?,
+            _ = every.tick() => {}
+        }
+        bench
+            .backend
+            .check_target()
+            .context("the service ended while it was measured")?;
+    };
+    by_benchmark::ended_well(&running.process, status)?;
+    *generator = None;
+    if bench.plan.mode.is_timed() {
+        wait_for_samples(&bench.store, context.run, boundaries.len() - 1).await?;
+    }
+    let names = bench.plan.mode.phases.iter();
+    let names: Vec<String> = names.map(|phase| phase.name.clone()).collect();
+    benchmark_result::read(&result, &names)
+}
+
+/// Tells the sampler what to sample and when the first phase begins; answers the boundaries.
+async fn tell_sampler(
+    bench: &Bench,
+    context: &Running<'_>,
+    started: &Started,
+    running: &Generator,
+    begin: OffsetDateTime,
+) -> Result<Vec<f64>> {
+    let (boundaries, _) = boundaries(bench, &context.cell.target);
+    let sampling = Sampling {
+        target: started.probe.clone(),
+        database: match context.cell.target.data() {
+            Data::None => None,
+            Data::Empty | Data::Seeded => bench.backend.database_probe(),
+        },
+        generator: Some(bench.backend.generator_probe(running)),
+        measured_from_us: Some(i64::try_from(begin.unix_timestamp_nanos() / 1000)?),
+        boundaries_s: boundaries.clone(),
+        interval_s: 1.0,
+    };
+    bench.store.set_sampling(context.run, &sampling).await?;
+    Ok(boundaries)
+}
+
+async fn by_k6(
+    bench: &mut Bench,
+    context: &Running<'_>,
+    started: &Started,
+    generator: &mut Option<Generator>,
+) -> Result<Generated> {
     let summary = context.results.with_extension("json");
     let job = Job {
-        script: context.cell.target.script.clone(),
-        env: environment(bench, context, started),
+        script: script(bench, context)?,
+        env: environment(bench, context, started, Part::Measured)?,
         token: started.from_generator.access.token.clone(),
         summary: Some(summary.clone()),
         log: context.results.with_extension("k6.log"),
@@ -62,19 +144,7 @@ pub(crate) async fn run(
     running.wait_paused(PREPARE_LIMIT).await?;
 
     let begin = OffsetDateTime::now_utc() + LEAD;
-    let boundaries = bench.plan.mode.boundaries(bench.plan.phase_scale);
-    let sampling = Sampling {
-        target: started.probe.clone(),
-        database: match context.cell.target.scenario.data() {
-            Data::None => None,
-            Data::Empty | Data::Seeded => bench.backend.database_probe(),
-        },
-        generator: Some(bench.backend.generator_probe(running)),
-        measured_from_us: Some(i64::try_from(begin.unix_timestamp_nanos() / 1000)?),
-        boundaries_s: boundaries.clone(),
-        interval_s: 1.0,
-    };
-    bench.store.set_sampling(context.run, &sampling).await?;
+    let boundaries = tell_sampler(bench, context, started, running, begin).await?;
     let wait = begin - OffsetDateTime::now_utc();
     tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
     running.resume().await?;
@@ -91,7 +161,12 @@ pub(crate) async fn run(
     if bench.plan.mode.is_timed() {
         wait_for_samples(&bench.store, context.run, boundaries.len() - 1).await?;
     }
-    Ok(Measured { summary })
+    let summary = Summary::read(&summary)?;
+    let mut generated = summary.generated();
+    if let Some(own) = &bench.own {
+        generated.claims.counts = own.counts(&summary);
+    }
+    Ok(generated)
 }
 
 /// Shows the figures once a second until k6 ends; an error when the target ends first.

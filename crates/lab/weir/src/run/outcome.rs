@@ -96,7 +96,11 @@ impl Figures {
         }
         words += &format!(", {} errors", self.errors);
         if self.timed {
-            words += &format!(", audit {}", if self.passed { "passed" } else { "FAILED" });
+            words += match (&self.audit, self.passed) {
+                (None, true) if self.scenario == Scenario::Own => ", not audited",
+                (_, true) => ", audit passed",
+                (_, false) => ", audit FAILED",
+            };
         }
         if let Some(first) = self.invalid_reasons.first() {
             words += &format!("; not ranked: {first}");

@@ -5,13 +5,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use lab_bench::metrics;
+use lab_model::driver::Driver;
+use lab_model::judging::Judging;
 use lab_model::modes::Modes;
-use lab_model::plan::{Cell, Plan, Request};
+use lab_model::plan::layout::Cell;
+use lab_model::plan::{Plan, Request};
 use lab_model::targets::Targets;
 use metrics_db::{Run, RunFilter, RunStatus, Session, Store};
 use serde_json::Value;
 
 use super::args::{PlanArgs, RunArgs, RuntimeArg, list, phase_scale, plan_of};
+use super::rounds;
 use crate::usage::UsageError;
 
 /// How far back an unfinished session is looked for.
@@ -23,6 +27,8 @@ pub(crate) struct Resumed {
     pub(crate) session: Session,
     request: Request,
     runs: Vec<Run>,
+    /// Finished runs of rounds that were cut: they count no more, and their rounds are repeated whole.
+    pub(super) cut: Vec<i64>,
 }
 
 impl Resumed {
@@ -89,11 +95,12 @@ impl Resumed {
             session,
             request,
             runs,
+            cut: Vec::new(),
         })
     }
 
     /// The session's plan, as the files of today lay it out.
-    pub(super) fn plan(&self, modes: &Modes, targets: &Targets) -> Result<Plan> {
+    pub(super) fn plan(&mut self, modes: &Modes, targets: &Targets) -> Result<Plan> {
         let plan = plan_of(&self.request, modes, targets)?;
         for run in &self.runs {
             let cell = plan
@@ -115,6 +122,14 @@ impl Resumed {
                     run.payload_size
                 );
             }
+        }
+        self.cut = rounds::cut(&plan, &self.runs);
+        for run in self
+            .runs
+            .iter_mut()
+            .filter(|run| self.cut.contains(&run.id))
+        {
+            run.status = RunStatus::Aborted;
         }
         Ok(plan)
     }
@@ -163,6 +178,8 @@ impl Resumed {
             trials,
             rate,
             seed,
+            driver,
+            judging,
         } = &args.plan;
         let was = &self.request;
         let mut wrong = Vec::new();
@@ -205,6 +222,22 @@ impl Resumed {
             RuntimeArg::Native => Some("native".to_owned()),
         };
         check("runtime", runtime, self.session.runtime.clone());
+        let named = |driver: Driver| driver.as_str().to_owned();
+        check(
+            "driver",
+            driver.map(|driver| named(driver.driver())),
+            was.driver.map_or_else(|| "not given".into(), named),
+        );
+        if judging.is_given() {
+            let was = Judging {
+                ended_at_look: None,
+                ..was.judging.clone()
+            };
+            if judging.judging() != was {
+                wrong
+                    .push("its margin, primary figure, reference, looks or --aa are others".into());
+            }
+        }
         if wrong.is_empty() {
             return Ok(());
         }
@@ -266,6 +299,8 @@ pub(super) async fn unfinished_like(
     };
     let like = Request {
         seed: request.seed,
+        cells: request.cells,
+        repeats: Vec::new(),
         ..found.request.clone()
     };
     let left = found.cells_left().unwrap_or(0);
@@ -340,8 +375,12 @@ mod tests {
                 seed: 7,
                 phase_scale: 1.0,
                 cells: Some(2),
+                judging: Judging::default(),
+                repeats: Vec::new(),
+                driver: None,
             },
             runs: Vec::new(),
+            cut: Vec::new(),
         }
     }
 
@@ -371,6 +410,7 @@ mod tests {
                 &["--trials", "3"],
                 "its number of trials is not given, not 3",
             ),
+            (&["--margin", "5%"], "its margin, primary figure"),
             (&["--seed", "8"], "its seed is 7, not 8"),
             (
                 &["--runtime", "docker"],

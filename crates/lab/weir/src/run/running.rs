@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lab_model::plan::Cell;
+use lab_model::plan::layout::Cell;
 
 /// What the steps of a cell share.
 pub(crate) struct Running<'a> {

@@ -1,18 +1,21 @@
 //! What the k6 script of a cell is told.
 
+use anyhow::Result;
 use lab_bench::started::Started;
 use lab_model::access::Tls;
 use lab_model::targets::{Grpc, Rest};
 
 use super::bench::Bench;
 use super::running::Running;
+use crate::own::service::Part;
 
 /// The environment of the k6 script for this cell.
 pub(crate) fn environment(
     bench: &Bench,
     context: &Running<'_>,
     started: &Started,
-) -> Vec<(String, String)> {
+    part: Part,
+) -> Result<Vec<(String, String)>> {
     let target = &context.cell.target;
     let mut env = Vec::new();
     set(&mut env, "TEST_MODE", &bench.plan.mode_name);
@@ -60,7 +63,20 @@ pub(crate) fn environment(
         );
         set(&mut env, "GRPC_ATTRIBUTES", attributes.as_str());
     }
-    env
+    if let Some(own) = &bench.own {
+        let payload = &context.cell.payload;
+        env.extend(own.environment(target, payload, bench.plan.seed, part)?);
+    }
+    Ok(env)
+}
+
+/// The script of a cell: that of its target, or of a user's own scenario.
+pub(crate) fn script(bench: &Bench, context: &Running<'_>) -> Result<String> {
+    let cell = context.cell;
+    match &bench.own {
+        Some(own) => own.script(&cell.target, &cell.payload),
+        None => Ok(cell.target.script.clone()),
+    }
 }
 
 pub(super) fn set(env: &mut Vec<(String, String)>, name: &str, value: &str) {

@@ -1,7 +1,6 @@
 //! A session: its row in the metrics database, its cells one after the other, its report.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lab_bench::backend::Backend;
@@ -9,19 +8,21 @@ use lab_bench::progress::Progress;
 use lab_contract::application_db::ApplicationDb;
 use lab_host::environment;
 use lab_model::access::Access;
-use lab_model::files;
-use lab_model::plan::{Cell, Plan};
+use lab_model::driver::Driver;
+use lab_model::plan::Plan;
 use metrics_db::{NewSession, RunStatus, Store};
 use serde::Serialize;
 use serde_json::json;
 
-use super::bench::Bench;
-use super::cell;
+use super::bench::{Bench, record_plan};
 use super::outcome::Outcome;
+use super::progression::{self, Ran};
 use super::resume::{self, Resumed};
 use super::samples_csv;
 use super::stop::Stop;
 use crate::output::counted;
+use crate::own::home;
+use crate::own::service::Own;
 use crate::report::{self, ReportPaths};
 use crate::session_id::session_id;
 
@@ -51,6 +52,12 @@ pub(crate) struct SessionReport {
     finished_before: usize,
     /// Cells that the user's stop left out.
     not_run: usize,
+    /// Cells of a session that was decided before them.
+    not_needed: usize,
+    /// Rounds that ran again, because a run of theirs was not valid.
+    rounds_repeated: usize,
+    /// Whether every comparison was decided; none where the session was not to run until then.
+    decided: Option<bool>,
     html: Option<PathBuf>,
     markdown: Option<PathBuf>,
     /// Why there is no report.
@@ -66,10 +73,11 @@ impl Session {
         origin: Origin,
         progress: Progress,
         stop: Stop,
+        own: Option<Own>,
     ) -> Result<Self> {
         progress.step("recording the session");
         let prepared = prepare(root, &plan, &backend, &origin, &progress).await;
-        let (store, id) = match prepared {
+        let (store, id, environment) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 if let Err(stopping) = backend.shutdown(false).await {
@@ -85,10 +93,12 @@ impl Session {
             plan,
             backend,
             store,
+            environment,
             progress,
             stop,
             access: origin.access,
             debug_build,
+            own,
         };
         Ok(Self {
             bench,
@@ -100,23 +110,18 @@ impl Session {
     pub(crate) async fn run(self, keep: bool) -> Result<SessionReport> {
         let Self { mut bench, resumed } = self;
         let resumed = resumed.as_ref();
-        let planned = bench.plan.cells.clone();
-        let cells: Vec<&Cell> = planned
-            .iter()
-            .filter(|cell| !resumed.is_some_and(|resumed| resumed.is_done(cell)))
-            .collect();
         if let Err(error) = bench.backend.start_sidecar().await {
             // Without it the runs are not valid, and their checks say so.
             let said = format!("No resources are sampled: {error:#}");
             bench.progress.say(&said);
         }
-        let outcomes = all_cells(&mut bench, &cells, resumed).await;
+        let ran = progression::all_cells(&mut bench, resumed).await;
         bench.progress.cell("");
         bench.progress.left(None);
         if let Err(error) = bench.backend.stop_sidecar().await {
             tracing::warn!("stats-sidecar could not be stopped: {error:#}");
         }
-        for outcome in &outcomes {
+        for outcome in &ran.outcomes {
             let looked = samples_csv::check(&bench.store, &bench.root, outcome, &bench.progress);
             if let Err(error) = looked.await {
                 tracing::warn!("the samples' CSV was not looked for: {error:#}");
@@ -124,9 +129,18 @@ impl Session {
         }
         bench.progress.step("writing the report");
         let written = report(&bench).await;
+        let Ran {
+            outcomes,
+            finished_before,
+            ended_at,
+        } = ran;
+        let left = (bench.plan.cells.len() - finished_before).saturating_sub(outcomes.len());
         let mut end = SessionReport {
-            finished_before: planned.len() - cells.len(),
-            not_run: cells.len() - outcomes.len(),
+            finished_before,
+            not_run: if ended_at.is_some() { 0 } else { left },
+            not_needed: if ended_at.is_some() { left } else { 0 },
+            rounds_repeated: bench.plan.request.repeats.len(),
+            decided: ended_at.map(|ended| ended.decided),
             session: bench.session.clone(),
             runtime: bench.backend.name(),
             cells: outcomes,
@@ -146,49 +160,10 @@ impl Session {
     }
 }
 
-/// The cells one after the other, until the user stops them.
-async fn all_cells(bench: &mut Bench, cells: &[&Cell], resumed: Option<&Resumed>) -> Vec<Outcome> {
-    let phases = bench.plan.mode.expected(bench.plan.phase_scale);
-    let mut outcomes = Vec::new();
-    let mut overheads = Vec::new();
-    for (index, one) in cells.iter().enumerate() {
-        if bench.stop.is_requested() {
-            break;
-        }
-        let left = expected_left(cells.len() - index, phases, &overheads);
-        bench.progress.left(Some(left));
-        let began = Instant::now();
-        let outcome = cell::run(bench, one, label(&bench.session, one, resumed)).await;
-        overheads.push(began.elapsed().saturating_sub(phases));
-        bench.progress.say(&outcome.line(bench.plan.cells.len()));
-        outcomes.push(outcome);
-    }
-    outcomes
-}
-
-/// What the events of a cell carry: unique, also where the cell was begun before.
-fn label(session: &str, cell: &Cell, resumed: Option<&Resumed>) -> String {
-    let label = format!("{session}-{:02}", cell.order);
-    match resumed.map_or(0, |resumed| resumed.attempts(cell)) {
-        0 => label,
-        before => format!("{label}-{}", before + 1),
-    }
-}
-
-/// How long `cells` more will take, by what the ones before took beside their phases.
-fn expected_left(cells: usize, phases: Duration, overheads: &[Duration]) -> Duration {
-    let cells = u32::try_from(cells).unwrap_or(u32::MAX);
-    let overhead = match u32::try_from(overheads.len()) {
-        Ok(done) if done > 0 => overheads.iter().sum::<Duration>() / done,
-        _ => lab_model::plan::OVERHEAD,
-    };
-    (phases + overhead) * cells
-}
-
 /// Closes the session's row and writes its report.
 async fn report(bench: &Bench) -> Result<ReportPaths> {
     bench.store.finish_session(&bench.session).await?;
-    let out_dir = bench.root.join(files::RESULTS).join(&bench.session);
+    let out_dir = home::results(&bench.root).join(&bench.session);
     report::write(&bench.store, &bench.session, &out_dir).await
 }
 
@@ -214,32 +189,41 @@ async fn close(bench: Bench, keep: bool) -> Result<()> {
         .context("could not stop everything that was started")
 }
 
-/// The store with its schema, and the recorded session's id.
+/// The store with its schema, the recorded session's id, and what its fingerprint hashes.
 async fn prepare(
     root: &Path,
     plan: &Plan,
     backend: &Backend,
     origin: &Origin,
     progress: &Progress,
-) -> Result<(Store, String)> {
+) -> Result<(Store, String, serde_json::Value)> {
     let store = Store::connect(&backend.metrics_config()).await?;
     store.migrate().await?;
     store
         .abort_running_runs("weir ended without finishing this run")
         .await?;
     let database = ApplicationDb::connect(&backend.application_url()).await?;
-    let environment = json!({
+    let mut environment = json!({
         "runtime": backend.name(),
         "machine": environment::machine().await,
         "database": database.describe().await?,
         "lab": backend.describe(&plan.targets()).await,
     });
+    if plan.uses(Driver::Benchmark) {
+        environment["lab"]["benchmark"] = backend.describe_benchmark().into();
+    }
     let fingerprint = environment::fingerprint(&environment);
     if let Some(resumed) = &origin.resumed {
         resumed.require_same(&fingerprint, &environment)?;
         let id = resumed.session.id.clone();
         store.reopen_session(&id).await?;
-        return Ok((store, id));
+        for run in &resumed.cut {
+            let reason = "its round was cut and is repeated whole";
+            store
+                .finish_run(*run, RunStatus::Aborted, None, Some(reason))
+                .await?;
+        }
+        return Ok((store, id, environment));
     }
     if let Some((id, left)) = resume::unfinished_like(&store, &plan.request).await? {
         progress.say(&format!(
@@ -255,18 +239,11 @@ async fn prepare(
         runtime: backend.name().into(),
         git_commit: environment::git_commit(root).await,
         fingerprint,
-        environment,
+        environment: environment.clone(),
     };
     store.create_session(&session).await?;
-    let mut recorded = serde_json::to_value(&plan.request)?;
-    // The report reads the mode from here, whatever the file says by then.
-    recorded["load"] = serde_json::to_value(&plan.mode)?;
-    let drivers = plan.targets().into_iter();
-    let drivers =
-        drivers.filter_map(|target| Some((target.name.clone(), target.driver.clone()?.into())));
-    recorded["database_drivers"] = drivers.collect::<serde_json::Map<_, _>>().into();
-    store.set_session_plan(&session.id, &recorded).await?;
-    Ok((store, session.id))
+    record_plan(&store, &session.id, plan).await?;
+    Ok((store, session.id, environment))
 }
 
 impl SessionReport {
@@ -294,6 +271,19 @@ impl SessionReport {
                 self.not_run
             ),
         };
+        if self.rounds_repeated > 0 {
+            words += &format!(" {} repeated.", counted(self.rounds_repeated, "round"));
+        }
+        match self.decided {
+            Some(true) => {
+                words += &format!(
+                    " Every comparison is decided: {} not needed.",
+                    counted(self.not_needed, "run")
+                )
+            }
+            Some(false) => words += " Not every comparison is decided.",
+            None => {}
+        }
         if self.finished_before > 0 {
             words += &format!(" {} finished before.", counted(self.finished_before, "run"));
         }

@@ -12,7 +12,7 @@ use crate::output::{self, Table};
 pub struct ListArgs {
     /// Runs of this target
     #[arg(long, visible_alias = "api", value_name = "NAME")]
-    target: Option<String>,
+    pub(super) target: Option<String>,
     /// Runs of this mode: smoke, full, saturation, compare
     #[arg(long, value_name = "MODE")]
     mode: Option<String>,
@@ -29,9 +29,15 @@ pub struct ListArgs {
     pub(super) metrics: MetricsDbConfig,
 }
 
-pub(super) async fn run(args: &ListArgs, store: &Store, json: bool) -> Result<()> {
+/// `target`: the name under which its runs are stored.
+pub(super) async fn run(
+    args: &ListArgs,
+    target: Option<String>,
+    store: &Store,
+    json: bool,
+) -> Result<()> {
     let filter = RunFilter {
-        api: args.target.clone(),
+        api: target,
         mode: args.mode.clone(),
         payload: args.payload.clone(),
         session: args.session.clone(),

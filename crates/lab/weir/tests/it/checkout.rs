@@ -15,7 +15,16 @@ use tempfile::TempDir;
 pub(crate) struct Checkout {
     root: TempDir,
     /// Sessions one at a time: each of them wants the machine for itself.
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
+}
+
+/// The right to measure, of one test at a time.
+pub(crate) type Turn = MutexGuard<'static, ()>;
+
+/// Waits until no other test measures.
+pub(crate) fn turn() -> Turn {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Checkout {
@@ -27,8 +36,7 @@ impl Checkout {
             testkit::left_out("there is no k6 or no PostgreSQL: run scripts/native-tools.sh first");
             return None;
         };
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = turn();
         build_services();
         let root = tempfile::tempdir().unwrap();
         // PostgreSQL runs as another user where the test runs as root.
@@ -177,6 +185,10 @@ fn build_services() {
             "event-log",
             "-p",
             "stats-sidecar",
+            "-p",
+            "benchmark",
+            "-p",
+            "null-target",
         ]);
         assert!(
             command.status().unwrap().success(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use api::event::event_service_client::EventServiceClient;
 use api::event::{EntityUpdate, EventBody, EventHeader, EventRequest};
@@ -17,6 +18,8 @@ use crate::checkout::repository;
 /// Events that change the same entity at the same time, each by a key of its own.
 const MERGES: usize = 64;
 const ROUNDS: usize = 10;
+/// A virtual machine that starts while others compile takes its time.
+const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// The contender, built by its own command; none where its toolchain is missing.
 fn built(target: &Target) -> Option<PathBuf> {
@@ -50,7 +53,9 @@ async fn keeps_the_contract(name: &str, mode: &str) {
     };
     let database = testkit::Database::fresh().await;
     let settings = [("DATABASE_URL", database.url()), ("WRITE_MODE", mode)];
-    let service = testkit::Service::start(binary, &settings);
+    let service = testkit::Service::spawn(binary, &[], &settings);
+    let ready = service.wait_for_log("ready", START_LIMIT);
+    assert!(ready.is_some(), "{name} is not ready:\n{}", service.log());
     let address = match target.protocol {
         Protocol::Rest => service.http(),
         Protocol::Grpc => service.grpc(),
@@ -149,4 +154,14 @@ async fn java_over_rest() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn java_over_grpc() {
     keeps_the_contract("producer-java-grpc", "single").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axum_and_sqlx() {
+    keeps_the_contract("producer-axum-rest", "single").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tonic_and_sqlx() {
+    keeps_the_contract("producer-tonic-sqlx", "single").await;
 }

@@ -347,6 +347,162 @@ fn a_hangup_that_the_caller_ignores_ends_nothing() {
     assert!(text.contains("1 run completed."), "{text}");
 }
 
+/// The newest runs as `weir runs list --json` gives them.
+fn listed(checkout: &Checkout) -> Vec<serde_json::Value> {
+    let (status, runs) = checkout.run(&["runs", "list", "--json"]);
+    assert_eq!(status, 0, "{runs}");
+    let runs: serde_json::Value = serde_json::from_str(&runs).unwrap();
+    let runs = runs.as_array().unwrap().iter();
+    runs.map(|run| run.get("run").unwrap_or(run).clone())
+        .collect()
+}
+
+#[test]
+fn benchmark_makes_the_load_where_it_is_asked_for() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    let targets = "producer-rest,producer-grpc,balance-rest,balance-grpc";
+    let arguments = ["run", "smoke", targets, "default", "--driver", "benchmark"];
+    let (status, text) = checkout.run(&arguments);
+    assert_eq!(status, 0, "{text}");
+    for done in [
+        "producer-rest default: 5 events acknowledged, 5 stored",
+        "producer-grpc default: 5 events acknowledged, 5 stored",
+        "balance-rest default: 5 balances answered, 5 counted by the service",
+        "balance-grpc default: 5 balances answered, 5 counted by the service",
+    ] {
+        assert!(text.contains(done), "{done} is missing in\n{text}");
+    }
+    let runs = listed(&checkout);
+    assert!(
+        runs.iter().all(|run| run["driver"] == "benchmark"),
+        "{runs:?}"
+    );
+}
+
+#[test]
+fn saturation_takes_benchmark_whose_steps_are_connections() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    let run = checkout
+        .weir(&[
+            "run",
+            "saturation",
+            "producer-rest",
+            "default",
+            "--runtime",
+            "native",
+        ])
+        .env("PHASE_SCALE", "0.005")
+        .env("WEIR_ALLOW_DEBUG_BUILD", "1")
+        .output()
+        .unwrap();
+    let text = crate::checkout::text(&run);
+    assert_eq!(run.status.code(), Some(0), "{text}");
+    assert!(text.contains("audit passed"), "{text}");
+    let runs = listed(&checkout);
+    assert_eq!(runs[0]["driver"], "benchmark");
+    let (_, shown) = checkout.run(&["runs", "show", "1", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let phases = shown["phases"].as_array().unwrap();
+    let vus: Vec<i64> = phases
+        .iter()
+        .map(|p| p["target_vus"].as_i64().unwrap())
+        .collect();
+    assert_eq!(vus, [10, 50, 100, 200, 500, 1000, 2000], "{shown}");
+    for phase in phases {
+        assert!(phase["successful_requests"].as_i64() > Some(0), "{phase}");
+        assert!(phase["target_cpu_seconds"].as_f64().is_some(), "{phase}");
+        assert!(
+            phase["generator_cpu_seconds"].as_f64() > Some(0.0),
+            "{phase}"
+        );
+    }
+}
+
+#[test]
+fn an_aa_session_measures_one_target_under_two_names_and_says_so() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    let run = checkout
+        .weir(&[
+            "run",
+            "compare",
+            "producer-rest",
+            "default",
+            "--aa",
+            "--trials",
+            "2",
+            "--rate",
+            "50",
+        ])
+        .args(["--driver", "benchmark", "--margin", "7%"])
+        .env("PHASE_SCALE", "0.03")
+        .env("WEIR_ALLOW_DEBUG_BUILD", "1")
+        .output()
+        .unwrap();
+    let text = crate::checkout::text(&run);
+    assert_eq!(run.status.code(), Some(0), "{text}");
+    for name in ["producer-rest default", "producer-rest-aa default trial 2"] {
+        assert!(text.contains(name), "{name} is missing in\n{text}");
+    }
+    // Debug builds are never valid, and what disturbs every round is not repeated.
+    assert!(
+        text.contains("2 of 2 rounds have a run that is not valid"),
+        "{text}"
+    );
+    let report = fs::read_to_string(checkout.reports()[0].with_extension("md")).unwrap();
+    assert!(
+        report.contains("Both names are one target (A/A)"),
+        "{report}"
+    );
+    let (status, written) = checkout.run(&["report", "--format", "json", "--json"]);
+    assert_eq!(status, 0, "{written}");
+    let json = fs::read_to_string(checkout.reports()[0].with_extension("json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        json["margin"], 0.07,
+        "what was named beforehand is judged by"
+    );
+}
+
+#[test]
+fn null_targets_are_measured_by_both_generators_and_a_repeated_event_fails_the_audit() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    let targets = "null-rest,null-grpc,null-balance-rest,null-balance-grpc,null-stream-sse,null-stream-grpc,\
+                   null-log-topics,null-log-chain";
+    let (status, text) = checkout.run(&["run", "smoke", targets, "default", "--runtime", "native"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("8 runs completed."), "{text}");
+    let unary = "null-rest,null-grpc,null-balance-rest,null-balance-grpc";
+    let arguments = ["run", "smoke", unary, "default", "--driver", "benchmark"];
+    let (status, text) = checkout.run(&arguments);
+    assert_eq!(status, 0, "{text}");
+
+    let file = checkout.path("load-test/targets.toml");
+    let planted = fs::read_to_string(&file).unwrap();
+    let planted = planted.replace(
+        "binary = \"null-target\"",
+        "args = [\"--fault\", \"repeats-event\"]\nbinary = \"null-target\"",
+    );
+    fs::write(&file, planted).unwrap();
+    let streams = "null-stream-sse,null-stream-grpc";
+    let (status, text) = checkout.run(&["run", "smoke", streams, "default", "--runtime", "native"]);
+    assert_eq!(status, 1, "{text}");
+    for name in ["null-stream-sse", "null-stream-grpc"] {
+        let failed = text.lines().any(|line| {
+            line.contains(&format!("{name} default: FAILED, Audit: of "))
+                && line.contains(" came again")
+        });
+        assert!(failed, "{name}: {text}");
+    }
+}
+
 #[test]
 fn the_audit_shows_the_lost_updates_of_a_flow_that_reads_before_it_writes() {
     let Some(checkout) = Checkout::new() else {

@@ -8,6 +8,7 @@ use api::takhin::{
     ConsumeMessagesRequest, ConsumeMessagesResponse, CreateTopicRequest, CreateTopicResponse,
     DeleteTopicRequest, DeleteTopicResponse, GetPartitionOffsetsRequest,
     GetPartitionOffsetsResponse, ProduceMessageRequest, ProduceMessageResponse, Record,
+    RecordHeader,
 };
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
@@ -76,6 +77,7 @@ impl TopicsClient {
             partition,
             record: Some(Record {
                 value: value.as_bytes().to_vec().into(),
+                headers: vec![header()],
                 ..Default::default()
             }),
             required_acks: -1,
@@ -86,12 +88,8 @@ impl TopicsClient {
         Ok(answer.offset)
     }
 
-    /// Offsets and values of all records that a partition holds now. An error where offsets have gaps.
-    pub(crate) async fn read(
-        &self,
-        topic: &str,
-        partition: i32,
-    ) -> Result<Vec<(i64, bytes::Bytes)>> {
+    /// All records that a partition holds now. An error where offsets have gaps.
+    pub(crate) async fn read(&self, topic: &str, partition: i32) -> Result<Vec<Record>> {
         let question = GetPartitionOffsetsRequest {
             topic: topic.into(),
             partition,
@@ -120,7 +118,7 @@ impl TopicsClient {
                     record.offset
                 );
                 next += 1;
-                all.push((record.offset, record.value));
+                all.push(record);
             }
             ensure!(
                 next > before,
@@ -128,6 +126,14 @@ impl TopicsClient {
             );
         }
         Ok(all)
+    }
+}
+
+/// The header that the check gives each of its records.
+pub(super) fn header() -> RecordHeader {
+    RecordHeader {
+        key: "weir".into(),
+        value: "verify".into(),
     }
 }
 

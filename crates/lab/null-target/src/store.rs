@@ -1,0 +1,58 @@
+//! Events in the database, one statement an entity: plain, and right unless it is told otherwise.
+
+use anyhow::Context;
+use domain::Event;
+use tokio_postgres::types::Json;
+use tokio_postgres::{Client, NoTls};
+
+use crate::config::Fault;
+
+/// The table of the contract.
+const TABLE: &str = "/* Store::connect */ CREATE TABLE IF NOT EXISTS car_entities (id varchar(255), entity_type varchar(255), \
+     created_at timestamptz, updated_at timestamptz, data jsonb NOT NULL, PRIMARY KEY (entity_type, id))";
+
+const MERGE: &str = "/* Store::put */ INSERT INTO car_entities (entity_type, id, created_at, updated_at, data) \
+     VALUES ($1, $2, now(), now(), $3) ON CONFLICT (entity_type, id) DO UPDATE \
+     SET data = car_entities.data || excluded.data, updated_at = now()";
+
+const REPLACE: &str = "/* Store::put */ INSERT INTO car_entities (entity_type, id, created_at, updated_at, data) \
+     VALUES ($1, $2, now(), now(), $3) ON CONFLICT (entity_type, id) DO UPDATE \
+     SET data = excluded.data, updated_at = now()";
+
+/// One connection, whose statements follow each other.
+pub(crate) struct Store {
+    client: Client,
+    statement: &'static str,
+}
+
+impl Store {
+    /// # Errors
+    /// The database cannot be reached, or refuses the table.
+    pub(crate) async fn connect(url: &str, fault: Fault) -> anyhow::Result<Self> {
+        let (client, connection) = tokio_postgres::connect(url, NoTls)
+            .await
+            .context("DATABASE_URL: cannot connect")?;
+        // Ends with the client; a broken connection fails the statements.
+        tokio::spawn(connection);
+        client.batch_execute(TABLE).await.context("car_entities")?;
+        let statement = match fault {
+            Fault::MergesByReplacing => REPLACE,
+            _ => MERGE,
+        };
+        Ok(Self { client, statement })
+    }
+
+    /// Stores an event. Its entities are committed one by one, since this is no service but a yardstick.
+    pub(crate) async fn put(&self, event: &Event) -> anyhow::Result<()> {
+        for entity in event.entities() {
+            let data: serde_json::Value = serde_json::from_str(entity.attributes())?;
+            self.client
+                .execute(
+                    self.statement,
+                    &[&entity.entity_type(), &entity.entity_id(), &Json(data)],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+}
