@@ -20,7 +20,7 @@ use load_engine::output::say;
 use load_engine::progress::{Progress, ProgressMode, thousands};
 use load_engine::protocol::Protocol;
 use load_engine::requests::outcome::Outcome;
-use load_engine::requests::plan::Plan;
+use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::requests::start;
 use load_engine::work::Work;
 
@@ -158,6 +158,7 @@ impl Lab<'_> {
                 Rate::PerSecond(rate) => Some(rate.into()),
                 Rate::Full => None,
             },
+            pacing: Pacing::default(),
             work,
         }
     }
