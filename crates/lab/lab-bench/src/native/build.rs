@@ -305,6 +305,7 @@ mod tests {
             let binaries = Binaries {
                 dir: dir.into(),
                 built: BTreeMap::new(),
+                own: false,
             };
             assert_eq!(binaries.profile(), profile, "{dir}");
             assert_eq!(binaries.belongs_to_cargo(), of_cargo, "{dir}");
