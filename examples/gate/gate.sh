@@ -19,7 +19,7 @@ main() {
     "$here/measure.py" --baseline "$out/builds/baseline" --candidate "$out/builds/candidate" \
         --rounds "$rounds" >"$out/figures.csv" || exit 70
     weir judge "$out/figures.csv" --verdict "$out/verdict.json" >/dev/null || exit 70
-    weir gate "$out/verdict.json" --baseline baseline --candidate candidate --max-regression 10% \
+    weir gate "$out/verdict.json" --baseline baseline --candidate candidate --max-regression 20% \
         --markdown "$out/gate.md" --junit "$out/gate.xml" --bmf "$out/bmf.json" --badge "$out/badge.svg"
 }
 

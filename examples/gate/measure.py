@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 
@@ -30,10 +31,10 @@ class Build:
         )
         port = int(self.process.stdout.readline())
         self.connection = http.client.HTTPConnection("127.0.0.1", port)
-        self.used = 0.0
+        self.slices: list[float] = []
 
     def ask(self, requests: int):
-        """Asks it, and adds the CPU time that it takes."""
+        """Asks it, and notes the CPU time of a request, in microseconds."""
         before = cpu_seconds(self.process.pid)
         for number in range(requests):
             order = json.dumps({"quantity": number, "unit_price": 3.5})
@@ -41,7 +42,8 @@ class Build:
             answer = self.connection.getresponse()
             if answer.status != 200 or json.load(answer)["price"] < 0:
                 raise SystemExit(f"{self.folder}: answered {answer.status}")
-        self.used += cpu_seconds(self.process.pid) - before
+        used = cpu_seconds(self.process.pid) - before
+        self.slices.append(used / requests * 1e6)
 
     def stop(self):
         self.connection.close()
@@ -49,22 +51,22 @@ class Build:
         self.process.wait()
 
 
-SLICE = 25
+SLICE = 10
 
 
 def measure(folders: list[str], requests: int) -> list[float]:
-    """CPU time of a request of each build, in microseconds. They are asked in this order, slice by slice."""
+    """CPU time of a request of each build: the median over its slices, so that a slice that was disturbed counts for little.
+    They are asked in this order, slice by slice."""
     builds = [Build(folder) for folder in folders]
     for build in builds:
-        build.ask(SLICE)
-        build.used = 0.0
-    slices = max(1, requests // SLICE)
-    for _ in range(slices):
+        build.ask(5 * SLICE)
+        build.slices.clear()
+    for _ in range(max(1, requests // SLICE)):
         for build in builds:
             build.ask(SLICE)
     for build in builds:
         build.stop()
-    return [build.used / (slices * SLICE) * 1e6 for build in builds]
+    return [statistics.median(build.slices) for build in builds]
 
 
 def cpu_seconds(pid: int) -> float:

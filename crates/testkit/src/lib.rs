@@ -6,6 +6,7 @@
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
 //! - [`network`]: what holds for every port of every service, as checks
 //! - [`openssl`]: TLS of every port as a client sees it that is not ours
+//! - [`pgbouncer`]: a real PgBouncer in transaction mode
 //! - [`pooler`]: a connection pooler in session or transaction mode
 //! - [`proxy`]: a TCP proxy that cuts, freezes or delays connections
 //! - [`at_once()`]: how fast refusals come
@@ -27,6 +28,7 @@ pub mod kafka;
 mod left_out;
 pub mod network;
 pub mod openssl;
+pub mod pgbouncer;
 pub mod pooler;
 pub mod postgres;
 pub mod process;

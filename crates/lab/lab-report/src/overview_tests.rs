@@ -3,7 +3,7 @@
 use super::invented::{GRPC, Invented, Plan, REST, five_targets, invent};
 use super::model::{Level, Metric, Outcome, Places, Report};
 use super::tests::{badge, report, rows};
-use super::{build, html, markdown};
+use super::{Options, build, html, markdown, verdict_file};
 
 /// Sixteen rounds of two targets, each order as often, in which the second of a round takes `more` times the CPU.
 fn in_orders(more: f64) -> Invented {
@@ -208,4 +208,25 @@ fn sessions_of_full_and_saturation_show_how_each_target_scales() {
             .iter()
             .all(|point| left.targets[point.target].name == GRPC.name)
     );
+}
+
+#[test]
+fn the_verdict_file_says_at_which_look_a_session_was_judged() {
+    let options = Options {
+        look: lab_verdict::Look::new(3, 7),
+        ..Options::default()
+    };
+    let report = build::build(&rows(&in_orders(1.0)), 60, &options);
+    let file = verdict_file::of(&report, &options, "a test");
+    let look = file.settings.look.and_then(|look| look.look());
+    assert_eq!(look, options.look);
+    // The gate asks for the level of that look: one figure of the two that decide.
+    let gate = lab_gate::Gate {
+        baseline: REST.name.to_owned(),
+        candidate: GRPC.name.to_owned(),
+        max_regression: 0.05,
+        figures: vec!["service CPU".to_owned()],
+    };
+    let level = gate.decide(&file).unwrap().answers[0].level;
+    assert!((level - (1.0 - 0.0138)).abs() < 1e-9, "{level}");
 }

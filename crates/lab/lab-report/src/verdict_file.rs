@@ -31,7 +31,7 @@ pub fn of(report: &Report, options: &Options, tool: &str) -> VerdictFile {
             margin: report.margin,
             reference: options.reference.clone(),
             primary: options.primary.map(|metric| name(metric).to_owned()),
-            look: None,
+            look: options.look.map(Into::into),
         },
         targets: (0..report.targets.len())
             .map(|index| target(report, index))

@@ -208,7 +208,7 @@ pub(crate) async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRow
 /// No such session, or the metrics database cannot be read.
 pub(crate) async fn verdict(store: &Store, session: &str) -> Result<VerdictFile> {
     let rows = read(store, &[session.to_owned()]).await?;
-    let options = Options::default();
+    let options = Options::named_beforehand(rows.iter().map(|rows| &rows.session));
     let report = lab_report::build(&rows, &options);
     Ok(verdict_of(&report, &options))
 }

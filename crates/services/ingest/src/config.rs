@@ -8,7 +8,7 @@ use runtime::config::{bytes, count, time_limit};
 /// PostgreSQL takes no jsonb value that is larger, and no bulk body needs more memory than this.
 const MOST_BYTES: u32 = 1024 * 1024 * 1024;
 
-/// How events are written to PostgreSQL.
+/// How events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WriteMode {
     /// Group commit: waiting events share one multi-row upsert and one commit.
@@ -18,6 +18,9 @@ pub enum WriteMode {
     /// The flow of earlier systems: read whether the entity exists, then insert or update. Loses updates
     /// when two requests change one entity at the same time; for measurement only.
     ReadThenWrite,
+    /// To Apache Kafka, acknowledged by all replicas in sync; the service sink merges.
+    #[cfg(feature = "kafka")]
+    Kafka,
 }
 
 /// Flags and environment variables of ingestion.
@@ -54,4 +57,25 @@ pub struct IngestConfig {
     /// A log line `Persisted events count: N` every so many events; 0 for none
     #[arg(long, env = "PERSISTED_COUNT_LOG_EVERY", default_value = "10", value_parser = count(0..=u64::MAX))]
     pub persisted_count_log_every: u64,
+
+    /// Kafka, where events are written to it.
+    #[cfg(feature = "kafka")]
+    #[command(flatten)]
+    pub kafka: kafka_client::KafkaConfig,
+    /// The topic of events.
+    #[cfg(feature = "kafka")]
+    #[command(flatten)]
+    pub events: events_kafka::EventsTopic,
+}
+
+impl IngestConfig {
+    /// Whether PostgreSQL takes the events, rather than Kafka.
+    #[must_use]
+    pub fn writes_to_the_database(&self) -> bool {
+        #[cfg(feature = "kafka")]
+        if self.write_mode == WriteMode::Kafka {
+            return false;
+        }
+        true
+    }
 }

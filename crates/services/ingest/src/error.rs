@@ -28,6 +28,12 @@ pub enum IngestError {
     /// have been stored.
     #[error("{0}: retry later")]
     Database(Cause),
+    /// Kafka takes no events now.
+    #[error("Kafka takes no events now: retry later")]
+    Kafka,
+    /// Kafka did not acknowledge; the event may or may not have been stored.
+    #[error("no acknowledgement from Kafka in time: retry later")]
+    NotAcknowledged,
     /// `REQUEST_TIMEOUT` passed; the event may or may not have been stored.
     #[error("no answer from the database in time: retry later")]
     Timeout,
@@ -47,7 +53,11 @@ impl IngestError {
             Self::TooLarge { .. } => Kind::TooLarge,
             Self::Refused => Kind::InvalidArgument,
             Self::QueueFull => Kind::ResourceExhausted,
-            Self::Database(_) | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::Database(_)
+            | Self::Kafka
+            | Self::NotAcknowledged
+            | Self::Timeout
+            | Self::ShuttingDown => Kind::Unavailable,
             Self::Internal => Kind::Internal,
         }
     }
@@ -60,6 +70,8 @@ impl IngestError {
             Self::Refused => "database_refused",
             Self::QueueFull => "queue_full",
             Self::Database(cause) => cause.label(),
+            Self::Kafka => "kafka_unavailable",
+            Self::NotAcknowledged => "not_acknowledged",
             Self::Timeout => "timeout",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
@@ -87,7 +99,7 @@ impl IngestError {
     }
 
     /// Every value of [`Self::reason`], so that each is in the metrics from the start.
-    pub const REASONS: [&'static str; 15] = [
+    pub const REASONS: [&'static str; 17] = [
         "invalid",
         "too_large",
         "database_refused",
@@ -100,6 +112,8 @@ impl IngestError {
         "locked",
         "conflict",
         "cancelled",
+        "kafka_unavailable",
+        "not_acknowledged",
         "timeout",
         "shutting_down",
         "internal",

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::Event;
+use runtime::config::DatabaseConfig;
 use runtime::metrics::Metrics;
 use runtime::postgres::{Cause, Database, DatabaseError};
 use runtime::wakeups::Forwarded;
@@ -20,6 +21,8 @@ use crate::caller::{Answer, Caller, Waiting};
 use crate::config::{IngestConfig, WriteMode};
 use crate::error::{IngestError, Outcome};
 use crate::metrics::IngestMetrics;
+#[cfg(feature = "kafka")]
+use crate::on_kafka::OnKafka;
 use crate::parked::Parked;
 use crate::queue::{self, Queues};
 use crate::store;
@@ -45,6 +48,8 @@ struct Shared {
     metrics: IngestMetrics,
     /// Absent in the write modes without group commit.
     queues: Option<Queues>,
+    #[cfg(feature = "kafka")]
+    kafka: Option<OnKafka>,
     trouble: Arc<Trouble>,
     refuse: CancellationToken,
     hasher: foldhash::fast::FixedState,
@@ -58,7 +63,31 @@ pub struct Writers {
     refuse: CancellationToken,
 }
 
+/// Connects to the database, as [`Database::connect`] does; where Kafka takes the events nobody waits for it.
+///
+/// # Errors
+/// As there.
+pub async fn connect(
+    config: &IngestConfig,
+    database: &DatabaseConfig,
+    stop: &CancellationToken,
+) -> anyhow::Result<Database> {
+    if config.writes_to_the_database() {
+        Database::connect(database, stop).await
+    } else {
+        Database::open(database)
+    }
+}
+
 impl Ingest {
+    /// Sends what still waits for Kafka. Call it when the faces are done.
+    pub async fn close(&self) {
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = &self.shared.kafka {
+            kafka.close().await;
+        }
+    }
+
     /// Applies the schema and starts the writers on the current tokio runtime. `refuse` is cancelled when what still
     /// waits is to be refused, also what is being written.
     ///
@@ -73,8 +102,12 @@ impl Ingest {
         let config = config.clone();
         let metrics = IngestMetrics::register(registry, config.persisted_count_log_every)?;
         let database = database.for_writes();
-        database.register(registry)?;
-        database.migrate(store::schema()).await?;
+        if config.writes_to_the_database() {
+            database.register(registry)?;
+            database.migrate(store::schema()).await?;
+        }
+        #[cfg(feature = "kafka")]
+        let kafka = OnKafka::open(&config).await?;
         let trouble = Arc::new(Trouble::new(database.acquire_timeout()));
         let mut tasks = JoinSet::new();
         let queues = (config.write_mode == WriteMode::Group).then(|| {
@@ -103,6 +136,8 @@ impl Ingest {
             database,
             metrics,
             queues,
+            #[cfg(feature = "kafka")]
+            kafka,
             trouble,
             refuse: refuse.clone(),
             hasher: foldhash::fast::FixedState::default(),
@@ -178,6 +213,10 @@ impl Ingest {
     /// Stores the events of one bulk request, in order, and returns the outcome of each by its index.
     pub async fn submit_bulk(&self, events: Vec<(u64, Event)>) -> Vec<(u64, Outcome)> {
         let deadline = self.deadline();
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = &self.shared.kafka {
+            return self.send_bulk(kafka, events, deadline).await;
+        }
         let (lane, mut outcomes) = self.lane(events.len());
         let mut unanswered: BTreeSet<u64> = events.iter().map(|(index, _)| *index).collect();
         let mut answered = Vec::with_capacity(events.len());
@@ -200,6 +239,14 @@ impl Ingest {
     /// # Errors
     /// Why it does not.
     pub async fn ping(&self) -> Result<(), IngestError> {
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = &self.shared.kafka {
+            return kafka
+                .answers()
+                .await
+                .then_some(())
+                .ok_or(IngestError::Kafka);
+        }
         let probed = self.probe().await;
         probed.map_err(|error| IngestError::Database(error.cause()))
     }
@@ -209,6 +256,11 @@ impl Ingest {
     /// # Errors
     /// Why it does not.
     pub async fn probe(&self) -> Result<(), DatabaseError> {
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = &self.shared.kafka {
+            let answers = kafka.answers().await.then_some(());
+            return answers.ok_or(DatabaseError::NoWrites(Cause::Unreachable));
+        }
         self.shared.database.ping().await?;
         match self.shared.trouble.hidden_from_probes() {
             Some(cause) => Err(DatabaseError::NoWrites(cause)),
@@ -237,8 +289,53 @@ impl Ingest {
         (hash >> 32) as usize % writers
     }
 
-    /// Writes one event on a pooled connection of its own: the write modes without group commit.
+    #[cfg(feature = "kafka")]
+    async fn send_bulk(
+        &self,
+        kafka: &OnKafka,
+        events: Vec<(u64, Event)>,
+        deadline: Instant,
+    ) -> Vec<(u64, Outcome)> {
+        let started = Instant::now();
+        let Ok(outcomes) = timeout_at(deadline, kafka.send_all(&events)).await else {
+            let events = events.into_iter();
+            let late = events.map(|(index, _)| (index, self.counted(Err(IngestError::Timeout))));
+            return late.collect();
+        };
+        let stored = outcomes
+            .iter()
+            .filter(|(_, outcome)| outcome.is_ok())
+            .count();
+        if stored > 0 {
+            self.shared
+                .metrics
+                .committed(stored as u64, started.elapsed());
+        }
+        let outcomes = outcomes.into_iter();
+        let outcomes = outcomes.map(|(index, outcome)| (index, self.counted(outcome)));
+        outcomes.collect()
+    }
+
+    #[cfg(feature = "kafka")]
+    async fn send_alone(&self, kafka: &OnKafka, event: &Event, deadline: Instant) -> Outcome {
+        let started = Instant::now();
+        let sent = tokio::select! {
+            biased;
+            sent = timeout_at(deadline, kafka.send(event)) => sent.unwrap_or(Err(IngestError::Timeout)),
+            () = self.shared.refuse.cancelled() => Err(IngestError::ShuttingDown),
+        };
+        if sent.is_ok() {
+            self.shared.metrics.committed(1, started.elapsed());
+        }
+        sent
+    }
+
+    /// Writes one event on a pooled connection of its own, or to Kafka: the write modes without group commit.
     async fn write_alone(&self, event: &Event, deadline: Instant) -> Outcome {
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = &self.shared.kafka {
+            return self.send_alone(kafka, event, deadline).await;
+        }
         let rows = batch::fold(event.entities().iter());
         let write = async {
             loop {
@@ -266,9 +363,8 @@ impl Ingest {
         let started = Instant::now();
         let written = match self.shared.config.write_mode {
             WriteMode::ReadThenWrite => store::read_then_write(&connection, rows).await,
-            WriteMode::Group | WriteMode::Single => {
-                store::upsert(&connection, rows, LOCK_WAIT).await
-            }
+            // Kafka never comes here.
+            _ => store::upsert(&connection, rows, LOCK_WAIT).await,
         };
         connection.give_back_after(&written);
         if written.is_ok() {

@@ -7,6 +7,8 @@
 //! - `caller`: who waits for an event, and until when; everyone gets one answer
 //! - `queue`: a bounded queue per writer, by events and by bytes
 //! - `writer`: takes all that waits, one upsert a batch, answers after commit; what it does when a batch fails
+//! - `on_kafka`: events to Kafka instead, with the feature `kafka`
+//! - [`merge`]: for the sink, the same upsert within a transaction of the caller's
 //! - `parked`: events whose rows other transactions have locked, so that the others need not wait for them
 //! - `trouble`: what the writers know about a database that takes no writes
 //! - `batch`: folds updates of one entity and sorts rows by key (pure)
@@ -19,7 +21,10 @@ mod caller;
 pub mod config;
 pub mod error;
 pub mod handle;
+pub mod merge;
 pub mod metrics;
+#[cfg(feature = "kafka")]
+mod on_kafka;
 mod parked;
 mod queue;
 mod store;
@@ -28,7 +33,7 @@ mod writer;
 
 pub use config::{IngestConfig, WriteMode};
 pub use error::{IngestError, Outcome};
-pub use handle::{Ingest, Lane, Outcomes, Writers};
+pub use handle::{Ingest, Lane, Outcomes, Writers, connect};
 pub use metrics::IngestMetrics;
 
 /// What an acknowledged event is answered with, on both faces.

@@ -16,7 +16,6 @@ use ingest::{Ingest, Writers};
 use protect::Protection;
 use runtime::connection::Connections;
 use runtime::metrics::Metrics;
-use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
 use runtime::{http, wakeups};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +41,7 @@ impl Service {
     /// No database within 30 s, a schema that cannot be applied, a port in use.
     pub async fn build(config: &Config, stop: CancellationToken) -> anyhow::Result<Self> {
         let protection = Protection::open(&config.protection, access::demand)?;
-        let database = Database::connect(&config.database, &stop).await?;
+        let database = ingest::connect(&config.ingest, &config.database, &stop).await?;
         let metrics = Metrics::new()?;
         let in_flight = InFlight::new(stop);
         let refuse = in_flight.refused().child_token();
@@ -97,6 +96,7 @@ impl Service {
             server.serve(&self.in_flight)
         );
         self.writers.finish().await;
+        self.ingest.close().await;
         self.ingest.metrics().log_totals();
         served?;
         Ok(ending)

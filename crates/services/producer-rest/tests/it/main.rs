@@ -7,6 +7,8 @@ mod deadlines;
 mod dotenv;
 mod durability;
 mod events;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod locks;
 mod network;
 mod overload;

@@ -1,0 +1,404 @@
+//! Reads the partitions that the group assigns, and merges batch after batch.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use anyhow::Context;
+use domain::Event;
+use events_kafka::{EventProducer, record};
+use kafka_client::{Timing, connect_patiently};
+use krafka::consumer::{
+    AutoOffsetReset, Consumer, ConsumerRecord, GroupProtocol, OffsetAndMetadata, TopicPartition,
+};
+use krafka::{CloseOptions, KrafkaError};
+use runtime::postgres::{Cause, Database, DatabaseError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::config::MergingConfig;
+use super::dead_letters::DeadLetters;
+use super::metrics::SinkMetrics;
+use super::position::{Positions, Verdict};
+use super::store::{self, Merged, Moves, Source};
+
+/// How Kafka's logs name sinks.
+const CLIENT_ID: &str = "sink";
+/// Longest wait for records before the sink looks around.
+const POLL: Duration = Duration::from_millis(500);
+/// Before what failed is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// Kafka is told how far the sink is, for tools that show lag; what counts stands in the database.
+const TELL_KAFKA_EVERY: Duration = Duration::from_secs(1);
+/// How long leaving the group may take.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A record, and the event that it is.
+pub(crate) struct Taken {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    event: Result<Event, String>,
+}
+
+/// A member of the group of sinks.
+pub(crate) struct Merging {
+    consumer: Consumer,
+    source: Source,
+    database: Database,
+    metrics: SinkMetrics,
+    dead_letters: DeadLetters,
+    max_batch: usize,
+    positions: Positions,
+    /// Dead letters of the records that are being merged: a batch that is tried again does not keep them again.
+    buried: BTreeSet<(i32, i64)>,
+    told: Instant,
+    stop: CancellationToken,
+}
+
+impl Merging {
+    pub(crate) async fn open(
+        config: &MergingConfig,
+        database: Database,
+        metrics: SinkMetrics,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let timeout = config.request_timeout;
+        let kafka = connect_patiently(&config.kafka, CLIENT_ID, Timing::within(timeout)).await?;
+        let dead = config.dead_letters();
+        // Makes the topic of events too.
+        let producer =
+            EventProducer::open(&config.kafka, &config.events, CLIENT_ID, timeout).await?;
+        let made = config.events.make(&kafka, &dead).await;
+        made.with_context(|| format!("DEAD_LETTER_TOPIC {dead}"))?;
+        let topic = config.events.events_topic.clone();
+        let most = i32::try_from(config.max_batch_events).unwrap_or(i32::MAX);
+        let consumer = kafka
+            .consumer(&config.sink_group)
+            .group_protocol(GroupProtocol::Consumer)
+            .enable_auto_commit(false)
+            .auto_offset_reset(AutoOffsetReset::Earliest)
+            .max_poll_records(most)
+            .fetch_max_wait(POLL)
+            .metrics_push(false)
+            .build()
+            .await?;
+        consumer.subscribe([&topic]).await?;
+        Ok(Self {
+            consumer,
+            dead_letters: DeadLetters {
+                producer,
+                topic: dead,
+                source: topic.clone(),
+            },
+            source: Source {
+                group: config.sink_group.clone(),
+                topic,
+            },
+            database,
+            metrics,
+            max_batch: config.max_batch_events as usize,
+            positions: Positions::default(),
+            buried: BTreeSet::new(),
+            told: Instant::now(),
+            stop,
+        })
+    }
+
+    /// Merges until the stop. What fails is tried again: nothing is passed over.
+    pub(crate) async fn run(mut self) {
+        let stop = self.stop.clone();
+        while !stop.is_cancelled() {
+            let polled = tokio::select! {
+                polled = self.consumer.poll(POLL) => polled,
+                () = stop.cancelled() => break,
+            };
+            match polled {
+                Ok(records) => self.merge(records).await,
+                Err(error) => {
+                    self.after(&error);
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
+            self.show_lag().await;
+            self.tell_kafka(false).await;
+        }
+        self.tell_kafka(true).await;
+        self.dead_letters.producer.close(CLOSE_WITHIN).await;
+        let options = CloseOptions::new().timeout(CLOSE_WITHIN);
+        if let Err(error) = self.consumer.close_with(options).await {
+            tracing::warn!(%error, "the group was not left in order: Kafka finds out by itself");
+        }
+    }
+
+    fn after(&self, error: &KrafkaError) {
+        if error.is_retriable() {
+            tracing::debug!(%error, "reading goes on after a failure");
+        } else {
+            tracing::error!(%error, "events cannot be read: trying again");
+        }
+    }
+
+    /// Merges what was read, in transactions of `max_batch` events.
+    async fn merge(&mut self, records: Vec<ConsumerRecord>) {
+        let assigned = self.consumer.assignment().await;
+        let assigned = assigned
+            .get(&self.source.topic)
+            .cloned()
+            .unwrap_or_default();
+        self.positions
+            .keep(|partition| assigned.contains(&partition));
+        self.buried.clear();
+        let mut taken = self.judge(records).await;
+        while !taken.is_empty() && !self.stop.is_cancelled() {
+            let rest = taken.split_off(taken.len().min(self.max_batch));
+            let batch: Vec<Taken> = std::mem::replace(&mut taken, rest).into();
+            if !self.merge_batch(&batch).await {
+                // Read anew, from where the database says.
+                return;
+            }
+        }
+    }
+
+    /// Those records that are the next ones of their partitions.
+    async fn judge(&mut self, records: Vec<ConsumerRecord>) -> VecDeque<Taken> {
+        let mut expected: BTreeMap<i32, i64> = BTreeMap::new();
+        let mut sought = Vec::new();
+        let mut taken = VecDeque::with_capacity(records.len());
+        for record in records {
+            let (partition, offset) = (record.partition, record.offset);
+            if sought.contains(&partition) {
+                continue;
+            }
+            if !self.positions.knows(partition) {
+                match store::next_offset(&self.database, &self.source, partition).await {
+                    Ok(next) => self.positions.set(partition, next),
+                    Err(error) => {
+                        self.report(&error);
+                        // Read again when the database is back.
+                        self.seek(partition, offset).await;
+                        sought.push(partition);
+                        continue;
+                    }
+                }
+            }
+            let next = self.positions.next(partition);
+            let expected = expected.entry(partition).or_insert(next);
+            match self.positions.judge(partition, offset, *expected) {
+                Verdict::Skip => {}
+                Verdict::Merge => {
+                    *expected = offset + 1;
+                    taken.push_back(Taken::new(record));
+                }
+                Verdict::Seek(to) => {
+                    self.seek(partition, to).await;
+                    sought.push(partition);
+                }
+            }
+        }
+        taken
+    }
+
+    async fn seek(&self, partition: i32, offset: i64) {
+        let sought = self
+            .consumer
+            .seek(&self.source.topic, partition, offset)
+            .await;
+        if let Err(error) = sought {
+            // It went to another sink.
+            tracing::debug!(%error, partition, "no seek");
+        }
+    }
+
+    /// Merges a batch, however often it takes. Whether it was merged here: else its partitions are read anew.
+    async fn merge_batch(&mut self, batch: &[Taken]) -> bool {
+        let mut begun = BTreeMap::new();
+        for taken in batch {
+            let next = self.positions.next(taken.partition);
+            begun.entry(taken.partition).or_insert(next);
+        }
+        loop {
+            match self.try_batch(batch, &begun).await {
+                Ok(Merged::Now) => return true,
+                Ok(Merged::Elsewhere) => break self.metrics.fenced.inc(),
+                Err(Failure::Database(error)) if error.cause() == Cause::Data => {
+                    // One of them is to blame: each for itself.
+                    if batch.len() == 1 {
+                        if self
+                            .bury(&batch[0], "the database refused the event's values")
+                            .await
+                        {
+                            return true;
+                        }
+                    } else {
+                        for one in batch.chunks(1) {
+                            if !Box::pin(self.merge_batch(one)).await {
+                                return false;
+                            }
+                        }
+                        return true;
+                    }
+                }
+                Err(Failure::Database(error)) => self.report(&error),
+                Err(Failure::DeadLetter) => {}
+            }
+            if self.stop.is_cancelled() {
+                break;
+            }
+            self.metrics.retries.inc();
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+        let partitions: Vec<i32> = begun.keys().copied().collect();
+        self.positions
+            .keep(|partition| !partitions.contains(&partition));
+        for (partition, from) in begun {
+            self.seek(partition, from).await;
+        }
+        false
+    }
+
+    async fn try_batch(
+        &mut self,
+        batch: &[Taken],
+        begun: &BTreeMap<i32, i64>,
+    ) -> Result<Merged, Failure> {
+        for taken in batch {
+            if let Err(reason) = &taken.event {
+                self.keep(taken, reason).await?;
+            }
+        }
+        let events = batch.iter().filter_map(|taken| taken.event.clone().ok());
+        let events: Vec<Event> = events.collect();
+        let moves = moves(batch, begun);
+        let merged = store::merge(&self.database, &self.source, &moves, &events).await;
+        let merged = merged.map_err(Failure::Database)?;
+        if merged == Merged::Now {
+            for (partition, (_, after)) in moves {
+                self.positions.advance(partition, after);
+            }
+            self.metrics.events.inc_by(events.len() as u64);
+            self.metrics.batches.inc();
+        }
+        Ok(merged)
+    }
+
+    /// Keeps a record as a dead letter, unless it is one already.
+    async fn keep(&mut self, taken: &Taken, reason: &str) -> Result<(), Failure> {
+        let place = (taken.partition, taken.offset);
+        if self.buried.contains(&place) {
+            return Ok(());
+        }
+        self.dead_letters
+            .keep(taken, reason)
+            .await
+            .map_err(|error| {
+                tracing::warn!(%error, "a dead letter cannot be kept: trying again");
+                Failure::DeadLetter
+            })?;
+        self.buried.insert(place);
+        self.metrics.dead_letters.inc();
+        Ok(())
+    }
+
+    /// Makes a dead letter of an event that PostgreSQL refused. Whether that is done.
+    async fn bury(&mut self, taken: &Taken, reason: &str) -> bool {
+        if self.keep(taken, reason).await.is_err() {
+            return false;
+        }
+        let next = self.positions.next(taken.partition);
+        let moves = Moves::from([(taken.partition, (next, taken.offset + 1))]);
+        match store::merge(&self.database, &self.source, &moves, &[]).await {
+            Ok(Merged::Now) => {
+                self.positions.advance(taken.partition, taken.offset + 1);
+                true
+            }
+            Ok(Merged::Elsewhere) => false,
+            Err(error) => {
+                self.report(&error);
+                false
+            }
+        }
+    }
+
+    fn report(&self, error: &DatabaseError) {
+        match error.cause() {
+            Cause::Locked | Cause::Conflict => {
+                tracing::debug!(error = %error.chain(), "a batch is tried again");
+            }
+            cause => tracing::warn!(error = %error.chain(), "not merged: {cause}; trying again"),
+        }
+    }
+
+    async fn show_lag(&self) {
+        let lag = self.consumer.lag().await;
+        let mut behind = 0;
+        for (place, lag) in &lag {
+            if let (Some(end), true) = (lag.high_watermark, self.positions.knows(place.partition)) {
+                behind += (end - self.positions.next(place.partition)).max(0);
+            }
+        }
+        self.metrics.lag.set(behind);
+        let partitions = i64::try_from(lag.len()).unwrap_or(i64::MAX);
+        self.metrics.partitions.set(partitions);
+    }
+
+    async fn tell_kafka(&mut self, now: bool) {
+        if !now && self.told.elapsed() < TELL_KAFKA_EVERY {
+            return;
+        }
+        self.told = Instant::now();
+        let assigned = self.consumer.assignment().await;
+        let partitions = assigned
+            .get(&self.source.topic)
+            .cloned()
+            .unwrap_or_default();
+        let known = partitions
+            .into_iter()
+            .filter(|partition| self.positions.knows(*partition));
+        let offsets: Vec<_> = known
+            .map(|partition| {
+                let place = TopicPartition::new(&self.source.topic, partition);
+                (
+                    place,
+                    OffsetAndMetadata::new(self.positions.next(partition)),
+                )
+            })
+            .collect();
+        if offsets.is_empty() {
+            return;
+        }
+        let told = tokio::time::timeout(RETRY_AFTER * 10, self.consumer.commit_offsets(offsets));
+        if !matches!(told.await, Ok(Ok(()))) {
+            tracing::debug!("Kafka was not told how far the sink is");
+        }
+    }
+}
+
+/// Why a batch was not merged.
+enum Failure {
+    Database(DatabaseError),
+    DeadLetter,
+}
+
+impl Taken {
+    fn new(record: ConsumerRecord) -> Self {
+        let value = record.value.unwrap_or_default();
+        Self {
+            partition: record.partition,
+            offset: record.offset,
+            key: record.key.unwrap_or_default().to_vec(),
+            event: record::event(&value).map_err(|invalid| invalid.to_string()),
+            value: value.to_vec(),
+        }
+    }
+}
+
+/// Where the partitions of a batch are before and after it.
+fn moves(batch: &[Taken], begun: &BTreeMap<i32, i64>) -> Moves {
+    let mut moves = Moves::new();
+    for taken in batch {
+        let before = begun.get(&taken.partition).copied().unwrap_or_default();
+        moves.insert(taken.partition, (before, taken.offset + 1));
+    }
+    moves
+}
