@@ -41,6 +41,7 @@ use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
+use runtime::threads::Workers;
 use runtime::{http, wakeups};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
@@ -115,7 +116,8 @@ impl Service {
     /// A server failed.
     pub async fn run(self) -> anyhow::Result<Ending> {
         let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
-        let face = grpc::Face::new(self.balances.clone());
+        let own_threads = self.balances.on_own_threads();
+        let face = grpc::Face::new(own_threads.clone());
         let standard =
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
@@ -125,7 +127,7 @@ impl Service {
             .services
             .add_service(HealthServer::new(face).accept_compressed(CompressionEncoding::Gzip));
         let probed = self.balances.clone();
-        let balances = Data::new(self.balances);
+        let balances = Data::new(own_threads);
         let face = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
@@ -138,6 +140,7 @@ impl Service {
             &self.metrics,
             &self.connections,
         )?;
+        let workers = Workers::start(self.threads)?;
         let health = Health::new();
         self.connections
             .protection()
@@ -151,7 +154,8 @@ impl Service {
         let (ending, rest_served, grpc_served, (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
             rest.serve(&self.in_flight),
-            runtime::grpc::serve(
+            runtime::grpc::serve_on(
+                Some(workers),
                 self.grpc,
                 balance_service,
                 services,

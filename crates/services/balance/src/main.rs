@@ -27,8 +27,8 @@ fn run() -> anyhow::Result<ExitCode> {
     telemetry::init(&config.telemetry)?;
     open_files::allow_most();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
-    // gRPC, the readers and their connections; the REST face has as many threads of its own.
-    threads::runtime(config.threads.count())?.block_on(async {
+    // Both faces have threads of their own; this one drives the readers and their connections.
+    threads::runtime(1)?.block_on(async {
         let stop = shutdown::on_signals()?;
         Ok(Service::build(&config, stop).await?.run().await?.into())
     })

@@ -26,7 +26,8 @@ fn run() -> anyhow::Result<ExitCode> {
     telemetry::init(&config.telemetry)?;
     open_files::allow_most();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
-    threads::runtime(config.threads.count())?.block_on(async {
+    // The face has threads of its own; this one drives the writers and their connections.
+    threads::runtime(1)?.block_on(async {
         let stop = shutdown::on_signals()?;
         Ok(Service::build(&config, stop).await?.run().await?.into())
     })
