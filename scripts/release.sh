@@ -20,7 +20,7 @@ main() {
     archives=$root/target/release-archives
     mkdir -p "$archives/$name"
     # Cargo says where each program is, wherever its target directory may be.
-    cargo build --release --locked --workspace --bins --message-format json-render-diagnostics \
+    cargo build --profile dist --locked --workspace --bins --message-format json-render-diagnostics \
         | python3 -c 'import json, sys
 for line in sys.stdin:
     file = json.loads(line).get("executable")

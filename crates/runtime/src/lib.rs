@@ -5,7 +5,8 @@
 //! - [`config`]: settings that services share, as flags and environment variables; `.env`
 //! - [`telemetry`]: log lines, as text or JSON
 //! - [`open_files`]: as many as the system allows
-//! - [`threads`]: how many worker threads, and the tokio runtime made of them
+//! - [`threads`]: how many worker threads, the tokio runtime made of them, workers with a runtime each
+//! - [`detach`]: work that goes on when its caller leaves
 //! - [`shutdown`]: signals, requests in flight, the graceful stop
 //! - [`postgres`]: the connection pool, migrations, and what kind of error a database error is
 //! - [`connection`]: all connections of the process: their number, and their limits
@@ -22,6 +23,7 @@
 
 pub mod config;
 pub mod connection;
+pub mod detach;
 mod exit;
 pub mod faces;
 pub mod grpc;

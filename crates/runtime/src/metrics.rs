@@ -1,5 +1,6 @@
 //! Prometheus metrics: a registry for each service, with what all of them count.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -102,13 +103,60 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn grpc_request(&self, method: &str, code: tonic::Code, took: Duration) {
-        self.grpc_requests
-            .with_label_values(&[method, code_name(code)])
-            .inc();
-        self.grpc_seconds
-            .with_label_values(&[method])
-            .observe(took.as_secs_f64());
+    /// For the calls of one connection.
+    pub(crate) fn grpc_calls(&self) -> GrpcCalls {
+        GrpcCalls(Arc::new(Methods {
+            requests: self.grpc_requests.clone(),
+            seconds: self.grpc_seconds.clone(),
+            known: Mutex::default(),
+        }))
+    }
+}
+
+/// What is counted of the calls of one connection; looks labels up once for each method and code. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct GrpcCalls(Arc<Methods>);
+
+#[derive(Debug)]
+struct Methods {
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    known: Mutex<Vec<GrpcMethod>>,
+}
+
+#[derive(Debug)]
+struct GrpcMethod {
+    name: String,
+    seconds: Histogram,
+    by_code: Vec<(tonic::Code, IntCounter)>,
+}
+
+impl GrpcCalls {
+    /// Counts a call; `method` is one of those that exist, or a constant.
+    pub(crate) fn count(&self, method: &str, code: tonic::Code, took: Duration) {
+        let Methods {
+            requests,
+            seconds,
+            known,
+        } = &*self.0;
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = known.iter().position(|it| it.name == method);
+        let place = place.unwrap_or_else(|| {
+            known.push(GrpcMethod {
+                name: method.to_owned(),
+                seconds: seconds.with_label_values(&[method]),
+                by_code: Vec::new(),
+            });
+            known.len() - 1
+        });
+        let known = &mut known[place];
+        known.seconds.observe(took.as_secs_f64());
+        if let Some((_, counter)) = known.by_code.iter().find(|(it, _)| *it == code) {
+            return counter.inc();
+        }
+        let counter = requests.with_label_values(&[method, code_name(code)]);
+        counter.inc();
+        known.by_code.push((code, counter));
     }
 }
 
@@ -174,17 +222,21 @@ mod tests {
         let metrics = Metrics::new().expect("registry");
         metrics.http_request("/api/v1/events", 200, Duration::from_millis(3));
         metrics.http_request("/api/v1/events", 503, Duration::from_millis(3));
-        metrics.grpc_request(
-            "/a.B/C",
-            tonic::Code::ResourceExhausted,
-            Duration::from_millis(3),
-        );
+        for calls in [metrics.grpc_calls(), metrics.grpc_calls()] {
+            for code in [tonic::Code::Ok, tonic::Code::ResourceExhausted] {
+                calls.count("/a.B/C", code, Duration::from_millis(3));
+                calls
+                    .clone()
+                    .count("/a.B/C", code, Duration::from_millis(3));
+            }
+        }
         let text = metrics.render().expect("text");
         for line in [
             r#"http_requests_total{route="/api/v1/events",status="200"} 1"#,
             r#"http_requests_total{route="/api/v1/events",status="503"} 1"#,
             r#"http_request_duration_seconds_bucket{route="/api/v1/events",le="0.005"} 2"#,
-            r#"grpc_requests_total{code="RESOURCE_EXHAUSTED",method="/a.B/C"} 1"#,
+            r#"grpc_requests_total{code="RESOURCE_EXHAUSTED",method="/a.B/C"} 4"#,
+            r#"grpc_request_duration_seconds_bucket{method="/a.B/C",le="0.005"} 8"#,
         ] {
             assert!(text.contains(line), "no {line} in:\n{text}");
         }

@@ -3,6 +3,12 @@
 use std::io;
 use std::num::NonZeroUsize;
 
+mod own;
+mod workers;
+
+pub use own::of_this_thread;
+pub use workers::{Placed, Workers};
+
 /// More threads than a machine has processors.
 const MOST: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 

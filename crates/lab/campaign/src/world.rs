@@ -1,9 +1,11 @@
 //! What the campaign runs on: PostgreSQL, the services, and a proxy between them.
 //!
 //! - [`World`] (here): all of it
+//! - [`port`]: ports that nobody takes meanwhile
 //! - [`postgres`]: the server; [`service`]: a service as a process; [`health`]: whether it serves, and how much it uses
 
 pub(crate) mod health;
+pub(crate) mod port;
 pub(crate) mod postgres;
 pub(crate) mod service;
 
@@ -12,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab_host::port::free_port;
 use lab_host::proxy::Proxy;
 
 use crate::scenario::clocks::Shim;
@@ -78,8 +79,8 @@ impl World {
                     name
                 },
                 program,
-                http: free_port(None)?,
-                grpc: free_port(None)?,
+                http: port::lasting_port()?,
+                grpc: port::lasting_port()?,
                 environment: Vec::new(),
                 log: folder.join("logs").join(format!("{at}-{name}.log")),
                 folder: folder.to_owned(),

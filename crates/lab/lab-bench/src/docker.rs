@@ -214,7 +214,7 @@ impl Docker {
             },
             "targets": builds,
             "generator_env": variables::recorded(&settings::of_generator(|name| self.compose.given(name))),
-            "profile": "release",
+            "profile": self.compose.given("BUILD_PROFILE").unwrap_or_else(|| "release".into()),
         })
     }
 

@@ -7,6 +7,7 @@ use clap::Parser;
 
 use crate::logs::LogKind;
 use crate::pairs::{Group, Ratio};
+use crate::rates::{Rate, RateKind};
 use crate::streams::StreamKind;
 use load_engine::events::EventPlan;
 use load_engine::events::attributes::Payload;
@@ -99,6 +100,15 @@ pub struct RatioArgs {
     #[arg(long, default_value_t = 50_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
     pub log_entries: u64,
 
+    /// Rates: requests a second, separated by commas; 'full' for as many as are answered
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "100,1000,5000,10000,full",
+        value_name = "RATE"
+    )]
+    pub rates: Vec<Rate>,
+
     /// DATABASE_POOL_SIZE of the services
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
     pub pool_size: u32,
@@ -142,7 +152,8 @@ impl RatioArgs {
             let events = self.events("", Some(self.batch));
             events.check(self.bulk_concurrency as usize)?;
         }
-        if !ratios.iter().any(|ratio| writes.contains(&ratio.group())) {
+        let by_rate = !self.rate_steps().is_empty();
+        if !by_rate && !ratios.iter().any(|ratio| writes.contains(&ratio.group())) {
             return Ok(());
         }
         require(
@@ -181,6 +192,25 @@ impl RatioArgs {
             false => self.only.contains(ratio),
         };
         Ratio::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// What is measured at which rates, each once, in the order of the table: loads that are compared run directly after
+    /// each other.
+    pub(crate) fn rate_steps(&self) -> Vec<(RateKind, Rate)> {
+        if !(self.only.is_empty() && self.what.holds(Group::Rates)) {
+            return Vec::new();
+        }
+        let mut rates = self.rates.clone();
+        rates.sort_unstable();
+        rates.dedup();
+        let kinds = RateKind::all();
+        let steps = kinds.chunk_by(|one, other| one.is_beside(*other));
+        steps
+            .flat_map(|beside| {
+                let at = |rate: &Rate| beside.iter().map(|kind| (*kind, *rate)).collect::<Vec<_>>();
+                rates.iter().flat_map(at).collect::<Vec<_>>()
+            })
+            .collect()
     }
 
     /// The measurements of the event log, in the order of the table.

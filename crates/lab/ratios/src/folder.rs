@@ -32,7 +32,9 @@ impl ReportFolder {
 
     pub(crate) fn write(&self, report: &Report) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(report)? + "\n";
-        for (name, text) in [("ratios.json", json), ("ratios.md", report.markdown())] {
+        let figure = report.figure().map(|figure| ("rates.svg", figure));
+        let texts = [("ratios.json", json), ("ratios.md", report.markdown())];
+        for (name, text) in texts.into_iter().chain(figure) {
             let file = self.0.join(name);
             fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
         }

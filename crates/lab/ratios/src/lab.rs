@@ -3,11 +3,15 @@
 //! - `parts`: what lives meanwhile; `cpu`: the CPU time that processes use meanwhile
 //! - `pair`: pairs of ingestion and of balances
 //! - `stream`, `log`: the figures that have bounds
+//! - `rate`: one load at one rate; `effort`, `scrape`: what the service did for it
 
 mod cpu;
+mod effort;
 mod log;
 mod pair;
 mod parts;
+mod rate;
+mod scrape;
 mod stream;
 
 pub(crate) use log::{beside, log};

@@ -7,6 +7,7 @@
 //! - [`process_tree`]: what they cost; [`protected`]: what protects one of them
 //! - [`store`]: the tables: emptied or filled before a side, audited after it
 //! - [`side`], [`pairs`]: one measurement, and what is put beside what
+//! - [`rates`]: what a request costs at each rate, beside an empty answer
 //! - [`streams`], [`logs`]: what has a bound, and nothing or a Python program beside it
 //! - [`setup`], [`lab`], [`session`]: what all of them need; one measurement; all of them in order
 //! - [`report`]: the tables, Markdown and JSON; [`folder`]: where they go
@@ -22,6 +23,7 @@ mod pgbench;
 mod postgres;
 mod process_tree;
 mod protected;
+mod rates;
 mod report;
 mod service;
 mod session;

@@ -34,7 +34,7 @@ impl Protected {
         // Limits that are counted and never reached.
         let principals = format!(
             "[[principal]]\nname = \"ratios\"\ntoken_sha256 = [\"{hash}\"]\nrights = [\"ingest:write\"]\n\
-             limits = {{ events_per_second = 10000000, bytes_per_second = 10000000000, streams = 10000 }}\n"
+             limits = {{ events_per_second = 10000000, bytes_per_second = 4000000000, streams = 10000 }}\n"
         );
         fs::write(&made.principals, principals).context("the principals")?;
         fs::write(&made.token, TOKEN).context("the token")?;

@@ -2,9 +2,11 @@
 //!
 //! - `rows`: what stands in the tables
 //! - `content`: all of it, as JSON shows it
-//! - `tables`: how the tables look
+//! - `tables`, `rate_table`: how the tables look; `figure`: what is drawn
 
 mod content;
+mod figure;
+mod rate_table;
 mod rows;
 mod tables;
 

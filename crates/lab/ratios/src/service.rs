@@ -41,7 +41,10 @@ pub(crate) enum Program {
     Producer(Protocol, WriteMode),
     /// With TLS, principals and limits.
     Protected(Protocol),
-    Balance,
+    /// Whether requests share reads.
+    Balance {
+        shared: bool,
+    },
     Stream,
     EventLog,
 }
@@ -51,7 +54,7 @@ impl Program {
         match self {
             Self::Producer(Protocol::Rest, _) | Self::Protected(Protocol::Rest) => "producer-rest",
             Self::Producer(Protocol::Grpc, _) | Self::Protected(Protocol::Grpc) => "producer-grpc",
-            Self::Balance => "balance",
+            Self::Balance { .. } => "balance",
             Self::Stream => "stream",
             Self::EventLog => "event-log",
         }
@@ -77,6 +80,7 @@ pub(crate) struct ServiceSpec<'a> {
 pub(crate) struct Service {
     process: Guarded,
     pub(crate) endpoint: Endpoint,
+    http: Option<SocketAddr>,
 }
 
 /// What a service keeps lies in the session's folder, which goes with the session.
@@ -104,7 +108,10 @@ impl Service {
                     .arg("serve")
                     .env("EVENT_LOG_DIR", spec.folder.join("event-log"));
             }
-            Program::Protected(_) | Program::Balance | Program::Stream => {}
+            Program::Balance { shared } => {
+                command.args(["--read-mode", if shared { "group" } else { "single" }]);
+            }
+            Program::Protected(_) | Program::Stream => {}
         }
         let protected = match spec.program {
             Program::Protected(_) => Some(Protected::make(spec.folder)?),
@@ -141,7 +148,12 @@ impl Service {
                     .unwrap_or_default();
                 let url = format!("http://{address}");
                 let endpoint = Endpoint::of_client(&url, &client, spec.protocol)?;
-                return Ok(Self { process, endpoint });
+                let http = ready_address(&text, "http.address");
+                return Ok(Self {
+                    process,
+                    endpoint,
+                    http,
+                });
             }
             let ended = process.ended();
             anyhow::ensure!(
@@ -150,6 +162,11 @@ impl Service {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Where its metrics are.
+    pub(crate) fn http(&self) -> anyhow::Result<SocketAddr> {
+        self.http.context("the service named no address for HTTP")
     }
 
     pub(crate) fn pid(&self) -> u32 {

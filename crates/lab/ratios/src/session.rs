@@ -6,6 +6,7 @@ use crate::logs::LogMeasurement;
 use crate::machine::Machine;
 use crate::pairs::{Group, Pair};
 use crate::postgres::{DATABASE, Postgres};
+use crate::rates::{Asked, RateMeasurement};
 use crate::service::{Program, WriteMode};
 use crate::setup::Setup;
 use crate::store;
@@ -21,6 +22,7 @@ pub(crate) struct Session {
     pairs: Vec<Pair>,
     streams: Vec<StreamMeasurement>,
     logs: Vec<LogMeasurement>,
+    rates: Vec<RateMeasurement>,
 }
 
 impl Session {
@@ -33,6 +35,7 @@ impl Session {
             pairs: Vec::new(),
             streams: Vec::new(),
             logs: Vec::new(),
+            rates: Vec::new(),
         })
     }
 
@@ -56,9 +59,16 @@ impl Session {
         &self.logs
     }
 
+    pub(crate) fn rates(&self) -> &[RateMeasurement] {
+        &self.rates
+    }
+
     /// Whether anything was measured.
     pub(crate) fn has_results(&self) -> bool {
-        !self.pairs.is_empty() || !self.streams.is_empty() || !self.logs.is_empty()
+        !self.pairs.is_empty()
+            || !self.streams.is_empty()
+            || !self.logs.is_empty()
+            || !self.rates.is_empty()
     }
 
     /// Whether all was measured that was asked for.
@@ -67,6 +77,7 @@ impl Session {
         self.pairs.len() == self.args().ratios().len() * rounds
             && self.streams.len() == self.args().streams().len() * rounds
             && self.logs.len() == self.args().logs().len() * rounds
+            && self.rates.len() == self.args().rate_steps().len() * rounds
     }
 
     /// Measures everything, round by round.
@@ -115,6 +126,11 @@ impl Session {
                 let measurement = lab.stream(kind, round).await?;
                 self.streams.push(measurement);
             }
+            for (kind, rate) in self.args().rate_steps() {
+                let lab = self.lab(&postgres, &database_url).await?;
+                let measurement = lab.rate(kind, rate, round).await?;
+                self.rates.push(measurement);
+            }
         }
         Ok(())
     }
@@ -139,17 +155,25 @@ impl Session {
         database_url: &str,
     ) -> anyhow::Result<()> {
         let measured = |group| self.args().ratios().iter().any(|it| it.group() == group);
+        let by_rate = |asked| {
+            self.args()
+                .rate_steps()
+                .iter()
+                .any(|(it, _)| it.asked == asked)
+        };
         let writes = [Group::Ingest, Group::Bulk, Group::Protection];
-        if writes.into_iter().any(measured) {
+        if writes.into_iter().any(measured) || by_rate(Asked::Event) {
             for protocol in [Protocol::Rest, Protocol::Grpc] {
                 let producer = Program::Producer(protocol, WriteMode::Group);
                 drop(self.setup.service(producer, protocol, database_url).await?);
             }
         }
-        if measured(Group::Balance) {
-            let balance = self
-                .setup
-                .service(Program::Balance, Protocol::Rest, database_url);
+        if measured(Group::Balance) || by_rate(Asked::Balance) {
+            let balance = self.setup.service(
+                Program::Balance { shared: true },
+                Protocol::Rest,
+                database_url,
+            );
             drop(balance.await?);
             store::seed_accounts(client).await?;
         }

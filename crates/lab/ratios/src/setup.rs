@@ -28,7 +28,9 @@ impl Setup {
             args.allow_debug || !cfg!(debug_assertions),
             "this is a debug build, whose figures mean nothing: build with --release (or --allow-debug to try it out)"
         );
-        let needs_postgres = !args.ratios().is_empty() || !args.streams().is_empty();
+        let needs_postgres = !args.ratios().is_empty()
+            || !args.streams().is_empty()
+            || !args.rate_steps().is_empty();
         let programs = needs_postgres
             .then(|| Programs::find(&args.root))
             .transpose()?;

@@ -174,7 +174,7 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         stop.clone(),
         own,
     );
-    let report = session.await?.run(args.keep).await?;
+    let report = Box::pin(session.await?.run(args.keep)).await?;
     progress.finish();
 
     if json {

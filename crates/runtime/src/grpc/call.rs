@@ -24,7 +24,7 @@ use super::deadline::Deadline;
 use super::inbound::Inbound;
 use super::restate;
 use crate::connection::{Busy, Requests};
-use crate::metrics::Metrics;
+use crate::metrics::GrpcCalls;
 use crate::protection::{Held, denied};
 use crate::request_id;
 use crate::status::{Kind, grpc_status};
@@ -37,7 +37,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/";
 #[derive(Clone, Debug)]
 pub(super) struct Calls<S> {
     service: S,
-    metrics: Metrics,
+    metrics: GrpcCalls,
     requests: Requests,
     /// Paths of the methods to which a client sends a stream.
     client_streams: Arc<HashSet<String>>,
@@ -48,7 +48,7 @@ pub(super) struct Calls<S> {
 impl<S> Calls<S> {
     pub(super) fn new(
         service: S,
-        metrics: Metrics,
+        metrics: GrpcCalls,
         requests: Requests,
         client_streams: Arc<HashSet<String>>,
         peer: TcpConnectInfo,
@@ -136,11 +136,14 @@ where
 /// The id that the client sent, or a new one.
 fn id(headers: &HeaderMap) -> HeaderValue {
     let sent = headers.get(REQUEST_ID);
-    match sent.filter(|id| request_id::is_taken(id.as_bytes())) {
+    let mut id = match sent.filter(|id| request_id::is_taken(id.as_bytes())) {
         Some(sent) => sent.clone(),
         None => HeaderValue::from_bytes(&request_id::make())
             .unwrap_or_else(|_| HeaderValue::from_static("none")),
-    }
+    };
+    // HTTP/2 does not remember it for the next answer then: no id comes twice, and each would push out a header that does.
+    id.set_sensitive(true);
+    id
 }
 
 fn no_place() -> Status {
@@ -151,7 +154,7 @@ fn no_place() -> Status {
 /// A call that is counted once: when its code is known, or when it is dropped before: as cancelled, or as one whose deadline
 /// has passed.
 struct Call {
-    metrics: Option<Metrics>,
+    metrics: Option<GrpcCalls>,
     method: Uri,
     begun: Instant,
     deadline: Option<Deadline>,
@@ -189,7 +192,7 @@ impl Call {
             } else {
                 self.method.path()
             };
-            metrics.grpc_request(method, code, self.begun.elapsed());
+            metrics.count(method, code, self.begun.elapsed());
         }
     }
 

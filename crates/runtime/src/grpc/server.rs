@@ -28,6 +28,7 @@ use super::standard::Services;
 use crate::connection::{Connection, Connections, Door, Port, PortKind, Seated};
 use crate::metrics::Metrics;
 use crate::shutdown::InFlight;
+use crate::threads::Workers;
 
 /// Flow-control window of one stream, in bytes.
 pub const STREAM_WINDOW: u32 = 1024 * 1024;
@@ -52,6 +53,40 @@ const CUT_TIME: Duration = Duration::from_secs(1);
 /// # Errors
 /// The listener cannot be used.
 pub async fn serve<M>(
+    listener: TcpListener,
+    first: M,
+    others: Services,
+    metrics: &Metrics,
+    connections: &Connections,
+    in_flight: &InFlight,
+) -> anyhow::Result<()>
+where
+    M: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    M::Future: Send + 'static,
+{
+    serve_on(
+        None,
+        listener,
+        first,
+        others,
+        metrics,
+        connections,
+        in_flight,
+    )
+    .await
+}
+
+/// As [`serve`]; each connection and its calls stay on one of the `workers`, or on the current runtime without them.
+///
+/// # Errors
+/// As `serve`.
+pub async fn serve_on<M>(
+    workers: Option<Workers>,
     listener: TcpListener,
     first: M,
     others: Services,
@@ -96,7 +131,7 @@ where
     };
     let port = server.port.clone();
     tokio::select! {
-        () = server.run(listener, in_flight) => Ok(()),
+        () = server.run(workers.as_ref(), listener, in_flight) => Ok(()),
         never = port.watch() => match never {},
     }
 }
@@ -117,6 +152,7 @@ fn http2(connections: &Connections) -> http2::Builder<TokioExecutor> {
 }
 
 /// What every connection is served with.
+#[derive(Clone)]
 struct Server<M> {
     http2: http2::Builder<TokioExecutor>,
     calls: First<M, Routes>,
@@ -137,7 +173,40 @@ where
         + 'static,
     M::Future: Send + 'static,
 {
-    async fn run(self, listener: tokio::net::TcpListener, in_flight: &InFlight) {
+    /// Serves an accepted connection on the worker that has the fewest.
+    fn place(
+        &self,
+        workers: Option<&Workers>,
+        open: &mut JoinSet<()>,
+        stream: TcpStream,
+        seated: Seated,
+    ) {
+        let Some((handle, placed)) = workers.and_then(Workers::least_loaded) else {
+            open.spawn(self.serve_connection(stream, seated));
+            return;
+        };
+        // The socket moves to the other runtime's reactor.
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => return tracing::debug!(%error, "a connection went away at once"),
+        };
+        let serving = self.clone();
+        let serve = async move {
+            let _placed = placed;
+            match TcpStream::from_std(stream) {
+                Ok(stream) => serving.serve_connection(stream, seated).await,
+                Err(error) => tracing::warn!(%error, "a connection cannot be served"),
+            }
+        };
+        open.spawn_on(serve, handle);
+    }
+
+    async fn run(
+        self,
+        workers: Option<&Workers>,
+        listener: tokio::net::TcpListener,
+        in_flight: &InFlight,
+    ) {
         let mut open = JoinSet::new();
         'accepting: loop {
             // Kept while connections end: what it has accepted must not be lost.
@@ -150,7 +219,7 @@ where
                     accepted = &mut accepting => break accepted,
                 }
             };
-            open.spawn(self.serve_connection(stream, seated));
+            self.place(workers, &mut open, stream, seated);
         }
         drop(listener);
         self.port.retire_all();
@@ -187,7 +256,7 @@ where
             remote_addr: stream.peer_addr().ok(),
         };
         let (door, http2) = (self.door.clone(), self.http2.clone());
-        let (calls, metrics) = (self.calls.clone(), self.metrics.clone());
+        let (calls, metrics) = (self.calls.clone(), self.metrics.grpc_calls());
         let protection = self.protection.clone();
         let client_streams = Arc::clone(&self.client_streams);
         async move {

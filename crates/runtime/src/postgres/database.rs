@@ -1,7 +1,7 @@
 //! The pool of the process.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -33,6 +33,8 @@ pub struct Database {
     connector: Connector,
     pooled: Arc<AtomicBool>,
     writes: bool,
+    /// Connections that the pool may open: what is lent comes off it.
+    size: Arc<Mutex<usize>>,
     breaker: Arc<Breaker>,
     /// Where the breaker's probe runs: callers' runtimes may end.
     runtime: Handle,
@@ -44,33 +46,46 @@ impl Database {
     /// # Errors
     /// Called outside a tokio runtime, or the pool cannot be built.
     pub fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
-        let runtime = Handle::try_current()?;
-        let settings = connect::settings(&config.database_url, config.database_acquire_timeout);
         let connector = tls::connector(&config.database_url)?;
         let pooled = Arc::new(AtomicBool::new(false));
-        let manager = Manager::from_connect(
-            settings,
-            connect::OnRuntime::new(runtime.clone(), connector.clone(), Arc::clone(&pooled)),
-            // A connection that its task has seen dying is dropped at the next `get`, before anyone has used it.
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(config.database_pool_size.get())
-            .runtime(Runtime::Tokio1)
-            .build()
-            .context("the connection pool cannot be built")?;
+        let size = config.database_pool_size.get();
+        let settings = connect::settings(&config.database_url, config.database_acquire_timeout);
         Ok(Self {
-            pool,
+            pool: pool(settings, &connector, &pooled, size)?,
             url: Arc::new(config.database_url.clone()),
             acquire_timeout: config.database_acquire_timeout,
             connector,
             pooled,
             writes: false,
+            size: Arc::new(Mutex::new(size)),
             breaker: Arc::new(Breaker::new()?),
-            runtime,
+            runtime: Handle::try_current()?,
         })
+    }
+
+    /// A pool of at most `most` connections, which the current runtime drives: what waits for them need not be woken from
+    /// another thread. They come off the size of this pool, so that the process opens no more connections. `None` where
+    /// fewer than `keep` would be left, and outside a tokio runtime.
+    pub fn lend(&self, most: usize, keep: usize) -> Option<Self> {
+        let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
+        let lent = size.saturating_sub(keep).min(most);
+        if lent == 0 {
+            return None;
+        }
+        let settings = connect::settings(&self.url, self.acquire_timeout);
+        let pool = pool(settings, &self.connector, &self.pooled, lent).ok()?;
+        *size -= lent;
+        self.pool.resize(*size);
+        Some(Self {
+            pool,
+            size: Arc::new(Mutex::new(lent)),
+            ..self.clone()
+        })
+    }
+
+    /// Whether a connection is open and nobody uses it.
+    pub fn has_idle(&self) -> bool {
+        self.pool.status().available > 0
     }
 
     /// The same for a service that writes: a database that takes no writes does not answer its [`Database::ping`].
@@ -248,4 +263,27 @@ impl Database {
     pub fn close(&self) {
         self.pool.close();
     }
+}
+
+/// A pool without a first connection, on the current runtime.
+fn pool(
+    settings: tokio_postgres::Config,
+    connector: &Connector,
+    pooled: &Arc<AtomicBool>,
+    size: usize,
+) -> anyhow::Result<Pool> {
+    let runtime = tokio::runtime::Handle::try_current()?;
+    let manager = Manager::from_connect(
+        settings,
+        connect::OnRuntime::new(runtime, connector.clone(), Arc::clone(pooled)),
+        // A connection that its task has seen dying is dropped at the next `get`, before anyone has used it.
+        ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        },
+    );
+    Pool::builder(manager)
+        .max_size(size)
+        .runtime(Runtime::Tokio1)
+        .build()
+        .context("the connection pool cannot be built")
 }

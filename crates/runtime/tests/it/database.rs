@@ -188,6 +188,26 @@ async fn the_pool_size_is_the_number_of_all_connections() {
     assert!(name.starts_with("it-"), "{name}");
 }
 
+#[tokio::test]
+async fn what_is_lent_comes_off_the_pool() {
+    let fresh = testkit::Database::fresh().await;
+    let database = connect(fresh.url(), 4).await;
+    let lent = database.lend(2, 3).expect("one may go");
+    assert!(database.lend(1, 3).is_none(), "three are kept");
+    let mine = lent.connection().await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(database.get().await.unwrap());
+    }
+    assert!(!lent.has_idle());
+    for all_in_use in [&lent, &database] {
+        let error = all_in_use.get().await.unwrap_err();
+        assert_eq!(error.kind(), DatabaseErrorKind::Unavailable);
+    }
+    mine.give_back();
+    assert!(lent.has_idle());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pool_heals_after_a_restart_without_an_error_more() {
     let mut server = Server::start();

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{AccountId, AccountIds, Balance};
+use runtime::detach::DetachOnDrop;
 use runtime::metrics::Metrics;
 use runtime::postgres::{Database, DatabaseError};
 use runtime::shutdown::InFlight;
+use runtime::threads;
 use runtime::wakeups::Forwarded;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -16,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{ReadMode, ReadsConfig};
 use crate::error::BalanceError;
 use crate::metrics::BalanceMetrics;
-use crate::queue::{Queue, Waiting, Wanted};
+use crate::queue::{Lone, Queue, Waiting, Wanted};
 use crate::reader::Reader;
 use crate::reading::Reading;
 use crate::store;
@@ -24,10 +26,15 @@ use crate::store;
 /// How long each step of a check of health may take.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1200);
 
+/// Connections of a thread whose requests read for themselves.
+const LONE_CONNECTIONS: usize = 2;
+
 /// Balances by account id. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Balances {
     shared: Arc<Shared>,
+    /// Whether requests may read for themselves; otherwise all wait for a reader.
+    has_own_threads: bool,
 }
 
 #[derive(Debug)]
@@ -35,6 +42,7 @@ struct Shared {
     reading: Arc<Reading>,
     /// Absent where each request reads for itself.
     queue: Option<Arc<Queue>>,
+    readers: usize,
     metrics: BalanceMetrics,
     in_flight: InFlight,
     request_timeout: Duration,
@@ -96,11 +104,30 @@ impl Balances {
         let shared = Arc::new(Shared {
             reading,
             queue: shared_reads.then_some(queue),
+            readers: count,
             metrics,
             in_flight,
             request_timeout: config.request_timeout,
         });
-        Ok((Self { shared }, readers))
+        let has_own_threads = false;
+        Ok((
+            Self {
+                shared,
+                has_own_threads,
+            },
+            readers,
+        ))
+    }
+
+    /// This handle for requests that never move to another thread (actix-web, [`runtime::threads::Workers`]): each thread has
+    /// connections of its own for requests that have nobody to share a read with. They come off the pool's size; where too
+    /// few would be left to the readers and to health, there are none.
+    #[must_use]
+    pub fn on_own_threads(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            has_own_threads: true,
+        }
     }
 
     /// Runs a face's work on one request, as a request in flight: at the end of the grace period it is refused. Counts
@@ -126,7 +153,10 @@ impl Balances {
     pub async fn balance(&self, id: AccountId) -> Result<(AccountId, Balance), BalanceError> {
         self.shared.reading.admit()?;
         let (id, balance) = match &self.shared.queue {
-            Some(queue) => self.read(queue, |answer| Wanted::One(id, answer)).await?,
+            Some(queue) => match self.lone(queue) {
+                Some((reading, lone)) => read_lone(reading, lone, id).await?,
+                None => self.read(queue, |answer| Wanted::One(id, answer)).await?,
+            },
             None => {
                 let found = self.read_alone(std::slice::from_ref(&id)).await?;
                 (id, found.into_iter().next().flatten())
@@ -154,6 +184,18 @@ impl Balances {
                 Ok(ids.into_iter().zip(found).collect())
             }
         }
+    }
+
+    /// What a request reads with at once, where it has nobody to share a read with.
+    fn lone(&self, queue: &Arc<Queue>) -> Option<(Arc<Reading>, Lone)> {
+        if !self.has_own_threads {
+            return None;
+        }
+        let shared = &self.shared;
+        let lend = || shared.reading.lend(LONE_CONNECTIONS, shared.readers + 1);
+        let reading = threads::of_this_thread(shared, lend)?;
+        let lone = reading.is_ready().then(|| queue.lone())?;
+        Some((reading, lone?))
     }
 
     /// Whether balances can be read now.
@@ -210,6 +252,23 @@ impl Balances {
             Err(_elapsed) => Err(BalanceError::Timeout),
         }
     }
+}
+
+/// One read for one request. It goes on when the request is dropped: a client that leaves closes no connection.
+async fn read_lone(
+    reading: Arc<Reading>,
+    lone: Lone,
+    id: AccountId,
+) -> Result<(AccountId, Option<Balance>), BalanceError> {
+    let read = DetachOnDrop::new(async move {
+        let _lone = lone;
+        let connection = reading.connection().await;
+        let connection = connection.map_err(|error| reading.report(&error))?;
+        let ids = std::slice::from_ref(&id);
+        let found = reading.read(connection, 1, ids.iter()).await?;
+        Ok((id, found.into_iter().next().flatten()))
+    });
+    read.await
 }
 
 impl Readers {

@@ -29,18 +29,19 @@ pub mod rest;
 mod store;
 mod uri;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
 use api::benchmark::balance_service_server::BalanceServiceServer;
 use api::benchmark::health_server::HealthServer;
 use protect::Protection;
 use runtime::connection::Connections;
-use runtime::faces::Faces;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
+use runtime::threads::Workers;
 use runtime::{http, wakeups};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
@@ -53,7 +54,13 @@ pub use handle::{Balances, Readers};
 pub struct Service {
     balances: Balances,
     readers: Readers,
-    faces: Faces,
+    metrics: Metrics,
+    http: TcpListener,
+    grpc: TcpListener,
+    connections: Connections,
+    threads: usize,
+    grace: Duration,
+    in_flight: InFlight,
 }
 
 impl Service {
@@ -77,15 +84,13 @@ impl Service {
         Ok(Self {
             balances,
             readers,
-            faces: Faces {
-                http: http::listen(&config.listen.host, config.server_port)?,
-                grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-                metrics,
-                connections: Connections::protected(config.connections.policy(), protection),
-                threads: config.threads.count(),
-                grace: config.shutdown.shutdown_grace,
-                in_flight,
-            },
+            metrics,
+            http: http::listen(&config.listen.host, config.server_port)?,
+            grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
+            connections: Connections::protected(config.connections.policy(), protection),
+            threads: config.threads.count(),
+            grace: config.shutdown.shutdown_grace,
+            in_flight,
         })
     }
 
@@ -94,7 +99,7 @@ impl Service {
     /// # Errors
     /// The operating system does not say.
     pub fn http_address(&self) -> anyhow::Result<SocketAddr> {
-        self.faces.http_address()
+        Ok(self.http.local_addr()?)
     }
 
     /// The address bound for gRPC.
@@ -102,7 +107,7 @@ impl Service {
     /// # Errors
     /// The operating system does not say.
     pub fn grpc_address(&self) -> anyhow::Result<SocketAddr> {
-        self.faces.grpc_address()
+        Ok(self.grpc.local_addr()?)
     }
 
     /// Serves both faces until the stop, then finishes what was accepted.
@@ -110,7 +115,9 @@ impl Service {
     /// # Errors
     /// A server failed.
     pub async fn run(self) -> anyhow::Result<Ending> {
-        let face = grpc::Face::new(self.balances.clone());
+        let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
+        let own_threads = self.balances.on_own_threads();
+        let face = grpc::Face::new(own_threads.clone());
         let standard =
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
@@ -120,24 +127,48 @@ impl Service {
             .services
             .add_service(HealthServer::new(face).accept_compressed(CompressionEncoding::Gzip));
         let probed = self.balances.clone();
-        let balances = Data::new(self.balances);
-        let rest = move |config: &mut ServiceConfig| {
+        let balances = Data::new(own_threads);
+        let face = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
             config.app_data(balances.clone()).configure(rest::routes);
         };
+        let rest = http::server(
+            face,
+            self.http,
+            self.threads,
+            &self.metrics,
+            &self.connections,
+        )?;
+        let workers = Workers::start(self.threads)?;
         let health = Health::new();
-        let in_flight = self.faces.in_flight.clone();
-        let grpc_health = standard.health;
-        let beside = async {
-            tokio::join!(
-                health.probe_with(|| probed.check(), in_flight.stop()),
-                grpc_health.follow(health.subscribe(), &in_flight),
-            );
-        };
-        let served = self.faces.serve(rest, balance_service, services, beside);
-        let served = served.await?;
+        self.connections
+            .protection()
+            .warn_of_strangers(&[http_address, grpc_address]);
+        tracing::info!(
+            http.address = %http_address,
+            grpc.address = %grpc_address,
+            threads = self.threads,
+            "ready"
+        );
+        let (ending, rest_served, grpc_served, (), ()) = tokio::join!(
+            self.in_flight.drain(self.grace),
+            rest.serve(&self.in_flight),
+            runtime::grpc::serve_on(
+                Some(workers),
+                self.grpc,
+                balance_service,
+                services,
+                &self.metrics,
+                &self.connections,
+                &self.in_flight
+            ),
+            health.probe_with(|| probed.check(), self.in_flight.stop()),
+            standard.health.follow(health.subscribe(), &self.in_flight),
+        );
         self.readers.finish().await;
-        served.ending()
+        rest_served?;
+        grpc_served?;
+        Ok(ending)
     }
 }

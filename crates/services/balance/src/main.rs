@@ -24,10 +24,9 @@ fn run() -> anyhow::Result<ExitCode> {
             &config.protection,
         ));
     }
-    // gRPC, the readers and their connections; the REST face has as many threads of its own.
-    let threads = config.threads.count();
+    // Both faces have threads of their own; this one drives the readers and their connections.
     let version = env!("CARGO_PKG_VERSION");
-    runtime::serve(&config, version, &config.telemetry, threads, async |stop| {
+    runtime::serve(&config, version, &config.telemetry, 1, async |stop| {
         Service::build(&config, stop).await?.run().await
     })
 }

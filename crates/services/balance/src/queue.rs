@@ -1,7 +1,7 @@
 //! The bounded queue between the faces and the readers.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{AccountId, AccountIds, Balance};
 use tokio::sync::{Notify, oneshot};
@@ -83,8 +83,23 @@ struct State {
     waiting: VecDeque<Waiting>,
     /// Accounts of all that wait, those of a request counted up to the capacity.
     accounts: usize,
+    /// Reads of readers under way.
+    shared_reads: usize,
+    /// Reads of single requests under way.
+    lone_reads: usize,
     closed: bool,
 }
+
+/// The turn of a request to read for itself at once, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lone(Arc<Queue>);
+
+/// A reader's read, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct SharedRead<'a>(&'a Queue);
+
+/// Requests that may read for themselves at a time. With more under way a read is shared by those that wait.
+const LONE_READS: usize = 2;
 
 impl Queue {
     /// Takes up to `capacity` accounts; a request for more than that fits into an empty queue.
@@ -113,6 +128,23 @@ impl Queue {
         drop(state);
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// The turn to read at once, where no reader reads and nothing waits: there is nobody to share a read with.
+    pub(crate) fn lone(self: &Arc<Self>) -> Option<Lone> {
+        let mut state = self.state();
+        let nobody = state.waiting.is_empty() && state.shared_reads == 0;
+        if !nobody || state.lone_reads >= LONE_READS || state.closed {
+            return None;
+        }
+        state.lone_reads += 1;
+        Some(Lone(Arc::clone(self)))
+    }
+
+    /// Notes that a reader reads.
+    pub(crate) fn shared_read(&self) -> SharedRead<'_> {
+        self.state().shared_reads += 1;
+        SharedRead(self)
     }
 
     /// Waits until a request waits.
@@ -181,5 +213,59 @@ impl Queue {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Lone {
+    fn drop(&mut self) {
+        self.0.state().lone_reads -= 1;
+    }
+}
+
+impl Drop for SharedRead<'_> {
+    fn drop(&mut self) {
+        self.0.state().shared_reads -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use runtime::metrics::Metrics;
+
+    use super::*;
+
+    fn queue() -> Arc<Queue> {
+        let metrics = Metrics::new().expect("metrics");
+        let metrics = BalanceMetrics::register(&metrics).expect("counters");
+        Arc::new(Queue::new(10, metrics))
+    }
+
+    #[test]
+    fn a_request_reads_for_itself_only_where_there_is_nobody_to_share_with() {
+        let queue = queue();
+        let first = queue.lone().expect("nobody reads");
+        let second = queue.lone().expect("two at a time");
+        assert!(queue.lone().is_none(), "two at a time");
+        drop(first);
+        let shared = queue.shared_read();
+        assert!(queue.lone().is_none(), "a reader reads");
+        drop(shared);
+        drop(queue.lone().expect("it is done"));
+        let (answer, _receiver) = oneshot::channel();
+        let id = AccountId::new("0.0.1".into()).expect("an id");
+        let waiting = Waiting {
+            wanted: Wanted::One(id, answer),
+            deadline: Instant::now() + Duration::from_secs(1),
+        };
+        queue.push(waiting).expect("room");
+        assert!(queue.lone().is_none(), "a request waits");
+        let mut batch = Vec::new();
+        queue.take(&mut batch, 10);
+        assert!(queue.lone().is_some());
+        drop(second);
+        queue.close();
+        assert!(queue.lone().is_none());
     }
 }

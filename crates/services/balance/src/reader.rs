@@ -63,7 +63,11 @@ impl Reader {
             return;
         }
         let ids = batch.iter().flat_map(Waiting::ids);
-        match self.reading.read(connection, batch.len(), ids).await {
+        let read = {
+            let _reads = self.queue.shared_read();
+            self.reading.read(connection, batch.len(), ids).await
+        };
+        match read {
             Ok(balances) => {
                 let mut balances = balances.into_iter();
                 wakeups::gather(|| {

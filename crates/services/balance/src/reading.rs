@@ -1,5 +1,6 @@
 //! One read: a statement on a pooled connection, within the time limit, counted, its failure logged.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use crate::error::BalanceError;
 use crate::metrics::BalanceMetrics;
 use crate::store;
 
+/// From one try to open a connection to the next.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
+
 /// What all reads of the process have in common.
 #[derive(Debug)]
 pub(crate) struct Reading {
@@ -20,7 +24,9 @@ pub(crate) struct Reading {
     /// Limit of one statement.
     statement_timeout: Duration,
     /// Whether the last read failed for want of the database, so that it is logged once.
-    away: AtomicBool,
+    away: Arc<AtomicBool>,
+    /// Whether a connection is being opened for lone requests.
+    is_opening: AtomicBool,
 }
 
 impl Reading {
@@ -34,8 +40,45 @@ impl Reading {
             database,
             metrics,
             statement_timeout,
-            away: AtomicBool::new(false),
+            away: Arc::default(),
+            is_opening: AtomicBool::new(false),
         }
+    }
+
+    /// The same on connections of the current runtime's own, which come off the pool; `None` where fewer than `keep` would be
+    /// left there.
+    pub(crate) fn lend(&self, connections: usize, keep: usize) -> Option<Self> {
+        Some(Self {
+            database: self.database.lend(connections, keep)?,
+            metrics: self.metrics.clone(),
+            statement_timeout: self.statement_timeout,
+            away: Arc::clone(&self.away),
+            is_opening: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether a read could begin now, on an open connection. If not, one is opened for the next.
+    pub(crate) fn is_ready(self: &Arc<Self>) -> bool {
+        if self.away.load(Ordering::Relaxed) {
+            return false;
+        }
+        let is_ready = self.database.has_idle();
+        if !is_ready && !self.is_opening.swap(true, Ordering::AcqRel) {
+            let reading = Arc::clone(self);
+            let open = async move {
+                match reading.connection().await {
+                    Ok(connection) => connection.give_back(),
+                    Err(error) => {
+                        tracing::debug!(error = %error.chain(), "no connection for lone requests");
+                        tokio::time::sleep(OPEN_AGAIN).await;
+                    }
+                }
+                reading.is_opening.store(false, Ordering::Release);
+            };
+            // It ends by itself: connections are opened within a limit.
+            drop(tokio::spawn(open));
+        }
+        is_ready
     }
 
     /// Refuses at once while the database is away.

@@ -1,9 +1,12 @@
 //! Who waits for an event, and until when. Every caller gets one answer, whatever happens.
 
+use std::sync::Arc;
+
 use domain::Event;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::bulk::Bulk;
 use crate::error::{IngestError, Outcome};
 
 /// An event that waits, and who waits for it.
@@ -27,6 +30,8 @@ pub(crate) enum Answer {
     One(oneshot::Sender<Outcome>),
     /// One of many, told apart by index. The channel has room for all that can be under way, see [`crate::Lane`].
     OfMany(u64, mpsc::Sender<(u64, Outcome)>),
+    /// One of a bulk request, by its place there.
+    OfBulk(usize, Arc<Bulk>),
 }
 
 impl Caller {
@@ -46,6 +51,7 @@ impl Caller {
         match self.answer.take() {
             Some(Answer::One(sender)) => drop(sender.send(outcome)),
             Some(Answer::OfMany(index, sender)) => drop(sender.try_send((index, outcome))),
+            Some(Answer::OfBulk(place, bulk)) => bulk.answer(place, outcome),
             None => {}
         }
     }
@@ -63,13 +69,14 @@ impl Caller {
         match &self.answer {
             Some(Answer::One(sender)) => !sender.is_closed(),
             Some(Answer::OfMany(_, sender)) => !sender.is_closed(),
+            Some(Answer::OfBulk(_, bulk)) => bulk.is_waiting(),
             None => false,
         }
     }
 
     /// Whether the event came on a lane, whose order counts.
     pub(crate) fn is_on_lane(&self) -> bool {
-        matches!(self.answer, Some(Answer::OfMany(..)))
+        matches!(self.answer, Some(Answer::OfMany(..) | Answer::OfBulk(..)))
     }
 
     /// Whether both events came on one lane, whose order counts.
@@ -77,6 +84,9 @@ impl Caller {
         match (&self.answer, &other.answer) {
             (Some(Answer::OfMany(_, mine)), Some(Answer::OfMany(_, theirs))) => {
                 mine.same_channel(theirs)
+            }
+            (Some(Answer::OfBulk(_, mine)), Some(Answer::OfBulk(_, theirs))) => {
+                Arc::ptr_eq(mine, theirs)
             }
             _ => false,
         }

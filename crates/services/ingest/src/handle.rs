@@ -1,15 +1,15 @@
 //! The handle that the faces call.
 
-use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::Event;
+use domain::{EntityUpdate, Event};
 use runtime::config::DatabaseConfig;
 use runtime::metrics::Metrics;
 use runtime::postgres::{Cause, Database, DatabaseError};
+use runtime::threads;
 use runtime::wakeups::Forwarded;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -17,9 +17,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch;
+use crate::bulk::{self, Bulk};
 use crate::caller::{Answer, Caller, Waiting};
 use crate::config::{IngestConfig, WriteMode};
 use crate::error::{IngestError, Outcome};
+use crate::lone::Lone;
 use crate::metrics::IngestMetrics;
 #[cfg(feature = "kafka")]
 use crate::on_kafka::OnKafka;
@@ -35,10 +37,15 @@ const LOCK_WAIT: Duration = Duration::from_millis(100);
 /// Pause before it is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections of a thread whose requests write events of their own.
+const LONE_CONNECTIONS: usize = 2;
+
 /// Takes valid events and answers each after its commit. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Ingest {
     shared: Arc<Shared>,
+    /// Whether requests may write events of their own; otherwise all wait for a writer.
+    has_own_threads: bool,
 }
 
 #[derive(Debug)]
@@ -146,9 +153,39 @@ impl Ingest {
         Ok((
             Self {
                 shared: Arc::new(shared),
+                has_own_threads: false,
             },
             Writers { tasks, refuse },
         ))
+    }
+
+    /// This handle for requests that never move to another thread (actix-web, [`runtime::threads::Workers`]): each thread has
+    /// connections of its own for events that come while nobody writes. They come off the pool's size; where too few would be
+    /// left to the writers and to health, there are none.
+    #[must_use]
+    pub fn on_own_threads(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            has_own_threads: self.shared.queues.is_some(),
+        }
+    }
+
+    /// What requests of this thread write their own events with.
+    fn lone(&self) -> Option<Arc<Lone>> {
+        if !self.has_own_threads {
+            return None;
+        }
+        let shared = &self.shared;
+        threads::of_this_thread(shared, || {
+            let keep = usize::from(shared.config.writers) + 1;
+            Some(Lone {
+                database: shared.database.lend(LONE_CONNECTIONS, keep)?,
+                metrics: shared.metrics.clone(),
+                trouble: Arc::clone(&shared.trouble),
+                refuse: shared.refuse.clone(),
+                is_opening: AtomicBool::new(false),
+            })
+        })
     }
 
     /// The settings in force.
@@ -173,21 +210,24 @@ impl Ingest {
         let deadline = self.deadline();
         let outcome = match &self.shared.queues {
             None => self.write_alone(&event, deadline).await,
-            Some(queues) => {
-                let writer = self.writer_of(&event, queues.writers());
-                let (sender, receiver) = oneshot::channel();
-                let waiting = Waiting {
-                    event,
-                    caller: Caller::new(Answer::One(sender), deadline),
-                };
-                queues.push(writer, waiting);
-                // The writer watches the deadline; an answer always comes.
-                Forwarded(receiver)
-                    .await
-                    .unwrap_or(Err(IngestError::Internal))
-            }
+            Some(queues) => self.submit_to(queues, event, deadline).await,
         };
         self.counted(outcome)
+    }
+
+    async fn submit_to(&self, queues: &Queues, event: Event, deadline: Instant) -> Outcome {
+        let writer = self.writer_of(&event, queues.writers());
+        if let Some(lone) = self.lone().filter(|lone| lone.is_ready())
+            && let Some(lead) = queues.lead(writer, deadline)
+        {
+            return lone.write(lead, event, deadline).await;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let caller = Caller::new(Answer::One(sender), deadline);
+        queues.push(writer, Waiting { event, caller });
+        // The writer watches the deadline; an answer always comes.
+        let outcome = Forwarded(receiver).await;
+        outcome.unwrap_or(Err(IngestError::Internal))
     }
 
     /// An ordered way in for many events of one caller: those for one entity are applied in the order submitted.
@@ -210,28 +250,69 @@ impl Ingest {
         )
     }
 
-    /// Stores the events of one bulk request, in order, and returns the outcome of each by its index.
+    /// Stores the events of one bulk request and returns the outcome of each by its index. Events that name the same entity
+    /// are applied in the order given.
     pub async fn submit_bulk(&self, events: Vec<(u64, Event)>) -> Vec<(u64, Outcome)> {
         let deadline = self.deadline();
         #[cfg(feature = "kafka")]
         if let Some(kafka) = &self.shared.kafka {
             return self.send_bulk(kafka, events, deadline).await;
         }
-        let (lane, mut outcomes) = self.lane(events.len());
-        let mut unanswered: BTreeSet<u64> = events.iter().map(|(index, _)| *index).collect();
-        let mut answered = Vec::with_capacity(events.len());
-        for (index, event) in events {
-            lane.submit_until(index, event, deadline).await;
+        let indexes: Vec<u64> = events.iter().map(|(index, _)| *index).collect();
+        let outcomes = match &self.shared.queues {
+            None => self.write_each(events, deadline).await,
+            Some(queues) => self.share_out(queues, events, deadline).await,
+        };
+        let outcomes = outcomes
+            .into_iter()
+            .map(|outcome| self.counted(outcome.unwrap_or(Err(IngestError::Timeout))));
+        indexes.into_iter().zip(outcomes).collect()
+    }
+
+    async fn write_each(
+        &self,
+        events: Vec<(u64, Event)>,
+        deadline: Instant,
+    ) -> Vec<Option<Outcome>> {
+        let mut outcomes = Vec::with_capacity(events.len());
+        for (_, event) in events {
+            outcomes.push(Some(match self.admit() {
+                Ok(()) => self.write_alone(&event, deadline).await,
+                Err(away) => Err(away),
+            }));
         }
-        drop(lane);
-        while let Ok(Some((index, outcome))) = timeout_at(deadline, outcomes.next()).await {
-            unanswered.remove(&index);
-            answered.push((index, outcome));
+        outcomes
+    }
+
+    /// Lets all writers work on the events, and waits for the last outcome or for the deadline.
+    async fn share_out(
+        &self,
+        queues: &Queues,
+        events: Vec<(u64, Event)>,
+        deadline: Instant,
+    ) -> Vec<Option<Outcome>> {
+        if let Err(away) = self.admit() {
+            return vec![Some(Err(away)); events.len()];
         }
-        for index in unanswered {
-            answered.push((index, self.counted(Err(IngestError::Timeout))));
-        }
-        answered
+        let bulk = Arc::new(Bulk::new(events.len()));
+        // Also when the request is dropped: its events are not written for nobody then.
+        let sender = Leaves(&bulk);
+        let in_order = events.iter().map(|(_, event)| event);
+        let writers = bulk::spread(in_order, queues.writers(), |entity| self.hash_of(entity));
+        let events = (0..).zip(events).zip(writers);
+        let events = events.map(|((place, (_, event)), writer)| {
+            let answer = Answer::OfBulk(place, Arc::clone(&bulk));
+            let caller = Caller::new(answer, deadline);
+            (writer, Waiting { event, caller })
+        });
+        let events = events.collect();
+        let written = async {
+            queues.push_when_room(events).await;
+            bulk.complete().await;
+        };
+        // Either way what is known is told.
+        drop(timeout_at(deadline, written).await);
+        sender.leave()
     }
 
     /// Whether the database answers now, and takes writes.
@@ -280,13 +361,13 @@ impl Ingest {
 
     /// The writer that owns the event's (first) key.
     fn writer_of(&self, event: &Event, writers: usize) -> usize {
-        let hash = event.entities().first().map_or(0, |entity| {
-            self.shared
-                .hasher
-                .hash_one((entity.entity_type(), entity.entity_id()))
-        });
-        // the upper half: the lower bits of a hash are what hash tables use
-        (hash >> 32) as usize % writers
+        let hash = event.entities().first();
+        bulk::writer_of(hash.map_or(0, |entity| self.hash_of(entity)), writers)
+    }
+
+    fn hash_of(&self, entity: &EntityUpdate) -> u64 {
+        let key = (entity.entity_type(), entity.entity_id());
+        self.shared.hasher.hash_one(key)
     }
 
     #[cfg(feature = "kafka")]
@@ -382,6 +463,21 @@ impl Ingest {
     }
 }
 
+/// The sender of a bulk request, who leaves when this is dropped.
+struct Leaves<'a>(&'a Bulk);
+
+impl Leaves<'_> {
+    fn leave(self) -> Vec<Option<Outcome>> {
+        self.0.leave()
+    }
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 /// See [`Ingest::lane`]. Dropping it ends the receiver once all outcomes are in.
 #[derive(Debug)]
 pub struct Lane {
@@ -418,9 +514,8 @@ impl Lane {
                     event,
                     caller: Caller::new(answer, deadline),
                 };
-                queues
-                    .push_when_room(self.lane % queues.writers(), waiting)
-                    .await;
+                let writer = self.lane % queues.writers();
+                queues.push_when_room(vec![(writer, waiting)]).await;
             }
         }
     }
@@ -441,7 +536,9 @@ pub struct Outcomes {
 impl Outcomes {
     /// The next outcome and the index it was submitted with; `None` when the lane is dropped and all are in.
     pub async fn next(&mut self) -> Option<(u64, Outcome)> {
-        let (index, outcome) = self.receiver.recv().await?;
+        let receiver = &mut self.receiver;
+        let received = Forwarded(std::future::poll_fn(|cx| receiver.poll_recv(cx)));
+        let (index, outcome) = received.await?;
         if let Err(error) = &outcome {
             self.metrics.refused(error);
         }

@@ -5,7 +5,9 @@
 //! - [`Ingest`] ([`handle`]): the cheap `Clone` handle that the faces call
 //! - [`config`]: its settings
 //! - `caller`: who waits for an event, and until when; everyone gets one answer
-//! - `queue`: a bounded queue per writer, by events and by bytes
+//! - `bulk`: the outcomes of a bulk request, and which writer each of its events goes to
+//! - `queue`: a bounded queue per writer, by events and by bytes, and whose turn it is to write
+//! - `lone`: an event that comes while nobody writes is written by its own request
 //! - `writer`: takes all that waits, one upsert a batch, answers after commit; what it does when a batch fails
 //! - `on_kafka`: events to Kafka instead, with the feature `kafka`
 //! - [`merge`]: for the sink, the same upsert within a transaction of the caller's
@@ -17,10 +19,12 @@
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
 mod batch;
+mod bulk;
 mod caller;
 pub mod config;
 pub mod error;
 pub mod handle;
+mod lone;
 pub mod merge;
 pub mod metrics;
 #[cfg(feature = "kafka")]

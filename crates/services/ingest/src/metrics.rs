@@ -15,6 +15,7 @@ pub struct IngestMetrics {
     events: IntCounter,
     batches: IntCounter,
     batch_events_mean: Gauge,
+    led: IntCounter,
     queue_depth: IntGauge,
     refused: IntCounterVec,
     database_seconds: Counter,
@@ -35,6 +36,10 @@ impl IngestMetrics {
             batch_events_mean: Gauge::new(
                 "ingest_batch_events_mean",
                 "Events per committed upsert since the start, mean",
+            )?,
+            led: IntCounter::new(
+                "ingest_led_total",
+                "Events that their own request wrote at once, since nobody else wrote; others wait for a writer",
             )?,
             queue_depth: IntGauge::new(
                 "ingest_queue_depth",
@@ -60,6 +65,7 @@ impl IngestMetrics {
         registry.register(metrics.events.clone())?;
         registry.register(metrics.batches.clone())?;
         registry.register(metrics.batch_events_mean.clone())?;
+        registry.register(metrics.led.clone())?;
         registry.register(metrics.queue_depth.clone())?;
         registry.register(metrics.refused.clone())?;
         registry.register(metrics.database_seconds.clone())?;
@@ -71,10 +77,19 @@ impl IngestMetrics {
         self.refused.with_label_values(&[error.reason()]).inc();
     }
 
-    /// Counts an event that waits for a writer, until the value is dropped.
-    pub(crate) fn enqueued(&self) -> Enqueued {
-        self.queue_depth.inc();
-        Enqueued(self.queue_depth.clone())
+    /// Counts events that begin to wait for a writer.
+    pub(crate) fn enqueued(&self, events: usize) {
+        self.queue_depth.add(count(events));
+    }
+
+    /// Counts events that no longer wait for one.
+    pub(crate) fn dequeued(&self, events: usize) {
+        self.queue_depth.sub(count(events));
+    }
+
+    /// Counts an event that its request writes itself.
+    pub(crate) fn led(&self) {
+        self.led.inc();
     }
 
     pub(crate) fn committed(&self, events: u64, database: Duration) {
@@ -115,12 +130,6 @@ impl IngestMetrics {
     }
 }
 
-/// See [`IngestMetrics::enqueued`].
-#[derive(Debug)]
-pub(crate) struct Enqueued(IntGauge);
-
-impl Drop for Enqueued {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
+fn count(events: usize) -> i64 {
+    i64::try_from(events).unwrap_or(i64::MAX)
 }

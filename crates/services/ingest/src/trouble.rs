@@ -56,9 +56,14 @@ impl Trouble {
         now - since < self.patience
     }
 
+    /// Whether the last write failed.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
+    }
+
     /// Notes a write that succeeded.
     pub(crate) fn is_over(&self) {
-        if self.is_known.load(Ordering::Relaxed) {
+        if self.is_known() {
             *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.is_known.store(false, Ordering::Relaxed);
         }

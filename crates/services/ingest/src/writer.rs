@@ -38,10 +38,6 @@ use events::Batch;
 /// Attributes that one statement carries at most, bytes. One event may exceed it.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// How often callers' deadlines are looked at while a statement is under way. One timer a statement, instead of one a
-/// request.
-const EXPIRE_EVERY: Duration = Duration::from_millis(50);
-
 /// How long a batch waits for a row that another transaction has locked. Other writers hold locks for the time of their
 /// commit; who holds one longer is not waited for by the whole batch.
 const LOCK_WAIT: Duration = Duration::from_millis(100);
@@ -86,7 +82,7 @@ impl Which {
 
 /// Why a statement did not end well.
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     Database {
         error: DatabaseError,
         /// Whether the statement was sent, so that it may have taken effect if the connection broke.
@@ -98,13 +94,29 @@ enum Failure {
     Refused,
 }
 
+impl Failure {
+    /// What callers are told when no statement is tried again. Logs what they are not told.
+    pub(crate) fn report(self) -> IngestError {
+        match self {
+            Self::Refused => IngestError::ShuttingDown,
+            Self::Abandoned => {
+                tracing::warn!(
+                    "nobody waits any more: a connection or a statement took longer than REQUEST_TIMEOUT"
+                );
+                IngestError::Timeout
+            }
+            Self::Database { error, .. } => IngestError::report(&error),
+        }
+    }
+}
+
 impl Writer {
     /// Writes until the queue is closed and drained, or until `refuse` is cancelled.
     pub(crate) async fn run(mut self) {
         while let Some(batch) = self.next_batch().await {
             self.write(batch).await;
         }
-        let queued = self.shard.close().into_iter().map(|queued| queued.waiting);
+        let queued = self.shard.close().await;
         let rest: Vec<_> = self.parked.take_all().into_iter().chain(queued).collect();
         wakeups::gather(|| {
             for mut waiting in rest {
@@ -116,10 +128,12 @@ impl Writer {
     /// Waits for events that can be written together. `None` at the end.
     async fn next_batch(&mut self) -> Option<Batch> {
         loop {
+            // Requests that lead would meet the locks of parked events, or overtake them.
+            let may_lead = self.parked.is_empty();
             tokio::select! {
                 biased;
                 () = self.refuse.cancelled() => return None,
-                open = self.shard.arrival() => match (open, self.parked.is_empty()) {
+                open = self.shard.arrival(may_lead) => match (open, self.parked.is_empty()) {
                     (true, _) => {}
                     (false, true) => return None,
                     (false, false) => tokio::time::sleep_until(self.try_parked_at).await,
@@ -130,17 +144,18 @@ impl Writer {
             if !self.parked.is_empty() && self.try_parked_at <= Instant::now() {
                 self.try_parked(&mut batch).await;
             }
+            let room_of_all = Arc::clone(self.shard.room());
             let (shard, parked) = (&mut self.shard, &mut self.parked);
             let room = self.max_batch_events.saturating_sub(batch.len());
             let bytes = MAX_BATCH_BYTES.saturating_sub(batch.size_hint_bytes());
-            shard.take(room, bytes, |queued| {
-                if parked.holds(&queued.waiting) {
-                    parked.park(queued.waiting, Some(queued.place));
-                    return 0;
+            shard.take(room, bytes, |waiting, kib| {
+                if parked.holds(&waiting) {
+                    parked.park(waiting, kib.map(|kib| room_of_all.kept(kib)));
+                    return None;
                 }
-                let bytes = queued.waiting.event.size_hint_bytes();
-                batch.push(queued.waiting);
-                bytes
+                let bytes = waiting.event.size_hint_bytes();
+                batch.push(waiting);
+                Some(bytes)
             });
             batch.drop_unwanted();
             if !batch.is_empty() {
@@ -213,7 +228,7 @@ impl Writer {
                 biased;
                 done = &mut work => return Ok(done),
                 () = self.refuse.cancelled() => return Err(Failure::Refused),
-                () = tokio::time::sleep(EXPIRE_EVERY) => {
+                () = self.shard.look() => {
                     let now = Instant::now();
                     wakeups::gather(|| {
                         self.shard.expire(now);
@@ -232,7 +247,8 @@ impl Writer {
     }
 }
 
-async fn upsert(
+/// Writes rows in one statement.
+pub(crate) async fn upsert(
     connection: Connection,
     rows: &Rows<'_>,
     lock_wait: Duration,

@@ -20,6 +20,7 @@ use runtime::connection::Connections;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
+use runtime::threads::Workers;
 use runtime::{grpc as server, http};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
@@ -37,6 +38,7 @@ pub struct Service {
     grpc: TcpListener,
     admin: TcpListener,
     connections: Connections,
+    threads: usize,
     grace: Duration,
     in_flight: InFlight,
 }
@@ -60,6 +62,7 @@ impl Service {
             grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
             admin: http::listen(&config.listen.host, config.admin_port)?,
             connections: Connections::protected(config.connections.policy(), protection),
+            threads: config.threads.count(),
             grace: config.shutdown.shutdown_grace,
             in_flight,
         })
@@ -87,7 +90,7 @@ impl Service {
     /// A server failed.
     pub async fn run(self) -> anyhow::Result<Ending> {
         let (address, admin_address) = (self.address()?, self.admin_address()?);
-        let events = grpc::Events::new(self.ingest.clone(), self.in_flight.clone());
+        let events = grpc::Events::new(self.ingest.on_own_threads(), self.in_flight.clone());
         // Larger than an event may be, so that one that is too large gets an event's answer, in a stream too.
         let limits = self.ingest.config();
         let message_limit = (limits.max_bulk_bytes as usize)
@@ -101,6 +104,7 @@ impl Service {
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(message_limit);
         let admin = admin::server(self.admin, &self.ingest, &self.metrics, &self.connections)?;
+        let workers = Workers::start(self.threads)?;
         let health = Health::new();
         self.connections
             .protection()
@@ -114,7 +118,8 @@ impl Service {
         );
         let (ending, served, administered, (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
-            server::serve(
+            server::serve_on(
+                Some(workers),
                 self.grpc,
                 events,
                 standard.services,

@@ -23,9 +23,9 @@ fn run() -> anyhow::Result<ExitCode> {
         );
         return Ok(threads::runtime(1)?.block_on(check));
     }
-    let threads = config.threads.count();
+    // The face has threads of its own; this one drives the writers and their connections.
     let version = env!("CARGO_PKG_VERSION");
-    runtime::serve(&config, version, &config.telemetry, threads, async |stop| {
+    runtime::serve(&config, version, &config.telemetry, 1, async |stop| {
         Service::build(&config, stop).await?.run().await
     })
 }

@@ -72,7 +72,7 @@ impl Service {
     /// The server failed.
     pub async fn run(self) -> anyhow::Result<Ending> {
         let address = self.address()?;
-        let ingest = Data::new(self.ingest.clone());
+        let ingest = Data::new(self.ingest.on_own_threads());
         let in_flight = Data::new(self.in_flight.clone());
         let face = move |config: &mut ServiceConfig| {
             // once on each worker thread

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -18,6 +18,8 @@ use crate::world::{self, World};
 const PARTITIONS: usize = 2;
 const WORKERS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(5);
+/// Entries after which a chain is left and another one begun: `verify` reads all of it each time.
+const MOST_ENTRIES: u64 = 10_000;
 
 /// What was promised since the last check, of one partition.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ struct Ledger {
     /// By sequence number: the data.
     acknowledged: HashMap<u64, String>,
     unknown: HashSet<String>,
+    /// How many chains were left: part of the name.
+    left: u64,
 }
 
 pub(crate) struct Chains {
@@ -33,8 +37,8 @@ pub(crate) struct Chains {
     next: Vec<u64>,
 }
 
-pub(crate) fn name(partition: usize) -> String {
-    format!("campaign-{partition}")
+fn path(partition: usize, left: u64) -> String {
+    format!("/api/v1/logs/campaign-{partition}-{left}")
 }
 
 impl Chains {
@@ -63,7 +67,7 @@ impl Chains {
     pub(crate) async fn check(&mut self, log: SocketAddr, findings: &mut Findings) -> Result<()> {
         let mut client = Client::new(log, PATIENCE);
         for (partition, (ledger, next)) in self.ledgers.iter().zip(&mut self.next).enumerate() {
-            let path = format!("/api/v1/logs/{}", name(partition));
+            let path = path(partition, lock(ledger).left);
             let (_, verdict) = client
                 .get(&format!("{path}/verify"))
                 .await
@@ -77,11 +81,9 @@ impl Chains {
                 .await
                 .context("entries")?;
             ensure!(status == 200, "{path}: {status}");
-            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-            let Ledger {
-                mut acknowledged,
-                mut unknown,
-            } = std::mem::take(&mut *ledger);
+            let mut ledger = lock(ledger);
+            let mut acknowledged = std::mem::take(&mut ledger.acknowledged);
+            let mut unknown = std::mem::take(&mut ledger.unknown);
             for line in std::str::from_utf8(&entries)?.lines() {
                 let entry: Value = serde_json::from_str(line)?;
                 let data = entry["data"]["id"].as_str().unwrap_or_default();
@@ -99,6 +101,9 @@ impl Chains {
                 *next += 1;
             }
             findings.lost += acknowledged.len() as u64;
+            if *next > MOST_ENTRIES {
+                (*next, ledger.left) = (0, ledger.left + 1);
+            }
         }
         Ok(())
     }
@@ -111,9 +116,9 @@ async fn append(
     counts: Arc<Counts>,
     ledger: Arc<Mutex<Ledger>>,
 ) {
-    let path = format!("/api/v1/logs/{}", name(partition));
     for n in 0_u64.. {
         let held = gate.read().await;
+        let path = path(partition, lock(&ledger).left);
         let data = format!("{worker}-{n}");
         let body = Bytes::from(format!(r#"{{"id":"{data}"}}"#));
         let sent = client.send(Method::POST, &path, body).await;
@@ -123,7 +128,7 @@ async fn append(
         };
         let seq = seq.and_then(|answer| answer["seq"].as_u64());
         {
-            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ledger = lock(&ledger);
             match seq {
                 Some(seq) => {
                     counts.ok();
@@ -138,4 +143,8 @@ async fn append(
         drop(held);
         tokio::time::sleep(if seq.is_some() { PAUSE } else { AFTER_FAILURE }).await;
     }
+}
+
+fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }

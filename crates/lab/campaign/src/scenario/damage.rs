@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http::Method;
-use lab_host::port::free_port;
 use lab_verdict::random::SplitMix64;
 
 use super::Done;
 use crate::load::client::{Client, Sent};
 use crate::world::health::is_healthy;
+use crate::world::port::lasting_port;
 use crate::world::service::{Blueprint, Service};
 use crate::world::{EVENT_LOG, World};
 
@@ -37,8 +37,8 @@ pub(super) async fn damage(
     fs::create_dir_all(&data)?;
     let blueprint = Blueprint {
         name: "event-log",
-        http: free_port(None)?,
-        grpc: free_port(None)?,
+        http: lasting_port()?,
+        grpc: lasting_port()?,
         environment: vec![("EVENT_LOG_DIR", data.display().to_string())],
         log: world.folder.join("logs").join("damaged.log"),
         folder: parent.clone(),

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use lab_host::Account;
 use lab_host::child::{Spawned, tail};
-use lab_host::port::free_port;
 use lab_host::postgres::{Programs, is_ready};
 use lab_host::state::State;
 use nix::sys::signal::Signal;
 use tokio_postgres::{Client, NoTls};
 
+use super::port::lasting_port;
 use super::service::signal;
 
 const DATABASE: &str = "campaign";
@@ -54,7 +54,7 @@ impl Postgres {
         let mut server = Self {
             programs,
             data,
-            port: free_port(None)?,
+            port: lasting_port()?,
             log: folder.join("logs").join("postgres.log"),
             process: None,
         };

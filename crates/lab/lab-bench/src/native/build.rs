@@ -19,6 +19,9 @@ use crate::progress::Progress;
 /// A release build from nothing on a small machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
 
+/// Names of cargo's directories, and of the profiles that they are for.
+const PROFILES: [&str; 3] = ["release", "dist", "debug"];
+
 /// What samples the resources.
 const SAMPLER: &str = "stats-sidecar";
 
@@ -138,9 +141,10 @@ impl Binaries {
         built.unwrap_or_else(|| self.dir.join(name))
     }
 
-    /// `release` or `debug`, by cargo's directory names.
+    /// `release`, `dist` or `debug`, by cargo's directory names; `release` where the directory is none of cargo's.
     pub(crate) fn profile(&self) -> &'static str {
-        if self.is_debug() { "debug" } else { "release" }
+        let known = PROFILES.into_iter().find(|name| self.dir.ends_with(name));
+        known.unwrap_or("release")
     }
 
     /// True where the directory is that of cargo's debug builds, and services of this workspace are measured.
@@ -149,7 +153,7 @@ impl Binaries {
     }
 
     fn belongs_to_cargo(&self) -> bool {
-        self.dir.ends_with("release") || self.dir.ends_with("debug")
+        PROFILES.iter().any(|name| self.dir.ends_with(name))
     }
 
     /// Names of this workspace's programs among the targets' binaries, and these programs.
@@ -182,7 +186,7 @@ impl Binaries {
             "--message-format=json-render-diagnostics",
         ]);
         if !self.is_debug() {
-            command.arg("--release");
+            command.args(["--profile", self.profile()]);
         }
         for program in programs {
             command.args(["--bin", program]);
@@ -289,6 +293,24 @@ async fn built(command: &mut Command, log: &Path) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_profile_is_that_of_the_directory() {
+        for (dir, profile, of_cargo) in [
+            ("/w/target/release", "release", true),
+            ("/w/target/dist", "dist", true),
+            ("/w/target/debug", "debug", true),
+            ("/opt/weir", "release", false),
+        ] {
+            let binaries = Binaries {
+                dir: dir.into(),
+                built: BTreeMap::new(),
+                own: false,
+            };
+            assert_eq!(binaries.profile(), profile, "{dir}");
+            assert_eq!(binaries.belongs_to_cargo(), of_cargo, "{dir}");
+        }
+    }
 
     #[test]
     fn a_binary_is_where_cargo_says_that_it_is() {

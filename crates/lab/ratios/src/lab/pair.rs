@@ -41,7 +41,7 @@ impl Lab<'_> {
             second,
         };
         say(&format!(
-            "  {:.2} x (floor {:.1})",
+            "  {:.2} x (floor {})",
             pair.value(),
             ratio.floor()
         ));
@@ -189,7 +189,7 @@ impl Lab<'_> {
         });
         let loaded = self.load(
             side,
-            Program::Balance,
+            Program::Balance { shared: true },
             protocol,
             concurrency,
             connections,

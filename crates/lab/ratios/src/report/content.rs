@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::figure::rate_figure;
 use super::rows::{CpuRow, RatioRow, SideRow, cpu_rows, ratio_rows, side_rows};
 use crate::logs::{self, LogKind, LogMeasurement};
 use crate::machine::Machine;
 use crate::pairs::Pair;
+use crate::rates::{self, RateMeasurement};
 use crate::session::Session;
 use crate::side::Measurement;
 use crate::streams::{self, BoundRow, StreamMeasurement};
@@ -31,6 +33,7 @@ pub(crate) struct Report {
     pub(super) pairs: Vec<Pair>,
     pub(super) streams: Vec<StreamMeasurement>,
     pub(super) logs: Vec<LogMeasurement>,
+    pub(super) rates: Vec<RateMeasurement>,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,18 +65,20 @@ impl Report {
         let pairs = session.pairs().to_vec();
         let streams = session.streams().to_vec();
         let logs = session.logs().to_vec();
+        let by_rate = session.rates().to_vec();
         let measurements: Vec<&Measurement> = pairs
             .iter()
             .flat_map(|pair| [&pair.first, &pair.second])
             .collect();
         let ratios = ratio_rows(&pairs);
-        let cpu = cpu_rows(&measurements);
+        let cpu = cpu_rows(&pairs);
         let mut faults: Vec<String> = measurements
             .iter()
             .filter_map(|measurement| measurement.fault())
             .collect();
         faults.extend(streams.iter().filter_map(|it| it.fault.clone()));
         faults.extend(logs.iter().filter_map(|it| it.fault.clone()));
+        faults.extend(by_rate.iter().filter_map(|it| it.fault.clone()));
         if logs
             .iter()
             .any(|it| it.kind == LogKind::AppendDirect && it.ratio().is_none())
@@ -87,6 +92,7 @@ impl Report {
         }
         let mut bounds = streams::bounds(&streams);
         bounds.extend(logs::bounds(&logs));
+        bounds.extend(rates::bounds(&by_rate));
         let complete = !interrupted && session.is_complete();
         let met = ratios.iter().all(|row| row.met)
             && cpu.iter().all(|row| row.met)
@@ -120,12 +126,18 @@ impl Report {
             bounds,
             streams,
             logs,
+            rates: by_rate,
             sides: side_rows(&measurements),
             ratios,
             cpu,
             faults,
             pairs,
         }
+    }
+
+    /// What a request costs at each rate, as SVG; `None` where no rate was measured.
+    pub(crate) fn figure(&self) -> Option<String> {
+        rate_figure(&self.rates)
     }
 
     /// Whether every figure reaches its floor, nothing was lost, and nothing is missing.

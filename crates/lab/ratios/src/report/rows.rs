@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::pairs::{Pair, Ratio, Spread, cpu_bound};
-use crate::service::WriteMode;
 use crate::side::{Measurement, Side};
 use load_engine::protocol::Protocol;
 
@@ -26,6 +25,9 @@ pub(super) struct CpuRow {
     pub(super) protocol: Protocol,
     /// Microseconds of service CPU per event.
     pub(super) value: Spread,
+    /// The same as a share of what PostgreSQL used for a transaction of pgbench directly before or after.
+    pub(super) share: Spread,
+    /// The most that the share may be.
     pub(super) bound: f64,
     pub(super) met: bool,
 }
@@ -68,23 +70,28 @@ pub(super) fn ratio_rows(pairs: &[Pair]) -> Vec<RatioRow> {
         .collect()
 }
 
-pub(super) fn cpu_rows(measurements: &[&Measurement]) -> Vec<CpuRow> {
-    [Protocol::Rest, Protocol::Grpc]
+pub(super) fn cpu_rows(pairs: &[Pair]) -> Vec<CpuRow> {
+    let beside_pgbench = [
+        (Ratio::RestPgbench, Protocol::Rest),
+        (Ratio::GrpcPgbench, Protocol::Grpc),
+    ];
+    beside_pgbench
         .into_iter()
-        .filter_map(|protocol| {
-            let of_group = measurements
-                .iter()
-                .filter(|measurement| {
-                    measurement.side.producer() == Some((protocol, WriteMode::Group))
-                })
-                .filter_map(|measurement| measurement.service_cpu_us);
-            let value = Spread::of(of_group)?;
+        .filter_map(|(ratio, protocol)| {
+            let its = pairs.iter().filter(|pair| pair.ratio == ratio);
+            let costs = its.filter_map(|pair| {
+                let service = pair.first.service_cpu_us?;
+                Some((service, service / pair.second.postgres_cpu_us))
+            });
+            let (value, share): (Vec<f64>, Vec<f64>) = costs.unzip();
+            let share = Spread::of(share)?;
             let bound = cpu_bound(protocol);
             Some(CpuRow {
                 protocol,
-                met: value.median <= bound,
+                value: Spread::of(value)?,
+                met: share.median <= bound,
+                share,
                 bound,
-                value,
             })
         })
         .collect()

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::content::Report;
+use super::rate_table::rate_table;
 use crate::logs::{LogKind, append_connections};
 use crate::pairs::Group;
 use crate::streams::StreamKind;
@@ -36,6 +37,7 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
     bound_table(report, text)?;
     stream_table(report, text)?;
     log_table(report, text)?;
+    rate_table(&report.rates, text)?;
     for fault in &report.faults {
         writeln!(text, "- Fault: {fault}")?;
     }
@@ -55,7 +57,7 @@ fn ratio_table(report: &Report, text: &mut String) -> std::fmt::Result {
         let value = &row.value;
         writeln!(
             text,
-            "| {} | {} | {:.2} x | {:.2} to {:.2} | {:.2} to {:.2} | {:.1} x | {} |",
+            "| {} | {} | {:.2} x | {:.2} to {:.2} | {:.2} to {:.2} | {} x | {} |",
             row.what,
             row.against,
             value.median,
@@ -63,11 +65,21 @@ fn ratio_table(report: &Report, text: &mut String) -> std::fmt::Result {
             value.max,
             value.q1,
             value.q3,
-            row.floor,
+            floor(row.floor),
             yes(row.met)
         )?;
     }
     Ok(())
+}
+
+/// With as many digits as it has, at least one.
+fn floor(floor: f64) -> String {
+    let one = format!("{floor:.1}");
+    if one.parse() == Ok(floor) {
+        one
+    } else {
+        floor.to_string()
+    }
 }
 
 fn cpu_table(report: &Report, text: &mut String) -> std::fmt::Result {
@@ -76,18 +88,19 @@ fn cpu_table(report: &Report, text: &mut String) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "\n| service CPU per event | median | least to greatest | at most | met |"
+        "\n| service CPU per event | median | least to greatest | of PostgreSQL's for pgbench's transaction | at most | met |"
     )?;
-    writeln!(text, "|---|---|---|---|---|")?;
+    writeln!(text, "|---|---|---|---|---|---|")?;
     for row in &report.cpu {
         let value = &row.value;
         writeln!(
             text,
-            "| {}, group commit | {:.1} us | {:.1} to {:.1} | {:.0} us | {} |",
+            "| {}, group commit | {:.1} us | {:.1} to {:.1} | {:.2} | {:.2} | {} |",
             protocol_name(row.protocol),
             value.median,
             value.min,
             value.max,
+            row.share.median,
             row.bound,
             yes(row.met)
         )?;
@@ -150,6 +163,7 @@ fn bound_table(report: &Report, text: &mut String) -> std::fmt::Result {
         let figure = |value: f64| match row.unit {
             "ms" => format!("{value:.1} ms"),
             "x" => format!("{value:.1} x"),
+            "ratio" => format!("{value:.2} x"),
             unit => format!("{}{unit}", thousands(value.round() as u64)),
         };
         writeln!(
@@ -297,6 +311,18 @@ fn footing(report: &Report, text: &mut String) -> std::fmt::Result {
             settings.warmup,
             thousands(settings.log_entries),
             append_connections().min(settings.grpc_connections),
+            settings.pairs
+        )?;
+    }
+    if !report.rates.is_empty() {
+        writeln!(
+            text,
+            "\nRates: {} s each after {} s of warm-up; the loads of one face and rate run directly after each other; at most \
+             {} events or {} balances in flight. CPU and switches of the service's threads from the scheduler. Rounds: {}.",
+            settings.seconds,
+            settings.warmup,
+            settings.concurrency,
+            settings.balance_concurrency,
             settings.pairs
         )?;
     }

@@ -64,7 +64,7 @@ fn both_kinds_of_pair_are_measured_and_audited() {
     let report = report(output.path(), &run);
     assert_eq!(report["schema"], "weir.ratios/1");
     assert_eq!(report["pairs"].as_array().unwrap().len(), 2);
-    assert_eq!(report["ratios"][0]["floor"], 2.3);
+    assert_eq!(report["ratios"][0]["floor"], 2.6);
     let mut audited = 0;
     for pair in report["pairs"].as_array().unwrap() {
         for side in ["first", "second"] {
@@ -172,7 +172,7 @@ fn balances_are_measured_beside_pgbench() {
         .collect();
     assert_eq!(sides, ["pgbench-select", "balance-rest", "balance-grpc"]);
     let floors = [0, 1].map(|place| report["ratios"][place]["floor"].as_f64().unwrap());
-    assert_eq!(floors, [1.0, 0.6]);
+    assert_eq!(floors, [1.05, 0.65]);
     for pair in report["pairs"].as_array().unwrap() {
         for side in ["first", "second"] {
             let side = &pair[side];
@@ -186,6 +186,41 @@ fn balances_are_measured_beside_pgbench() {
         "{markdown}"
     );
     assert!(markdown.contains("Balances: 10,000 accounts"), "{markdown}");
+}
+
+#[test]
+fn rates_are_measured_beside_empty_answers() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args(["rates", "--rates=full,1000", "--balance-concurrency=8"])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let rates = report["rates"].as_array().unwrap();
+    assert_eq!(rates.len(), 14 * 2);
+    for rate in rates {
+        let empty = rate["answered"] == "empty";
+        for figure in ["reached", "serviceCpuUs", "switches"] {
+            assert!(rate[figure].as_f64().unwrap() > 0.0, "{figure}: {rate}");
+        }
+        let shares = rate["batch"].as_f64();
+        assert_eq!(shares.is_some(), !empty, "{rate}");
+        assert!(shares.is_none_or(|batch| batch >= 1.0), "{rate}");
+        assert_eq!(rate["latencyP50Ms"].is_null(), empty, "{rate}");
+        if !empty && rate["asked"] == "event" {
+            assert_eq!(rate["lost"], 0, "{rate}");
+        }
+        if rate["rate"] == "1000" {
+            assert!(rate["reached"].as_f64().unwrap() <= 1100.0, "{rate}");
+        }
+    }
+    // For each face its cost beside an empty answer, and its latency beside one statement a request.
+    assert_eq!(report["bounds"].as_array().unwrap().len(), 8);
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    let row = "| event over gRPC, an empty answer | 1,000/s |";
+    assert!(markdown.contains(row), "{markdown}");
+    let figure = std::fs::read_to_string(output.path().join("rates.svg")).unwrap();
+    assert_eq!(figure.matches("<polyline").count(), 14, "{figure}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Writer {
                 Err(failure) => failure,
             };
             let Failure::Database { error, sent } = failure else {
-                return batch.answer(&Err(report(failure)));
+                return batch.answer(&Err(failure.report()));
             };
             attempt += 1;
             match Remedy::of(&error, sent) {
@@ -176,7 +176,7 @@ impl Writer {
                 return Tried::Done(Ok(()));
             };
             let Failure::Database { error, sent } = failure else {
-                return Tried::Done(Err(report(failure)));
+                return Tried::Done(Err(failure.report()));
             };
             attempt += 1;
             match Remedy::of(&error, sent) {
@@ -306,18 +306,4 @@ async fn locked(
     let locked = store::locked(&connection, &entity_types, &ids).await;
     connection.give_back_after(&locked);
     locked
-}
-
-/// What callers are told when no statement failed.
-fn report(failure: Failure) -> IngestError {
-    match failure {
-        Failure::Refused => IngestError::ShuttingDown,
-        Failure::Abandoned => {
-            tracing::warn!(
-                "nobody waits any more: a connection or a statement took longer than REQUEST_TIMEOUT"
-            );
-            IngestError::Timeout
-        }
-        Failure::Database { error, .. } => IngestError::report(&error),
-    }
 }

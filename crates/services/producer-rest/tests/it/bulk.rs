@@ -102,3 +102,30 @@ async fn a_body_that_is_no_list_is_refused_as_a_whole() {
     let long = format!("[\"{}\"]", "x".repeat(5000));
     assert_eq!(post(&fixture, &long).await.0, 413);
 }
+
+#[tokio::test]
+async fn a_bulk_larger_than_the_queue_is_stored_whole_and_in_order() {
+    let settings = [("QUEUE_CAPACITY", "64"), ("WRITERS", "3")];
+    let fixture = Fixture::start_with(&settings).await;
+    // Over many entities, so that all writers work on it; each entity several times, so that its order shows.
+    let events: Vec<Value> = (0..3000)
+        .map(|n| {
+            event(
+                "Car",
+                &format!("many-{}", n % 500),
+                &json!({"n": n, "first": n < 500}),
+            )
+        })
+        .collect();
+    let (status, answer) = post(&fixture, &json!(events).to_string()).await;
+    assert_eq!(
+        (status, &answer["success"]),
+        (200, &json!(true)),
+        "{answer}"
+    );
+    assert_eq!(answer["processedCount"], json!(3000));
+    for key in [0, 1, 250, 499] {
+        let stored = fixture.stored("Car", &format!("many-{key}")).await;
+        assert_eq!(stored, Some(json!({"n": 2500 + key, "first": false})));
+    }
+}

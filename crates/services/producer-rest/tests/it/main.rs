@@ -10,6 +10,7 @@ mod events;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod locks;
+mod lone;
 mod network;
 mod overload;
 mod protection;
