@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 rounds=${1-8} seconds=${2-8}
-folder= database= service=
+folder='' database='' service=''
 
 usage() {
     sed -n 's/^# Usage: //p' "${BASH_SOURCE[0]}" >&2

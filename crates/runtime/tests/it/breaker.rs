@@ -43,7 +43,7 @@ async fn a_database_that_is_away_is_told_at_once_until_it_is_back() {
         })
         .await;
         at_once("no database", async || {
-            let error = database.get().await.err().expect("a refusal");
+            let error = database.get().await.expect_err("a refusal");
             assert!(matches!(error, DatabaseError::Away(_)), "{error:?}");
             let error = database.ping().await.expect_err("a refusal");
             assert!(matches!(error, DatabaseError::Away(_)), "{error:?}");
@@ -128,7 +128,7 @@ async fn a_server_that_never_answers_sees_one_probe_at_a_time() {
         }
     });
     let database = Database::open(&config(&url)).unwrap();
-    let error = database.get().await.err().expect("no answer");
+    let error = database.get().await.expect_err("no answer");
     assert_eq!(error.cause(), Cause::Unreachable);
     assert!(database.check().is_err(), "a time limit is enough to know");
     eventually("the first connection is given up", async || {

@@ -19,8 +19,10 @@ async fn while_the_database_is_away_callers_are_told_at_once() {
         let fixture = Fixture::start_on(database, &[("READ_MODE", mode)]).await;
         assert_eq!(fixture.get(PATH).await.status, 200);
         server.stop();
+        // While it stops, and until the next probe, it is told as stopping.
         eventually("it is found out", async || {
-            fixture.get("/health").await.status == 503 && fixture.get(PATH).await.status == 503
+            fixture.get("/health").await.status == 503
+                && fixture.get(PATH).await.text().contains(AWAY)
         })
         .await;
         let mut connection = fixture.connect().await;

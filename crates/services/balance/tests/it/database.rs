@@ -57,6 +57,11 @@ async fn the_database_stopped_and_started_is_told_and_survived() {
     get_balance(&mut client, "a").await.unwrap();
 
     let server = on(server, Server::stop).await;
+    // While it stops, and until the next probe, it is told as stopping.
+    testkit::eventually("the database is known to be away", async || {
+        fixture.get(PATH).await.text().contains("cannot be reached")
+    })
+    .await;
     for _ in 0..3 {
         let answer = fixture.get(PATH).await;
         assert_eq!(
