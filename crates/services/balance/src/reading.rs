@@ -69,7 +69,8 @@ impl Reading {
                 match reading.connection().await {
                     Ok(connection) => connection.give_back(),
                     Err(error) => {
-                        tracing::debug!(error = %error.chain(), "no connection for lone requests");
+                        // Told as a read that failed is: the breaker may refuse all reads after it.
+                        drop(reading.report(&error));
                         tokio::time::sleep(OPEN_AGAIN).await;
                     }
                 }

@@ -63,6 +63,8 @@ async fn a_full_queue_refuses_within_10_ms() {
     let fixture = Fixture::start_with(&[
         ("QUEUE_CAPACITY", "4"),
         ("READERS", "1"),
+        // One for the reader and one for health: no request reads for itself.
+        ("DATABASE_POOL_SIZE", "2"),
         ("REQUEST_TIMEOUT", "5m"),
     ])
     .await;
