@@ -70,16 +70,22 @@ async fn a_full_queue_refuses_within_10_ms() {
     .await;
     let mut database = fixture.database.client().await;
     let lock = lock_accounts(&mut database).await;
-    let crowd: Vec<_> = (0..20)
-        .map(|_| {
-            let address = fixture.service.http();
-            tokio::spawn(async move { testkit::http::get(address, PATH).await.status })
+    let mut crowd = Vec::new();
+    // The reader takes what waits only when it comes to it: a second wave takes the room that this leaves.
+    for _ in 0..2 {
+        let wave: Vec<_> = (0..20)
+            .map(|_| {
+                let address = fixture.service.http();
+                tokio::spawn(async move { testkit::http::get(address, PATH).await.status })
+            })
+            .collect();
+        eventually("the queue is full and the reader at work", async || {
+            let refused = wave.iter().any(tokio::task::JoinHandle::is_finished);
+            refused && waits_for_the_lock(&fixture).await
         })
-        .collect();
-    eventually("the queue is full", async || {
-        crowd.iter().any(tokio::task::JoinHandle::is_finished)
-    })
-    .await;
+        .await;
+        crowd.extend(wave);
+    }
     let mut connection = fixture.connect().await;
     at_once("a full queue", async || {
         let answer = connection.request("GET", PATH, &[], b"").await;
@@ -94,4 +100,12 @@ async fn a_full_queue_refuses_within_10_ms() {
     for answer in crowd {
         assert!([200, 503].contains(&answer.await.unwrap()));
     }
+}
+
+/// Whether a statement of the service waits for a lock.
+async fn waits_for_the_lock(fixture: &Fixture) -> bool {
+    let waiting = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                   AND application_name = 'balance' AND datname = current_database()";
+    let client = fixture.database.client().await;
+    client.query_one(waiting, &[]).await.unwrap().get(0)
 }
