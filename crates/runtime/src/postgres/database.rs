@@ -64,8 +64,11 @@ impl Database {
     }
 
     /// A pool of at most `most` connections, which the current runtime drives: what waits for them need not be woken from
-    /// another thread. They come off the size of this pool, so that the process opens no more connections. `None` where
+    /// another thread. They come off the size of this pool, so that the process keeps no more connections. `None` where
     /// fewer than `keep` would be left, and outside a tokio runtime.
+    ///
+    /// deadpool gives up a place when a connection comes back to it: callers who ask for more than `keep` at once may get as
+    /// many more as were lent, the first time, and these are closed when they come back.
     pub fn lend(&self, most: usize, keep: usize) -> Option<Self> {
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
         let lent = size.saturating_sub(keep).min(most);

@@ -196,6 +196,12 @@ async fn what_is_lent_comes_off_the_pool() {
     assert!(database.lend(1, 3).is_none(), "three are kept");
     let mine = lent.connection().await.unwrap();
     let mut held = Vec::new();
+    // The place that was lent is given up when a connection comes back to it.
+    for _ in 0..4 {
+        held.push(database.get().await.unwrap());
+    }
+    held.clear();
+    assert_eq!(database.connections(), (3, 0));
     for _ in 0..3 {
         held.push(database.get().await.unwrap());
     }
