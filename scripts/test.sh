@@ -39,6 +39,7 @@ find_pgbouncer() {
 }
 
 # Topics and ingestion are also tested on real Kafka brokers; without Java and Maven those tests are left out.
+# Sets with_kafka.
 find_kafka() {
     local program
     for program in java mvn; do
@@ -49,7 +50,19 @@ find_kafka() {
     done
     say "tools: Kafka"
     scripts/kafka.sh fetch
-    kafka=(--features "event-log/kafka,producer-grpc/kafka,producer-rest/kafka,sink/kafka")
+    with_kafka=true
+}
+
+# The tests of topics and ingestion on Kafka. A run of their own: other tests build the services without Kafka, in the same
+# place.
+kafka_tests() {
+    local package packages=(event-log producer-grpc producer-rest sink) scope=() features=()
+    for package in "${packages[@]}"; do
+        scope+=(-p "$package")
+        features+=(--features "$package/kafka")
+    done
+    say "cargo test ${scope[*]} with Kafka"
+    cargo test "${scope[@]}" "${features[@]}" --no-fail-fast --test it -- kafka
 }
 
 # Balances and transactions behind one pair of ports need nginx; without it that test says so and is left out.
@@ -119,17 +132,17 @@ main() {
     find_browser
     find_pgbouncer
     find_nginx
-    local kafka=()
+    local with_kafka=false
     find_kafka
 
     local scope=(--workspace) argument
     for argument; do
-        case $argument in -p | --package | -p* | --package=*) scope=() kafka=() ;; esac
+        case $argument in -p | --package | -p* | --package=*) scope=() ;; esac
     done
-    scope+=(${kafka[@]+"${kafka[@]}"})
     say "cargo test ${scope[*]-} --no-fail-fast $*"
     cargo test ${scope[@]+"${scope[@]}"} --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
     if [[ ${#scope[@]} != 0 ]]; then
+        if [[ $with_kafka == true ]]; then kafka_tests 2>&1 | tee -a "$log" || status=1; fi
         contenders 2>&1 | tee -a "$log" || status=1
     fi
     total "$log" "$status"

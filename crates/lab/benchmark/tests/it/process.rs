@@ -186,7 +186,7 @@ async fn wrong_usage_has_a_status_of_its_own() {
         ("--workload high --live --feed-rate 1", "--feed-rate"),
     ] {
         let arguments: Vec<&str> = arguments.split(' ').collect();
-        let errors = errors(&arguments, 2).await;
+        let errors = errors(&arguments, 64).await;
         assert!(errors.starts_with("error: "), "{arguments:?}: {errors}");
         assert!(errors.contains(option), "{arguments:?}: {errors}");
     }
