@@ -15,10 +15,11 @@ main() {
         shift
     fi
     scripts/native-tools.sh >&2
-    local services=(producer-rest producer-grpc balance stream event-log) packages=() service
-    for service in "${services[@]}"; do packages+=(--package "$service"); done
-    cargo build --locked ${profile[@]+"${profile[@]}"} "${packages[@]}"
-    exec cargo run --locked --quiet ${profile[@]+"${profile[@]}"} --package campaign -- --root "$root" "$@"
+    local services=(producer-rest producer-grpc balance stream event-log) programs=(--bin campaign) service
+    for service in "${services[@]}"; do programs+=(--bin "$service"); done
+    # Of the whole workspace, as the lab builds them: then nothing is compiled twice.
+    cargo build --locked ${profile[@]+"${profile[@]}"} --workspace "${programs[@]}"
+    exec cargo run --locked --quiet ${profile[@]+"${profile[@]}"} --bin campaign -- --root "$root" "$@"
 }
 
 main "$@"
