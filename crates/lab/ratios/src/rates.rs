@@ -152,7 +152,7 @@ pub(crate) struct RateMeasurement {
     /// From 1.
     pub(crate) round: u32,
     /// Requests in the window that were answered as expected.
-    pub(crate) answered: u64,
+    pub(crate) requests: u64,
     /// The same a second.
     pub(crate) reached: f64,
     /// From the moment at which a request was due; none for empty answers.
@@ -247,7 +247,7 @@ mod tests {
             },
             rate: Rate::PerSecond(1000),
             round,
-            answered: 1000,
+            requests: 1000,
             reached: 1000.0,
             latency_p50_ms: Some(p50),
             latency_p99_ms: None,

@@ -211,7 +211,7 @@ fn measurement(
         kind,
         rate,
         round,
-        answered,
+        requests: answered,
         reached: if seconds > 0.0 {
             answered as f64 / seconds
         } else {
