@@ -20,6 +20,10 @@ async fn while_the_database_is_away_subscribers_are_told_at_once() {
         let mut server = tokio::task::spawn_blocking(Server::start).await.unwrap();
         let database = Database::fresh_on(&server).await;
         let service = serve(database.url(), &[("DATABASE_POOL_SIZE", size)]);
+        eventually("the feed runs", async || {
+            http::get(service.http(), "/health").await.status == 200
+        })
+        .await;
         let mut open = Sse::open(service.http(), "").await;
         server.stop();
         let metrics = async || http::get(service.http(), "/metrics").await;
