@@ -126,7 +126,8 @@ check_compose() {
 }
 
 check_docs() {
-    RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --features "$kafka_features" \
+        --no-deps --document-private-items --locked
 }
 
 usage() {

@@ -25,7 +25,7 @@ pub struct Kafka {
 
 impl Kafka {
     /// Starts one broker, or three. `None` where Java or Maven is missing: the test says so with
-    /// [`left_out`](crate::left_out) and is over.
+    /// [`left_out`](crate::left_out()) and is over.
     ///
     /// # Panics
     /// The brokers do not start.

@@ -27,7 +27,7 @@ pub struct PgBouncer {
 
 impl PgBouncer {
     /// Starts one before the server at `port` of 127.0.0.1, with this many sessions for all clients. `None` where it is not
-    /// installed: the test says so with [`left_out`](crate::left_out) and is over.
+    /// installed: the test says so with [`left_out`](crate::left_out()) and is over.
     ///
     /// # Panics
     /// It does not start.

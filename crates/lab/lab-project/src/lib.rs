@@ -4,7 +4,7 @@
 //! In reading order:
 //!
 //! - [`problem`], [`place`]: what is wrong, in which line, and what to write instead
-//! - [`file`]: the file as it is written; [`project`]: what it means, checked
+//! - [`mod@file`]: the file as it is written; [`project`]: what it means, checked
 //! - [`template`]: texts with values in them; [`json`]: the same inside JSON; [`rows`]: values out of a CSV or JSONL file
 //! - [`requests`]: the prepared requests, as both generators read them; [`draw`]: the values in them
 //! - [`proto`]: the calls of a proto file; [`init`]: a first file out of a description

@@ -3,7 +3,7 @@
 //! - [`figures`]: the file as sessions of rounds, or the line and column that are wrong
 //! - [`comparisons`]: which pairs are compared, and what the test says of each
 //! - [`show`]: text, Markdown and JSON
-//! - [`file`]: the same as a verdict file
+//! - [`mod@file`]: the same as a verdict file
 
 mod comparisons;
 mod figures;

@@ -25,7 +25,7 @@ pub(super) const LAST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) enum Finding {
     /// Nothing more.
     Noted,
-    /// Somebody has to probe the database until [`Breaker::answered`].
+    /// Somebody has to probe the database until [`Breaker::probed`].
     Probe,
 }
 

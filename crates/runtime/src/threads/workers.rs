@@ -16,7 +16,7 @@ use tokio::task::LocalSet;
 const TICK: Duration = Duration::from_millis(250);
 
 /// Threads with a runtime each, as actix-web has them: a task stays where it began, so that no thread looks for the work of
-/// another, and [`wakeups`](crate::wakeups) reach many tasks at once. Dropped, the threads end with what runs on them.
+/// another, and [`wakeups`] reach many tasks at once. Dropped, the threads end with what runs on them.
 #[derive(Debug)]
 pub struct Workers(Vec<Worker>);
 

@@ -1,4 +1,4 @@
-//! Messages to what [`Topics`](super::Topics) takes, and back. Pure.
+//! Messages to what [`TopicLog`](topics::TopicLog) takes, and back. Pure.
 
 use std::time::Duration;
 
