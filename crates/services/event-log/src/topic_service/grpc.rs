@@ -1,4 +1,4 @@
-//! The gRPC face: `takhin.v1.TakhinService`. Decodes, calls [`TopicLog`](topics::TopicLog), encodes.
+//! The gRPC face: `takhin.v1.TakhinService`. Decodes, calls [`TopicLog`], encodes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
