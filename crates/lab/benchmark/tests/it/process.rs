@@ -173,7 +173,6 @@ async fn wrong_usage_has_a_status_of_its_own() {
         ("--scenario stream --rate 1.5", "--rate"),
         ("--scenario stream --live --limit 5", "--limit"),
         ("--scenario stream --live --feed-rate 0", "--feed-rate"),
-        ("--url https://127.0.0.1:1", "--url"),
         ("--url http://127.0.0.1:99999", "--url"),
         ("--url 127.0.0.1:8081", "--url"),
         ("--criteria --rate 5", "--rate does not go with --criteria"),

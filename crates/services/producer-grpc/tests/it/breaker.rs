@@ -15,9 +15,13 @@ async fn while_the_database_is_away_callers_are_told_at_once() {
     client.process_event(event("Car", "a", "{}")).await.unwrap();
     server.stop();
     let asked = client.clone();
+    // While it stops, and until the next probe, it is told as stopping.
     eventually("it is found out", async || {
-        let answer = asked.clone().health_check(HealthRequest::default()).await;
-        !answer.unwrap().into_inner().healthy
+        let mut asked = asked.clone();
+        let health = asked.health_check(HealthRequest::default()).await;
+        let answer = asked.process_event(event("Car", "a", "{}")).await;
+        !health.unwrap().into_inner().healthy
+            && answer.is_err_and(|status| status.message().contains("cannot be reached"))
     })
     .await;
     at_once("an event", async || {

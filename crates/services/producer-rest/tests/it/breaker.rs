@@ -1,6 +1,5 @@
 //! Nobody waits for a database that is away, nor for a queue that is full.
 
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::http::{self, Connection, Response};
@@ -19,17 +18,6 @@ fn refused(answer: &Response, message: &str) {
     );
     let expected = json!(message);
     assert_eq!(told, (503, &expected, Some("1")), "{}", answer.text());
-}
-
-/// Waits until the service has found out that its database is away.
-async fn wait_for_refusals(connection: &mut Connection) -> Response {
-    loop {
-        let answer = connection.request("GET", HEALTH, &[], b"").await;
-        if answer.status == 503 {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn metrics(fixture: &Fixture) -> String {
@@ -51,8 +39,13 @@ async fn while_the_database_is_away_callers_are_told_at_once() {
         assert_eq!(connection.post_json(EVENTS, &one).await.status, 200);
 
         server.stop();
-        wait_for_refusals(&mut connection).await;
         let away = "the database cannot be reached: retry later";
+        // While it stops, and until the next probe, it is told as stopping.
+        eventually("it is found out", async || {
+            let answer = http::get(service.http(), HEALTH).await;
+            answer.status == 503 && answer.text().contains(away)
+        })
+        .await;
         at_once("an event", async || {
             refused(&connection.post_json(EVENTS, &one).await, away);
         })
