@@ -1,6 +1,5 @@
 //! Nobody waits for a database that is away, nor for a queue that is full.
 
-
 use serde_json::{Value, json};
 use testkit::http::{self, Connection, Response};
 use testkit::postgres::{Database, Server};
