@@ -10,32 +10,20 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 say() { printf 'test.sh: %s\n' "$*"; }
 
-# The report is also tested in a browser; without one that test says so and is left out.
-find_browser() {
-    local name
-    for name in chromium chromium-browser google-chrome google-chrome-stable; do
-        if command -v "$name" >/dev/null; then
-            say "browser: $(command -v "$name")"
-            return
-        fi
+# from_apt PACKAGE LEFT_OUT PROGRAM...: where none of these programs is there, root installs the Debian package; where that
+# cannot be, says which tests are left out.
+from_apt() {
+    local package=$1 left_out=$2 program
+    shift 2
+    for program; do
+        if PATH=$PATH:/usr/sbin command -v "$program" >/dev/null; then return; fi
     done
     if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-        say "installing chromium for the tests of the report"
+        say "installing $package"
         if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends chromium >/dev/null; then return; fi
+            apt-get install -y -qq --no-install-recommends "$package" >/dev/null; then return; fi
     fi
-    say "no browser found: the tests that open the report are left out"
-}
-
-# Producers are also tested behind PgBouncer; without it that test is left out.
-find_pgbouncer() {
-    if PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null; then return; fi
-    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-        say "installing pgbouncer for the tests of producers"
-        if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends pgbouncer >/dev/null; then return; fi
-    fi
-    say "no pgbouncer found: the test behind it is left out"
+    say "no $1 found: $left_out"
 }
 
 # Topics and ingestion are also tested on real Kafka brokers; without Java and Maven those tests are left out.
@@ -63,17 +51,6 @@ kafka_tests() {
     done
     say "cargo test ${scope[*]} with Kafka"
     cargo test "${scope[@]}" "${features[@]}" --no-fail-fast --test it -- kafka
-}
-
-# Balances and transactions behind one pair of ports need nginx; without it that test says so and is left out.
-find_nginx() {
-    if command -v nginx >/dev/null; then return; fi
-    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-        say "installing nginx for the test of scripts/one-pair.sh"
-        if apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; then return; fi
-    fi
-    say "no nginx found: the test of scripts/one-pair.sh is left out"
 }
 
 # contender NAME TOOL PATTERN COMMAND...: the tests of one contender, and a line that counts those that match PATTERN.
@@ -129,9 +106,10 @@ main() {
     # shellcheck source=/dev/null
     source .tools/env
     set +a
-    find_browser
-    find_pgbouncer
-    find_nginx
+    from_apt chromium "the tests that open the report are left out" \
+        chromium chromium-browser google-chrome google-chrome-stable
+    from_apt pgbouncer "the test of producers behind it is left out" pgbouncer
+    from_apt nginx-light "the test of scripts/one-pair.sh is left out" nginx
     local with_kafka=false
     find_kafka
 

@@ -1,19 +1,15 @@
 //! Both faces of a service: REST and gRPC on two ports, with one way from the first connection to the last answer.
 
-use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
-use hyper::{Request, Response};
-use tonic::body::Body;
-use tonic::server::NamedService;
-use tower::Service;
 
 use crate::connection::Connections;
 use crate::grpc::Services;
 use crate::metrics::Metrics;
 use crate::shutdown::{Ending, InFlight};
+use crate::threads::Workers;
 use crate::{grpc, http};
 
 /// Two ports that are bound, and what counts, limits and ends the calls that come there.
@@ -26,8 +22,10 @@ pub struct Faces {
     pub metrics: Metrics,
     /// All connections of the process.
     pub connections: Connections,
-    /// Worker threads of the REST face.
+    /// Worker threads of the REST face, and of the gRPC face where it has its own.
     pub threads: usize,
+    /// The gRPC face has worker threads of its own; each connection stays on one of them.
+    pub grpc_workers: bool,
     /// How long accepted work may take after the stop.
     pub grace: Duration,
     /// Requests in flight; knows of the stop.
@@ -64,22 +62,13 @@ impl Faces {
     ///
     /// # Errors
     /// A server cannot be set up.
-    pub async fn serve<M>(
+    pub async fn serve(
         self,
         rest: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-        first: M,
+        first: impl grpc::Face,
         others: Services,
         beside: impl Future<Output = ()>,
-    ) -> anyhow::Result<Served>
-    where
-        M: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-            + NamedService
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        M::Future: Send + 'static,
-    {
+    ) -> anyhow::Result<Served> {
         let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
         let Self {
             http,
@@ -87,10 +76,12 @@ impl Faces {
             metrics,
             connections,
             threads,
+            grpc_workers,
             grace,
             in_flight,
         } = self;
         let server = http::server(rest, http, threads, &metrics, &connections)?;
+        let workers = grpc_workers.then(|| Workers::start(threads)).transpose()?;
         connections
             .protection()
             .warn_of_strangers(&[http_address, grpc_address]);
@@ -98,7 +89,15 @@ impl Faces {
         let (ending, rest, grpc, ()) = tokio::join!(
             in_flight.drain(grace),
             server.serve(&in_flight),
-            grpc::serve(grpc, first, others, &metrics, &connections, &in_flight),
+            grpc::serve(
+                workers,
+                grpc,
+                first,
+                others,
+                &metrics,
+                &connections,
+                &in_flight
+            ),
             beside,
         );
         Ok(Served { ending, rest, grpc })

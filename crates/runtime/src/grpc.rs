@@ -19,6 +19,6 @@ mod server;
 mod standard;
 
 pub use restate::stream_status;
-pub use server::{CONNECTION_WINDOW, STREAM_WINDOW, serve, serve_on};
+pub use server::{CONNECTION_WINDOW, Face, STREAM_WINDOW, serve};
 pub use service_client::{ClientChannel, Token, connect};
 pub use standard::{GrpcHealth, Services, Standard, health_and_reflection};

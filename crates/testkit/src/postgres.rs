@@ -169,6 +169,18 @@ impl Database {
     }
 }
 
+/// A transaction that holds a lock of this mode (`EXCLUSIVE`, say) on a table until it ends.
+pub async fn lock_table<'a>(
+    client: &'a mut tokio_postgres::Client,
+    table: &str,
+    mode: &str,
+) -> tokio_postgres::Transaction<'a> {
+    let lock = client.transaction().await.unwrap();
+    let statement = format!("LOCK TABLE {table} IN {mode} MODE");
+    lock.batch_execute(&statement).await.unwrap();
+    lock
+}
+
 /// A connection to a URL.
 pub async fn connect(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();

@@ -233,7 +233,7 @@ pub struct Check {
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// Not JSON, or a field is missing or wrong.
-    #[error("not a verdict file: {0}")]
+    #[error("not a verdict file")]
     Json(#[from] serde_json::Error),
     /// Another version of the form.
     #[error(

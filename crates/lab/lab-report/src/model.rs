@@ -7,6 +7,7 @@ mod figures;
 mod heads;
 mod overview;
 
+pub use lab_gate::verdict_file::Kind as VerdictKind;
 pub use metrics_db::Latency;
 use serde::Serialize;
 
@@ -193,30 +194,6 @@ pub enum Level {
     Warn,
     /// Wrong.
     Bad,
-}
-
-/// What kind of sentence the verdict is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VerdictKind {
-    /// An audit failed: nothing else counts.
-    AuditFailed,
-    /// No run was finished, or a target does not work.
-    Failed,
-    /// Smoke: works, not ranked.
-    Smoke,
-    /// Seen, but too few trials, or one target only.
-    Seen,
-    /// No verdict: the generator was the limit.
-    GeneratorLimited,
-    /// No verdict for another reason that the validity checks name.
-    NoVerdict,
-    /// A difference that is certain.
-    Difference,
-    /// Certainly within the margin.
-    Equal,
-    /// Not decided: the interval allows for a difference and for none.
-    Open,
 }
 
 /// The first card.

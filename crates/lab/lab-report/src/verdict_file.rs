@@ -1,14 +1,14 @@
 //! The report's verdict as the file `verdict.json`, from which gates and their exports are made.
 
 use lab_gate::verdict_file::{
-    Better, Check, Comparison, FORMAT, Kind, Round, Session, Settings, Source, Target, VerdictFile,
+    Better, Check, Comparison, FORMAT, Round, Session, Settings, Source, Target, VerdictFile,
 };
 use lab_verdict::judge::spread;
 use lab_verdict::log_ratio;
 
 use super::cell::{self, Cell};
 use super::compare::{ALPHA, rounds_in_common};
-use super::model::{self, Interval, Level, Metric, Report, RunInfo, Standing, VerdictKind};
+use super::model::{self, Interval, Level, Metric, Report, RunInfo, Standing};
 use super::options::Options;
 
 /// The verdict of a report that was built with these options. `tool` names the program and its version.
@@ -23,7 +23,7 @@ pub fn of(report: &Report, options: &Options, tool: &str) -> VerdictFile {
     VerdictFile {
         format: FORMAT.to_owned(),
         source: source(report, tool),
-        kind: kind(report.verdict.kind),
+        kind: report.verdict.kind,
         sentence: report.verdict.text(),
         notes: report.verdict.notes.clone(),
         settings: Settings {
@@ -197,19 +197,5 @@ fn level(level: Level) -> &'static str {
         Level::Ok => "ok",
         Level::Warn => "warn",
         Level::Bad => "bad",
-    }
-}
-
-fn kind(kind: VerdictKind) -> Kind {
-    match kind {
-        VerdictKind::AuditFailed => Kind::AuditFailed,
-        VerdictKind::Failed => Kind::Failed,
-        VerdictKind::Smoke => Kind::Smoke,
-        VerdictKind::Seen => Kind::Seen,
-        VerdictKind::GeneratorLimited => Kind::GeneratorLimited,
-        VerdictKind::NoVerdict => Kind::NoVerdict,
-        VerdictKind::Difference => Kind::Difference,
-        VerdictKind::Equal => Kind::Equal,
-        VerdictKind::Open => Kind::Open,
     }
 }

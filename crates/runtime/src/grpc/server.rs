@@ -46,63 +46,47 @@ const LINGER: Duration = Duration::from_millis(300);
 /// After connections were cut: how long their tasks may take to notice.
 const CUT_TIME: Duration = Duration::from_secs(1);
 
+/// A service that tonic generated, as [`serve`] takes it: cloned for each connection.
+pub trait Face:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
+    + NamedService
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<M> Face for M where
+    M: Service<
+            Request<Body>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// Serves `first`, the service that nearly all calls are for, and `others`, on `listener` until `in_flight` is
-/// drained. At the stop the listener closes and clients are told to go away (idle connections close at once); running calls
-/// are finished; what is open when nothing is in flight any more (half-sent calls, health watches, silent streams) is cut.
+/// drained. Each connection and its calls stay on one of the `workers`, or on the current runtime without them. At the stop
+/// the listener closes and clients are told to go away (idle connections close at once); running calls are finished; what is
+/// open when nothing is in flight any more (half-sent calls, health watches, silent streams) is cut.
 ///
 /// # Errors
 /// The listener cannot be used.
-pub async fn serve<M>(
-    listener: TcpListener,
-    first: M,
-    others: Services,
-    metrics: &Metrics,
-    connections: &Connections,
-    in_flight: &InFlight,
-) -> anyhow::Result<()>
-where
-    M: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + NamedService
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    M::Future: Send + 'static,
-{
-    serve_on(
-        None,
-        listener,
-        first,
-        others,
-        metrics,
-        connections,
-        in_flight,
-    )
-    .await
-}
-
-/// As [`serve`]; each connection and its calls stay on one of the `workers`, or on the current runtime without them.
-///
-/// # Errors
-/// As `serve`.
-pub async fn serve_on<M>(
+pub async fn serve(
     workers: Option<Workers>,
     listener: TcpListener,
-    first: M,
+    first: impl Face,
     others: Services,
     metrics: &Metrics,
     connections: &Connections,
     in_flight: &InFlight,
-) -> anyhow::Result<()>
-where
-    M: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + NamedService
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    M::Future: Send + 'static,
-{
+) -> anyhow::Result<()> {
     listener.set_nonblocking(true)?;
     let listener =
         tokio::net::TcpListener::from_std(listener).context("the socket of the gRPC port")?;
@@ -163,16 +147,7 @@ struct Server<M> {
     protection: Protection,
 }
 
-impl<M> Server<M>
-where
-    M: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + NamedService
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    M::Future: Send + 'static,
-{
+impl<M: Face> Server<M> {
     /// Serves an accepted connection on the worker that has the fewest.
     fn place(
         &self,

@@ -113,22 +113,13 @@ async fn start(grace: Duration, standard: bool) -> Face {
     }
 }
 
-fn start_with<M>(
+fn start_with<M: grpc::Face>(
     grace: Duration,
     first: impl FnOnce(InFlight) -> M,
     routes: Services,
     grpc_health: GrpcHealth,
     connections: Connections,
-) -> Face
-where
-    M: Service<::http::Request<Body>, Response = ::http::Response<Body>, Error = Infallible>
-        + NamedService
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    M::Future: Send + 'static,
-{
+) -> Face {
     let listener = http::listen("127.0.0.1", 0).unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
@@ -143,7 +134,15 @@ where
         async move {
             let (ending, served, ()) = tokio::join!(
                 in_flight.drain(grace),
-                grpc::serve(listener, first, routes, &metrics, &connections, &in_flight),
+                grpc::serve(
+                    None,
+                    listener,
+                    first,
+                    routes,
+                    &metrics,
+                    &connections,
+                    &in_flight
+                ),
                 grpc_health.follow(serving, &in_flight),
             );
             (ending, served)

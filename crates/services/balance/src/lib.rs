@@ -29,19 +29,18 @@ pub mod rest;
 mod store;
 mod uri;
 
-use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use actix_web::web::{Data, ServiceConfig};
 use api::benchmark::balance_service_server::BalanceServiceServer;
 use api::benchmark::health_server::HealthServer;
 use protect::Protection;
 use runtime::connection::Connections;
+use runtime::faces::Faces;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
 use runtime::shutdown::{Ending, InFlight};
-use runtime::threads::Workers;
 use runtime::{http, wakeups};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
@@ -54,13 +53,7 @@ pub use handle::{Balances, Readers};
 pub struct Service {
     balances: Balances,
     readers: Readers,
-    metrics: Metrics,
-    http: TcpListener,
-    grpc: TcpListener,
-    connections: Connections,
-    threads: usize,
-    grace: Duration,
-    in_flight: InFlight,
+    faces: Faces,
 }
 
 impl Service {
@@ -84,13 +77,16 @@ impl Service {
         Ok(Self {
             balances,
             readers,
-            metrics,
-            http: http::listen(&config.listen.host, config.server_port)?,
-            grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
-            connections: Connections::protected(config.connections.policy(), protection),
-            threads: config.threads.count(),
-            grace: config.shutdown.shutdown_grace,
-            in_flight,
+            faces: Faces {
+                http: http::listen(&config.listen.host, config.server_port)?,
+                grpc: http::listen(&config.listen.host, config.grpc_server_port)?,
+                metrics,
+                connections: Connections::protected(config.connections.policy(), protection),
+                threads: config.threads.count(),
+                grpc_workers: true,
+                grace: config.shutdown.shutdown_grace,
+                in_flight,
+            },
         })
     }
 
@@ -99,7 +95,7 @@ impl Service {
     /// # Errors
     /// The operating system does not say.
     pub fn http_address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.http.local_addr()?)
+        self.faces.http_address()
     }
 
     /// The address bound for gRPC.
@@ -107,7 +103,7 @@ impl Service {
     /// # Errors
     /// The operating system does not say.
     pub fn grpc_address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.grpc.local_addr()?)
+        self.faces.grpc_address()
     }
 
     /// Serves both faces until the stop, then finishes what was accepted.
@@ -115,7 +111,6 @@ impl Service {
     /// # Errors
     /// A server failed.
     pub async fn run(self) -> anyhow::Result<Ending> {
-        let (http_address, grpc_address) = (self.http_address()?, self.grpc_address()?);
         let own_threads = self.balances.on_own_threads();
         let face = grpc::Face::new(own_threads.clone());
         let standard =
@@ -128,47 +123,23 @@ impl Service {
             .add_service(HealthServer::new(face).accept_compressed(CompressionEncoding::Gzip));
         let probed = self.balances.clone();
         let balances = Data::new(own_threads);
-        let face = move |config: &mut ServiceConfig| {
+        let rest = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
             wakeups::open_on_this_thread();
             config.app_data(balances.clone()).configure(rest::routes);
         };
-        let rest = http::server(
-            face,
-            self.http,
-            self.threads,
-            &self.metrics,
-            &self.connections,
-        )?;
-        let workers = Workers::start(self.threads)?;
         let health = Health::new();
-        self.connections
-            .protection()
-            .warn_of_strangers(&[http_address, grpc_address]);
-        tracing::info!(
-            http.address = %http_address,
-            grpc.address = %grpc_address,
-            threads = self.threads,
-            "ready"
-        );
-        let (ending, rest_served, grpc_served, (), ()) = tokio::join!(
-            self.in_flight.drain(self.grace),
-            rest.serve(&self.in_flight),
-            runtime::grpc::serve_on(
-                Some(workers),
-                self.grpc,
-                balance_service,
-                services,
-                &self.metrics,
-                &self.connections,
-                &self.in_flight
-            ),
-            health.probe_with(|| probed.check(), self.in_flight.stop()),
-            standard.health.follow(health.subscribe(), &self.in_flight),
-        );
+        let in_flight = self.faces.in_flight.clone();
+        let grpc_health = standard.health;
+        let beside = async {
+            tokio::join!(
+                health.probe_with(|| probed.check(), in_flight.stop()),
+                grpc_health.follow(health.subscribe(), &in_flight),
+            );
+        };
+        let served = self.faces.serve(rest, balance_service, services, beside);
+        let served = served.await?;
         self.readers.finish().await;
-        rest_served?;
-        grpc_served?;
-        Ok(ending)
+        served.ending()
     }
 }

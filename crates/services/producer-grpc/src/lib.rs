@@ -118,7 +118,7 @@ impl Service {
         );
         let (ending, served, administered, (), ()) = tokio::join!(
             self.in_flight.drain(self.grace),
-            server::serve_on(
+            server::serve(
                 Some(workers),
                 self.grpc,
                 events,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use runtime::config::ServiceCommand;
-use runtime::{health, open_files, shutdown, telemetry, threads};
+use runtime::health;
 use sink::{Config, Service};
 
 #[global_allocator]
@@ -23,11 +23,9 @@ fn run() -> anyhow::Result<ExitCode> {
             &config.protection,
         ));
     }
-    telemetry::init(&config.telemetry)?;
-    open_files::allow_most();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
-    threads::runtime(config.threads.count())?.block_on(async {
-        let stop = shutdown::on_signals()?;
-        Ok(Service::build(&config, stop).await?.run().await?.into())
+    let threads = config.threads.count();
+    let version = env!("CARGO_PKG_VERSION");
+    runtime::serve(&config, version, &config.telemetry, threads, async |stop| {
+        Service::build(&config, stop).await?.run().await
     })
 }

@@ -102,6 +102,7 @@ impl Service {
                 metrics,
                 connections: Connections::protected(config.connections.policy(), protection),
                 threads: config.threads.count(),
+                grpc_workers: false,
                 grace: config.shutdown.shutdown_grace,
                 in_flight,
             },

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use api::benchmark::balance_service_client::BalanceServiceClient;
 use api::benchmark::{BalanceRequest, BalanceResponse, BatchBalanceRequest};
 use testkit::http::{self, Connection, Response};
-use testkit::postgres::Database;
+use testkit::postgres::{Database, lock_table};
 use testkit::process::Service;
 use tokio_postgres::Client;
 use tonic::Status;
@@ -105,11 +105,7 @@ pub(crate) async fn add_accounts(client: &Client) {
 
 /// Reads of `accounts` wait until the transaction ends.
 pub(crate) async fn lock_accounts(client: &mut Client) -> tokio_postgres::Transaction<'_> {
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
-        .await
-        .unwrap();
-    lock
+    lock_table(client, "accounts", "ACCESS EXCLUSIVE").await
 }
 
 pub(crate) async fn channel(address: SocketAddr) -> Channel {

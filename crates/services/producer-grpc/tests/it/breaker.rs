@@ -1,7 +1,7 @@
 //! Nobody waits for a database that is away, nor for a queue that is full.
 
 use api::event::HealthRequest;
-use testkit::postgres::{Database, Server};
+use testkit::postgres::{Database, Server, lock_table};
 use testkit::{at_once, eventually, http};
 use tonic::Code;
 
@@ -76,10 +76,7 @@ async fn a_full_queue_refuses_within_10_ms() {
     ])
     .await;
     let mut database = fixture.database.client().await;
-    let lock = database.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut database, "car_entities", "EXCLUSIVE").await;
     let mut client = fixture.client().await;
     let crowd: Vec<_> = (0..20)
         .map(|n| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api::event::{EntityUpdate, EventResponse, HealthRequest};
 use serde_json::json;
 use testkit::http;
-use testkit::postgres::{Database, Server};
+use testkit::postgres::{Database, Server, lock_table};
 use testkit::process::Service;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -127,10 +127,7 @@ async fn what_is_no_event_is_an_invalid_argument() {
 async fn a_full_queue_is_resource_exhausted_with_a_hint() {
     let fixture = Fixture::start_with(&[("QUEUE_CAPACITY", "2"), ("WRITERS", "1")]).await;
     let mut database = fixture.database.client().await;
-    let lock = database.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut database, "car_entities", "EXCLUSIVE").await;
     let client = fixture.client().await;
     let calls = (0..20).map(|n| {
         let mut client = client.clone();

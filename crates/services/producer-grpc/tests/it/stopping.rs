@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use testkit::postgres::lock_table;
 use testkit::process::Service;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -15,10 +16,7 @@ use crate::support::{BINARY, Fixture, event};
 async fn sigterm_finishes_calls_and_ends_silent_streams_and_watches() {
     let mut fixture = Fixture::start().await;
     let mut database = fixture.database.client().await;
-    let lock = database.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut database, "car_entities", "EXCLUSIVE").await;
 
     let mut watch = HealthClient::new(fixture.channel().await)
         .watch(HealthCheckRequest::default())
@@ -67,10 +65,7 @@ async fn sigterm_finishes_calls_and_ends_silent_streams_and_watches() {
 async fn what_still_waits_at_the_end_of_the_grace_is_unavailable() {
     let mut fixture = Fixture::start_with(&[("SHUTDOWN_GRACE", "400ms")]).await;
     let mut database = fixture.database.client().await;
-    let lock = database.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut database, "car_entities", "EXCLUSIVE").await;
     let mut client = fixture.client().await;
     let call = tokio::spawn(async move { client.process_event(event("Car", "c", "{}")).await });
     let events = vec![event("Car", "d", "{}")];

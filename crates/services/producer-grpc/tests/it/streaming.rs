@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::support::{Fixture, event};
+use testkit::postgres::lock_table;
 
 async fn next(outcomes: &mut tonic::Streaming<EventOutcome>) -> Option<EventOutcome> {
     tokio::time::timeout(Duration::from_secs(10), outcomes.message())
@@ -124,10 +125,7 @@ async fn every_index_has_its_outcome_while_the_database_keeps_all_waiting() {
     ])
     .await;
     let mut database = fixture.database.client().await;
-    let lock = database.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut database, "car_entities", "EXCLUSIVE").await;
     let events: Vec<EventRequest> = (0..EVENTS)
         .map(|n| event("Car", &format!("c-{n}"), "{}"))
         .collect();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::http::{self, Connection, Response};
-use testkit::postgres::{Database, Server};
+use testkit::postgres::{Database, Server, lock_table};
 use testkit::{at_once, eventually};
 
 use crate::support::{BULK, EVENTS, Fixture, event, serve};
@@ -89,10 +89,7 @@ async fn a_full_queue_refuses_within_10_ms() {
     ])
     .await;
     let mut client = fixture.database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut client, "car_entities", "EXCLUSIVE").await;
     // Those that are under way, those that wait, and some more.
     let address = fixture.service.http();
     let crowd: Vec<_> = (0..20)

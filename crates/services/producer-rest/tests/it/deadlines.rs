@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use testkit::http::Connection;
+use testkit::postgres::lock_table;
 
 use crate::support::{BULK, EVENTS, Fixture, event};
 
@@ -20,10 +21,7 @@ async fn bulks_and_singles_that_wait_together_each_get_their_own_answer() {
     ])
     .await;
     let mut client = fixture.database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut client, "car_entities", "EXCLUSIVE").await;
     let address = fixture.service.http();
     let bulks = join_all((0..4u32).map(|bulk| async move {
         // Each is older than the singles that come while its events wait for room.

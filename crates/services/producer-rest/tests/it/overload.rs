@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::http::Connection;
+use testkit::postgres::lock_table;
 
 use crate::events::refuse_id;
 use crate::support::{EVENTS, Fixture, event};
@@ -41,10 +42,7 @@ async fn a_poison_event_fails_alone() {
     refuse_id(&fixture, "poison").await;
     // a lock holds the first batch back, so that the others gather into one
     let mut client = fixture.database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut client, "car_entities", "EXCLUSIVE").await;
     let posts = (0..100).map(|n| {
         let id = if n % 10 == 5 {
             "poison".to_owned()
@@ -90,10 +88,7 @@ async fn a_poison_event_fails_alone() {
 async fn a_full_queue_refuses_at_once_and_says_when_to_come_again() {
     let fixture = Fixture::start_with(&[("QUEUE_CAPACITY", "4"), ("WRITERS", "1")]).await;
     let mut client = fixture.database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut client, "car_entities", "EXCLUSIVE").await;
     let posts = (0..50).map(|n| {
         let address = fixture.service.http();
         async move {
@@ -133,10 +128,7 @@ async fn a_full_queue_refuses_at_once_and_says_when_to_come_again() {
 async fn an_event_that_waits_too_long_is_answered_and_the_service_goes_on() {
     let fixture = Fixture::start_with(&[("REQUEST_TIMEOUT", "300ms")]).await;
     let mut client = fixture.database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut client, "car_entities", "EXCLUSIVE").await;
     let answer = fixture.post(&event("Car", "late", &json!({}))).await;
     assert_eq!(
         (answer.status, &answer.json()["error"]),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use testkit::http::Connection;
+use testkit::postgres::lock_table;
 use testkit::process::Service;
 
 use crate::support::{BINARY, EVENTS, Fixture, event};
@@ -13,10 +14,7 @@ use crate::support::{BINARY, EVENTS, Fixture, event};
 async fn sigterm_finishes_the_request_under_way_and_exits_with_0() {
     let mut fixture = Fixture::start().await;
     let mut client = fixture.database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut client, "car_entities", "EXCLUSIVE").await;
     let mut connection = fixture.connect().await;
     let mut idle = fixture.connect().await;
     idle.request("GET", "/metrics", &[], b"").await;
@@ -62,10 +60,7 @@ async fn sigterm_finishes_the_request_under_way_and_exits_with_0() {
 async fn what_still_waits_at_the_end_of_the_grace_is_refused_and_exits_with_1() {
     let mut fixture = Fixture::start_with(&[("SHUTDOWN_GRACE", "400ms")]).await;
     let mut client = fixture.database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE car_entities IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut client, "car_entities", "EXCLUSIVE").await;
     let mut connection = fixture.connect().await;
     let post = tokio::spawn(async move {
         connection

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use testkit::postgres::Database;
+use testkit::postgres::{Database, lock_table};
 use testkit::process::Service;
 use tokio_postgres::Client;
 
@@ -44,10 +44,7 @@ async fn take(streams: &mut (Vec<Sse>, Vec<Grpc>), count: usize) -> Vec<Vec<Even
 async fn live_streams_begin_after_the_first_numbering_and_nobody_walks_the_backlog() {
     let (database, mut writer) = with_backlog().await;
     // Holds the first numbering up, and nothing else.
-    let lock = writer.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE transaction_log IN SHARE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut writer, "transaction_log", "SHARE").await;
     let numbering = serve(database.url(), &[]);
     let following = serve(database.url(), &[]);
     let mut subscribers = subscribe(&numbering, 100).await;
@@ -89,10 +86,7 @@ async fn live_streams_begin_after_the_first_numbering_and_nobody_walks_the_backl
 #[tokio::test(flavor = "multi_thread")]
 async fn who_seeks_a_time_during_the_first_numbering_does_not_walk_either() {
     let (database, mut writer) = with_backlog().await;
-    let lock = writer.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE transaction_log IN SHARE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut writer, "transaction_log", "SHARE").await;
     let service = serve(database.url(), &[]);
     let query = "since=2030-01-01T00:00:00Z&limit=1";
     let mut late = Sse::open(service.http(), query).await;

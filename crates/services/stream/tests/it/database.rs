@@ -7,7 +7,7 @@ use api::benchmark::StreamRequest;
 use api::benchmark::health_check_response::ServingStatus;
 use api::benchmark::health_client::HealthClient;
 use testkit::http;
-use testkit::postgres::{Database, Server};
+use testkit::postgres::{Database, Server, lock_table};
 use testkit::proxy::Proxy;
 use tonic::Code;
 
@@ -283,10 +283,7 @@ async fn a_locked_log_is_told_and_survived() {
     let (mut locker, writer) = (fixture.writer().await, fixture.writer().await);
     insert(&writer, "before").await;
     live.take(1).await;
-    let lock = locker.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE transaction_log IN SHARE MODE")
-        .await
-        .unwrap();
+    let lock = lock_table(&mut locker, "transaction_log", "SHARE").await;
     insert(&writer, "held up").await;
     until_health(http, 503).await;
     let cause = fixture
