@@ -11,7 +11,7 @@ use runtime::metrics::Metrics;
 use runtime::postgres::{Cause, Database, DatabaseError};
 use runtime::threads;
 use runtime::wakeups::Forwarded;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -193,6 +193,15 @@ impl Ingest {
         &self.shared.config
     }
 
+    pub(crate) fn queues(&self) -> Option<&Queues> {
+        self.shared.queues.as_ref()
+    }
+
+    /// Numbers the lanes, from 0.
+    pub(crate) fn next_lane(&self) -> usize {
+        self.shared.next_lane.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// The counters.
     pub fn metrics(&self) -> &IngestMetrics {
         &self.shared.metrics
@@ -228,26 +237,6 @@ impl Ingest {
         // The writer watches the deadline; an answer always comes.
         let outcome = Forwarded(receiver).await;
         outcome.unwrap_or(Err(IngestError::Internal))
-    }
-
-    /// An ordered way in for many events of one caller: those for one entity are applied in the order submitted.
-    ///
-    /// `under_way` is how many events the caller lets wait for their outcome at the same time.
-    pub fn lane(&self, under_way: usize) -> (Lane, Outcomes) {
-        let (sender, receiver) = mpsc::channel(under_way.max(1));
-        let lane = self.shared.next_lane.fetch_add(1, Ordering::Relaxed);
-        let lane = Lane {
-            ingest: self.clone(),
-            lane,
-            outcomes: sender,
-        };
-        (
-            lane,
-            Outcomes {
-                receiver,
-                metrics: self.shared.metrics.clone(),
-            },
-        )
     }
 
     /// Stores the events of one bulk request and returns the outcome of each by its index. Events that name the same entity
@@ -350,12 +339,12 @@ impl Ingest {
     }
 
     /// Refuses at once while the database is away. What was taken before is held back for a while, see [`Trouble`].
-    fn admit(&self) -> Result<(), IngestError> {
+    pub(crate) fn admit(&self) -> Result<(), IngestError> {
         let asked = self.shared.database.check();
         asked.map_err(|away| IngestError::Database(away.cause()))
     }
 
-    fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.shared.config.request_timeout
     }
 
@@ -412,7 +401,7 @@ impl Ingest {
     }
 
     /// Writes one event on a pooled connection of its own, or to Kafka: the write modes without group commit.
-    async fn write_alone(&self, event: &Event, deadline: Instant) -> Outcome {
+    pub(crate) async fn write_alone(&self, event: &Event, deadline: Instant) -> Outcome {
         #[cfg(feature = "kafka")]
         if let Some(kafka) = &self.shared.kafka {
             return self.send_alone(kafka, event, deadline).await;
@@ -475,74 +464,6 @@ impl Leaves<'_> {
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
         self.0.leave();
-    }
-}
-
-/// See [`Ingest::lane`]. Dropping it ends the receiver once all outcomes are in.
-#[derive(Debug)]
-pub struct Lane {
-    ingest: Ingest,
-    /// All events of a lane go to one writer, which keeps their order.
-    lane: usize,
-    outcomes: mpsc::Sender<(u64, Outcome)>,
-}
-
-impl Lane {
-    /// Hands in an event; waits while the queue has no room. Its outcome comes through the receiver, with `index`.
-    pub async fn submit(&self, index: u64, event: Event) {
-        let deadline = self.ingest.deadline();
-        self.submit_until(index, event, deadline).await;
-    }
-
-    /// Reports the outcome of an event that was refused before it could be submitted.
-    pub async fn refuse(&self, index: u64, error: IngestError) {
-        self.report(index, Err(error)).await;
-    }
-
-    async fn submit_until(&self, index: u64, event: Event, deadline: Instant) {
-        if let Err(away) = self.ingest.admit() {
-            return self.report(index, Err(away)).await;
-        }
-        match &self.ingest.shared.queues {
-            None => {
-                let outcome = self.ingest.write_alone(&event, deadline).await;
-                self.report(index, outcome).await;
-            }
-            Some(queues) => {
-                let answer = Answer::OfMany(index, self.outcomes.clone());
-                let waiting = Waiting {
-                    event,
-                    caller: Caller::new(answer, deadline),
-                };
-                let writer = self.lane % queues.writers();
-                queues.push_when_room(vec![(writer, waiting)]).await;
-            }
-        }
-    }
-
-    async fn report(&self, index: u64, outcome: Outcome) {
-        // a receiver that is gone is a caller that is gone
-        drop(self.outcomes.send((index, outcome)).await);
-    }
-}
-
-/// The outcomes of a [`Lane`], as they come.
-#[derive(Debug)]
-pub struct Outcomes {
-    receiver: mpsc::Receiver<(u64, Outcome)>,
-    metrics: IngestMetrics,
-}
-
-impl Outcomes {
-    /// The next outcome and the index it was submitted with; `None` when the lane is dropped and all are in.
-    pub async fn next(&mut self) -> Option<(u64, Outcome)> {
-        let receiver = &mut self.receiver;
-        let received = Forwarded(std::future::poll_fn(|cx| receiver.poll_recv(cx)));
-        let (index, outcome) = received.await?;
-        if let Err(error) = &outcome {
-            self.metrics.refused(error);
-        }
-        Some((index, outcome))
     }
 }
 

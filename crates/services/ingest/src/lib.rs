@@ -3,6 +3,7 @@
 //! How an event travels, in reading order:
 //!
 //! - [`Ingest`] ([`handle`]): the cheap `Clone` handle that the faces call
+//! - [`lane`]: many events of one caller, in order
 //! - [`config`]: its settings
 //! - `caller`: who waits for an event, and until when; everyone gets one answer
 //! - `bulk`: the outcomes of a bulk request, and which writer each of its events goes to
@@ -24,6 +25,7 @@ mod caller;
 pub mod config;
 pub mod error;
 pub mod handle;
+pub mod lane;
 mod lone;
 pub mod merge;
 pub mod metrics;
@@ -37,7 +39,8 @@ mod writer;
 
 pub use config::{IngestConfig, WriteMode};
 pub use error::{IngestError, Outcome};
-pub use handle::{Ingest, Lane, Outcomes, Writers, connect};
+pub use handle::{Ingest, Writers, connect};
+pub use lane::{Lane, Outcomes};
 pub use metrics::IngestMetrics;
 
 /// What an acknowledged event is answered with, on both faces.

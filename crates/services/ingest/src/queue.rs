@@ -55,14 +55,27 @@ impl Queues {
     }
 
     /// Puts an event on the queue of `writer`; answers its caller when there is no room.
-    pub(crate) fn push(&self, writer: usize, mut waiting: Waiting) {
-        match self.room.take(&waiting.event) {
-            Some(kib) => {
-                let kib = Some(kib);
-                self.send(writer, [Queued { waiting, kib }]);
-            }
-            None => waiting.caller.answer(Err(IngestError::QueueFull)),
+    pub(crate) fn push(&self, writer: usize, waiting: Waiting) {
+        if let Err(mut waiting) = self.push_where_room(writer, waiting) {
+            waiting.caller.answer(Err(IngestError::QueueFull));
         }
+    }
+
+    /// As [`Self::push`], but the event waits for room until its deadline.
+    pub(crate) async fn push_one_when_room(&self, writer: usize, waiting: Waiting) {
+        if let Err(waiting) = self.push_where_room(writer, waiting) {
+            self.push_when_room(vec![(writer, waiting)]).await;
+        }
+    }
+
+    /// Gives the event back where there is no room now.
+    fn push_where_room(&self, writer: usize, waiting: Waiting) -> Result<(), Waiting> {
+        let Some(kib) = self.room.take(&waiting.event) else {
+            return Err(waiting);
+        };
+        let kib = Some(kib);
+        self.send(writer, [Queued { waiting, kib }]);
+        Ok(())
     }
 
     /// As [`Self::push`] for many events, which wait for room until the deadline of the first of them. Room is taken for
