@@ -69,8 +69,20 @@ enum Command {
     Feed(FeedArgs),
 }
 
+/// Exit status where standard output takes no more (`EX_IOERR` of sysexits.h): 0, 1 and 2 would be read as an answer.
+const EXIT_OUTPUT: u8 = 74;
+
 /// Parses the arguments, runs the command, and turns what happens into words and an exit status.
 pub async fn main() -> ExitCode {
+    let status = run_command().await;
+    let Some(error) = output::failure() else {
+        return status;
+    };
+    output::error_line(&format!("weir: standard output: {error}"));
+    ExitCode::from(EXIT_OUTPUT)
+}
+
+async fn run_command() -> ExitCode {
     // The progress is for the user; log lines are for whoever looks for a fault.
     let telemetry = TelemetryConfig {
         rust_log: Some(std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into())),

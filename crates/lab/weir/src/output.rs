@@ -2,7 +2,8 @@
 //! `lab-bench`.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use anyhow::Result;
 use comfy_table::presets::NOTHING;
@@ -11,22 +12,38 @@ use serde::Serialize;
 
 pub use lab_bench::words::{counted, duration, thousands};
 
-/// Prints a line. A reader that goes away (`weir runs list | head`) is no error.
+/// Why standard output took something not, if so; the first time counts.
+static FAILURE: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints a line. A reader that goes away (`weir runs list | head`) is no error; what else fails is kept for [`failure`].
 pub fn line(text: &str) {
-    write_line(std::io::stdout().lock(), text);
+    if let Err(error) = write_line(io::stdout().lock(), text) {
+        // Only the first is wanted.
+        drop(FAILURE.set(error));
+    }
 }
 
-/// Prints a line to standard error. A reader that goes away (`weir feed 2>&1 | head`) is no error, and no reason to stop.
+/// Why something that was printed is not there, a full disk say.
+pub fn failure() -> Option<&'static io::Error> {
+    FAILURE.get()
+}
+
+/// Prints a line to standard error. A reader that goes away (`weir feed 2>&1 | head`) is no error, and no reason to stop; there
+/// is nobody left to tell of another.
 pub fn error_line(text: &str) {
-    write_line(std::io::stderr().lock(), text);
+    drop(write_line(io::stderr().lock(), text));
 }
 
-fn write_line(mut out: impl Write, text: &str) {
+fn write_line(mut out: impl Write, text: &str) -> io::Result<()> {
     let written = out
         .write_all(format!("{text}\n").as_bytes())
         .and_then(|()| out.flush());
-    if let Err(error) = written {
-        tracing::trace!(%error, "nobody reads the output");
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            tracing::trace!(%error, "nobody reads the output");
+            Ok(())
+        }
+        written => written,
     }
 }
 
@@ -99,7 +116,7 @@ impl fmt::Display for Table {
 
 /// Columns of the terminal; none where standard output is none.
 pub fn terminal_width() -> Option<u16> {
-    if !std::io::stdout().is_terminal() {
+    if !io::stdout().is_terminal() {
         return None;
     }
     crossterm::terminal::size()

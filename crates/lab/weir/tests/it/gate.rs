@@ -1,6 +1,7 @@
 //! `weir gate` as a pipeline runs it: files and sessions in, an exit status and words out.
 
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -86,6 +87,27 @@ fn the_exit_status_is_the_decision_from_figures_and_from_the_verdict_file_alike(
         // The verdict alone: the figures are gone.
         std::fs::remove_file(folder.path().join("figures.csv")).unwrap();
         assert_eq!(of(&["gate", "verdict.json"]), (from_csv, text, error));
+    }
+}
+
+#[test]
+fn an_output_that_takes_no_more_is_no_decision() {
+    let folder = folder_with(&[("figures.csv", csv(12, 1.0))]);
+    for command in [&["gate", "figures.csv"][..], &["judge", "figures.csv"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let pair = if command[0] == "gate" { &PAIR[..] } else { &[] };
+        let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+            .args(command)
+            .args(pair)
+            .current_dir(folder.path())
+            .env_remove("WEIR_ROOT")
+            .stdin(Stdio::null())
+            .stdout(full)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(74), "{command:?}: {errors}");
+        assert!(errors.contains("standard output: No space"), "{errors}");
     }
 }
 

@@ -198,15 +198,19 @@ async fn health_follows_the_database() {
         http::get(fixture.service.http(), "/health").await.status,
         503
     );
-    let status = own
-        .process_event(event("Car", "c", "{}"))
-        .await
-        .unwrap_err();
-    assert_eq!(status.code(), Code::Unavailable);
-    assert_eq!(
-        status.message(),
-        "the database cannot be reached: retry later"
-    );
+    // While it stops, and until the next probe, it is told as stopping.
+    testkit::eventually("an event is told that the database is away", async || {
+        let mut own = own.clone();
+        let refused = own.process_event(event("Car", "c", "{}")).await;
+        refused.is_err_and(|status| {
+            (status.code(), status.message())
+                == (
+                    Code::Unavailable,
+                    "the database cannot be reached: retry later",
+                )
+        })
+    })
+    .await;
 
     let server = tokio::task::spawn_blocking(move || {
         server.start_again();
