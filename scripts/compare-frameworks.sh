@@ -24,9 +24,8 @@ stop() {
 }
 
 # PostgreSQL refuses to run as root.
-as_postgres() {
-    if ((EUID == 0)); then setpriv --reuid postgres --regid postgres --clear-groups "$@"; else "$@"; fi
-}
+as_postgres=()
+if ((EUID == 0)); then as_postgres=(setpriv --reuid postgres --regid postgres --clear-groups); fi
 
 query() { "$WEIR_PG_BIN/psql" --host "$folder" --username postgres --no-psqlrc --quiet --tuples-only --no-align --command "$1" "${2-car_entities}"; }
 
@@ -45,9 +44,10 @@ start_database() {
     folder=$(mktemp -d)
     if ((EUID == 0)); then chown postgres "$folder"; fi
     chmod 755 "$folder"
-    as_postgres "$WEIR_PG_BIN/initdb" --pgdata "$folder/data" --username postgres --auth trust --no-sync >/dev/null
+    "${as_postgres[@]}" "$WEIR_PG_BIN/initdb" --pgdata "$folder/data" --username postgres --auth trust --no-sync >/dev/null
     install -m 644 "$root/postgres/settings.conf" "$folder/settings.conf"
-    (cd / && as_postgres "$WEIR_PG_BIN/postgres" -D "$folder/data" -c config_file="$folder/settings.conf" -c listen_addresses=127.0.0.1 \
+    # exec: what is stopped has to be the server; a shell in the background ignores SIGINT.
+    (cd / && exec "${as_postgres[@]}" "$WEIR_PG_BIN/postgres" -D "$folder/data" -c config_file="$folder/settings.conf" -c listen_addresses=127.0.0.1 \
         -c port=15432 -c unix_socket_directories="$folder" -c shared_buffers=512MB) >"$folder/log" 2>&1 &
     database=$!
     export PGPORT=15432
