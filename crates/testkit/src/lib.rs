@@ -2,7 +2,7 @@
 //!
 //! - [`kafka`]: Apache Kafka brokers of a test's own
 //! - [`postgres`]: a PostgreSQL for the test process, a fresh database for each test, servers of a test's own
-//! - [`process`]: a service of the workspace as a process on free ports
+//! - [`programs`]: builds programs of the workspace; [`process`]: one of them as a process on free ports
 //! - [`http`]: a plain HTTP/1.1 client that can also send half a request
 //! - [`network`]: what holds for every port of every service, as checks
 //! - [`openssl`]: TLS of every port as a client sees it that is not ours
@@ -32,6 +32,7 @@ pub mod pgbouncer;
 pub mod pooler;
 pub mod postgres;
 pub mod process;
+pub mod programs;
 pub mod tls;
 mod watchdog;
 

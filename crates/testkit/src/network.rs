@@ -37,6 +37,7 @@ pub async fn silence_is_closed(address: SocketAddr) {
             if slow.send(&[*byte]).await.is_err() {
                 return;
             }
+            // The pace of a client that is slow on purpose.
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };

@@ -99,6 +99,14 @@ impl Server {
     }
 }
 
+/// Makes `folder` a data directory of the superuser `postgres`, whom it believes every client to be, as `initdb` of the programs
+/// in `pg_bin` makes it: a copy takes a fraction of the time.
+pub fn data_directory(folder: &Path, pg_bin: &Path) {
+    let account = Account::for_postgres().expect("an account for PostgreSQL");
+    let programs = Programs::at(pg_bin, account).expect("PostgreSQL");
+    template::copy_to(folder, &programs);
+}
+
 /// Installed ones, unless Docker is asked for.
 fn programs() -> Option<Programs> {
     if std::env::var_os("TESTKIT_POSTGRES").is_some_and(|wanted| wanted == "docker") {

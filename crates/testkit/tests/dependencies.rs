@@ -15,6 +15,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 const LAB: &[&str] = &[
     "benchmark",
     "lab-bench",
+    "lab-queries",
     "lab-report",
     "stats-sidecar",
     "weir",
@@ -56,6 +57,7 @@ const LOADERS: &[&str] = &["benchmark", "campaign", "ratios"];
 const STARTERS: &[&str] = &[
     "campaign",
     "lab-bench",
+    "lab-queries",
     "ratios",
     "stats-sidecar",
     "testkit",
@@ -66,6 +68,7 @@ const MODEL_READERS: &[&str] = &[
     "benchmark",
     "lab-bench",
     "lab-contract",
+    "lab-queries",
     "lab-report",
     "load-engine",
     "load-stream",
@@ -180,6 +183,7 @@ fn violations(graph: &Graph) -> Vec<String> {
     for (layer, below) in [
         ("domain", &[][..]),
         ("api", &["domain"][..]),
+        ("database-link", &[][..]),
         ("env-file", &[][..]),
         ("usage-error", &[][..]),
         ("wakeups", &[][..]),
@@ -209,15 +213,49 @@ fn violations(graph: &Graph) -> Vec<String> {
         ),
         (
             "lab-bench",
-            &["lab-contract", "lab-host", "lab-model", "metrics-db"][..],
+            &[
+                "lab-contract",
+                "lab-host",
+                "lab-model",
+                "lab-output",
+                "metrics-db",
+            ][..],
+        ),
+        ("lab-output", &["lab-verdict"][..]),
+        (
+            "lab-queries",
+            &[
+                "lab-bench",
+                "lab-gate",
+                "lab-host",
+                "lab-model",
+                "lab-output",
+                "lab-report",
+                "lab-verdict",
+                "metrics-db",
+                "usage-error",
+            ][..],
         ),
         (
             "campaign",
-            &["api", "lab-host", "lab-verdict", "load-engine"][..],
+            &[
+                "api",
+                "database-link",
+                "lab-host",
+                "lab-verdict",
+                "load-engine",
+                "usage-error",
+            ][..],
         ),
         (
             "lab-contract",
-            &["api", "lab-model", "protect", "service-client"][..],
+            &[
+                "api",
+                "database-link",
+                "lab-model",
+                "protect",
+                "service-client",
+            ][..],
         ),
         ("lab-model", &["lab-verdict"][..]),
         (
@@ -245,7 +283,13 @@ fn violations(graph: &Graph) -> Vec<String> {
         ),
         (
             "load-stream",
-            &["api", "lab-model", "lab-verdict", "load-engine"][..],
+            &[
+                "api",
+                "database-link",
+                "lab-model",
+                "lab-verdict",
+                "load-engine",
+            ][..],
         ),
         ("lab-host", &["env-file"][..]),
         (
@@ -341,7 +385,7 @@ fn violations(graph: &Graph) -> Vec<String> {
         }
     }
     for from in graph.built_into("lab-bench") {
-        if from != "weir" {
+        if !["lab-queries", "weir"].contains(&from) {
             found.push(format!("{from} must not depend on lab-bench"));
         }
     }
@@ -535,5 +579,50 @@ fn versions_stand_in_the_root_manifest_alone() {
                 );
             }
         }
+    }
+}
+
+/// Whether a comment below `folder` holds an example in Rust.
+fn has_examples(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).expect("a folder of sources");
+    let mut paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.any(|path| match path.is_dir() {
+        true => has_examples(&path),
+        false => {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let comments = text.lines().filter_map(|line| {
+                let line = line.trim_start();
+                line.strip_prefix("///").or(line.strip_prefix("//!"))
+            });
+            let fences = comments.filter_map(|comment| comment.trim().strip_prefix("```"));
+            // Every other one ends a block.
+            let mut languages = fences.step_by(2);
+            let rust = [
+                "",
+                "rust",
+                "no_run",
+                "should_panic",
+                "compile_fail",
+                "ignore",
+            ];
+            languages.any(|language| rust.contains(&language.split(',').next().unwrap_or("")))
+        }
+    })
+}
+
+/// rustdoc takes a second for each crate that it is asked about, whether there are examples or not.
+#[test]
+fn examples_in_comments_are_tested_where_there_are_some() {
+    for package in metadata().workspace_packages() {
+        let Some(library) = package.targets.iter().find(|target| target.is_lib()) else {
+            continue;
+        };
+        let folder = package.manifest_path.with_file_name("src");
+        let has_some = has_examples(folder.as_std_path());
+        assert_eq!(
+            library.doctest, has_some,
+            "{}: doctest = {has_some} belongs into [lib] of its Cargo.toml",
+            package.name
+        );
     }
 }

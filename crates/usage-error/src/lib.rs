@@ -1,6 +1,7 @@
 //! Wrong usage of a program: arguments and settings that it refuses before it does anything. Every program ends with the
 //! same exit status then, [`EXIT_USAGE`].
 
+use std::ffi::OsString;
 use std::fmt;
 
 use clap::error::ErrorKind;
@@ -42,7 +43,12 @@ pub fn require(met: bool, otherwise: impl fmt::Display) -> Result<(), Usage> {
 
 /// Parses the arguments of the process, or ends it: help and version with 0, wrong usage with [`EXIT_USAGE`].
 pub fn parse<C: clap::Parser>() -> C {
-    C::try_parse().unwrap_or_else(|error| exit(&error))
+    parse_from(std::env::args_os())
+}
+
+/// The same for other arguments than those of the process; the first one is the name of the program.
+pub fn parse_from<C: clap::Parser>(arguments: impl IntoIterator<Item = OsString>) -> C {
+    C::try_parse_from(arguments).unwrap_or_else(|error| exit(&error))
 }
 
 /// Prints what clap has to say and ends the process: help and version with 0, wrong usage with [`EXIT_USAGE`].

@@ -205,6 +205,7 @@ mod tests {
             let (senders, receivers) = channels(3);
             let thread = std::thread::spawn(move || {
                 for (number, sender) in senders.into_iter().enumerate() {
+                    // The pace of answers that come alone.
                     std::thread::sleep(std::time::Duration::from_millis(5));
                     sender.send(number).unwrap();
                 }

@@ -1,7 +1,10 @@
 //! What a run aims at: scenario, protocol, address and path, from the options and the list of targets.
 
+use lab_model::scenario::Scenario as Kind;
+use lab_model::targets::Target;
+
 use crate::args::{Interface, LoadArgs, Scenario};
-use crate::target::{self, Target};
+use crate::target;
 use load_engine::protocol::{Endpoint, Protocol};
 use load_engine::usage::{Usage, require};
 use load_engine::work::Work;
@@ -35,7 +38,7 @@ impl Aim {
                     Some(file) => file.clone(),
                     None => target::list()?,
                 };
-                Some(Target::find(name, &file)?)
+                Some(target::find(name, &file)?)
             }
             None => None,
         };
@@ -49,7 +52,7 @@ impl Aim {
         let protocol = protocol(args, scenario, target.as_ref())?;
         let url = match (&args.url, &target) {
             (Some(url), _) => url.clone(),
-            (None, Some(target)) => target.url()?,
+            (None, Some(target)) => target::url(target)?,
             (None, None) => format!("http://127.0.0.1:{}", port(scenario, protocol)),
         };
         let path = target.as_ref().and_then(Target::path);
@@ -72,7 +75,7 @@ impl Aim {
     pub fn interface(&self) -> &'static str {
         match self.direct {
             true => "direct",
-            false => self.protocol.name(),
+            false => self.protocol.as_str(),
         }
     }
 
@@ -91,7 +94,7 @@ impl Aim {
 fn scenario(args: &LoadArgs, target: Option<&Target>) -> Result<Scenario, Usage> {
     let of_target = match target {
         // A log's target is asked for one of several things, which is chosen by --scenario.
-        Some(target) if target.scenario == "log" => {
+        Some(target) if target.scenario == Kind::Log => {
             let asked = args.scenario.filter(|asked| asked.log().is_some());
             Some(asked.ok_or_else(|| {
                 Usage::new(format_args!(
@@ -100,7 +103,7 @@ fn scenario(args: &LoadArgs, target: Option<&Target>) -> Result<Scenario, Usage>
                 ))
             })?)
         }
-        Some(target) => Some(Scenario::parse(&target.scenario).ok_or_else(|| {
+        Some(target) => Some(Scenario::parse(target.scenario.as_str()).ok_or_else(|| {
             Usage::new(format_args!(
                 "--target {} is for scenario {}, which this command does not know",
                 target.name, target.scenario
@@ -144,7 +147,7 @@ fn protocol(
     args: &LoadArgs,
     scenario: Scenario,
     target: Option<&Target>,
-) -> anyhow::Result<Protocol> {
+) -> Result<Protocol, Usage> {
     let asked = args.protocol.and_then(Interface::protocol);
     let Some(target) = target else {
         let is_log = scenario.log().is_some();
@@ -162,13 +165,13 @@ fn protocol(
         };
         return Ok(asked.unwrap_or(usual));
     };
-    let protocol = target.protocol()?;
+    let protocol = target.protocol;
     require(
         asked.is_none_or(|asked| asked == protocol),
         format_args!(
             "--target {} speaks {}: leave out --protocol",
             target.name,
-            protocol.name()
+            protocol.as_str()
         ),
     )?;
     Ok(protocol)

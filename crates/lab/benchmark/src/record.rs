@@ -10,7 +10,7 @@ use time::macros::format_description;
 
 use crate::aim::Aim;
 use load_engine::load::per;
-use load_engine::requests::outcome::Outcome;
+use load_engine::outcome::LoadOutcome;
 use load_engine::result::{Latency as Percentiles, histogram_v2};
 
 /// The mode that such a run has in `test_runs`.
@@ -46,35 +46,17 @@ pub struct Figures {
     pub scenario_stats: Option<serde_json::Value>,
 }
 
-/// The one phase of a load without levels: the figures of the whole run again. `load` is how many requests or streams were open,
-/// `seconds` how long it was measured.
-///
-/// # Errors
-/// `load` is beyond what the database holds.
-pub fn only_phase(
-    performance: &Performance,
-    load: usize,
-    started_at: OffsetDateTime,
-    seconds: f64,
-    generator_cpu_seconds: f64,
-) -> anyhow::Result<Phase> {
-    Ok(Phase {
-        phase_number: 1,
-        phase_name: MODE.into(),
-        target_vus: load.try_into()?,
-        started_at: Some(started_at),
-        duration_seconds: seconds,
-        total_requests: performance.total_requests,
-        successful_requests: performance.successful_requests,
-        failed_requests: performance.failed_requests,
-        throughput_per_sec: performance.throughput_per_sec,
-        error_rate: performance.error_rate,
-        latency: performance.latency,
-        bytes_sent: performance.bytes_sent,
-        bytes_received: performance.bytes_received,
-        generator_cpu_seconds: Some(generator_cpu_seconds),
-        ..Phase::default()
-    })
+/// What a load counts in its measured window beside its successes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    /// What failed.
+    pub failed: u64,
+    /// What was due and never sent.
+    pub missed: u64,
+    /// Requests or streams that were open at once.
+    pub open: usize,
+    /// What should have come a second, where that was asked for.
+    pub intended_per_sec: Option<f64>,
 }
 
 /// A run that has been recorded as begun.
@@ -97,7 +79,7 @@ impl Recording {
         let session = session_id()?;
         let mut environment = head.settings;
         if !head.aim.direct {
-            environment["url"] = format!("http://{}", head.aim.endpoint.authority).into();
+            environment["url"] = head.aim.endpoint.url().into();
         }
         store
             .create_session(&NewSession {
@@ -214,32 +196,43 @@ fn boundaries(figures: &Figures) -> Vec<f64> {
 }
 
 impl Figures {
-    /// Those of a load of requests: a phase for each of `levels`, of which there is at least one.
+    /// Those of loads that were made one after the other, of which there is at least one: a phase for each. `open` says what
+    /// their number counts, such as `in flight`.
     ///
     /// # Errors
     /// When a count does not fit.
-    pub fn of_requests(levels: &[Outcome]) -> anyhow::Result<Self> {
-        let first = levels.first().context("a load without a level")?;
+    pub fn of<O: LoadOutcome>(
+        outcomes: &[O],
+        open: &str,
+        counted: impl Fn(&O) -> Counted,
+        scenario_stats: Option<serde_json::Value>,
+    ) -> anyhow::Result<Self> {
+        let first = outcomes.first().context("no load was made")?;
         let mut latencies = load_engine::tally::histogram();
         let mut phases = Vec::new();
-        for (number, outcome) in (1..).zip(levels) {
+        let mut intended = Vec::new();
+        for (number, outcome) in (1..).zip(outcomes) {
             load_engine::tally::merge(&mut latencies, outcome.latencies());
-            let name = match levels.len() {
-                1 => MODE.to_owned(),
-                _ => format!("{} in flight", outcome.plan.concurrency),
+            let counted = counted(outcome);
+            let name = match outcomes {
+                [_] => MODE.to_owned(),
+                _ => format!("{} {open}", counted.open),
             };
-            phases.push(phase(number, name, outcome)?);
+            phases.push(phase(number, name, outcome, counted)?);
+            intended.push(counted.intended_per_sec);
         }
         let sum = |count: fn(&Phase) -> i64| phases.iter().map(count).sum::<i64>();
         let seconds: f64 = phases.iter().map(|phase| phase.duration_seconds).sum();
         let (total, failed) = (sum(|it| it.total_requests), sum(|it| it.failed_requests));
         let successful = sum(|it| it.successful_requests);
+        // Loads with rates of their own have none together.
+        let same = intended.iter().all(|rate| *rate == intended[0]);
         let performance = Performance {
             total_requests: total,
             successful_requests: successful,
             failed_requests: failed,
             dropped_iterations: sum(|it| it.dropped_iterations),
-            intended_per_sec: first.plan.rate,
+            intended_per_sec: intended[0].filter(|_| same),
             throughput_per_sec: per(successful as f64, seconds),
             error_rate: per(failed as f64, total as f64),
             latency: latency(&latencies),
@@ -249,37 +242,45 @@ impl Figures {
         };
         Ok(Self {
             performance,
-            measured_at: first.window.measured_at,
-            interrupted: levels.iter().any(|level| level.window.interrupted),
-            scenario_stats: None,
+            measured_at: first.window().measured_at,
+            interrupted: outcomes.iter().any(|it| it.window().interrupted),
+            scenario_stats,
             phases,
         })
     }
 }
 
-fn phase(number: i32, name: String, outcome: &Outcome) -> anyhow::Result<Phase> {
+fn phase(
+    number: i32,
+    name: String,
+    outcome: &impl LoadOutcome,
+    counted: Counted,
+) -> anyhow::Result<Phase> {
+    let window = outcome.window();
+    let successful = outcome.succeeded();
+    let total = successful + counted.failed;
     Ok(Phase {
         phase_number: number,
         phase_name: name,
-        target_vus: outcome.plan.concurrency.try_into()?,
-        started_at: Some(outcome.window.measured_at),
-        duration_seconds: outcome.window.seconds,
-        total_requests: outcome.requests().try_into()?,
-        successful_requests: outcome.tally.measured.acknowledged.try_into()?,
-        failed_requests: outcome.tally.measured.errors().try_into()?,
-        dropped_iterations: outcome.missed().try_into()?,
+        target_vus: counted.open.try_into()?,
+        started_at: Some(window.measured_at),
+        duration_seconds: window.seconds,
+        total_requests: total.try_into()?,
+        successful_requests: successful.try_into()?,
+        failed_requests: counted.failed.try_into()?,
+        dropped_iterations: counted.missed.try_into()?,
         throughput_per_sec: outcome.rate(),
-        error_rate: outcome.error_rate(),
+        error_rate: per(counted.failed as f64, total as f64),
         latency: latency(outcome.latencies()),
-        bytes_sent: Some(outcome.window.bytes_sent().try_into()?),
-        bytes_received: Some(outcome.window.bytes_received().try_into()?),
-        generator_cpu_seconds: Some(outcome.window.cpu_seconds()),
+        bytes_sent: Some(window.bytes_sent().try_into()?),
+        bytes_received: Some(window.bytes_received().try_into()?),
+        generator_cpu_seconds: Some(window.cpu_seconds()),
         ..Phase::default()
     })
 }
 
 /// The percentiles of a histogram of microseconds as the metrics database has them.
-pub fn latency(histogram: &Histogram<u64>) -> Latency {
+fn latency(histogram: &Histogram<u64>) -> Latency {
     let Some(its) = Percentiles::of(histogram) else {
         return Latency::default();
     };

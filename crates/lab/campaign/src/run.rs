@@ -10,8 +10,10 @@ use clap::ValueEnum;
 use lab_verdict::random::SplitMix64;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::load::{Findings, Load};
+use crate::load::Load;
+use crate::load::kept::Findings;
 use crate::options::Options;
+use crate::output::{say, show};
 use crate::scenario::{Done, Kind};
 use crate::table::{self, Row};
 use crate::world::World;
@@ -21,17 +23,6 @@ use crate::world::health::Usage;
 const WARM_UP: Duration = Duration::from_secs(5);
 /// What a check takes beside a round, roughly: so that a short campaign gets to every scenario.
 const CHECK: Duration = Duration::from_secs(3);
-
-/// A line for the person who waits.
-#[expect(clippy::print_stderr, reason = "the output of a program")]
-pub(crate) fn say(line: &str) {
-    eprintln!("{line}");
-}
-
-#[expect(clippy::print_stdout, reason = "the output of a program")]
-fn show(table: &str) {
-    println!("{table}");
-}
 
 /// Runs the campaign. Whether every promise was kept.
 pub(crate) async fn run(options: &Options) -> Result<bool> {
@@ -50,8 +41,9 @@ async fn whole(options: &Options) -> Result<bool> {
     let folder = folder.context("no folder of binaries")?;
     let binaries = folder
         .canonicalize()
-        .with_context(|| folder.display().to_string())?;
-    let root = options.root.canonicalize()?;
+        .with_context(|| format!("--binaries {}", folder.display()))?;
+    let root = options.root.canonicalize();
+    let root = root.with_context(|| format!("--root {}", options.root.display()))?;
     let temporary = match &options.keep {
         Some(_) => None,
         None => Some(
@@ -62,8 +54,8 @@ async fn whole(options: &Options) -> Result<bool> {
     };
     let folder = match (&options.keep, &temporary) {
         (Some(folder), _) => {
-            fs::create_dir_all(folder)?;
-            folder.canonicalize()?
+            let made = fs::create_dir_all(folder).and_then(|()| folder.canonicalize());
+            made.with_context(|| format!("--keep {}", folder.display()))?
         }
         (None, Some(temporary)) => temporary.path().to_owned(),
         (None, None) => bail!("no folder"),
@@ -109,7 +101,7 @@ async fn whole(options: &Options) -> Result<bool> {
     );
     show(&table);
     if let Some(path) = &options.table {
-        fs::write(path, &table).with_context(|| path.display().to_string())?;
+        fs::write(path, &table).with_context(|| format!("--table {}", path.display()))?;
     }
     Ok(clean)
 }

@@ -1,13 +1,14 @@
 //! What is done to the services.
 //!
-//! - [`Kind`] (here): the scenarios by name; [`Done`]: what was done
+//! - [`Kind`] (here): the scenarios by name; [`done`]: what was done in one
 //! - [`kills`], [`network`], [`read_only`], [`rolling`]: processes, connections and PostgreSQL
 //! - [`disk`], [`clocks`], [`damage`]: what the machine does to the event log
 //! - [`fuzz`], [`floods`]: what clients do
 
-pub(crate) mod clocks;
+mod clocks;
 mod damage;
-pub(crate) mod disk;
+mod disk;
+mod done;
 mod floods;
 mod fuzz;
 mod kills;
@@ -15,13 +16,14 @@ mod network;
 mod read_only;
 mod rolling;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use lab_verdict::random::SplitMix64;
 
-use crate::world::{HEALTH_LIMIT, World};
+use crate::world::World;
+pub(crate) use done::Done;
 
 /// A scenario, by its name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,29 +50,6 @@ pub(crate) enum Kind {
     Floods,
     /// Rolling restarts of two producers
     Rolling,
-}
-
-/// What was done in the rounds of a scenario.
-#[derive(Debug, Default)]
-pub(crate) struct Done {
-    /// How often.
-    pub(crate) acts: u64,
-    /// Longest time until every health check was true again.
-    pub(crate) slowest: Duration,
-    /// Promises that were broken, in words.
-    pub(crate) broken: Vec<String>,
-    /// What this machine cannot do.
-    pub(crate) left_out: Option<String>,
-}
-
-impl Done {
-    /// Waits until everything is healthy, and counts an act.
-    async fn recovered(&mut self, world: &mut World) -> Result<()> {
-        let took = world.wait_for_health(HEALTH_LIMIT).await?;
-        self.slowest = self.slowest.max(took);
-        self.acts += 1;
-        Ok(())
-    }
 }
 
 impl Kind {
@@ -120,11 +99,4 @@ impl Kind {
             }
         }
     }
-}
-
-/// Waits for a time from 0 to `most`.
-async fn pause(random: &mut SplitMix64, most: Duration) {
-    let most_ms = usize::try_from(most.as_millis()).unwrap_or(usize::MAX);
-    let ms = random.below(most_ms) as u64;
-    tokio::time::sleep(Duration::from_millis(ms)).await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::load::Findings;
+use crate::load::kept::Findings;
 use crate::scenario::{Done, Kind};
 
 /// The rounds of one scenario.

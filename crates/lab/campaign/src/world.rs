@@ -3,7 +3,10 @@
 //! - [`World`] (here): all of it
 //! - [`port`]: ports that nobody takes meanwhile
 //! - [`postgres`]: the server; [`service`]: a service as a process; [`health`]: whether it serves, and how much it uses
+//! - [`disk`], [`clock`]: a disk that can be filled, and clocks that can be moved
 
+mod clock;
+mod disk;
 pub(crate) mod health;
 pub(crate) mod port;
 pub(crate) mod postgres;
@@ -16,8 +19,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use lab_host::proxy::Proxy;
 
-use crate::scenario::clocks::Shim;
-use crate::scenario::disk::Disk;
+use clock::Shim;
+use disk::Disk;
 use postgres::Postgres;
 use service::{Blueprint, Service};
 

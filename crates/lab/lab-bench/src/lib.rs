@@ -8,7 +8,7 @@
 //! - [`started`], [`allowance`], `settings`: what a runtime hands out, what each part may use, what services are told
 //! - [`k6`], [`benchmark`]: one run of either generator
 //! - [`metrics`], [`application`]: the two databases for commands outside a session; `readers`: sessions wait for those
-//! - [`progress`], [`words`]: what the user sees meanwhile
+//! - [`progress`]: what the user sees meanwhile
 
 pub mod allowance;
 pub mod application;
@@ -23,4 +23,3 @@ pub mod progress;
 mod readers;
 mod settings;
 pub mod started;
-pub mod words;

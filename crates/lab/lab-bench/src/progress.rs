@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::words::{duration, thousands};
+use lab_output::words::{duration, thousands};
 
 /// Seconds between two plain lines while a step lasts.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);

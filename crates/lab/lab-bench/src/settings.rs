@@ -2,7 +2,7 @@
 //! recorded.
 
 use lab_host::variables::Variables;
-use lab_model::targets::{Attributes, Target};
+use lab_model::targets::{AttributeForm, Target};
 
 /// What the services take from the caller: natively they inherit it, in Docker the file passes it on. The list is that of
 /// docker-compose.yml's `x-environment-*`, which a test holds it to.
@@ -97,7 +97,7 @@ pub(crate) fn note_wire(target: &Target, build: &mut serde_json::Value) {
         build["tls"] = true.into();
     }
     let attributes = target.grpc.as_ref().map(|grpc| grpc.attributes);
-    if let Some(other) = attributes.filter(|form| *form != Attributes::default()) {
+    if let Some(other) = attributes.filter(|form| *form != AttributeForm::default()) {
         build["attributes"] = other.as_str().into();
     }
 }

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use database_link::Link;
 use lab_model::seeded;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio_postgres::Config;
-
-use crate::link::Link;
 
 /// A connection to `car_entities`.
 pub struct ApplicationDb {

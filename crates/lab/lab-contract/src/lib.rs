@@ -6,11 +6,10 @@
 //! - [`verify`]: the cases that a target must pass before it is worth measuring
 //! - [`audit`]: what a generator counted as done against what the target is seen to have done
 //! - [`application_db`]: the database behind the targets; all SQL on it is there
-//! - [`http`]: one request on a connection of its own; [`link`]: a connection to PostgreSQL that says why it ended
+//! - [`http`]: one request on a connection of its own
 
 mod access;
 pub mod application_db;
 pub mod audit;
 pub mod http;
-pub mod link;
 pub mod verify;

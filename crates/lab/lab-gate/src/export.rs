@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, context};
 pub use badge::{badge_endpoint, badge_svg};
 pub use bmf::bmf;
 
-use crate::gate::Decision;
+use crate::decision::Decision;
 use crate::verdict_file::VerdictFile;
 use crate::words;
 

@@ -1,7 +1,8 @@
 //! Held, regressed and open, and what forces each.
 
+use crate::decision::{Decision, Outcome};
 use crate::export;
-use crate::gate::{Decision, Gate, Outcome, WrongQuestion};
+use crate::gate::{Gate, WrongQuestion};
 use crate::samples::{file, rounds};
 use crate::verdict_file::{Better, Comparison, Kind, LookAt, VerdictFile};
 use crate::words;

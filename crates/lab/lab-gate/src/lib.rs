@@ -6,10 +6,11 @@
 //! In reading order:
 //!
 //! - [`verdict_file`]: the file `verdict.json` as types, written and read
-//! - [`gate`]: baseline, candidate and a limit become held, regressed or open
+//! - [`decision`]: what follows; [`gate`]: baseline, candidate and a limit become held, regressed or open
 //! - [`words`]: the decision as sentences
 //! - [`export`]: the same as Markdown, JUnit and a badge; the figures as Bencher Metric Format
 
+pub mod decision;
 pub mod export;
 pub mod gate;
 pub mod verdict_file;
@@ -20,5 +21,6 @@ mod gate_tests;
 #[cfg(test)]
 mod samples;
 
-pub use gate::{Decision, Gate};
+pub use decision::Decision;
+pub use gate::Gate;
 pub use verdict_file::VerdictFile;

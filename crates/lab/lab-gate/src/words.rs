@@ -2,7 +2,7 @@
 
 use lab_verdict::words::{level, percent, ratio, ratios};
 
-use crate::gate::{Answer, Decision, Outcome};
+use crate::decision::{Answer, Decision, Outcome};
 use crate::verdict_file::Better;
 
 /// The decision in a sentence.

@@ -11,15 +11,15 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Command;
-use tokio_postgres::NoTls;
 
 use crate::child::{Spawned, tail};
 use crate::port::free_port;
-use crate::postgres::{Programs, is_ready};
+use crate::postgres::Programs;
+use crate::server;
 use crate::state::State;
 use install::{check_version, init, programs};
 use spec::{PASSWORD, USER};
@@ -143,43 +143,24 @@ impl Cluster {
         }
     }
 
-    /// Waits until this very server is ready: on its port another one may answer.
     async fn wait_ready(&mut self, data: &Path) -> Result<()> {
-        let deadline = Instant::now() + START_LIMIT;
-        loop {
-            let Some(process) = &mut self.process else {
-                bail!("the server was stopped")
-            };
-            process.check_alive()?;
-            if is_ready(data, process.pid()) && self.answers().await {
-                return Ok(());
-            }
-            ensure!(
-                Instant::now() < deadline,
-                "PostgreSQL was not ready within two minutes"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        let process = self.process.as_mut().context("the server was stopped")?;
+        if server::ready(data, process, START_LIMIT).await? {
+            return Ok(());
         }
-    }
-
-    async fn answers(&self) -> bool {
-        let nothing = async |_: &tokio_postgres::Client| Ok(());
-        with_client(self.port, "postgres", nothing).await.is_ok()
+        process.check_alive()
     }
 
     async fn create_database(&self) -> Result<()> {
-        let name = &self.database;
-        with_client(self.port, "postgres", async |client| {
-            let sql = "SELECT 1 FROM pg_database WHERE datname = $1";
-            if client.query_opt(sql, &[name]).await?.is_none() {
-                // The name is one of two constants: no quoting to get wrong.
-                client
-                    .batch_execute(&format!("CREATE DATABASE {name}"))
-                    .await?;
-            }
-            Ok(())
-        })
-        .await
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host("127.0.0.1")
+            .port(self.port)
+            .user(USER)
+            .password(PASSWORD)
+            .dbname("postgres")
+            .connect_timeout(Duration::from_secs(5));
+        server::create_database(&config, &self.database).await
     }
 }
 
@@ -190,31 +171,6 @@ impl Drop for Cluster {
         if let Some(process) = self.process.take() {
             process.release();
         }
-    }
-}
-
-/// Does `work` with a client; what ends the connection ends the work with its reason.
-async fn with_client<T>(
-    port: u16,
-    database: &str,
-    work: impl AsyncFnOnce(&tokio_postgres::Client) -> Result<T>,
-) -> Result<T> {
-    let mut config = tokio_postgres::Config::new();
-    config
-        .host("127.0.0.1")
-        .port(port)
-        .user(USER)
-        .password(PASSWORD)
-        .dbname(database);
-    config.connect_timeout(Duration::from_secs(5));
-    let (client, connection) = config.connect(NoTls).await?;
-    tokio::select! {
-        biased;
-        ended = connection => {
-            ended?;
-            bail!("PostgreSQL closed the connection")
-        }
-        done = work(&client) => done,
     }
 }
 

@@ -6,7 +6,8 @@
 //! - [`state`], [`leftovers`]: the state directory of a checkout, its lock, and what a killed session left behind
 //! - [`child`]: child processes, each in a group of its own and stopped for certain; [`port`]: free ports
 //! - [`signals`]: signals that the caller has this process ignore
-//! - [`cluster`]: a PostgreSQL server with a data directory of the lab's own; [`readers`]: who reads it
+//! - [`server`]: a PostgreSQL server, from an empty folder until it takes statements; [`cluster`]: the two that sessions keep;
+//!   [`readers`]: who reads them
 //! - [`proxy`]: a network that cuts, freezes and delays
 //! - [`certificates`]: of services that are started over TLS
 //! - [`compose`]: `docker compose` and the file that it reads
@@ -26,6 +27,7 @@ pub mod port;
 pub mod postgres;
 pub mod proxy;
 pub mod readers;
+pub mod server;
 pub mod signals;
 pub mod state;
 pub mod tools;

@@ -1,32 +1,13 @@
-//! What makes the load of a run.
-
-use serde::{Deserialize, Serialize};
+//! What makes the load of a run: which generator can, and which one does.
 
 use crate::error::RequestError;
 use crate::modes::Mode;
 use crate::scenario::Scenario;
 use crate::targets::{Grpc, Target};
 
-/// A load generator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Driver {
-    /// k6, with the target's script.
-    K6,
-    /// The lab's own program `benchmark`.
-    Benchmark,
-}
+pub use crate::generator::Driver;
 
 impl Driver {
-    /// As the metrics database and the command line write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::K6 => "k6",
-            Self::Benchmark => "benchmark",
-        }
-    }
-
     /// Why it cannot make the load of a target; none where it can.
     #[must_use]
     pub fn refuses(self, target: &Target) -> Option<String> {

@@ -5,7 +5,7 @@
 //! - [`files`], [`root`]: where the lab's files are below the repository root
 //! - [`scenario`], [`targets`], [`endpoint`], [`access`], [`modes`]: the kinds of work, who does it, where they listen, what a
 //!   client shows there, under which load
-//! - [`driver`]: what makes the load
+//! - [`generator`], [`driver`]: what makes load, and which of them makes that of a target
 //! - [`judging`]: what is named before the first round, and the rounds that are repeated
 //! - [`plan`]: the cells of a session in their running order
 //! - [`seeded`], [`bounds`]: the data that balance and stream are measured with, and the bounds of a trustworthy run
@@ -17,6 +17,7 @@ pub mod driver;
 pub mod endpoint;
 pub mod error;
 pub mod files;
+pub mod generator;
 pub mod judging;
 pub mod modes;
 pub mod plan;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::driver::Driver;
 use crate::error::{FileError, RequestError};
 use crate::files;
+use crate::generator::Driver;
 use crate::scenario::Scenario;
 
 /// The file, but for the `warmup` mode, which only k6 reads.

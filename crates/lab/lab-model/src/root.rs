@@ -11,8 +11,8 @@ pub enum RootError {
     #[error("WEIR_ROOT={} has no {}", .0.display(), files::TARGETS)]
     Named(PathBuf),
     /// No folder above the starting points has one.
-    #[error("no {} is found above {}: set WEIR_ROOT to the repository, or write a weir.toml for services of your own (weir init)", files::TARGETS, .0.display())]
-    NotFound(PathBuf),
+    #[error("{}: set WEIR_ROOT to the repository, or write a weir.toml for services of your own (weir init)", not_above(.0))]
+    NotFound(Vec<PathBuf>),
     /// The working directory is gone or closed.
     #[error("the working directory cannot be read: {0}")]
     Here(#[from] std::io::Error),
@@ -31,17 +31,24 @@ pub fn find() -> Result<PathBuf, RootError> {
         }
         return Ok(root);
     }
-    let here = std::env::current_dir()?;
-    let binary = std::env::current_exe().ok();
-    let starts = [Some(here.as_path()), binary.as_deref()];
-    nearest(starts.into_iter().flatten()).ok_or(RootError::NotFound(here))
+    let mut starts = vec![std::env::current_dir()?];
+    starts.extend(std::env::current_exe().ok());
+    nearest(&starts).ok_or(RootError::NotFound(starts))
+}
+
+/// Says that no folder above these starting points has the list of targets.
+#[must_use]
+pub fn not_above(starts: &[PathBuf]) -> String {
+    let starts: Vec<_> = starts.iter().map(|it| it.display().to_string()).collect();
+    let starts = starts.join(" or ");
+    format!("no {} is found above {starts}", files::TARGETS)
 }
 
 /// The first directory that holds the list of targets, looking upwards from each starting point in turn.
-fn nearest<'a>(starts: impl IntoIterator<Item = &'a Path>) -> Option<PathBuf> {
-    let above = starts.into_iter().flat_map(Path::ancestors);
-    let mut found = above.filter(|dir| dir.join(files::TARGETS).is_file());
-    found.next().map(Path::to_path_buf)
+fn nearest(starts: &[PathBuf]) -> Option<PathBuf> {
+    let mut above = starts.iter().flat_map(|start| start.ancestors());
+    let found = above.find(|dir| dir.join(files::TARGETS).is_file());
+    found.map(Path::to_path_buf)
 }
 
 #[cfg(test)]
@@ -58,11 +65,17 @@ mod tests {
         };
         let (outer, inner) = (folder.path().join("a"), folder.path().join("a/b/c"));
         let (below, elsewhere) = (inner.join("d/e"), folder.path().join("elsewhere"));
-        assert_eq!(nearest([below.as_path(), &elsewhere]), None);
+        let (below_first, elsewhere_first) = (
+            [below.clone(), elsewhere.clone()],
+            [elsewhere.clone(), below.clone()],
+        );
+        assert_eq!(nearest(&below_first), None);
+        let looked = format!("{} or {}", below.display(), elsewhere.display());
+        assert!(not_above(&below_first).ends_with(&looked));
         let far = put(&outer);
-        assert_eq!(nearest([elsewhere.as_path(), &below]), Some(far));
+        assert_eq!(nearest(&elsewhere_first), Some(far));
         let (near, other) = (put(&inner), put(&elsewhere));
-        assert_eq!(nearest([below.as_path(), &elsewhere]), Some(near));
-        assert_eq!(nearest([elsewhere.as_path(), &below]), Some(other));
+        assert_eq!(nearest(&below_first), Some(near));
+        assert_eq!(nearest(&elsewhere_first), Some(other));
     }
 }

@@ -1,9 +1,10 @@
 //! What `weir.toml` means, checked: a value of [`Project`] can be measured as far as the file alone can say.
 //!
-//! - this file: the whole; `target`, `scenario`, `expect`, `around`: its parts
+//! - this file: the whole; `target`, `scenario`, `expect`, `around`: its parts; `form`: names, times and commands in them
 
 mod around;
 mod expect;
+mod form;
 mod scenario;
 mod target;
 
@@ -14,7 +15,7 @@ use lab_verdict::random::mix;
 use time::OffsetDateTime;
 
 use crate::draw;
-use crate::file::{File, Load, Words};
+use crate::file::{File, Load};
 use crate::place::Source;
 use crate::problem::Problem;
 use crate::requests::{Part, Protocol, RequestFile, SCHEMA};
@@ -245,38 +246,6 @@ fn check_load(load: &Load) -> Result<(), (&'static str, String)> {
     positive("seconds", load.seconds)?;
     positive("users", load.users.map(f64::from))?;
     positive("trials", load.trials.map(f64::from))
-}
-
-/// A name that stands in file names, in k6's tags and in command lines.
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 64
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-}
-
-/// A text goes to the shell, which hands the process over to the program: one process to sample and to stop.
-fn words(command: &Words) -> Vec<String> {
-    match command {
-        Words::List(words) => words.clone(),
-        Words::Shell(text) => vec!["sh".into(), "-c".into(), format!("exec {text}")],
-    }
-}
-
-const NAME_RULE: &str = "use 1 to 64 letters, digits, '-', '_' and '.'";
-
-/// `250ms`, `2s`, `1m` in milliseconds.
-fn milliseconds(text: &str) -> Option<f64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: f64 = digits.parse().ok()?;
-    let scale = match &text[digits.len()..] {
-        "ms" => 1.0,
-        "s" => 1000.0,
-        "m" => 60_000.0,
-        _ => return None,
-    };
-    (number > 0.0 && number.is_finite()).then_some(number * scale)
 }
 
 #[cfg(test)]

@@ -35,9 +35,7 @@ pub fn settings(sessions: &[&Session], fingerprints: &[Fingerprint]) -> Vec<Sett
         else {
             continue;
         };
-        let mut flat = Vec::new();
-        flatten(String::new(), &session.environment, &mut flat);
-        for (key, value) in flat {
+        for (key, value) in flat(&session.environment) {
             let values = lines.entry(key).or_default();
             values.resize(column, "–".to_owned());
             values.push(value);
@@ -55,6 +53,14 @@ pub fn settings(sessions: &[&Session], fingerprints: &[Fingerprint]) -> Vec<Sett
             }
         })
         .collect()
+}
+
+/// The settings in an environment by their dotted keys, in words.
+#[must_use]
+pub fn flat(environment: &Value) -> Vec<(String, String)> {
+    let mut flat = Vec::new();
+    flatten(String::new(), environment, &mut flat);
+    flat
 }
 
 fn flatten(path: String, value: &Value, into: &mut Vec<(String, String)>) {

@@ -4,18 +4,18 @@
 //! payload, scale, rate, driver or conditions differ; a build is what a commit changes, so it is no condition.
 
 mod chart;
-mod page;
+mod point;
 
 use lab_verdict::change_points::{Search, change_points};
 use lab_verdict::quantile::{median, median_interval};
 use serde::Serialize;
 
 pub use chart::{Chart, Dot, Level as ChartLevel, Mark};
-pub use page::page;
+pub use point::{Change, Point};
 
 use super::generator;
 use super::input::SessionRows;
-use super::model::{Interval, RunInfo, Standing};
+use super::model::{RunInfo, Standing};
 use super::trial;
 
 /// What may be followed over commits.
@@ -122,44 +122,6 @@ pub struct Series {
     pub points_needed: usize,
     /// The same as a drawing.
     pub chart: Chart,
-}
-
-/// A session.
-#[derive(Clone, Debug, Serialize)]
-pub struct Point {
-    /// Session id.
-    pub session: String,
-    /// Commit; `+dirty` where files differed.
-    pub commit: Option<String>,
-    /// UTC, ISO 8601, to the minute.
-    pub started_at: String,
-    /// Trials that count.
-    pub trials: usize,
-    /// Median over these.
-    pub value: f64,
-    /// Exact interval of the median, from six trials on.
-    pub interval: Option<Interval>,
-}
-
-/// A change.
-#[derive(Clone, Debug, Serialize)]
-pub struct Change {
-    /// Index of the first point after it.
-    pub index: usize,
-    /// Commit of that point.
-    pub commit: Option<String>,
-    /// Commit of the point before.
-    pub commit_before: Option<String>,
-    /// Median from the change before to this one.
-    pub before: f64,
-    /// Median from this change to the next.
-    pub after: f64,
-    /// After to before.
-    pub ratio: f64,
-    /// True where the figure became better.
-    pub is_better: bool,
-    /// Permutation test.
-    pub p: f64,
 }
 
 /// The history of `target` over these sessions.
@@ -276,7 +238,7 @@ fn points(target: &str, measured: &Measured, asked: &Asked) -> Vec<(Key, Point)>
             None => cells.push((key, vec![value])),
         }
     }
-    let started_at = super::build::utc_minutes(session.started_at);
+    let started_at = super::heading::utc_minutes(session.started_at);
     cells
         .into_iter()
         .filter_map(|(key, values)| {

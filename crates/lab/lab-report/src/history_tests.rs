@@ -2,7 +2,8 @@
 
 use time::Duration;
 
-use super::history::{Asked, Figure, History, Measured, build, page, short};
+use super::history::{Asked, Figure, History, Measured, build, short};
+use super::history_page::page;
 use super::invented::{Plan, invent};
 use super::tests::rows;
 

@@ -10,7 +10,7 @@
 //!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`ranking`] the same for more than two targets, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
 //! - [`mod@verdict_file`]: what the first sentence says, as a file for gates
-//! - [`mod@history`]: a figure of a target over its sessions, and where it changed
+//! - [`mod@history`]: a figure of a target over its sessions, and where it changed; [`history_page`] the same as a page
 //! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine, [`words`] figures in words
 
 pub mod badges;
@@ -24,7 +24,9 @@ pub mod export;
 pub mod generator;
 pub mod grouping;
 pub mod head;
+mod heading;
 pub mod history;
+pub mod history_page;
 pub mod html;
 pub mod input;
 pub mod limits;

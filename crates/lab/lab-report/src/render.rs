@@ -6,7 +6,6 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::history::{self, History};
 use super::model::Report;
 use super::words;
 
@@ -17,9 +16,6 @@ pub const TWIN: &str = "report.md";
 
 /// A test case a run.
 pub const JUNIT: &str = "report.junit.xml";
-
-/// The page of a history.
-const HISTORY: &str = "history.html";
 
 /// What the templates see.
 #[derive(Serialize)]
@@ -48,19 +44,8 @@ pub fn render(template: &str, report: &Report, more: impl Serialize) -> Result<S
         .with_context(|| format!("rendering {template}"))
 }
 
-/// Renders the page of a history.
-///
-/// # Errors
-/// The template names something that the context does not have.
-pub(crate) fn history(history: &History, style: &str) -> Result<String> {
-    let mut environment = environment()?;
-    environment.add_function("short", |commit: Option<&str>| history::short(commit));
-    let found = environment.get_template(HISTORY)?;
-    let context = minijinja::context! { h => Serde(history), style => style };
-    found.render(context).context("rendering the history")
-}
-
-fn environment() -> Result<Environment<'static>, Error> {
+/// The engine with the report's filters and templates.
+pub(crate) fn environment() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(
@@ -111,7 +96,6 @@ fn environment() -> Result<Environment<'static>, Error> {
         text.replace('|', "\\|").replace(['\n', '\r'], " ")
     });
     environment.add_template(PAGE, include_str!("../templates/report.html"))?;
-    environment.add_template(HISTORY, include_str!("../templates/history.html"))?;
     environment.add_template(TWIN, include_str!("../templates/report.md"))?;
     environment.add_template(JUNIT, include_str!("../templates/report.junit.xml"))?;
     Ok(environment)

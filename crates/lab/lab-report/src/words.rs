@@ -1,17 +1,6 @@
 //! Figures in words: thousands separated, three significant digits, percent with a space.
 
-/// A whole number with thousands separated: `8,421,332`.
-pub fn count(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if value < 0 { format!("-{text}") } else { text }
-}
+pub use lab_verdict::words::thousands as count;
 
 /// Three significant digits, whole from 100 on, thousands separated: `0.0421`, `6.4`, `42,137`.
 pub fn figure(value: f64) -> String {

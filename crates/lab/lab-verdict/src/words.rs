@@ -6,6 +6,23 @@ use crate::power;
 /// Most decimals that a ratio near 1 is given; closer than that it is 1 for any reader.
 const MOST_DECIMALS: usize = 6;
 
+/// A whole number with commas: 1234567 is `1,234,567`.
+pub fn thousands(number: impl Into<i128>) -> String {
+    let number = number.into();
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('-');
+    }
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Ratios that stand together (an estimate and the ends of its interval), with the same decimals near 1: two, more where
 /// one of them would else seem to be 1, fewer from 10 on.
 pub fn ratios<const N: usize>(values: [f64; N]) -> [String; N] {
@@ -128,6 +145,21 @@ mod tests {
         assert_eq!(ratios([26.44, 9.0, 148.2]), ["26.4", "9.00", "148"]);
         assert_eq!(ratio(0.0123), "0.012");
         assert_eq!(ratio(f64::INFINITY), "–");
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+            (-100, "-100"),
+            (-1_000, "-1,000"),
+        ] {
+            assert_eq!(thousands(number), text);
+        }
+        assert_eq!(thousands(u64::MAX), "18,446,744,073,709,551,615");
     }
 
     #[test]

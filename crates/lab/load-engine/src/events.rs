@@ -1,6 +1,7 @@
 //! The events of scenario `ingest`: four types, prepared once, patched per request.
 //!
 //! - [`attributes`]: what the events carry, by type and payload size
+//! - `plan`: what is sent; `encoding`: how an event is written on the wire
 //! - [`template`]: a prepared request in its protocol's encoding, with places to patch
 //! - `batch`: several events in one request, and how each of them ended
 //! - [`ledger`]: what was written to repeating keys, so that an audit can find a loss
@@ -12,7 +13,9 @@
 
 pub mod attributes;
 mod batch;
+mod encoding;
 pub mod ledger;
+mod plan;
 pub mod template;
 
 use std::sync::Arc;
@@ -25,106 +28,13 @@ use serde::Deserialize;
 
 use crate::protocol::{Protocol, Wording};
 use crate::tally::{EventEnd, Fate};
-use crate::usage::{Usage, require};
-use attributes::{EventType, Payload};
+use attributes::EventType;
 use batch::Batch;
+pub use encoding::Encoding;
+pub use lab_model::targets::AttributeForm;
 use ledger::{KeyWriter, Keys, Ledger};
-use template::{ID_DIGITS, Template, WORKER_DIGITS};
-
-/// How an event is encoded on the wire.
-#[derive(Clone, Debug)]
-pub enum Encoding {
-    /// A whole HTTP/1.1 request with a JSON body.
-    Rest {
-        /// The lines of the head that belong to the target; see [`crate::protocol::Endpoint::head_lines`].
-        lines: String,
-        /// Path of the request.
-        path: String,
-    },
-    /// A JSON body, one of several in a request.
-    Json,
-    /// A gRPC message with its five-byte prefix.
-    Grpc(AttributeForm),
-}
-
-/// How an event's attributes are sent over gRPC; over REST they are always JSON.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AttributeForm {
-    /// As a JSON object in `attributes_json`.
-    #[default]
-    Json,
-    /// As texts in `updated_attributes`, for servers that know no other field.
-    Map,
-}
-
-impl Encoding {
-    fn new(wording: Wording<'_>, plan: &EventPlan) -> Self {
-        match wording.protocol {
-            Protocol::Rest if plan.batch.is_some() => Self::Json,
-            Protocol::Rest => Self::Rest {
-                lines: wording.endpoint.head_lines(),
-                path: wording.path.into(),
-            },
-            Protocol::Grpc => Self::Grpc(plan.attributes),
-        }
-    }
-}
-
-/// What a run sends.
-#[derive(Clone, Debug)]
-pub struct EventPlan {
-    /// Size of the events.
-    pub payload: Payload,
-    /// Carried by every event.
-    pub run_id: String,
-    /// Seed of ids, order and types.
-    pub seed: u64,
-    /// Fixed set of entities that events merge into; none: new ids, as the module's text says.
-    pub keys: Option<u32>,
-    /// Events in one request; none: each is a request of its own.
-    pub batch: Option<u32>,
-    /// How attributes are sent over gRPC.
-    pub attributes: AttributeForm,
-}
-
-impl EventPlan {
-    /// Checks it for `workers` concurrent workers.
-    ///
-    /// # Errors
-    /// For more keys or workers than the fixed-width ids can name, or for repeating keys in another size than the
-    /// default.
-    pub fn check(&self, workers: usize) -> Result<(), Usage> {
-        let most = 10_usize.pow(WORKER_DIGITS as u32) - 1;
-        require(
-            workers <= most,
-            format_args!("--concurrency must be at most {most}"),
-        )?;
-        require(
-            self.batch.is_none_or(|batch| batch > 0),
-            "--batch must be at least 1",
-        )?;
-        let Some(keys) = self.keys else {
-            return Ok(());
-        };
-        require(
-            self.attributes == AttributeForm::Json,
-            "--keys is for targets that take attributes_json: leave it out",
-        )?;
-        require(
-            keys as usize >= workers,
-            format_args!(
-                "--keys {keys} is less than --concurrency {workers}: each worker needs a key of its own"
-            ),
-        )?;
-        let most = 10_u32.pow(ID_DIGITS as u32) - 1;
-        require(keys <= most, format_args!("--keys must be at most {most}"))?;
-        require(
-            self.payload == Payload::Default,
-            "--keys works with the default payload only: leave out --payload",
-        )
-    }
-}
+pub use plan::EventPlan;
+use template::Template;
 
 /// The prepared requests of a run, shared by all its workers.
 #[derive(Debug)]

@@ -2,11 +2,11 @@
 //!
 //! - [`work`]: what is asked: [`events`] to take in, [`accounts`] to answer for
 //! - [`protocol`]: REST and gRPC behind one call
-//! - [`load`]: a load while it is on, and the window in which it is measured; [`measure`] drives one, with its
-//!   [`progress`] and its [`stop`]
+//! - [`plan`]: what every load is told; [`load`]: a load while it is on, and the window in which it is measured;
+//!   [`measure`] drives one, with its [`progress`] and its [`stop`]
 //! - [`requests`]: threads, workers, the closed loop and the open one
 //! - [`clock`], [`schedule`], [`tally`], [`cpu`]: when, how many, at what cost
-//! - [`criteria`], [`summary`], [`result`]: what came of it, judged, for the eye and as JSON
+//! - [`outcome`], [`criteria`], [`summary`], [`result`]: what came of any load, judged, for the eye and as JSON
 //! - [`mod@usage`], [`ending`], [`output`]: what is wrong with the options, the exit statuses, where the lines go
 //!
 //! The loads of streams and of the event log are crates of their own above this one: `load-stream` and `load-log`.
@@ -19,7 +19,9 @@ pub mod ending;
 pub mod events;
 pub mod load;
 pub mod measure;
+pub mod outcome;
 pub mod output;
+pub mod plan;
 pub mod progress;
 pub mod protocol;
 pub mod requests;

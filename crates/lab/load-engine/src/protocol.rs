@@ -15,32 +15,12 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use serde::Serialize;
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::tally::Fate;
 pub use endpoint::{Endpoint, Place};
-
-/// What the target speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// JSON over HTTP/1.1
-    Rest,
-    /// gRPC over HTTP/2
-    Grpc,
-}
-
-impl Protocol {
-    /// The name on the command line and in results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rest => "rest",
-            Self::Grpc => "grpc",
-        }
-    }
-}
+pub use lab_model::targets::Protocol;
 
 /// How requests are encoded, and where they go.
 #[derive(Clone, Copy, Debug)]

@@ -52,7 +52,7 @@ pub fn start(plan: Plan, stop: &Stop) -> anyhow::Result<RequestLoad> {
     let mut lanes = Vec::new();
     let mut threads = Vec::new();
     let mut go = Vec::new();
-    for number in 0..plan.threads {
+    for number in 0..plan.timing.threads {
         let lane = Arc::new(Lane::default());
         let (clock, wait) = mpsc::channel();
         let share = worker::Share {
@@ -69,19 +69,19 @@ pub fn start(plan: Plan, stop: &Stop) -> anyhow::Result<RequestLoad> {
         go.push(clock);
     }
     drop(ready);
-    for _ in 0..plan.threads {
+    for _ in 0..plan.timing.threads {
         is_ready
             .recv()
             .context("a load thread ended before it was ready")?
-            .with_context(|| format!("cannot connect to {}", plan.endpoint.authority))?;
+            .with_context(|| format!("cannot connect to {}", plan.route.endpoint.authority))?;
     }
     let warmup = match plan.pacing.measured_from {
         Some(at) => at.checked_duration_since(Instant::now()).context(
             "not every connection was open when the measured window was to begin: begin it later",
         )?,
-        None => plan.warmup,
+        None => plan.timing.warmup,
     };
-    let clock = Arc::new(Clock::start(warmup, plan.duration));
+    let clock = Arc::new(Clock::start(warmup, plan.timing.duration));
     let schedule = plan.rate.map(|rate| Schedule::new(rate, &clock));
     let pacer = match &schedule {
         Some(schedule) => {

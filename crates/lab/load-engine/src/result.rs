@@ -9,7 +9,9 @@ use hdrhistogram::serialization::{Serializer, V2Serializer};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::load::per;
+use crate::load::{Window, per};
+use crate::outcome::LoadOutcome;
+use crate::plan::Timing;
 use crate::requests::outcome::Outcome;
 
 /// Number of the form of all results, raised when keys are added or change; docs/reference/benchmark.schema.json.
@@ -18,20 +20,117 @@ pub const FORMAT: u32 = 2;
 /// Name and version of the shape below.
 pub const SCHEMA: &str = "weir.benchmark/1";
 
+/// What every result says, whatever the load was made of.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResultHead {
+    /// Name and version of the shape of this result.
+    pub schema: &'static str,
+    /// [`FORMAT`].
+    pub format: u32,
+    /// That of the generator.
+    pub version: &'static str,
+    /// What was asked of the target.
+    pub scenario: &'static str,
+    /// What it was reached by.
+    pub protocol: &'static str,
+    /// Its name in `targets.toml`, if it was asked for by that.
+    pub target: Option<String>,
+    /// Where it is; none in-process.
+    pub url: Option<String>,
+    /// The label of the run.
+    pub run_id: String,
+    /// Threads that made the load.
+    pub threads: usize,
+    /// Load before the measured window.
+    pub warmup_seconds: f64,
+    /// The measured window as it was asked for.
+    pub planned_seconds: f64,
+    /// The measured window as it was.
+    pub measured_seconds: f64,
+    /// Ended before its time.
+    pub interrupted: bool,
+    /// Start of the measured window.
+    #[serde(with = "time::serde::rfc3339")]
+    pub measured_at: OffsetDateTime,
+}
+
+/// What a load was made for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What was asked of the target.
+    pub scenario: &'static str,
+    /// What it was reached by.
+    pub protocol: &'static str,
+    /// Its name in `targets.toml`, if it was asked for by that.
+    pub target: Option<String>,
+    /// Where it is; none in-process.
+    pub url: Option<String>,
+    /// The label of the run.
+    pub run_id: String,
+}
+
+impl ResultHead {
+    /// The head of a result of the shape `schema`.
+    #[must_use]
+    pub fn new(schema: &'static str, asked: Asked, timing: Timing, window: &Window) -> Self {
+        let Asked {
+            scenario,
+            protocol,
+            target,
+            url,
+            run_id,
+        } = asked;
+        Self {
+            schema,
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION"),
+            scenario,
+            protocol,
+            target,
+            url,
+            run_id,
+            threads: timing.threads,
+            warmup_seconds: timing.warmup.as_secs_f64(),
+            planned_seconds: timing.duration.as_secs_f64(),
+            measured_seconds: window.seconds,
+            interrupted: window.interrupted,
+            measured_at: window.measured_at,
+        }
+    }
+}
+
+/// What the generator itself cost.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GeneratorCost {
+    /// CPU-seconds in the measured window.
+    pub cpu_seconds: f64,
+    /// Share of its threads' time: 1 is all of it.
+    pub cpu_share: f64,
+    /// Whether it may have been the limit.
+    pub limited: bool,
+}
+
+impl GeneratorCost {
+    /// That of a load.
+    pub fn of(outcome: &impl LoadOutcome) -> Self {
+        Self {
+            cpu_seconds: outcome.window().cpu_seconds(),
+            cpu_share: outcome.cpu_share(),
+            limited: outcome.generator_limited(),
+        }
+    }
+}
+
 /// Everything that is known of a run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunResult {
-    schema: &'static str,
-    format: u32,
-    version: &'static str,
-    scenario: &'static str,
+    #[serde(flatten)]
+    head: ResultHead,
     loop_kind: &'static str,
     intended_per_second: Option<f64>,
-    protocol: &'static str,
-    target: Option<String>,
-    url: String,
-    run_id: String,
     seed: u64,
     payload: &'static str,
     keys: Option<u32>,
@@ -41,16 +140,9 @@ pub struct RunResult {
     connections: usize,
     connections_opened: u64,
     connections_replaced: u64,
-    threads: usize,
     timeout_seconds: f64,
-    warmup_seconds: f64,
-    planned_seconds: f64,
-    measured_seconds: f64,
-    interrupted: bool,
     #[serde(with = "time::serde::rfc3339")]
     started_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    measured_at: OffsetDateTime,
     requests: Requests,
     events: Events,
     events_per_second: f64,
@@ -144,10 +236,9 @@ struct Bytes {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Generator {
-    cpu_seconds: f64,
-    cpu_share: f64,
+    #[serde(flatten)]
+    cost: GeneratorCost,
     cpu_micros_per_request: f64,
-    limited: bool,
 }
 
 impl RunResult {
@@ -161,38 +252,32 @@ impl RunResult {
         let requests = outcome.requests();
         let events = outcome.tally.events.as_deref();
         let each = |bytes: u64| per(bytes as f64, requests as f64);
-        Ok(Self {
-            schema: SCHEMA,
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION"),
+        let asked = Asked {
             scenario: plan.work.scenario(),
+            protocol: plan.protocol.as_str(),
+            target,
+            url: Some(plan.route.endpoint.url()),
+            run_id: plan.work.run_id().into(),
+        };
+        Ok(Self {
+            head: ResultHead::new(SCHEMA, asked, plan.timing, &outcome.window),
             loop_kind: if plan.rate.is_some() {
                 "open"
             } else {
                 "closed"
             },
             intended_per_second: plan.rate,
-            protocol: plan.protocol.name(),
-            target,
-            url: format!("http://{}", plan.endpoint.authority),
-            run_id: plan.work.run_id().into(),
             seed: plan.work.seed(),
             payload: plan.work.payload(),
             keys: plan.work.keys(),
             batch: plan.work.batch(),
             accounts: plan.work.accounts(),
             concurrency: plan.concurrency,
-            connections: plan.connections,
+            connections: plan.route.connections,
             connections_opened: outcome.wire.connections,
             connections_replaced: outcome.wire.replaced,
-            threads: plan.threads,
-            timeout_seconds: plan.timeout.as_secs_f64(),
-            warmup_seconds: plan.warmup.as_secs_f64(),
-            planned_seconds: plan.duration.as_secs_f64(),
-            measured_seconds: outcome.window.seconds,
-            interrupted: outcome.window.interrupted,
+            timeout_seconds: plan.route.timeout.as_secs_f64(),
             started_at: outcome.window.started_at,
-            measured_at: outcome.window.measured_at,
             requests: Requests {
                 total: requests,
                 successful: outcome.tally.measured.acknowledged,
@@ -227,10 +312,8 @@ impl RunResult {
                 received_per_request: each(outcome.window.bytes_received()),
             },
             generator: Generator {
-                cpu_seconds: outcome.window.cpu_seconds(),
-                cpu_share: outcome.cpu_share(),
-                cpu_micros_per_request: outcome.cpu_micros_per_request(),
-                limited: outcome.generator_limited(),
+                cost: GeneratorCost::of(outcome),
+                cpu_micros_per_request: outcome.cpu_micros_each(),
             },
             histogram_v2: encode_histogram(outcome.latencies())?,
             from_send_histogram_v2: encode_histogram(&outcome.tally.histogram)?,

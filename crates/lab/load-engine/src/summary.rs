@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
+use crate::load::Window;
+use crate::outcome::LoadOutcome;
 use crate::progress::thousands;
 use crate::protocol::Protocol;
 use crate::protocol::grpc::WINDOWS;
@@ -38,12 +40,12 @@ fn level_rows(text: &mut String, outcomes: &[Outcome]) -> std::fmt::Result {
         let plan = &first.plan;
         writeln!(
             text,
-            "{} {} http://{}  {} s each after {} s of warm-up  run {}\n",
+            "{} {} {}  {} s each after {} s of warm-up  run {}\n",
             plan.work.scenario(),
-            plan.protocol.name(),
-            plan.endpoint.authority,
-            plan.duration.as_secs_f64(),
-            plan.warmup.as_secs_f64(),
+            plan.protocol.as_str(),
+            plan.route.endpoint.url(),
+            plan.timing.duration.as_secs_f64(),
+            plan.timing.warmup.as_secs_f64(),
             plan.work.run_id()
         )?;
     }
@@ -60,7 +62,7 @@ fn level_rows(text: &mut String, outcomes: &[Outcome]) -> std::fmt::Result {
             text,
             "  {:>9}  {:>11}  {:>12}{}{}{}{:>9}  {:>11.0} %{}",
             outcome.plan.concurrency,
-            outcome.plan.connections,
+            outcome.plan.route.connections,
             thousands(outcome.rate().round() as u64),
             ms(0.5),
             ms(0.9),
@@ -85,17 +87,17 @@ fn sections(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let plan = &outcome.plan;
     writeln!(
         text,
-        "{} {} http://{}  {}{} in flight over {} connections  {}  run {}",
+        "{} {} {}  {}{} in flight over {} connections  {}  run {}",
         plan.work.scenario(),
-        plan.protocol.name(),
-        plan.endpoint.authority,
+        plan.protocol.as_str(),
+        plan.route.endpoint.url(),
         plan.rate.map_or(String::new(), |rate| format!(
             "{rate}/s on schedule, at most "
         )),
         plan.concurrency,
-        plan.connections,
+        plan.route.connections,
         match plan.work.accounts() {
-            Some(accounts) => format!("{} accounts", thousands(accounts.into())),
+            Some(accounts) => format!("{} accounts", thousands(accounts)),
             None => format!("payload {}", plan.work.payload()),
         },
         plan.work.run_id()
@@ -108,12 +110,7 @@ fn sections(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             WINDOWS.connection >> 10
         )?;
     }
-    if outcome.window.interrupted {
-        writeln!(
-            text,
-            "\nInterrupted: what follows is the part that was measured."
-        )?;
-    }
+    interrupted(text, &outcome.window)?;
     totals(text, outcome)?;
     if !outcome.latencies().is_empty() {
         latency(text, outcome)?;
@@ -169,7 +166,7 @@ fn totals(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             text,
             "  Events/s:   {} acknowledged, {} events a request",
             thousands(outcome.event_rate().round() as u64),
-            thousands(batch.into())
+            thousands(batch)
         )?;
     }
     writeln!(
@@ -294,9 +291,9 @@ fn generator(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
         "\nGenerator: {:.2} CPU-seconds, {:.0} % of {} thread{}, {:.1} us a request",
         outcome.window.cpu_seconds(),
         outcome.cpu_share() * 100.0,
-        plan.threads,
-        if plan.threads == 1 { "" } else { "s" },
-        outcome.cpu_micros_per_request()
+        plan.timing.threads,
+        if plan.timing.threads == 1 { "" } else { "s" },
+        outcome.cpu_micros_each()
     )?;
     if outcome.wire.replaced > 0 {
         writeln!(
@@ -305,7 +302,7 @@ fn generator(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             thousands(outcome.wire.replaced)
         )?;
     }
-    let expected = plan.connections as u64 + outcome.wire.replaced;
+    let expected = plan.route.connections as u64 + outcome.wire.replaced;
     if outcome.wire.connections > expected {
         writeln!(
             text,
@@ -313,6 +310,22 @@ fn generator(text: &mut String, outcome: &Outcome) -> std::fmt::Result {
             outcome.wire.connections
         )?;
     }
+    limit(text, outcome)
+}
+
+/// Says that the run ended before its time, if it did.
+pub fn interrupted(text: &mut String, window: &Window) -> std::fmt::Result {
+    if window.interrupted {
+        writeln!(
+            text,
+            "\nInterrupted: what follows is the part that was measured."
+        )?;
+    }
+    Ok(())
+}
+
+/// Warns where the generator may have been the limit.
+pub fn limit(text: &mut String, outcome: &impl LoadOutcome) -> std::fmt::Result {
     if outcome.generator_limited() {
         writeln!(
             text,

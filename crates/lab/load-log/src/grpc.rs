@@ -13,8 +13,9 @@ use service_client::ClientChannel;
 use service_client::channel::endpoint;
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::{LogPlan, Target, data};
+use crate::plan::{LogPlan, data};
 use crate::produce::{self, GrpcProduce};
+use load_engine::plan::Route;
 use load_engine::protocol::Caller;
 use load_engine::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS, framed};
 use load_engine::tally::{Fate, Wire};
@@ -24,7 +25,7 @@ const VERIFY: &str = "/immutablelog.ImmutableLogService/Verify";
 
 /// Connections to a server.
 pub(super) struct GrpcStore {
-    target: Target,
+    route: Route,
     wire: Arc<Wire>,
     connections: Vec<Arc<GrpcConnection>>,
 }
@@ -32,21 +33,21 @@ pub(super) struct GrpcStore {
 impl GrpcStore {
     pub(super) async fn connect(
         plan: &LogPlan,
-        target: &Target,
+        route: &Route,
         wire: Arc<Wire>,
         halted: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let mut connections = Vec::new();
-        for _ in 0..target.connections {
-            let (endpoint, wire) = (target.endpoint.clone(), Arc::clone(&wire));
+        for _ in 0..route.connections {
+            let (endpoint, wire) = (route.endpoint.clone(), Arc::clone(&wire));
             let connection =
-                GrpcConnection::connect(endpoint, wire, target.timeout, WINDOWS, halted).await;
+                GrpcConnection::connect(endpoint, wire, route.timeout, WINDOWS, halted).await;
             let connection = connection
-                .with_context(|| format!("cannot connect to {}", target.endpoint.authority))?;
+                .with_context(|| format!("cannot connect to {}", route.endpoint.authority))?;
             connections.push(connection);
         }
         let store = Self {
-            target: target.clone(),
+            route: route.clone(),
             wire,
             connections,
         };
@@ -62,7 +63,7 @@ impl GrpcStore {
 
     /// A channel of a generated client, connected when it is used.
     fn channel(&self) -> anyhow::Result<ClientChannel> {
-        let at = &self.target.endpoint;
+        let at = &self.route.endpoint;
         let to = endpoint(&at.authority, at.access())?
             .tcp_nodelay(true)
             .initial_stream_window_size(1 << 20)
@@ -102,7 +103,7 @@ impl GrpcStore {
         worker: usize,
     ) -> anyhow::Result<GrpcProduce> {
         let wire = Arc::clone(&self.wire);
-        GrpcProduce::open(plan, &self.target, wire, worker).await
+        GrpcProduce::open(plan, &self.route, wire, worker).await
     }
 
     pub(super) async fn count(&self, plan: &LogPlan) -> anyhow::Result<u64> {

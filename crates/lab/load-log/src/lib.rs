@@ -49,7 +49,7 @@ pub struct LogRun {
 pub fn start(plan: LogPlan, stop: &Stop) -> anyhow::Result<LogRun> {
     plan.check()?;
     let runtime = Builder::new_multi_thread()
-        .worker_threads(plan.threads)
+        .worker_threads(plan.timing.threads)
         .thread_name("log-load")
         .enable_all()
         .build()?;
@@ -63,7 +63,7 @@ pub fn start(plan: LogPlan, stop: &Stop) -> anyhow::Result<LogRun> {
             return Err(interrupted.into());
         }
     };
-    let clock = Arc::new(Clock::start(plan.warmup, plan.duration));
+    let clock = Arc::new(Clock::start(plan.timing.warmup, plan.timing.duration));
     let mut workers = JoinSet::new();
     for operation in operations {
         let worker = work(
@@ -92,9 +92,9 @@ async fn prepare(
 ) -> anyhow::Result<(Store, Vec<Operation>)> {
     let store = match &plan.via {
         Via::Direct(direct) => Store::Direct(DirectStore::open(plan, direct)?),
-        Via::Grpc(target) => {
+        Via::Grpc(route) => {
             let wire = Arc::clone(&lane.wire);
-            Store::Grpc(GrpcStore::connect(plan, target, wire, stop.halted()).await?)
+            Store::Grpc(GrpcStore::connect(plan, route, wire, stop.halted()).await?)
         }
     };
     if matches!(plan.scenario, LogScenario::Tail | LogScenario::Verify) {

@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
+use hdrhistogram::Histogram;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::plan::{LogPlan, Via};
 use load_engine::criteria::Criterion;
-use load_engine::load::{BUSY, Window, per};
+use load_engine::load::Window;
+use load_engine::outcome::LoadOutcome;
 use load_engine::progress::thousands;
-use load_engine::result::{FORMAT, Latency, encode_histogram};
-use load_engine::summary::{bars, distributions, errors};
+use load_engine::result::{Asked, Latency, ResultHead, encode_histogram};
+use load_engine::summary::{bars, distributions, errors, interrupted, limit};
 use load_engine::tally::Tally;
 
 /// The result of a run, complete or interrupted.
@@ -54,25 +55,31 @@ impl Audit {
     }
 }
 
+impl LoadOutcome for LogOutcome {
+    fn window(&self) -> &Window {
+        &self.window
+    }
+
+    fn threads(&self) -> usize {
+        self.plan.timing.threads
+    }
+
+    /// Entries or records.
+    fn succeeded(&self) -> u64 {
+        self.tally.measured.acknowledged * self.plan.per_request()
+    }
+
+    /// Of a request, whatever entries it stands for.
+    fn latencies(&self) -> &Histogram<u64> {
+        &self.tally.histogram
+    }
+
+    fn in_process(&self) -> bool {
+        matches!(self.plan.via, Via::Direct(_))
+    }
+}
+
 impl LogOutcome {
-    /// Entries or records a second of the measured window.
-    pub fn rate(&self) -> f64 {
-        let entries = self.tally.measured.acknowledged * self.plan.per_request();
-        per(entries as f64, self.window.seconds)
-    }
-
-    /// Microseconds of this process's CPU per entry or record; in-process the log's work is among them.
-    pub fn cpu_micros_per_entry(&self) -> f64 {
-        let entries = self.tally.measured.acknowledged * self.plan.per_request();
-        self.window.cpu_micros_per(entries)
-    }
-
-    /// Whether the generator, not the server, may have been the limit; in-process they are one.
-    pub fn generator_limited(&self) -> bool {
-        let share = self.window.cpu_share(self.plan.threads);
-        matches!(self.plan.via, Via::Grpc(_)) && share > BUSY
-    }
-
     /// The criteria: whatever was asked for was done, and what was acknowledged is there.
     pub fn criteria(&self) -> Vec<Criterion> {
         let faults = self.tally.whole.errors();
@@ -109,9 +116,10 @@ impl LogOutcome {
         let plan = &self.plan;
         let target = match &plan.via {
             Via::Direct(direct) => format!("in-process, {:?}", direct.durability),
-            Via::Grpc(target) => format!(
-                "grpc http://{} over {} connections",
-                target.endpoint.authority, target.connections
+            Via::Grpc(route) => format!(
+                "grpc {} over {} connections",
+                route.endpoint.url(),
+                route.connections
             ),
         };
         writeln!(
@@ -122,12 +130,7 @@ impl LogOutcome {
             thousands(plan.per_request()),
             plan.run_id
         )?;
-        if self.window.interrupted {
-            writeln!(
-                text,
-                "\nInterrupted: what follows is the part that was measured."
-            )?;
-        }
+        interrupted(text, &self.window)?;
         writeln!(text, "\nSummary")?;
         writeln!(text, "  Measured:   {:.2} s", self.window.seconds)?;
         writeln!(
@@ -154,45 +157,28 @@ impl LogOutcome {
             text,
             "\nThis process: {:.2} CPU-seconds, {:.2} us an entry{}",
             self.window.cpu_seconds(),
-            self.cpu_micros_per_entry(),
+            self.cpu_micros_each(),
             match plan.via {
                 Via::Direct(_) => ", the log's own work among them",
                 Via::Grpc(_) => "",
             }
         )?;
-        if self.generator_limited() {
-            writeln!(
-                text,
-                "Warning: the generator used nearly all of its threads' time, so the rate may be its own limit, not \
-                 the server's. Try more --threads."
-            )?;
-        }
-        Ok(())
+        limit(text, self)
     }
 }
+
+/// Name and version of the shape below.
+const SCHEMA: &str = "weir.benchmark-log/1";
 
 /// The result as JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogResult {
-    schema: &'static str,
-    format: u32,
-    version: &'static str,
-    scenario: &'static str,
-    protocol: &'static str,
-    target: Option<String>,
-    url: Option<String>,
-    run_id: String,
+    #[serde(flatten)]
+    head: ResultHead,
     durability: Option<String>,
     concurrency: usize,
-    threads: usize,
     entries_per_request: u64,
-    warmup_seconds: f64,
-    planned_seconds: f64,
-    measured_seconds: f64,
-    interrupted: bool,
-    #[serde(with = "time::serde::rfc3339")]
-    measured_at: OffsetDateTime,
     entries_per_second: f64,
     requests: u64,
     failed: u64,
@@ -219,33 +205,27 @@ impl LogResult {
                 None,
                 Some(format!("{:?}", direct.durability).to_lowercase()),
             ),
-            Via::Grpc(target) => (Some(format!("http://{}", target.endpoint.authority)), None),
+            Via::Grpc(route) => (Some(route.endpoint.url()), None),
         };
-        Ok(Self {
-            schema: "weir.benchmark-log/1",
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION"),
+        let asked = Asked {
             scenario: plan.scenario.name(),
             protocol: plan.via_name(),
             target,
             url,
             run_id: plan.run_id.clone(),
+        };
+        Ok(Self {
+            head: ResultHead::new(SCHEMA, asked, plan.timing, &outcome.window),
             durability,
             concurrency: plan.concurrency,
-            threads: plan.threads,
             entries_per_request: plan.per_request(),
-            warmup_seconds: plan.warmup.as_secs_f64(),
-            planned_seconds: plan.duration.as_secs_f64(),
-            measured_seconds: outcome.window.seconds,
-            interrupted: outcome.window.interrupted,
-            measured_at: outcome.window.measured_at,
             entries_per_second: outcome.rate(),
             requests: outcome.tally.measured.acknowledged,
             failed: outcome.tally.measured.errors(),
             latency_ms: Latency::of(&outcome.tally.histogram),
             errors: outcome.tally.errors_whole.clone(),
             audit: outcome.audit,
-            cpu_micros_per_entry: outcome.cpu_micros_per_entry(),
+            cpu_micros_per_entry: outcome.cpu_micros_each(),
             generator_limited: outcome.generator_limited(),
             passed: load_engine::criteria::passed(&criteria),
             criteria,

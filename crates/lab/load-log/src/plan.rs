@@ -1,12 +1,11 @@
 //! What a run against the event log needs to know.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// When an in-process append counts as done.
 pub use group_commit::Durability;
 
-use load_engine::protocol::Endpoint;
+use load_engine::plan::{Route, Timing};
 use load_engine::usage::{Usage, require};
 
 /// What is asked of the log.
@@ -40,7 +39,7 @@ pub enum Via {
     /// In this process.
     Direct(Direct),
     /// A server.
-    Grpc(Target),
+    Grpc(Route),
 }
 
 /// The log in this process.
@@ -50,17 +49,6 @@ pub struct Direct {
     pub folder: Option<PathBuf>,
     /// When an append or a record counts as done.
     pub durability: Durability,
-}
-
-/// A server of the log.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Where it is.
-    pub endpoint: Endpoint,
-    /// Connections that carry the calls.
-    pub connections: usize,
-    /// Limit per call.
-    pub timeout: Duration,
 }
 
 /// Everything that one run needs to know.
@@ -74,12 +62,8 @@ pub struct LogPlan {
     pub run_id: String,
     /// Requests in flight.
     pub concurrency: usize,
-    /// Threads that make the load, in-process also the work.
-    pub threads: usize,
-    /// Load before the measured window.
-    pub warmup: Duration,
-    /// The measured window.
-    pub duration: Duration,
+    /// How long, on how many threads.
+    pub timing: Timing,
     /// Entries that tail and verify read.
     pub entries: u64,
     /// Produce: records in one request, answered one by one over a stream.
@@ -102,19 +86,11 @@ impl LogPlan {
             self.concurrency > 0,
             format_args!("{in_flight} must be at least 1"),
         )?;
-        require(!self.duration.is_zero(), "--duration must be more than 0")?;
-        require(self.threads > 0, "--threads must be at least 1")?;
+        self.timing.check()?;
         require(self.entries > 0, "--entries must be at least 1")?;
         require([0, 1, -1].contains(&self.acks), "--acks must be 0, 1 or -1")?;
-        if let Via::Grpc(target) = &self.via {
-            require(!target.timeout.is_zero(), "--timeout must be more than 0")?;
-            require(
-                (1..=self.concurrency).contains(&target.connections),
-                format_args!(
-                    "--connections must be 1 to {in_flight} ({})",
-                    self.concurrency
-                ),
-            )?;
+        if let Via::Grpc(route) = &self.via {
+            route.check(in_flight, self.concurrency)?;
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ use h2::{RecvStream, SendStream};
 use prost::Message;
 use service_client::ClientChannel;
 
-use crate::plan::{LogPlan, LogScenario, Target, data};
+use crate::plan::{LogPlan, LogScenario, data};
+use load_engine::plan::Route;
 use load_engine::protocol::grpc::{
     STREAM_WINDOWS, describe, framed, grpc_status, head, next_message, open, status_name, target,
 };
@@ -54,7 +55,7 @@ pub(super) struct GrpcProduce {
 impl GrpcProduce {
     pub(super) async fn open(
         plan: &LogPlan,
-        server: &Target,
+        server: &Route,
         wire: Arc<Wire>,
         worker: usize,
     ) -> anyhow::Result<Self> {

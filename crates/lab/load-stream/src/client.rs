@@ -112,7 +112,11 @@ impl Client {
         if let Line::Sse(connection) = &mut self.line {
             let begun = Instant::now();
             let lane = &self.receiver.lane;
-            let opened = self.plan.endpoint.connect(self.plan.timeout, &lane.wire);
+            let opened = self
+                .plan
+                .route
+                .endpoint
+                .connect(self.plan.route.timeout, &lane.wire);
             *connection = Some(opened.await?);
             record(&mut lane.tally().connect, begun.elapsed());
         }
@@ -230,7 +234,11 @@ impl Client {
                     let connection = match kept {
                         Some(connection) => connection,
                         None => {
-                            let connected = plan.endpoint.connect(plan.timeout, &lane.wire).await;
+                            let connected = plan
+                                .route
+                                .endpoint
+                                .connect(plan.route.timeout, &lane.wire)
+                                .await;
                             connected.map_err(|error| format!("connect: {}", error.kind()))?
                         }
                     };
@@ -243,7 +251,7 @@ impl Client {
                 }
             }
         };
-        let opened = tokio::time::timeout(self.plan.timeout, opening)
+        let opened = tokio::time::timeout(self.plan.route.timeout, opening)
             .await
             .unwrap_or_else(|_| Err("timeout".into()))?;
         self.ever_opened = true;

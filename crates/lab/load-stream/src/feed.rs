@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use database_link::Link;
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::Statement;
 
 use crate::commits::Commits;
 use crate::plan::LivePlan;
@@ -45,7 +46,7 @@ pub(super) struct Feed {
 }
 
 struct Writer {
-    client: Client,
+    client: Link,
     insert: Statement,
 }
 
@@ -63,11 +64,9 @@ impl Feed {
             config
                 .application_name("benchmark feed")
                 .connect_timeout(Duration::from_secs(10));
-            let connected = config.connect(NoTls).await;
-            let (client, connection) = connected
+            let client = Link::connect(&config)
+                .await
                 .with_context(|| format!("cannot connect to DATABASE_URL {}", live.database_url))?;
-            // Ends with the client; what goes wrong shows in the statements.
-            tokio::spawn(async move { drop(connection.await) });
             let insert = client.prepare(INSERT).await.context(
                 "the table transactions is not as it should be: start stream or run weir seed first",
             )?;

@@ -68,7 +68,7 @@ pub struct Subscriptions {
 pub fn start(plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions> {
     plan.check()?;
     let commits = plan.live.as_ref().map(|live| {
-        let room = feed::room(live, plan.warmup + plan.duration);
+        let room = feed::room(live, plan.timing.warmup + plan.timing.duration);
         Arc::new(Commits::new(&plan.run_id, room))
     });
     let (ready, is_ready) = mpsc::channel();
@@ -77,7 +77,7 @@ pub fn start(plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions> {
     let mut lanes = Vec::new();
     let mut threads = Vec::new();
     let mut go = Vec::new();
-    for number in 0..plan.threads {
+    for number in 0..plan.timing.threads {
         let lane = Arc::new(StreamLane::default());
         let (clock, wait) = mpsc::channel();
         let share = Share {
@@ -110,9 +110,9 @@ pub fn start(plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions> {
         is_ready
             .recv()
             .context("a thread ended before it was ready")?
-            .with_context(|| format!("cannot stream from {}", plan.endpoint.authority))?;
+            .with_context(|| format!("cannot stream from {}", plan.route.endpoint.authority))?;
     }
-    let clock = Arc::new(Clock::start(plan.warmup, plan.duration));
+    let clock = Arc::new(Clock::start(plan.timing.warmup, plan.timing.duration));
     for thread in go {
         let told = thread.send(Arc::clone(&clock));
         told.ok().context("a thread ended before it began")?;

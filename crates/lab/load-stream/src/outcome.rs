@@ -6,7 +6,8 @@ use crate::client::ClientOutcome;
 use crate::feed::Fed;
 use crate::plan::StreamPlan;
 use crate::tally::StreamTally;
-use load_engine::load::{BUSY, Window, per};
+use load_engine::load::Window;
+use load_engine::outcome::LoadOutcome;
 
 /// The result of a run, complete or interrupted.
 #[derive(Debug)]
@@ -68,40 +69,28 @@ impl StreamOutcome {
             connections_opened,
         }
     }
+}
 
-    /// Events a second of the measured window, all subscribers together.
-    pub fn rate(&self) -> f64 {
-        per(self.tally.measured as f64, self.window.seconds)
+impl LoadOutcome for StreamOutcome {
+    fn window(&self) -> &Window {
+        &self.window
     }
 
-    /// The latencies that count, microseconds: of a live run from the sending of the commit, else from the sending
-    /// of the event.
-    pub fn latencies(&self) -> &Histogram<u64> {
+    /// The feed has a thread of its own.
+    fn threads(&self) -> usize {
+        self.plan.timing.threads + usize::from(self.plan.live.is_some())
+    }
+
+    /// Events, all subscribers together.
+    fn succeeded(&self) -> u64 {
+        self.tally.measured
+    }
+
+    /// Of a live run from the sending of the commit, else from the sending of the event.
+    fn latencies(&self) -> &Histogram<u64> {
         match self.plan.live {
             Some(_) => &self.tally.from_commit_sent,
             None => &self.tally.from_emitted,
         }
-    }
-
-    /// Latency at `quantile` (0 to 1), milliseconds; none without any.
-    pub fn latency_ms(&self, quantile: f64) -> Option<f64> {
-        let histogram = self.latencies();
-        (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
-    }
-
-    /// Share of its threads' time that the generator used: 1 is all of it. The feed has a thread of its own.
-    pub fn cpu_share(&self) -> f64 {
-        let threads = self.plan.threads + usize::from(self.plan.live.is_some());
-        self.window.cpu_share(threads)
-    }
-
-    /// Microseconds of generator CPU per delivered event.
-    pub fn cpu_micros_per_event(&self) -> f64 {
-        self.window.cpu_micros_per(self.tally.measured)
-    }
-
-    /// Whether the generator, not the target, may have been the limit.
-    pub fn generator_limited(&self) -> bool {
-        self.cpu_share() > BUSY
     }
 }

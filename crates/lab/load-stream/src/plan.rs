@@ -1,9 +1,8 @@
 //! What a run of subscribers needs to know.
 
-use std::time::Duration;
-
 use crate::database_url::DatabaseUrl;
-use load_engine::protocol::{Endpoint, Protocol};
+use load_engine::plan::{Route, Timing};
+use load_engine::protocol::Protocol;
 use load_engine::usage::{Usage, require};
 
 /// The first of the transactions that `weir seed` makes.
@@ -14,24 +13,16 @@ pub const SEEDED_SINCE: &str = "2025-01-01T00:00:00Z";
 pub struct StreamPlan {
     /// What the target speaks.
     pub protocol: Protocol,
-    /// Where it is.
-    pub endpoint: Endpoint,
+    /// Where it is; over SSE a connection carries one stream.
+    pub route: Route,
+    /// How long, on how many threads.
+    pub timing: Timing,
     /// The path of the stream.
     pub path: String,
     /// The label of the run; live transactions carry it.
     pub run_id: String,
     /// Subscribers.
     pub clients: usize,
-    /// Connections that carry them; over SSE each has its own.
-    pub connections: usize,
-    /// Threads that read.
-    pub threads: usize,
-    /// Before the measured window: events are checked, and in no figure.
-    pub warmup: Duration,
-    /// The measured window.
-    pub duration: Duration,
-    /// Until a connection is there, and until a stream begins.
-    pub timeout: Duration,
     /// Replay from this time on; none: live only.
     pub since: Option<String>,
     /// Events a second asked of the server.
@@ -59,27 +50,15 @@ impl StreamPlan {
     /// # Errors
     /// A sentence that names the option and what it has to be.
     pub fn check(&self) -> Result<(), Usage> {
-        let Self {
-            clients,
-            connections,
-            threads,
-            ..
-        } = *self;
+        let clients = self.clients;
         require(clients > 0, "--clients must be at least 1")?;
-        require(!self.duration.is_zero(), "--duration must be more than 0")?;
-        require(!self.timeout.is_zero(), "--timeout must be more than 0")?;
+        self.timing.check()?;
+        self.route.check("--clients", clients)?;
         require(
-            (1..=clients).contains(&connections),
-            format_args!("--connections must be 1 to --clients ({clients})"),
-        )?;
-        require(
-            self.protocol == Protocol::Grpc || connections == clients,
+            self.protocol == Protocol::Grpc || self.route.connections == clients,
             "over SSE a connection carries one stream: --connections must equal --clients",
         )?;
-        require(
-            (1..=connections).contains(&threads),
-            format_args!("--threads must be 1 to --connections ({connections})"),
-        )?;
+        self.route.check_threads(self.timing.threads)?;
         require(
             self.rate != Some(0),
             "--rate must be at least 1 event a second",

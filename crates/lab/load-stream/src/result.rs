@@ -9,8 +9,9 @@ use time::OffsetDateTime;
 use crate::outcome::StreamOutcome;
 use load_engine::criteria::{self, Criterion};
 use load_engine::load::per;
+use load_engine::outcome::LoadOutcome;
 use load_engine::protocol::Protocol;
-use load_engine::result::{FORMAT, Latency, encode_histogram};
+use load_engine::result::{Asked, GeneratorCost, Latency, ResultHead, encode_histogram};
 
 /// Name and version of the shape below.
 pub const SCHEMA: &str = "weir.benchmark-stream/1";
@@ -19,31 +20,18 @@ pub const SCHEMA: &str = "weir.benchmark-stream/1";
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamResult {
-    schema: &'static str,
-    format: u32,
-    version: &'static str,
-    scenario: &'static str,
+    #[serde(flatten)]
+    head: ResultHead,
     workload: Option<&'static str>,
-    protocol: &'static str,
-    target: Option<String>,
-    url: String,
-    run_id: String,
     clients: usize,
     connections: usize,
     connections_opened: u64,
-    threads: usize,
     since: Option<String>,
     rate_asked: Option<u32>,
     limit: Option<u64>,
     feed_rate: Option<f64>,
-    warmup_seconds: f64,
-    planned_seconds: f64,
-    measured_seconds: f64,
-    interrupted: bool,
     #[serde(with = "time::serde::rfc3339")]
     started_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    measured_at: OffsetDateTime,
     events: Events,
     latency_ms: Latencies,
     errors: BTreeMap<String, u64>,
@@ -87,10 +75,9 @@ struct Latencies {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Generator {
-    cpu_seconds: f64,
-    cpu_share: f64,
+    #[serde(flatten)]
+    cost: GeneratorCost,
     cpu_micros_per_event: f64,
-    limited: bool,
 }
 
 impl StreamResult {
@@ -106,30 +93,24 @@ impl StreamResult {
     ) -> anyhow::Result<Self> {
         let (plan, tally) = (&outcome.plan, &outcome.tally);
         let live = outcome.fed.as_ref();
-        Ok(Self {
-            schema: SCHEMA,
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION"),
+        let asked = Asked {
             scenario: "stream",
-            workload,
-            protocol: plan.protocol.name(),
+            protocol: plan.protocol.as_str(),
             target,
-            url: format!("http://{}", plan.endpoint.authority),
+            url: Some(plan.route.endpoint.url()),
             run_id: plan.run_id.clone(),
+        };
+        Ok(Self {
+            head: ResultHead::new(SCHEMA, asked, plan.timing, &outcome.window),
+            workload,
             clients: plan.clients,
-            connections: plan.connections,
+            connections: plan.route.connections,
             connections_opened: outcome.connections_opened,
-            threads: plan.threads,
             since: plan.since.clone(),
             rate_asked: plan.rate,
             limit: plan.limit,
             feed_rate: plan.live.as_ref().map(|live| live.rate),
-            warmup_seconds: plan.warmup.as_secs_f64(),
-            planned_seconds: plan.duration.as_secs_f64(),
-            measured_seconds: outcome.window.seconds,
-            interrupted: outcome.window.interrupted,
             started_at: outcome.window.started_at,
-            measured_at: outcome.window.measured_at,
             events: Events {
                 delivered: tally.delivered,
                 measured: tally.measured,
@@ -160,10 +141,8 @@ impl StreamResult {
                 tally.measured as f64,
             ),
             generator: Generator {
-                cpu_seconds: outcome.window.cpu_seconds(),
-                cpu_share: outcome.cpu_share(),
-                cpu_micros_per_event: outcome.cpu_micros_per_event(),
-                limited: outcome.generator_limited(),
+                cost: GeneratorCost::of(outcome),
+                cpu_micros_per_event: outcome.cpu_micros_each(),
             },
             passed: criteria::passed(criteria),
             criteria: criteria.to_vec(),

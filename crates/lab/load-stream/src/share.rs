@@ -88,12 +88,12 @@ impl Share {
 
     /// The subscribers of this thread: every `threads`-th.
     fn places(&self) -> impl Iterator<Item = usize> {
-        (self.number..self.plan.clients).step_by(self.plan.threads)
+        (self.number..self.plan.clients).step_by(self.plan.timing.threads)
     }
 
     async fn grpc_lines(&self) -> anyhow::Result<Vec<Line>> {
         let mut connections = Vec::new();
-        for _ in (self.number..self.plan.connections).step_by(self.plan.threads) {
+        for _ in (self.number..self.plan.route.connections).step_by(self.plan.timing.threads) {
             connections.push(connect_grpc(&self.plan, &self.lane, self.stop.halted()).await?);
         }
         let mut lines = Vec::new();

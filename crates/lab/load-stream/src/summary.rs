@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use crate::outcome::StreamOutcome;
 use load_engine::load::per;
+use load_engine::outcome::LoadOutcome;
 use load_engine::progress::thousands;
 use load_engine::protocol::Protocol;
 use load_engine::protocol::grpc::STREAM_WINDOWS;
-use load_engine::summary::{bars, distributions, errors};
+use load_engine::summary::{bars, distributions, errors, interrupted, limit};
 
 /// The whole summary, with a line feed at its end.
 pub fn render(outcome: &StreamOutcome) -> String {
@@ -19,12 +20,7 @@ pub fn render(outcome: &StreamOutcome) -> String {
 
 fn sections(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
     head(text, outcome)?;
-    if outcome.window.interrupted {
-        writeln!(
-            text,
-            "\nInterrupted: what follows is the part that was measured."
-        )?;
-    }
+    interrupted(text, &outcome.window)?;
     totals(text, outcome)?;
     latency(text, outcome)?;
     if !outcome.tally.errors.is_empty() {
@@ -41,8 +37,10 @@ fn head(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
     };
     write!(
         text,
-        "stream {face} http://{}  {} clients over {} connections",
-        plan.endpoint.authority, plan.clients, plan.connections
+        "stream {face} {}  {} clients over {} connections",
+        plan.route.endpoint.url(),
+        plan.clients,
+        plan.route.connections
     )?;
     if let Some(since) = &plan.since {
         write!(text, "  since {since}")?;
@@ -161,14 +159,7 @@ fn generator(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
             ""
         },
         outcome.cpu_share() * 100.0,
-        outcome.cpu_micros_per_event()
+        outcome.cpu_micros_each()
     )?;
-    if outcome.generator_limited() {
-        writeln!(
-            text,
-            "Warning: the generator used nearly all of its threads' time, so the rate may be its own limit, \
-             not the target's. Try more --threads."
-        )?;
-    }
-    Ok(())
+    limit(text, outcome)
 }

@@ -48,7 +48,7 @@ fn stable(outcome: &StreamOutcome) -> Criterion {
 /// Interrupted runs and streams with a limit have as many events as they have.
 fn delivered(outcome: &StreamOutcome) -> Criterion {
     let plan = &outcome.plan;
-    let whole = (plan.warmup + plan.duration).as_secs_f64();
+    let whole = (plan.timing.warmup + plan.timing.duration).as_secs_f64();
     let expected = match (plan.expected_rate(), plan.limit) {
         (Some(rate), None) if !outcome.window.interrupted => rate * whole,
         (_, Some(limit)) => limit as f64,

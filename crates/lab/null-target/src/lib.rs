@@ -55,7 +55,7 @@ impl NullTarget {
     /// Binds both ports, and connects to the database where one is named.
     ///
     /// # Errors
-    /// A port in use, no database, or a fault that needs one without `DATABASE_URL`.
+    /// A port in use; no database; [`usage_error::Usage`] for `--store` without `DATABASE_URL`.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
         let listen = async |port: u16, setting: &str| {
             TcpListener::bind((config.host.as_str(), port))

@@ -1,9 +1,9 @@
 //! Events in the database, one statement an entity: plain, and right unless it is told otherwise.
 
 use anyhow::Context;
+use database_link::Link;
 use domain::Event;
 use tokio_postgres::types::Json;
-use tokio_postgres::{Client, NoTls};
 
 use crate::config::Fault;
 
@@ -21,7 +21,7 @@ const REPLACE: &str = "/* Store::put */ INSERT INTO car_entities (entity_type, i
 
 /// One connection, whose statements follow each other.
 pub(crate) struct Store {
-    client: Client,
+    client: Link,
     statement: &'static str,
 }
 
@@ -29,11 +29,11 @@ impl Store {
     /// # Errors
     /// The database cannot be reached, or refuses the table.
     pub(crate) async fn connect(url: &str, fault: Fault) -> anyhow::Result<Self> {
-        let (client, connection) = tokio_postgres::connect(url, NoTls)
-            .await
-            .context("DATABASE_URL: cannot connect")?;
-        // Ends with the client; a broken connection fails the statements.
-        tokio::spawn(connection);
+        let config = url
+            .parse()
+            .context("DATABASE_URL: not a URL of PostgreSQL")?;
+        let client = Link::connect(&config).await;
+        let client = client.context("DATABASE_URL: cannot connect")?;
         client.batch_execute(TABLE).await.context("car_entities")?;
         let statement = match fault {
             Fault::MergesByReplacing => REPLACE,

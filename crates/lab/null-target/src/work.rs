@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use api::takhin::Record;
 use domain::Event;
+use usage_error::Usage;
 
 use crate::config::{Config, Fault};
 use crate::store::Store;
@@ -44,7 +45,11 @@ impl Work {
         let store = match (config.store, &config.database_url) {
             (false, _) => None,
             (true, Some(url)) => Some(Arc::new(Store::connect(url, config.fault).await?)),
-            (true, None) => anyhow::bail!("--store needs DATABASE_URL"),
+            (true, None) => {
+                return Err(
+                    Usage::new("--store stores events in a database: set DATABASE_URL").into(),
+                );
+            }
         };
         Ok(Self {
             fault: config.fault,

@@ -11,6 +11,7 @@ use crate::rates::{Rate, RateKind};
 use crate::streams::StreamKind;
 use load_engine::events::EventPlan;
 use load_engine::events::attributes::Payload;
+use load_engine::plan::Timing;
 use load_engine::usage::{Usage, require};
 
 /// Measures the services against pgbench, against other designs, and against their bounds.
@@ -183,6 +184,15 @@ impl RatioArgs {
     /// Length of the warm-up.
     pub fn warmup(&self) -> Duration {
         Duration::from_secs(self.warmup.into())
+    }
+
+    /// How long a load lasts that `threads` make.
+    pub fn timing(&self, threads: usize) -> Timing {
+        Timing {
+            threads,
+            warmup: self.warmup(),
+            duration: self.window(),
+        }
     }
 
     /// The ratios to measure, each once, in the order of the table.

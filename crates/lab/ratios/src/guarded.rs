@@ -3,6 +3,7 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use lab_host::server::Serving;
 use load_engine::stop::Stop;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -104,6 +105,16 @@ impl Guarded {
         // Before its standard input closes, so that it signals nobody: the number may be another's by then.
         self.watchdog.kill()?;
         self.watchdog.wait().map(drop)
+    }
+}
+
+impl Serving for Guarded {
+    fn pid(&self) -> u32 {
+        Self::pid(self)
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        Self::ended(self)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pairs::Spread;
 use crate::streams::BoundRow;
+use load_engine::outcome::LoadOutcome;
 use load_log::outcome::LogOutcome;
 use load_log::plan::LogScenario;
 
@@ -193,10 +194,6 @@ pub(crate) struct LogMeasurement {
 
 impl LogMeasurement {
     pub(crate) fn new(kind: LogKind, round: u32, outcome: &LogOutcome, beside: Beside) -> Self {
-        let histogram = &outcome.tally.histogram;
-        let at = |quantile| {
-            (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
-        };
         let errors = outcome.tally.whole.errors();
         let lost = outcome.audit.is_some_and(|audit| !audit.passed);
         let fault = match (lost, errors) {
@@ -211,8 +208,8 @@ impl LogMeasurement {
             entries_per_second: outcome.rate(),
             python_per_second: beside.python.and_then(|python| python.beside(kind)),
             sync_us: (kind.scenario() == LogScenario::Append).then_some(beside.sync_us),
-            latency_p50_ms: at(0.5),
-            latency_p99_ms: at(0.99),
+            latency_p50_ms: outcome.latency_ms(0.5),
+            latency_p99_ms: outcome.latency_ms(0.99),
             errors,
             fault: fault.map(|fault| format!("{}: {fault}", kind.label())),
         }

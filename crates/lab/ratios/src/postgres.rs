@@ -1,17 +1,15 @@
-//! A PostgreSQL of this command's own, with durable commits.
-//!
-//! Not `lab_host::cluster`, whose servers keep their data in `.weir/` from one session to the next and outlive a killed
-//! command: here each session needs an empty data directory on the disk that is named, and a server that ends with the
-//! command, however that ends. Programs, `initdb` and readiness are those of `lab_host::postgres`.
+//! A PostgreSQL of this command's own, with durable commits: an empty data directory on the disk that is named, and a server
+//! that ends with the command, however that ends. It is made and awaited by `lab_host::server`, as the others of the lab are.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use lab_host::{Account, postgres};
+use lab_host::child::tail;
+use lab_host::port::free_port;
+use lab_host::{Account, postgres, server};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
@@ -77,7 +75,9 @@ impl Postgres {
         stop: &Stop,
     ) -> anyhow::Result<Self> {
         let data = DataFolder::create(folder, programs.server.account)?;
-        initdb(&programs.server, &data.0).await?;
+        let options = ["--auth=trust", "--no-sync"];
+        let made_log = folder.join("initdb.log");
+        server::make(&programs.server, &data.0, USER, &options, &made_log).await?;
         if settings.is_file() {
             let text = fs::read_to_string(settings)?;
             fs::write(data.0.join("lab.conf"), text)?;
@@ -86,22 +86,24 @@ impl Postgres {
             fs::write(data.0.join("postgresql.conf"), main)?;
             fs::set_permissions(data.0.join("lab.conf"), fs::Permissions::from_mode(0o644))?;
         }
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let log = fs::File::create(folder.join("postgres.log"))?;
+        let port = free_port(None)?;
+        let log_file = folder.join("postgres.log");
+        let log = fs::File::create(&log_file)?;
         let mut command = programs.server.server(&data.0, port);
         for setting in ["fsync=on", "synchronous_commit=on"] {
             command.args(["-c", setting]);
         }
         command.stdout(log.try_clone()?).stderr(log);
-        let process = Guarded::start(&mut command, SIGNALS, stop)?;
-        let mut server = Self {
+        let mut process = Guarded::start(&mut command, SIGNALS, stop)?;
+        let ready = server::ready(&data.0, &mut process, START_LIMIT).await;
+        let log = || format!("PostgreSQL did not start:\n{}", tail(&log_file, 8));
+        anyhow::ensure!(ready.with_context(log)?, log());
+        let server = Self {
             process,
             _data: data,
             port,
         };
-        server
-            .wait_until_ready(&folder.join("postgres.log"))
-            .await?;
+        server::create_database(&server.url("postgres").parse()?, DATABASE).await?;
         Ok(server)
     }
 
@@ -113,40 +115,6 @@ impl Postgres {
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
-
-    async fn wait_until_ready(&mut self, log: &Path) -> anyhow::Result<()> {
-        let deadline = Instant::now() + START_LIMIT;
-        loop {
-            match crate::store::connect(&self.url("postgres")).await {
-                Ok(client) => {
-                    let sql = format!("CREATE DATABASE {DATABASE}");
-                    return client
-                        .batch_execute(&sql)
-                        .await
-                        .context("cannot create the database");
-                }
-                Err(error) => {
-                    let ended = self.process.ended();
-                    if ended.is_some() || Instant::now() > deadline {
-                        let log = fs::read_to_string(log).unwrap_or_default();
-                        return Err(error.context(format!("PostgreSQL did not start:\n{log}")));
-                    }
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-async fn initdb(programs: &postgres::Programs, data: &Path) -> anyhow::Result<()> {
-    let mut command = programs.initdb(data, USER);
-    command.args(["--auth", "trust", "--no-sync"]);
-    let mut command = tokio::process::Command::from(command);
-    let output = command.kill_on_drop(true).output().await;
-    let output = output.context("cannot start initdb")?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "initdb failed: {errors}");
-    Ok(())
 }
 
 /// A data directory that goes with its owner.

@@ -151,7 +151,7 @@ impl Session {
     /// Starts each service once: a missing binary shows now, and the tables are there for pgbench and the seed.
     async fn try_services(
         &self,
-        client: &tokio_postgres::Client,
+        client: &database_link::Link,
         database_url: &str,
     ) -> anyhow::Result<()> {
         let measured = |group| self.args().ratios().iter().any(|it| it.group() == group);

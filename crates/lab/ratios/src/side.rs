@@ -77,9 +77,9 @@ impl Serialize for Side {
             Self::Pgbench => "pgbench".to_owned(),
             Self::PgbenchSelect => "pgbench-select".to_owned(),
             Self::MultiRow => "pgbench-multi-row".to_owned(),
-            Self::Protected(protocol) => format!("{}-protected", protocol.name()),
-            Self::Bulk(protocol) => format!("bulk-{}", protocol.name()),
-            Self::Balance(protocol) => format!("balance-{}", protocol.name()),
+            Self::Protected(protocol) => format!("{}-protected", protocol.as_str()),
+            Self::Bulk(protocol) => format!("bulk-{}", protocol.as_str()),
+            Self::Balance(protocol) => format!("balance-{}", protocol.as_str()),
             Self::Rest(mode) => format!("rest-{}", mode.value()),
             Self::Grpc(mode) => format!("grpc-{}", mode.value()),
         };

@@ -4,23 +4,18 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tokio_postgres::{Client, NoTls};
+use database_link::Link;
 
 use load_engine::events::ledger::{Findings, Ledger, SLOTS};
 use load_engine::events::template::{key_id, slot_name};
 
 /// Connects. The connection ends with the client.
-pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    tokio::spawn(async move {
-        // What goes wrong shows in the statements.
-        connection.await.ok();
-    });
-    Ok(client)
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Link> {
+    Link::connect(&url.parse()?).await
 }
 
 /// An empty table on a clean slate: nothing of the side before is left to be written or cleaned up.
-pub(crate) async fn reset(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn reset(client: &Link) -> anyhow::Result<()> {
     for statement in [
         "/* ratios::store::reset */ TRUNCATE car_entities",
         "/* ratios::store::reset */ ANALYZE car_entities",
@@ -39,14 +34,14 @@ const ACCOUNTS: &str = include_str!("../../../../postgres/seed/accounts.sql");
 const TRANSACTIONS: &str = include_str!("../../../../postgres/seed/transactions.sql");
 
 /// Fills `accounts`, which balance made.
-pub(crate) async fn seed_accounts(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn seed_accounts(client: &Link) -> anyhow::Result<()> {
     run(client, ACCOUNTS, "the accounts cannot be made").await?;
     let settle = "/* ratios::store::seed_accounts */ VACUUM (ANALYZE) accounts";
     run(client, settle, "the accounts cannot be analysed").await
 }
 
 /// Fills `transactions`, which stream made, up to `count` in all, and waits until stream has numbered them.
-pub(crate) async fn seed_transactions(client: &Client, count: u32) -> anyhow::Result<()> {
+pub(crate) async fn seed_transactions(client: &Link, count: u32) -> anyhow::Result<()> {
     run(client, TRANSACTIONS, "the transactions cannot be made").await?;
     let more = format!(
         "/* ratios::store::seed_transactions */
@@ -70,7 +65,7 @@ pub(crate) async fn seed_transactions(client: &Client, count: u32) -> anyhow::Re
 }
 
 /// Transactions that have their number.
-pub(crate) async fn numbered(client: &Client) -> anyhow::Result<i64> {
+pub(crate) async fn numbered(client: &Link) -> anyhow::Result<i64> {
     let sql =
         "/* ratios::store::numbered */ SELECT coalesce(max(sequence), 0) FROM transaction_log";
     let row = client.query_one(sql, &[]).await;
@@ -79,12 +74,12 @@ pub(crate) async fn numbered(client: &Client) -> anyhow::Result<i64> {
 }
 
 /// Leaves nothing of what was before to be written.
-pub(crate) async fn checkpoint(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn checkpoint(client: &Link) -> anyhow::Result<()> {
     let sql = "/* ratios::store::checkpoint */ CHECKPOINT";
     run(client, sql, "no checkpoint").await
 }
 
-async fn run(client: &Client, sql: &str, failure: &'static str) -> anyhow::Result<()> {
+async fn run(client: &Link, sql: &str, failure: &'static str) -> anyhow::Result<()> {
     client.batch_execute(sql).await.context(failure)
 }
 
@@ -92,7 +87,7 @@ async fn run(client: &Client, sql: &str, failure: &'static str) -> anyhow::Resul
 const NUMBERING_LIMIT: Duration = Duration::from_secs(300);
 
 /// Rows in the table.
-pub(crate) async fn rows(client: &Client) -> anyhow::Result<i64> {
+pub(crate) async fn rows(client: &Link) -> anyhow::Result<i64> {
     let row = client
         .query_one(
             "/* ratios::store::rows */ SELECT count(*) FROM car_entities",
@@ -103,11 +98,7 @@ pub(crate) async fn rows(client: &Client) -> anyhow::Result<i64> {
 }
 
 /// Compares what the ledger says was acknowledged with what is stored.
-pub(crate) async fn audit(
-    client: &Client,
-    run_id: &str,
-    ledger: Ledger,
-) -> anyhow::Result<Findings> {
+pub(crate) async fn audit(client: &Link, run_id: &str, ledger: Ledger) -> anyhow::Result<Findings> {
     let slots = (0..SLOTS).map(|slot| format!("data->>'{}'", slot_name(slot)));
     let sql = format!(
         "/* ratios::store::audit */ SELECT id, ARRAY[{}] FROM car_entities",
@@ -139,7 +130,7 @@ pub(crate) async fn audit(
 }
 
 /// The settings that decide what a commit means and costs, with the server's version.
-pub(crate) async fn settings(client: &Client) -> anyhow::Result<Vec<(String, String)>> {
+pub(crate) async fn settings(client: &Link) -> anyhow::Result<Vec<(String, String)>> {
     let names = [
         "server_version",
         "fsync",

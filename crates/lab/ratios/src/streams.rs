@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::pairs::Spread;
+use load_engine::outcome::{LoadOutcome, quantile_ms};
 use load_engine::protocol::Protocol;
 use load_stream::outcome::StreamOutcome;
 
@@ -55,7 +56,7 @@ impl Serialize for StreamKind {
             Self::Live(_) => "live",
             Self::Replay(_) => "replay",
         };
-        serializer.serialize_str(&format!("{kind}-{}", self.protocol().name()))
+        serializer.serialize_str(&format!("{kind}-{}", self.protocol().as_str()))
     }
 }
 
@@ -104,9 +105,6 @@ impl StreamMeasurement {
     ) -> Self {
         let tally = &outcome.tally;
         let each = |seconds: f64| seconds * 1e6 / tally.measured.max(1) as f64;
-        let at = |histogram: &hdrhistogram::Histogram<u64>, quantile| {
-            (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
-        };
         Self {
             kind,
             round,
@@ -119,10 +117,10 @@ impl StreamMeasurement {
             out_of_order: outcome.out_of_order,
             breaks: tally.breaks,
             errors: tally.errors.values().sum(),
-            commit_p50_ms: at(&tally.from_commit_sent, 0.5),
-            commit_p99_ms: at(&tally.from_commit_sent, 0.99),
-            answer_p99_ms: at(&tally.from_commit_answered, 0.99),
-            emitted_p99_ms: at(&tally.from_emitted, 0.99),
+            commit_p50_ms: quantile_ms(&tally.from_commit_sent, 0.5),
+            commit_p99_ms: quantile_ms(&tally.from_commit_sent, 0.99),
+            answer_p99_ms: quantile_ms(&tally.from_commit_answered, 0.99),
+            emitted_p99_ms: quantile_ms(&tally.from_emitted, 0.99),
             service_cpu_us: each(service),
             postgres_cpu_us: each(postgres),
             client_cpu_us: each(outcome.window.cpu_seconds()),

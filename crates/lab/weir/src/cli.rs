@@ -26,7 +26,7 @@ use crate::report::ReportArgs;
 use crate::run::RunArgs;
 use crate::runs::RunsCommand;
 use crate::seed::SeedArgs;
-use crate::usage::{EXIT_USAGE, UsageError, front_door_usage, run_usage};
+use crate::usage::{EXIT_USAGE, front_door_usage, run_usage, wrong_usage};
 use crate::verify::VerifyArgs;
 use crate::{
     audit, calibrate, db, feed, gate, history, import, judge, listing, output, report, run, runs,
@@ -99,7 +99,7 @@ async fn run_command() -> ExitCode {
     };
     match dispatch(cli).await {
         Ok(code) => code,
-        Err(error) => match error.downcast_ref::<UsageError>() {
+        Err(error) => match wrong_usage(&error) {
             Some(usage) => {
                 output::error_line(&format!("weir: {usage}"));
                 if let Some(values) = known_values().filter(|_| usage.lists_values) {
@@ -131,7 +131,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Verify(args) => verify::run(args, &root?, json).await,
         Command::Audit(args) => audit::run(args, &root?, json).await,
         Command::Import(args) => import::run(args, &root?, json).await,
-        Command::Judge(args) => judge::run(args, json),
+        Command::Judge(args) => judge::run(args, crate::TOOL, json),
         Command::Gate(args) => gate::run(*args, root, json).await,
         Command::Report(args) => report::run(args, &root?, json)
             .await

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use database_link::Link;
 use hdrhistogram::Histogram;
-use lab_contract::link::Link;
 use lab_model::seeded::LiveTransaction;
 use lab_verdict::random;
 use runtime::config::{DatabaseUrl, duration};

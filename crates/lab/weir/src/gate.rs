@@ -11,7 +11,7 @@ use lab_gate::{Decision, Gate, VerdictFile, export, words};
 use metrics_db::MetricsDbConfig;
 
 use crate::output;
-use crate::usage::UsageError;
+use crate::usage::{UsageError, wrong_usage};
 
 /// Exit status where there is no verdict to decide from. 1 and 2 are decisions.
 const EXIT_NO_VERDICT: u8 = 65;
@@ -65,7 +65,7 @@ pub(crate) struct GateArgs {
 pub(crate) async fn run(args: GateArgs, root: Result<PathBuf>, json: bool) -> Result<ExitCode> {
     match decided(args, root, json).await {
         Ok(decision) => Ok(ExitCode::from(decision.exit_status)),
-        Err(error) if error.is::<UsageError>() => Err(error),
+        Err(error) if wrong_usage(&error).is_some() => Err(error),
         Err(error) => {
             output::error_line(&format!("weir: {error:#}"));
             Ok(ExitCode::from(EXIT_NO_VERDICT))

@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //!
-//! - [`cli`], [`usage`], [`output`]: arguments in, words out
+//! - [`cli`], [`usage`]: arguments in; words out is the crate `lab-output`
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
 //! - [`own`]: services of a user's own, by a `weir.toml`
 //! - `access`: how targets are come to, as the command line says it
@@ -12,8 +12,9 @@
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`generated`]: what a generator leaves, read by [`summary`] (k6) and `benchmark_result`
 //! - [`judged`], [`import`], [`validity`]: from its figures to rows that can be trusted
-//! - [`runs`], [`report`], `history`: what is made of the metrics database
-//! - [`judge`]: the verdict over figures from any tool; [`gate`]: may a candidate replace a baseline
+//! - [`report`]: a session from the metrics database; what else is asked of it, and of figures from any tool, is the crate
+//!   `lab-queries`
+//! - [`gate`]: may a candidate replace a baseline
 //! - [`db`]: the two databases outside of a session
 //! - [`seed`], [`feed`]: the accounts and transactions that balance and stream are measured with
 //!
@@ -31,16 +32,12 @@ pub mod feed;
 mod forecast;
 pub mod gate;
 pub mod generated;
-mod history;
 pub mod import;
-pub mod judge;
 pub mod judged;
 pub mod listing;
-pub mod output;
 pub mod own;
 pub mod report;
 pub mod run;
-pub mod runs;
 pub mod seed;
 mod session_id;
 pub mod summary;
@@ -48,4 +45,9 @@ pub mod usage;
 pub mod validity;
 pub mod verify;
 
+/// The program as verdict files name their source.
+pub(crate) const TOOL: &str = concat!("weir ", env!("WEIR_VERSION"));
+
 pub use lab_model::{modes, plan, scenario, targets};
+pub use lab_output as output;
+pub use lab_queries::{history, judge, runs};

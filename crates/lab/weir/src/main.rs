@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// Beside a `weir.toml` weir is the one program that there is: as its own child it samples what it measures.
 const SAMPLER: &str = "stats-sidecar";
 
@@ -12,7 +10,7 @@ fn main() -> anyhow::Result<ExitCode> {
         .nth(1)
         .is_some_and(|word| word == SAMPLER)
     {
-        let config = stats_sidecar::Config::parse_from(std::env::args_os().skip(1));
+        let config: stats_sidecar::Config = usage_error::parse_from(std::env::args_os().skip(1));
         // One thread, as in the sampler's own binary: it must not compete with what it measures.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

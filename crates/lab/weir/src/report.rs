@@ -214,7 +214,7 @@ pub(crate) async fn verdict(store: &Store, session: &str) -> Result<VerdictFile>
 }
 
 fn verdict_of(report: &Report, options: &Options) -> VerdictFile {
-    verdict_file::of(report, options, &format!("weir {}", env!("WEIR_VERSION")))
+    verdict_file::of(report, options, crate::TOOL)
 }
 
 fn text(report: &Report, options: &Options, format: Format) -> Result<String> {

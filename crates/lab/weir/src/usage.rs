@@ -36,6 +36,22 @@ impl UsageError {
     }
 }
 
+/// The wrong argument or setting that an error is, of `weir` or of one of its libraries; none where it is another error.
+pub fn wrong_usage(error: &anyhow::Error) -> Option<UsageError> {
+    if let Some(UsageError {
+        problem,
+        lists_values,
+    }) = error.downcast_ref()
+    {
+        return Some(UsageError {
+            problem: problem.clone(),
+            lists_values: *lists_values,
+        });
+    }
+    let of_library = error.downcast_ref::<usage_error::Usage>()?;
+    Some(UsageError::plain(of_library.to_string()))
+}
+
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.problem)

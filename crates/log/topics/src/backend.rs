@@ -12,8 +12,7 @@ use super::counters::Counters;
 use super::error::TopicsError;
 use super::groups::{GroupInfo, Identity};
 use super::pace::{Pace, Start};
-use super::produce::Produced;
-use super::record::NewRecord;
+use super::record::{NewRecord, Produced};
 
 /// What a topic is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -55,5 +55,5 @@ pub use handle::Topics;
 pub use options::Options;
 pub use pace::{Pace, Start};
 pub use partitioner::Partitioner;
-pub use produce::{Destination, Produced, Submitted};
-pub use record::{Header, MAX_RECORD_BYTES, NewRecord, StoredRecord};
+pub use produce::{Destination, Submitted};
+pub use record::{Header, MAX_RECORD_BYTES, NewRecord, Produced, StoredRecord};

@@ -14,8 +14,7 @@ use super::error::TopicsError;
 use super::groups::{GroupInfo, Identity};
 use super::handle::Topics;
 use super::pace::{Pace, Start};
-use super::produce::Produced;
-use super::record::NewRecord;
+use super::record::{NewRecord, Produced};
 
 impl Acks {
     /// Without replicas the leader's word is that of the operating system, and all is the disk.

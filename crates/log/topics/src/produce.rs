@@ -6,23 +6,12 @@ use std::time::Duration;
 use domain::Invalid;
 
 use super::handle::Topics;
-use super::record::{MAX_RECORD_BYTES, NewRecord};
+use super::record::{MAX_RECORD_BYTES, NewRecord, Produced};
 use crate::appender::{Appended, Appender, Records};
 use crate::error::TopicsError;
 use crate::topic::{Partition, Topic};
 use group_commit::Durability;
 use group_commit::Pending;
-
-/// Where a record went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Produced {
-    /// The partition.
-    pub partition: u32,
-    /// Its place there; `None` where nobody said: Kafka with acks 0, or a record that a retry found stored already.
-    pub offset: Option<u64>,
-    /// Milliseconds since 1970: the record's own, or the time of the append.
-    pub timestamp: i64,
-}
 
 impl Topics {
     /// Appends one record to `partition` (-1: by the key's hash, else round robin) and waits on this thread, which must not be

@@ -45,6 +45,17 @@ pub struct NewRecord {
     pub timestamp: i64,
 }
 
+/// Where a record went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Produced {
+    /// The partition.
+    pub partition: u32,
+    /// Its place there; `None` where nobody said: Kafka with acks 0, or a record that a retry found stored already.
+    pub offset: Option<u64>,
+    /// Milliseconds since 1970: the record's own, or the time of the append.
+    pub timestamp: i64,
+}
+
 /// What a consumer gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {

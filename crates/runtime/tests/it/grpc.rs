@@ -295,9 +295,7 @@ async fn at_the_stop_work_is_finished_and_the_rest_is_closed() {
     let mut other = client(face.address).await;
     let mut endless = other.watch(service("")).await.unwrap().into_inner();
     let busy = tokio::spawn(async move { busy.check(service("700")).await });
-    while face.in_flight.count() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    testkit::eventually("a request waits", async || face.in_flight.count() > 0).await;
     // A connection that has sent the beginning of HTTP/2 and nothing more.
     let mut half = TcpStream::connect(face.address).await.unwrap();
     half.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
@@ -326,9 +324,7 @@ async fn what_waits_at_the_end_of_the_grace_is_unavailable() {
     let face = start(Duration::from_millis(300), false).await;
     let mut client = client(face.address).await;
     let waiting = tokio::spawn(async move { client.check(service("60000")).await });
-    while face.in_flight.count() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    testkit::eventually("a request waits", async || face.in_flight.count() > 0).await;
     let begun = Instant::now();
     face.stop.cancel();
     let error = waiting.await.unwrap().unwrap_err();

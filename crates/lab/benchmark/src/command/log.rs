@@ -3,21 +3,20 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics_db::Performance;
 use serde_json::json;
 
 use super::run::{self, Report};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
-use crate::record::{Figures, Head, latency, only_phase};
+use crate::record::{Counted, Figures, Head};
 use load_engine::criteria;
 use load_engine::ending::Ending;
-use load_engine::load::per;
-use load_engine::result::histogram_v2;
+use load_engine::outcome::LoadOutcome;
+use load_engine::plan::{Route, Timing};
 use load_engine::stop::Stop;
 use load_engine::usage::require;
 use load_log::outcome::{LogOutcome, LogResult};
-use load_log::plan::{Direct, LogPlan, LogScenario, Target, Via};
+use load_log::plan::{Direct, LogPlan, LogScenario, Via};
 
 /// Records that are sent together unless told otherwise.
 const BATCH: u64 = 100;
@@ -67,7 +66,7 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
             folder: options.log_dir.clone(),
             durability: options.durability,
         }),
-        false => Via::Grpc(Target {
+        false => Via::Grpc(Route {
             endpoint: aim.endpoint.clone(),
             connections: args.connections.unwrap_or(concurrency.min(CONNECTIONS)),
             timeout: args.timeout,
@@ -78,13 +77,15 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
         scenario,
         run_id,
         concurrency,
-        threads: if aim.direct {
-            args.threads.max(cores)
-        } else {
-            args.threads
+        timing: Timing {
+            threads: if aim.direct {
+                args.threads.max(cores)
+            } else {
+                args.threads
+            },
+            warmup: args.warmup.unwrap_or(Duration::from_secs(2)),
+            duration: args.duration.unwrap_or(Duration::from_secs(10)),
         },
-        warmup: args.warmup.unwrap_or(Duration::from_secs(2)),
-        duration: args.duration.unwrap_or(Duration::from_secs(10)),
         entries: options.entries,
         batch: args.batch.map_or(BATCH, u64::from),
         acks: options.acks,
@@ -100,7 +101,7 @@ fn head<'a>(aim: &'a Aim, plan: &'a LogPlan) -> Head<'a> {
         seed: 1,
         settings: json!({
             "concurrency": plan.concurrency,
-            "threads": plan.threads,
+            "threads": plan.timing.threads,
             "entriesPerRequest": plan.per_request(),
         }),
     }
@@ -108,40 +109,23 @@ fn head<'a>(aim: &'a Aim, plan: &'a LogPlan) -> Head<'a> {
 
 /// An entry counts as a request; the latency is that of a request, whatever entries it stands for.
 fn figures(outcome: &LogOutcome) -> anyhow::Result<Figures> {
-    let measured = outcome.tally.measured;
-    let each = outcome.plan.per_request();
-    let (successful, failed) = (measured.acknowledged * each, measured.errors() * each);
-    let total = successful + failed;
-    let performance = Performance {
-        total_requests: total.try_into()?,
-        successful_requests: successful.try_into()?,
-        failed_requests: failed.try_into()?,
-        throughput_per_sec: outcome.rate(),
-        error_rate: per(failed as f64, total as f64),
-        latency: latency(&outcome.tally.histogram),
-        bytes_sent: Some(outcome.window.bytes_sent().try_into()?),
-        bytes_received: Some(outcome.window.bytes_received().try_into()?),
-        histogram: Some(histogram_v2(&outcome.tally.histogram)?),
-        ..Performance::default()
+    let plan = &outcome.plan;
+    let counted = |_: &LogOutcome| Counted {
+        failed: outcome.tally.measured.errors() * plan.per_request(),
+        open: plan.concurrency,
+        ..Counted::default()
     };
-    let phase = only_phase(
-        &performance,
-        outcome.plan.concurrency,
-        outcome.window.measured_at,
-        outcome.window.seconds,
-        outcome.window.cpu_seconds(),
-    )?;
-    Ok(Figures {
-        performance,
-        phases: vec![phase],
-        measured_at: outcome.window.measured_at,
-        interrupted: outcome.window.interrupted,
-        scenario_stats: Some(json!({
-            "operation": outcome.plan.scenario.name(),
-            "interface": outcome.plan.via_name(),
-            "entriesPerSecond": outcome.rate(),
-            "entriesPerRequest": outcome.plan.per_request(),
-            "audit": outcome.audit,
-        })),
-    })
+    let stats = json!({
+        "operation": plan.scenario.name(),
+        "interface": plan.via_name(),
+        "entriesPerSecond": outcome.rate(),
+        "entriesPerRequest": plan.per_request(),
+        "audit": outcome.audit,
+    });
+    Figures::of(
+        std::slice::from_ref(outcome),
+        "in flight",
+        counted,
+        Some(stats),
+    )
 }

@@ -9,12 +9,13 @@ use super::run::{self, Report};
 use crate::aim::Aim;
 use crate::args::workload::Workload;
 use crate::args::{LoadArgs, Scenario};
-use crate::record::{Figures, Head};
-use crate::target::Target;
+use crate::record::{Counted, Figures, Head};
 use load_engine::accounts::AccountPlan;
 use load_engine::criteria::{self, Criterion};
 use load_engine::ending::Ending;
 use load_engine::events::EventPlan;
+use load_engine::outcome::LoadOutcome;
+use load_engine::plan::{Route, Timing};
 use load_engine::protocol::Protocol;
 use load_engine::requests::outcome::Outcome;
 use load_engine::requests::plan::{Pacing, Plan};
@@ -91,7 +92,13 @@ fn report(
     steps: bool,
     name: Option<String>,
 ) -> anyhow::Result<Report> {
-    let figures = Figures::of_requests(outcomes)?;
+    let counted = |outcome: &Outcome| Counted {
+        failed: outcome.tally.measured.errors(),
+        missed: outcome.missed(),
+        open: outcome.plan.concurrency,
+        intended_per_sec: outcome.plan.rate,
+    };
+    let figures = Figures::of(outcomes, "in flight", counted, None)?;
     let some = outcomes.iter().any(|it| it.tally.whole.acknowledged > 0);
     match outcomes {
         [outcome] if !levels && !steps => {
@@ -142,18 +149,22 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: &str, concurrency: usize) -> Plan {
     };
     Plan {
         protocol: aim.protocol,
-        endpoint: aim.endpoint.clone(),
+        route: Route {
+            endpoint: aim.endpoint.clone(),
+            connections,
+            timeout: args.timeout,
+        },
+        timing: Timing {
+            threads: if levels {
+                args.threads.min(connections)
+            } else {
+                args.threads
+            },
+            warmup: args.warmup.unwrap_or(Duration::from_secs(warmup)),
+            duration: args.duration.unwrap_or(Duration::from_secs(duration)),
+        },
         path: aim.path.clone(),
         concurrency,
-        connections,
-        threads: if levels {
-            args.threads.min(connections)
-        } else {
-            args.threads
-        },
-        warmup: args.warmup.unwrap_or(Duration::from_secs(warmup)),
-        duration: args.duration.unwrap_or(Duration::from_secs(duration)),
-        timeout: args.timeout,
         rate: args.rate,
         work: work(args, aim, run_id),
         pacing: Pacing {
@@ -171,13 +182,13 @@ fn steps(args: &LoadArgs, aim: &Aim, run_id: &str) -> anyhow::Result<Vec<Plan>> 
     let mut plans = Vec::new();
     for step in &args.pacing.steps {
         let mut plan = plan(args, aim, run_id, step.concurrency);
-        plan.connections = step.concurrency;
-        plan.threads = args.threads.min(step.concurrency);
-        plan.duration = step.duration;
+        plan.route.connections = step.concurrency;
+        plan.timing.threads = args.threads.min(step.concurrency);
+        plan.timing.duration = step.duration;
         plan.pacing.first_worker = first_worker;
         plan.pacing.measured_from = begin;
         if !plans.is_empty() {
-            plan.warmup = args.pacing.pause;
+            plan.timing.warmup = args.pacing.pause;
         }
         first_worker += step.concurrency;
         begin = begin.map(|begin| begin + step.duration + args.pacing.pause);
@@ -188,6 +199,7 @@ fn steps(args: &LoadArgs, aim: &Aim, run_id: &str) -> anyhow::Result<Vec<Plan>> 
 
 fn work(args: &LoadArgs, aim: &Aim, run_id: &str) -> Work {
     let run_id = run_id.to_owned();
+    let grpc = aim.target.as_ref().and_then(|target| target.grpc.as_ref());
     match aim.scenario {
         Scenario::Balance => Work::Balance(AccountPlan {
             run_id,
@@ -200,11 +212,7 @@ fn work(args: &LoadArgs, aim: &Aim, run_id: &str) -> Work {
             seed: args.seed,
             keys: args.keys,
             batch: args.batch,
-            attributes: aim
-                .target
-                .as_ref()
-                .map(Target::attributes)
-                .unwrap_or_default(),
+            attributes: grpc.map(|grpc| grpc.attributes).unwrap_or_default(),
         }),
     }
 }
@@ -219,8 +227,8 @@ fn head<'a>(aim: &'a Aim, plans: &'a [Plan]) -> Head<'a> {
         seed: first.work.seed(),
         settings: json!({
             "concurrency": each(|plan| plan.concurrency),
-            "connections": each(|plan| plan.connections),
-            "threads": first.threads,
+            "connections": each(|plan| plan.route.connections),
+            "threads": first.timing.threads,
             "ratePerSecond": first.rate,
         }),
     }

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use metrics_db::Performance;
 use serde_json::json;
 
 use super::run::{self, Report};
 use crate::aim::Aim;
 use crate::args::LoadArgs;
 use crate::args::workload::Workload;
-use crate::record::{Figures, Head, latency, only_phase};
+use crate::record::{Counted, Figures, Head};
 use load_engine::criteria::{self, Criterion};
 use load_engine::ending::Ending;
-use load_engine::load::per;
+use load_engine::plan::{Route, Timing};
 use load_engine::protocol::Protocol;
-use load_engine::result::histogram_v2;
 use load_engine::stop::Stop;
 use load_engine::usage::{Usage, require};
 use load_stream::outcome::StreamOutcome;
@@ -83,21 +81,25 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage>
     };
     Ok(StreamPlan {
         protocol: aim.protocol,
-        endpoint: aim.endpoint.clone(),
+        route: Route {
+            endpoint: aim.endpoint.clone(),
+            connections: args.connections.unwrap_or(match aim.protocol {
+                Protocol::Rest => clients,
+                Protocol::Grpc => clients.min(GRPC_CONNECTIONS),
+            }),
+            timeout: args.timeout,
+        },
+        timing: Timing {
+            threads: args.threads,
+            warmup: args.warmup.unwrap_or_default(),
+            duration: args
+                .duration
+                .or(load.map(|load| load.duration))
+                .unwrap_or(Duration::from_secs(60)),
+        },
         path: aim.path.clone(),
         run_id,
         clients,
-        connections: args.connections.unwrap_or(match aim.protocol {
-            Protocol::Rest => clients,
-            Protocol::Grpc => clients.min(GRPC_CONNECTIONS),
-        }),
-        threads: args.threads,
-        warmup: args.warmup.unwrap_or_default(),
-        duration: args
-            .duration
-            .or(load.map(|load| load.duration))
-            .unwrap_or(Duration::from_secs(60)),
-        timeout: args.timeout,
         since,
         rate,
         limit: options.limit,
@@ -117,8 +119,8 @@ fn head<'a>(aim: &'a Aim, plan: &'a StreamPlan) -> Head<'a> {
         seed: 1,
         settings: json!({
             "clients": plan.clients,
-            "connections": plan.connections,
-            "threads": plan.threads,
+            "connections": plan.route.connections,
+            "threads": plan.timing.threads,
             "since": plan.since,
             "rateAsked": plan.rate,
             "limit": plan.limit,
@@ -129,35 +131,17 @@ fn head<'a>(aim: &'a Aim, plan: &'a StreamPlan) -> Head<'a> {
 
 /// An event that came counts as a success, one that is missing as a failure.
 fn figures(outcome: &StreamOutcome, criteria: &[Criterion]) -> anyhow::Result<Figures> {
-    let total = outcome.tally.measured + outcome.missed;
-    let performance = Performance {
-        total_requests: total.try_into()?,
-        successful_requests: outcome.tally.measured.try_into()?,
-        failed_requests: outcome.missed.try_into()?,
-        intended_per_sec: outcome
-            .plan
-            .expected_rate()
-            .map(|rate| rate * outcome.plan.clients as f64),
-        throughput_per_sec: outcome.rate(),
-        error_rate: per(outcome.missed as f64, total as f64),
-        latency: latency(outcome.latencies()),
-        bytes_sent: Some(outcome.window.bytes_sent().try_into()?),
-        bytes_received: Some(outcome.window.bytes_received().try_into()?),
-        histogram: Some(histogram_v2(outcome.latencies())?),
-        ..Performance::default()
+    let counted = |outcome: &StreamOutcome| {
+        let StreamPlan { clients, .. } = outcome.plan;
+        let rate = outcome.plan.expected_rate();
+        Counted {
+            failed: outcome.missed,
+            open: clients,
+            intended_per_sec: rate.map(|rate| rate * clients as f64),
+            ..Counted::default()
+        }
     };
-    let phase = only_phase(
-        &performance,
-        outcome.plan.clients,
-        outcome.window.measured_at,
-        outcome.window.seconds,
-        outcome.window.cpu_seconds(),
-    )?;
-    Ok(Figures {
-        performance,
-        phases: vec![phase],
-        measured_at: outcome.window.measured_at,
-        interrupted: outcome.window.interrupted,
-        scenario_stats: Some(scenario_stats(outcome, criteria)),
-    })
+    let stats = scenario_stats(outcome, criteria);
+    let outcomes = std::slice::from_ref(outcome);
+    Figures::of(outcomes, "subscribers", counted, Some(stats))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use load_engine::accounts::{AccountPlan, SEEDED};
+use load_engine::plan::{Route, Timing};
 use load_engine::protocol::{Endpoint, Protocol};
 use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::work::Work;
@@ -17,14 +18,18 @@ use crate::services;
 fn plan(protocol: Protocol, address: std::net::SocketAddr) -> Plan {
     Plan {
         protocol,
-        endpoint: Endpoint::parse(&format!("http://{address}")).unwrap(),
+        route: Route {
+            endpoint: Endpoint::parse(&format!("http://{address}")).unwrap(),
+            connections: if protocol == Protocol::Rest { 8 } else { 2 },
+            timeout: Duration::from_secs(5),
+        },
+        timing: Timing {
+            threads: 1,
+            warmup: Duration::ZERO,
+            duration: Duration::from_millis(500),
+        },
         path: Work::default_path("balance", protocol).into(),
         concurrency: 8,
-        connections: if protocol == Protocol::Rest { 8 } else { 2 },
-        threads: 1,
-        warmup: Duration::ZERO,
-        duration: Duration::from_millis(500),
-        timeout: Duration::from_secs(5),
         rate: None,
         pacing: Pacing::default(),
         work: Work::Balance(AccountPlan {

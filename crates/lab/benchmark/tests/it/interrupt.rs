@@ -68,7 +68,7 @@ async fn interrupted(arguments: &str, times: usize, ready: impl AsyncFnOnce()) -
     let begun = Instant::now();
     for _ in 0..times {
         kill(pid, Signal::SIGINT).unwrap();
-        // Signals of one kind that wait are one signal.
+        // The pace of two presses of Ctrl-C: signals of one kind that wait are one signal.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let output = child.wait_with_output().await.unwrap();
@@ -121,7 +121,7 @@ async fn while_the_last_answers_are_awaited() {
             );
             let ready = async || {
                 bytes.wait_for(|bytes| *bytes >= first).await.unwrap();
-                // The window begins before the first byte; it is over after its length.
+                // Time itself is tested: the window, which begins before the first byte, is over.
                 tokio::time::sleep(Duration::from_millis(500)).await;
             };
             // A stream ends with its window.
@@ -148,9 +148,7 @@ async fn while_connecting() {
             let port = listener.local_addr().unwrap().port();
             let arguments = format!("{load} --timeout=60s --url=http://127.0.0.1:{port}");
             let ready = async || {
-                while unanswered(port) == 0 {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
+                testkit::eventually("it connects", async || unanswered(port) > 0).await;
             };
             interrupted(&arguments, times, ready).await;
         }

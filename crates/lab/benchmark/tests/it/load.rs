@@ -8,6 +8,8 @@ use load_engine::events::attributes::Payload;
 use load_engine::events::ledger::SLOTS;
 use load_engine::events::template::{key_id, slot_name};
 use load_engine::measure::measure;
+use load_engine::outcome::LoadOutcome;
+use load_engine::plan::{Route, Timing};
 use load_engine::progress::Progress;
 use load_engine::progress::ProgressMode;
 use load_engine::protocol::{Endpoint, Protocol};
@@ -23,13 +25,17 @@ use crate::{grpc_server, http_server};
 pub(crate) fn plan(protocol: Protocol, address: SocketAddr) -> Plan {
     Plan {
         protocol,
-        endpoint: Endpoint::parse(&format!("http://{address}")).unwrap(),
+        route: Route {
+            endpoint: Endpoint::parse(&format!("http://{address}")).unwrap(),
+            connections: if protocol == Protocol::Rest { 12 } else { 3 },
+            timeout: Duration::from_secs(5),
+        },
+        timing: Timing {
+            threads: 1,
+            warmup: Duration::from_millis(100),
+            duration: Duration::from_millis(400),
+        },
         concurrency: 12,
-        connections: if protocol == Protocol::Rest { 12 } else { 3 },
-        threads: 1,
-        warmup: Duration::from_millis(100),
-        duration: Duration::from_millis(400),
-        timeout: Duration::from_secs(5),
         rate: None,
         path: Work::default_path("ingest", protocol).into(),
         work: Work::Ingest(events()),
@@ -71,11 +77,9 @@ async fn what_is_acknowledged_is_what_the_server_stored() {
     for protocol in BOTH {
         for threads in [1, 2] {
             let (address, seen) = serve(protocol, |_| Treatment::Store).await;
-            let outcome = run(Plan {
-                threads,
-                ..plan(protocol, address)
-            })
-            .await;
+            let mut plan = plan(protocol, address);
+            plan.timing.threads = threads;
+            let outcome = run(plan).await;
             let whole = outcome.tally.whole;
             assert!(whole.acknowledged > 100, "{protocol:?}: {whole:?}");
             assert_eq!(
@@ -109,7 +113,7 @@ async fn connections_are_opened_once_and_as_many_as_planned() {
     for protocol in BOTH {
         let (address, seen) = serve(protocol, |_| Treatment::Store).await;
         let plan = plan(protocol, address);
-        let connections = plan.connections;
+        let connections = plan.route.connections;
         let outcome = run(plan).await;
         assert_eq!(seen.get().accepted, connections, "{protocol:?}");
         assert_eq!(
@@ -144,7 +148,10 @@ async fn refusals_are_counted_by_kind_and_stay_out_of_the_latencies() {
             outcome.tally.measured.acknowledged
         );
         // A refusal is an answer: the connection stays.
-        assert_eq!(outcome.wire.connections as usize, outcome.plan.connections);
+        assert_eq!(
+            outcome.wire.connections as usize,
+            outcome.plan.route.connections
+        );
     }
 }
 
@@ -172,7 +179,7 @@ async fn events_without_an_answer_are_in_doubt() {
         assert_eq!(whole.in_doubt(), whole.unanswered);
         if protocol == Protocol::Rest {
             assert_eq!(seen.accepted as u64, outcome.wire.connections);
-            assert!(outcome.wire.connections > outcome.plan.connections as u64);
+            assert!(outcome.wire.connections > outcome.plan.route.connections as u64);
         }
     }
 }
@@ -185,12 +192,9 @@ async fn a_silent_server_is_given_up_on() {
             _ => Treatment::StoreAfter(Duration::from_millis(1)),
         };
         let (address, _) = serve(protocol, policy).await;
-        let timeout = Duration::from_millis(150);
-        let outcome = run(Plan {
-            timeout,
-            ..plan(protocol, address)
-        })
-        .await;
+        let mut plan = plan(protocol, address);
+        plan.route.timeout = Duration::from_millis(150);
+        let outcome = run(plan).await;
         assert_eq!(outcome.tally.errors_whole["timeout"], 1, "{protocol:?}");
         assert_eq!(outcome.tally.whole.unanswered, 1);
         assert!(outcome.tally.whole.acknowledged > 100);
@@ -209,12 +213,9 @@ async fn latency_percentiles_show_a_slow_server() {
             }))
         };
         let (address, _) = serve(protocol, policy).await;
-        let duration = Duration::from_millis(1500);
-        let outcome = run(Plan {
-            duration,
-            ..plan(protocol, address)
-        })
-        .await;
+        let mut plan = plan(protocol, address);
+        plan.timing.duration = Duration::from_millis(1500);
+        let outcome = run(plan).await;
         let (p50, p99) = (
             outcome.latency_ms(0.5).unwrap(),
             outcome.latency_ms(0.99).unwrap(),
@@ -240,7 +241,7 @@ async fn repeating_keys_are_verified_one_event_at_a_time() {
             keys: Some(5_000),
             ..events()
         });
-        plan.threads = 2;
+        plan.timing.threads = 2;
         let outcome = run(plan).await;
         let seen = seen.get();
         let stored = |key: u32| {
@@ -278,44 +279,36 @@ async fn a_target_that_is_not_there_is_an_error_that_names_it() {
 #[test]
 fn plans_that_contradict_themselves_are_refused() {
     let address = "127.0.0.1:1".parse().unwrap();
-    let rest = || plan(Protocol::Rest, address);
-    for (plan, option) in [
+    type Change = fn(&mut Plan);
+    let changes: [(Protocol, Change, &str); 7] = [
         (
-            Plan {
-                connections: 3,
-                ..rest()
-            },
+            Protocol::Rest,
+            |it| it.route.connections = 3,
+            "--connections",
+        ),
+        (Protocol::Rest, |it| it.concurrency = 0, "--concurrency"),
+        (Protocol::Rest, |it| it.timing.threads = 13, "--threads"),
+        (Protocol::Rest, |it| it.timing.threads = 0, "--threads"),
+        (
+            Protocol::Grpc,
+            |it| it.route.connections = 13,
             "--connections",
         ),
         (
-            Plan {
-                concurrency: 0,
-                ..rest()
-            },
-            "--concurrency",
-        ),
-        (
-            Plan {
-                threads: 13,
-                ..rest()
-            },
-            "--threads",
-        ),
-        (
-            Plan {
-                connections: 13,
-                ..plan(Protocol::Grpc, address)
-            },
-            "--connections",
-        ),
-        (
-            Plan {
-                duration: Duration::ZERO,
-                ..rest()
-            },
+            Protocol::Rest,
+            |it| it.timing.duration = Duration::ZERO,
             "--duration",
         ),
-    ] {
+        (
+            Protocol::Rest,
+            |it| it.route.timeout = Duration::ZERO,
+            "--timeout",
+        ),
+    ];
+    for (protocol, change, option) in changes {
+        let mut plan = plan(protocol, address);
+        assert!(plan.check().is_ok());
+        change(&mut plan);
         let error = plan.check().unwrap_err().to_string();
         assert!(error.contains(option), "{error}");
     }
@@ -326,8 +319,8 @@ async fn a_bounded_number_of_requests_ends_the_load_and_a_later_load_has_ids_of_
     for protocol in BOTH {
         let (address, seen) = serve(protocol, |_| Treatment::Store).await;
         let mut plan = plan(protocol, address);
-        plan.warmup = Duration::ZERO;
-        plan.duration = Duration::from_secs(600);
+        plan.timing.warmup = Duration::ZERO;
+        plan.timing.duration = Duration::from_secs(600);
         plan.pacing.requests = Some(37);
         let first = run(plan.clone()).await;
         assert_eq!(first.tally.measured.acknowledged, 37, "{protocol:?}");
@@ -343,7 +336,7 @@ async fn a_window_begins_at_the_moment_it_was_told_and_workers_think_in_between(
     let (address, _) = serve(Protocol::Rest, |_| Treatment::Store).await;
     let mut plan = plan(Protocol::Rest, address);
     let begin = Instant::now() + Duration::from_millis(700);
-    plan.duration = Duration::from_millis(500);
+    plan.timing.duration = Duration::from_millis(500);
     plan.pacing.measured_from = Some(begin);
     plan.pacing.think_time = Duration::from_millis(100);
     let most = plan.concurrency as u64 * 5 + plan.concurrency as u64;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use load_engine::plan::Timing;
 use load_engine::protocol::Protocol;
 use load_engine::requests::plan::Plan;
 
@@ -12,8 +13,11 @@ use crate::{grpc_server, http_server};
 fn at_rate(plan: Plan, rate: f64) -> Plan {
     Plan {
         rate: Some(rate),
-        warmup: Duration::from_millis(200),
-        duration: Duration::from_secs(1),
+        timing: Timing {
+            threads: 1,
+            warmup: Duration::from_millis(200),
+            duration: Duration::from_secs(1),
+        },
         ..plan
     }
 }

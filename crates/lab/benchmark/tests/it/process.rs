@@ -50,9 +50,7 @@ async fn an_interrupted_run_gives_what_was_measured() {
     .spawn()
     .unwrap();
     // Well under way: some hundred requests have been seen.
-    while seen.get().requests < 200 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    testkit::eventually("the run is under way", async || seen.get().requests >= 200).await;
     kill(Pid::from_raw(child.id().unwrap() as i32), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(130));

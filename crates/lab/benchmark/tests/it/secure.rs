@@ -150,7 +150,9 @@ impl Secured {
         );
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &errors;
         assert!(!text.contains(TOKEN) && !text.contains("s3cret"), "{text}");
-        json(&output)
+        let result = json(&output);
+        assert_eq!(result["url"], self.url(protocol), "as it was called");
+        result
     }
 }
 

@@ -1,9 +1,6 @@
 //! The services of the workspace, built if need be, on a database with the seeded rows.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use testkit::postgres::Database;
 use testkit::process::Service;
@@ -18,15 +15,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Builds these and gives the folder they are in.
 pub(crate) fn build(packages: &[&str]) -> PathBuf {
-    // Several tests at once would only wait for each other in cargo.
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let _guard = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet"]).current_dir(root());
-    for package in packages {
-        command.args(["-p", package]);
-    }
-    assert!(command.status().unwrap().success());
+    testkit::programs::build(packages);
     let benchmark = Path::new(env!("CARGO_BIN_EXE_benchmark"));
     benchmark.parent().unwrap().to_owned()
 }
@@ -70,12 +59,9 @@ pub(crate) async fn start(name: &'static str, table: &str) -> Seeded {
 /// Waits until every transaction has its number.
 pub(crate) async fn numbered(client: &Client) {
     let sql = "SELECT (SELECT count(*) FROM transactions) - (SELECT count(*) FROM transaction_log)";
-    for _ in 0..6000 {
+    testkit::eventually("every transaction has its number", async || {
         let row = client.query_one(sql, &[]).await.unwrap();
-        if row.get::<_, i64>(0) == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("not all numbered in 60 s");
+        row.get::<_, i64>(0) == 0
+    })
+    .await;
 }

@@ -10,8 +10,9 @@ use api::benchmark::balance_service_client::BalanceServiceClient;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::client::Client;
-use super::{AFTER_FAILURE, Counts, Findings, Gate, PATIENCE, ingest};
+use super::ingest;
+use super::kept::{AFTER_FAILURE, Counts, Findings, Gate, PATIENCE};
+use crate::client::Client;
 use crate::world::{self, World};
 
 const ACCOUNTS: i64 = 100;

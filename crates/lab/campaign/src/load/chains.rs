@@ -11,8 +11,8 @@ use http::Method;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::client::{Client, Sent};
-use super::{AFTER_FAILURE, Counts, Findings, Gate, PATIENCE};
+use super::kept::{AFTER_FAILURE, Counts, Findings, Gate, PATIENCE};
+use crate::client::{Client, Sent};
 use crate::world::{self, World};
 
 const PARTITIONS: usize = 2;

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
 
-use super::client::{Client, Sent};
-use super::{AFTER_FAILURE, Counts, Findings, Gate, PATIENCE};
+use super::kept::{AFTER_FAILURE, Counts, Findings, Gate, PATIENCE};
+use crate::client::{Client, Sent};
 use crate::world::{self, World};
 
 /// The type of the entities of this load.

@@ -13,8 +13,9 @@ use http::Method;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::client::{Client, Sent};
-use super::{AFTER_FAILURE, Counts, Findings, Gate, PATIENCE, ingest};
+use super::ingest;
+use super::kept::{AFTER_FAILURE, Counts, Findings, Gate, PATIENCE};
+use crate::client::{Client, Sent};
 use crate::world::{self, World};
 
 const TOPIC: &str = "campaign";

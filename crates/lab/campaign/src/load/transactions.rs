@@ -11,14 +11,16 @@ use anyhow::Result;
 use api::benchmark::StreamRequest;
 use api::benchmark::transaction_service_client::TransactionServiceClient;
 use bytes::Bytes;
+use database_link::Link;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio_postgres::NoTls;
+use tokio_postgres::Config;
 
-use super::{AFTER_FAILURE, Counts, Findings, Gate, ingest};
+use super::ingest;
+use super::kept::{AFTER_FAILURE, Counts, Findings, Gate};
 use crate::world::{self, World};
 
 const PAUSE: Duration = Duration::from_millis(10);
@@ -53,9 +55,8 @@ impl Transactions {
     ) -> Self {
         let committed = Shared::default();
         let subscribers: [Shared<Seen>; 2] = Default::default();
-        let url = world.postgres.url_at(world.postgres.address());
         workers.spawn(insert(
-            url,
+            world.postgres.config(),
             Arc::clone(gate),
             Arc::clone(counts),
             Arc::clone(&committed),
@@ -122,13 +123,19 @@ impl Seen {
     }
 }
 
-async fn insert(url: String, gate: Gate, counts: Arc<Counts>, committed: Shared<HashSet<String>>) {
+async fn insert(
+    config: Config,
+    gate: Gate,
+    counts: Arc<Counts>,
+    committed: Shared<HashSet<String>>,
+) {
     let mut client = None;
     for n in 0_u64.. {
         let held = gate.read().await;
         let id = format!("campaign-{n}");
         if client.is_none() {
-            client = connect(&url).await;
+            // Where it fails, the insert that needs it counts as failed.
+            client = Link::connect(&config).await.ok();
         }
         let done = match &client {
             Some(client) => client
@@ -153,13 +160,6 @@ async fn insert(url: String, gate: Gate, counts: Arc<Counts>, committed: Shared<
     }
 }
 
-async fn connect(url: &str) -> Option<tokio_postgres::Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.ok()?;
-    // Ends with the client, or with the server.
-    drop(tokio::spawn(connection));
-    Some(client)
-}
-
 async fn sse(address: SocketAddr, seen: Shared<Seen>) {
     loop {
         let last = lock(&seen).last;
@@ -173,6 +173,7 @@ async fn sse(address: SocketAddr, seen: Shared<Seen>) {
 async fn read_sse(address: SocketAddr, last: u64, seen: &Shared<Seen>) -> Result<()> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends with its sender, or with the server; then the request that waits, or its body, has the error.
     drop(tokio::spawn(connection));
     let mut request = http::Request::get("/api/v1/transactions/stream?since=1970-01-01T00:00:00Z")
         .header(http::header::HOST, "campaign");

@@ -1,20 +1,14 @@
 //! Clocks that jump: a library that is loaded before the C library moves the time of day of a process.
 
-use std::fs;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use lab_verdict::random::SplitMix64;
-use tokio::process::Command;
 
-use super::{Done, pause};
-use crate::load::client::Client;
+use super::done::{Done, pause};
+use crate::client::Client;
 use crate::world::{EVENT_LOG, World};
 
-const SOURCE: &str = include_str!("clock.c");
 /// How long a clock stays wrong, at most.
 const LASTS: Duration = Duration::from_millis(800);
 const HOUR: i64 = 3600;
@@ -29,47 +23,6 @@ const JUMPS: [i64; 8] = [
     1,
     -1,
 ];
-
-/// The library, and the file that says how far clocks are off.
-#[derive(Debug)]
-pub(crate) struct Shim {
-    library: PathBuf,
-    offset: PathBuf,
-}
-
-impl Shim {
-    /// Builds it with the machine's C compiler; `None` where there is none, or not Linux with glibc.
-    pub(crate) async fn build(folder: &Path) -> Option<Self> {
-        let shim = Self {
-            library: folder.join("clock.so"),
-            offset: folder.join("clock-offset"),
-        };
-        let source = folder.join("clock.c");
-        fs::write(&source, SOURCE).ok()?;
-        fs::write(&shim.offset, 0_i64.to_ne_bytes()).ok()?;
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O2", "-o"])
-            .arg(&shim.library)
-            .arg(&source)
-            .stderr(Stdio::null())
-            .status()
-            .await;
-        built.is_ok_and(|status| status.success()).then_some(shim)
-    }
-
-    pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
-        [
-            ("LD_PRELOAD", self.library.display().to_string()),
-            ("CAMPAIGN_CLOCK", self.offset.display().to_string()),
-        ]
-    }
-
-    fn set(&self, offset_s: i64) -> Result<()> {
-        // In place: the services have the file mapped.
-        let file = fs::File::options().write(true).open(&self.offset)?;
-        Ok(file.write_all_at(&offset_s.to_ne_bytes(), 0)?)
-    }
-}
 
 pub(super) async fn jump(
     world: &mut World,
@@ -114,7 +67,7 @@ async fn now_of(world: &World) -> Option<i64> {
             body.into(),
         )
         .await;
-    let crate::load::client::Sent::Answer(200, answer) = sent else {
+    let crate::client::Sent::Answer(200, answer) = sent else {
         return None;
     };
     let answer: serde_json::Value = serde_json::from_slice(&answer).ok()?;

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::Method;
 use lab_verdict::random::SplitMix64;
 
-use super::Done;
-use crate::load::client::{Client, Sent};
+use super::done::Done;
+use crate::client::{Client, Sent};
 use crate::world::health::is_healthy;
 use crate::world::port::lasting_port;
 use crate::world::service::{Blueprint, Service};

@@ -1,79 +1,17 @@
 //! A disk without room, and with room again: that of the event log. Where this process may mount, it is a file system of a fixed
 //! size that is filled up; else a limit on the size of every file of the process stands for it.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab_verdict::random::SplitMix64;
 
-use super::{Done, pause};
+use super::done::{Done, pause};
 use crate::world::{EVENT_LOG, World};
 
-/// Size of the file system.
-const SIZE: &str = "size=1g";
 const BETWEEN: Duration = Duration::from_millis(500);
 const LASTS: Duration = Duration::from_secs(2);
-
-/// Where the event log is.
-#[derive(Debug)]
-pub(crate) struct Disk {
-    folder: PathBuf,
-    mounted: bool,
-}
-
-impl Disk {
-    /// Makes `folder`, a file system of its own where that is allowed.
-    pub(crate) fn make(folder: PathBuf) -> Result<Self> {
-        fs::create_dir_all(&folder)?;
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", SIZE, "tmpfs"])
-            .arg(&folder)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        Ok(Self { folder, mounted })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.folder
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.folder.join("filler")
-    }
-
-    /// Takes all room that there is.
-    fn take_all(&self) -> Result<()> {
-        let mut filler = File::create(self.filler())?;
-        for size in [1 << 20, 4096, 1] {
-            let block = vec![0; size];
-            loop {
-                match filler.write_all(&block) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == ErrorKind::StorageFull => break,
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        if self.mounted {
-            let unmounted = Command::new("umount").arg("-l").arg(&self.folder).status();
-            if !unmounted.is_ok_and(|status| status.success()) {
-                crate::run::say(&format!("{} is still mounted", self.folder.display()));
-            }
-        }
-    }
-}
 
 pub(super) async fn fill(
     world: &mut World,
@@ -81,10 +19,10 @@ pub(super) async fn fill(
     done: &mut Done,
 ) -> Result<()> {
     pause(random, BETWEEN).await;
-    if world.disk.mounted {
+    if world.disk.is_mounted() {
         world.disk.take_all()?;
         pause(random, LASTS).await;
-        fs::remove_file(world.disk.filler())?;
+        world.disk.give_back()?;
     } else {
         let pid = world.services[EVENT_LOG]
             .pid()

@@ -9,7 +9,7 @@ use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::Done;
+use super::done::Done;
 use crate::world::health::is_healthy;
 use crate::world::{EVENT_LOG, World};
 

@@ -11,7 +11,7 @@ use lab_verdict::random::SplitMix64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::Done;
+use super::done::Done;
 use crate::world::{BALANCE, EVENT_LOG, PRODUCER_GRPC, PRODUCER_REST, STREAM, World};
 
 /// Connections at a time, and rounds of them in an act.

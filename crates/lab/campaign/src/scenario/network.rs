@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use lab_verdict::random::SplitMix64;
 
-use super::{Done, pause};
+use super::done::{Done, pause};
 use crate::world::World;
 
 const BETWEEN: Duration = Duration::from_millis(300);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::service::Service;
-use crate::load::client::Client;
+use crate::client::Client;
 
 /// Longest answer of a health check.
 const LIMIT: Duration = Duration::from_secs(3);

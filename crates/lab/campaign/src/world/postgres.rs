@@ -4,20 +4,22 @@ use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use database_link::Link;
 use lab_host::Account;
 use lab_host::child::{Spawned, tail};
-use lab_host::postgres::{Programs, is_ready};
+use lab_host::postgres::Programs;
+use lab_host::server;
 use lab_host::state::State;
 use nix::sys::signal::Signal;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Config;
 
 use super::port::lasting_port;
 use super::service::signal;
 
+const USER: &str = "postgres";
 const DATABASE: &str = "campaign";
 /// Recovery after a kill under load takes seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -45,25 +47,20 @@ impl Postgres {
             account,
         };
         state.private_dir(&data)?;
-        let made = programs
-            .initdb(&data, "postgres")
-            .args(["--auth", "trust", "--no-sync"])
-            .stdout(Stdio::null())
-            .status()?;
-        ensure!(made.success(), "initdb failed: {made}");
-        let mut server = Self {
+        let logs = folder.join("logs");
+        let options = ["--auth=trust", "--no-sync"];
+        server::make(&programs, &data, USER, &options, &logs.join("initdb.log")).await?;
+        let mut postgres = Self {
             programs,
             data,
             port: lasting_port()?,
-            log: folder.join("logs").join("postgres.log"),
+            log: logs.join("postgres.log"),
             process: None,
         };
-        server.start_again().await?;
-        let client = server.connect("postgres").await?;
-        client
-            .batch_execute(&format!("CREATE DATABASE {DATABASE}"))
-            .await?;
-        Ok(server)
+        postgres.start_again().await?;
+        let config = config_at(postgres.address(), "postgres");
+        server::create_database(&config, DATABASE).await?;
+        Ok(postgres)
     }
 
     /// Starts it after a stop or a kill, and waits until it takes statements.
@@ -92,16 +89,9 @@ impl Postgres {
         }
         let process = Spawned::start("postgres", command.into(), &self.log)?;
         let mut process = process.with_stop_signal(Signal::SIGINT);
-        let begun = Instant::now();
-        while !is_ready(&self.data, process.pid()) {
-            if process.exited().is_some() {
-                return Ok(false);
-            }
-            ensure!(begun.elapsed() < START_LIMIT, "PostgreSQL is not ready");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        self.process = Some(process);
-        Ok(true)
+        let ready = server::ready(&self.data, &mut process, START_LIMIT).await?;
+        self.process = ready.then_some(process);
+        Ok(ready)
     }
 
     /// Kills it: connections break without a word, and the next start recovers.
@@ -129,23 +119,30 @@ impl Postgres {
 
     /// The database's URL with another address: that of a proxy.
     pub(crate) fn url_at(&self, address: SocketAddr) -> String {
-        format!("postgresql://postgres@{address}/{DATABASE}?sslmode=disable")
+        format!("postgresql://{USER}@{address}/{DATABASE}?sslmode=disable")
+    }
+
+    /// How to connect past the proxy.
+    pub(crate) fn config(&self) -> Config {
+        config_at(self.address(), DATABASE)
     }
 
     /// A connection past the proxy.
-    pub(crate) async fn client(&self) -> Result<Client> {
-        self.connect(DATABASE).await
-    }
-
-    async fn connect(&self, database: &str) -> Result<Client> {
-        let url = format!("postgresql://postgres@{}/{database}", self.address());
-        let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
-        // Ends with the client, or with the server: then the client says so.
-        drop(tokio::spawn(connection));
-        Ok(client)
+    pub(crate) async fn client(&self) -> Result<Link> {
+        Link::connect(&self.config()).await
     }
 
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.shut_down().await
     }
+}
+
+fn config_at(address: SocketAddr, database: &str) -> Config {
+    let mut config = Config::new();
+    config
+        .host(address.ip().to_string())
+        .port(address.port())
+        .user(USER)
+        .dbname(database);
+    config
 }

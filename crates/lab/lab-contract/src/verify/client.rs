@@ -8,7 +8,7 @@ use api::event::{
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use lab_model::endpoint::Endpoint;
-use lab_model::targets::{Attributes, Grpc, Protocol, Rest, Target};
+use lab_model::targets::{AttributeForm, Grpc, Protocol, Rest, Target};
 use serde_json::{Value, json};
 use tonic::Code;
 
@@ -59,7 +59,7 @@ impl Client {
     /// What the database holds of attributes that were sent: over a map of strings, texts.
     pub(super) fn stored(&self, attributes: &Value) -> Value {
         match self {
-            Self::Grpc(_, grpc) if grpc.attributes == Attributes::Map => {
+            Self::Grpc(_, grpc) if grpc.attributes == AttributeForm::Map => {
                 let all = texts(attributes).into_iter();
                 Value::Object(all.map(|(name, text)| (name, text.into())).collect())
             }
@@ -151,13 +151,13 @@ async fn send_rest(at: &Endpoint, rest: &Rest, event: &Event) -> Result<Answer> 
 }
 
 /// An update with these attributes and nothing else.
-fn attributes(form: Attributes, attributes: &Value) -> EntityUpdate {
+fn attributes(form: AttributeForm, attributes: &Value) -> EntityUpdate {
     match form {
-        Attributes::Json => EntityUpdate {
+        AttributeForm::Json => EntityUpdate {
             attributes_json: attributes.to_string().into_bytes(),
             ..EntityUpdate::default()
         },
-        Attributes::Map => EntityUpdate {
+        AttributeForm::Map => EntityUpdate {
             updated_attributes: texts(attributes).into_iter().collect(),
             ..EntityUpdate::default()
         },
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_map_of_strings_carries_texts() {
         let sent = json!({ "model": "B\u{e4}r", "year": 2024, "tags": ["a", null] });
-        let update = attributes(Attributes::Map, &sent);
+        let update = attributes(AttributeForm::Map, &sent);
         assert!(update.attributes_json.is_empty());
         let carried: Vec<_> = update.updated_attributes.into_iter().collect();
         let expected = [
@@ -225,7 +225,7 @@ mod tests {
             carried,
             expected.map(|(name, text)| (name.into(), text.into()))
         );
-        let update = attributes(Attributes::Json, &sent);
+        let update = attributes(AttributeForm::Json, &sent);
         assert!(update.updated_attributes.is_empty() && !update.attributes_json.is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::gate::{Decision, Outcome};
+use crate::decision::{Decision, Outcome};
 
 const LABEL: &str = "performance";
 

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 use super::spec::{PASSWORD, Spec, USER};
-use crate::child::tail;
 use crate::open_to_all;
 use crate::postgres::Programs;
+use crate::server;
 use crate::state::State;
 
 /// PostgreSQL's programs in `pg_bin`; a copy in the state directory where its account could not reach them.
@@ -93,26 +93,11 @@ pub(super) async fn init(
     fs::write(&password, PASSWORD)?;
     state.give(&password)?;
     let log = state.log(&format!("{name}-initdb"));
-    fs::create_dir_all(log.parent().unwrap_or(&state.dir))?;
-    let out = fs::File::create(&log)?;
-
-    let mut command = Command::from(programs.initdb(&fresh, USER));
-    command
-        .arg("--auth=scram-sha-256")
-        .arg(format!("--pwfile={}", password.display()))
-        .stdout(out.try_clone()?)
-        .stderr(out)
-        .kill_on_drop(true);
-    let status = command
-        .status()
-        .await
-        .with_context(|| programs.path("initdb").display().to_string())?;
+    let from_file = format!("--pwfile={}", password.display());
+    let options = ["--auth=scram-sha-256", &from_file];
+    let made = server::make(programs, &fresh, USER, &options, &log).await;
     fs::remove_file(&password)?;
-    ensure!(
-        status.success(),
-        "initdb failed ({status}):\n{}",
-        tail(&log, 8)
-    );
+    made?;
     fs::rename(&fresh, data)?;
     Ok(())
 }

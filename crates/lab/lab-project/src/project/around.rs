@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Scenario, words};
+use super::form::words;
+use super::scenario::Scenario;
 use crate::file;
 use crate::place::Place;
 use crate::problem::Problem;

@@ -1,6 +1,6 @@
 //! What an answer must be.
 
-use super::milliseconds;
+use super::form::milliseconds;
 use crate::file;
 use crate::place::Place;
 use crate::problem::Problem;

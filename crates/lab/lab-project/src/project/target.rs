@@ -1,18 +1,22 @@
 //! A target: how it is reached, and when it is ready.
 //!
-//! - `container`: images and compose services, as commands of Docker
+//! - `reach`: how it is reached; `container`: images and compose services, as commands of Docker
 
 mod container;
+mod reach;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{NAME_RULE, is_name, words};
+use super::form::{NAME_RULE, is_name, words};
 use crate::file::{self, Words};
 use crate::place::Place;
 use crate::problem::Problem;
 use crate::requests::Protocol;
 use crate::template::{Kind, Template};
+use reach::PORT;
+
+pub use reach::Reach;
 
 /// Something to measure.
 #[derive(Clone, Debug)]
@@ -37,30 +41,6 @@ pub struct Target {
     pub default: bool,
 }
 
-/// How a target is reached.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reach {
-    /// Somebody else runs it.
-    Url(String),
-    /// The lab starts it.
-    Command {
-        /// The program and its arguments, with `{port}`.
-        words: Vec<String>,
-        /// How it is built before; empty: not at all.
-        build: Vec<String>,
-        /// The folder of both.
-        dir: PathBuf,
-        /// Its variables; values may hold `{port}` and `{{env NAME}}`.
-        env: BTreeMap<String, String>,
-        /// The port that is tried first.
-        port: u16,
-        /// The variable that tells it its port.
-        port_env: Option<String>,
-        /// The container whose resources count, where the command is that of an engine.
-        container: Option<String>,
-    },
-}
-
 /// When a started target is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ready {
@@ -71,9 +51,6 @@ pub enum Ready {
     /// The standard health service says so.
     Grpc,
 }
-
-/// The first port that is tried where the file names none.
-const PORT: u16 = 18_080;
 
 impl Target {
     pub(super) fn check(

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Change, Point};
+use super::point::{Change, Point};
 use crate::words::figure;
 
 const WIDTH: f64 = 960.0;

@@ -1,27 +1,17 @@
 //! A request prepared once, in its protocol's encoding, with fixed places that each event patches.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context;
-use api::event::{EntityUpdate, EventBody, EventHeader, EventRequest};
 use bytes::BytesMut;
 use memchr::memmem;
-use prost::Message;
-use serde_json::{json, value::RawValue};
 
-use super::attributes::{DATE, EventType, attributes, keyed_attributes};
+use super::attributes::{EventType, attributes, keyed_attributes};
+use super::encoding::{Encoding, UUID, encode, json_event};
 use super::ledger::{KeyWrite, SLOTS};
-use super::{AttributeForm, Encoding, EventPlan};
+use super::plan::{EventPlan, ID_DIGITS, WORKER_DIGITS};
 
-/// Digits of the worker's number in an id.
-pub const WORKER_DIGITS: usize = 5;
-/// Digits of the event's number, or the key, in an id.
-pub const ID_DIGITS: usize = 8;
 /// Digits of the number that an event writes into its key's slot.
 const NUMBER_DIGITS: usize = 6;
 
-/// The last twelve digits of the UUID are patched: five of the worker, seven of its sequence.
-const UUID: &str = "5eed0000-0000-4000-8000-000000000000";
 const SLOT_PLACEHOLDER: &str = "e00";
 const NUMBER_PLACEHOLDER: &str = "000000";
 
@@ -167,104 +157,11 @@ fn find_once(bytes: &[u8], text: &str) -> anyhow::Result<usize> {
     Ok(place)
 }
 
-fn encode(
-    kind: EventType,
-    id: &str,
-    attributes: &str,
-    encoding: &Encoding,
-) -> anyhow::Result<Vec<u8>> {
-    match encoding {
-        Encoding::Rest { lines, path } => {
-            let body = json_event(kind, id, attributes)?;
-            let head = format!(
-                "POST {path} HTTP/1.1\r\n{lines}content-type: application/json\r\n\
-                 content-length: {}\r\n\r\n",
-                body.len()
-            );
-            Ok([head.into_bytes(), body.into_bytes()].concat())
-        }
-        Encoding::Json => Ok(json_event(kind, id, attributes)?.into_bytes()),
-        Encoding::Grpc(form) => {
-            let message = proto_event(kind, id, attributes, *form)?.encode_to_vec();
-            let mut framed = vec![0]; // not compressed
-            framed.extend_from_slice(&u32::try_from(message.len())?.to_be_bytes());
-            framed.extend_from_slice(&message);
-            Ok(framed)
-        }
-    }
-}
-
-fn json_event(kind: EventType, id: &str, attributes: &str) -> anyhow::Result<String> {
-    #[derive(serde::Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Entity<'a> {
-        entity_type: &'a str,
-        entity_id: &'a str,
-        updated_attributes: &'a RawValue,
-    }
-    let header = json!({
-        "uuid": UUID, "eventName": kind.name(), "createdDate": DATE, "savedDate": DATE,
-        "eventType": kind.name(),
-    });
-    let entity = serde_json::to_string(&Entity {
-        entity_type: kind.entity_type(),
-        entity_id: id,
-        updated_attributes: serde_json::from_str(attributes)?,
-    })?;
-    Ok(format!(
-        r#"{{"eventHeader":{header},"eventBody":{{"entities":[{entity}]}}}}"#
-    ))
-}
-
-fn proto_event(
-    kind: EventType,
-    id: &str,
-    attributes: &str,
-    form: AttributeForm,
-) -> anyhow::Result<EventRequest> {
-    let attributes = match form {
-        AttributeForm::Json => EntityUpdate {
-            attributes_json: attributes.as_bytes().to_vec(),
-            ..EntityUpdate::default()
-        },
-        AttributeForm::Map => EntityUpdate {
-            updated_attributes: texts(attributes)?,
-            ..EntityUpdate::default()
-        },
-    };
-    Ok(EventRequest {
-        event_header: Some(EventHeader {
-            uuid: UUID.into(),
-            event_name: kind.name().into(),
-            created_date: DATE.into(),
-            saved_date: DATE.into(),
-            event_type: kind.name().into(),
-        }),
-        event_body: Some(EventBody {
-            entities: vec![EntityUpdate {
-                entity_type: kind.entity_type().into(),
-                entity_id: id.into(),
-                ..attributes
-            }],
-        }),
-    })
-}
-
-/// The attributes of a JSON object as texts: a text as it is, any other value as its JSON.
-fn texts(attributes: &str) -> anyhow::Result<BTreeMap<String, String>> {
-    let all: BTreeMap<String, serde_json::Value> = serde_json::from_str(attributes)?;
-    let text = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    };
-    Ok(all
-        .into_iter()
-        .map(|(name, value)| (name, text(value)))
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use api::event::EventRequest;
+    use lab_model::targets::AttributeForm;
+    use prost::Message;
     use serde_json::Value;
 
     use super::super::attributes::Payload;

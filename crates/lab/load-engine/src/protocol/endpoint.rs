@@ -72,6 +72,12 @@ impl Endpoint {
         })
     }
 
+    /// Its URL: `http://host:port`, or `https://host:port` where TLS is used.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.access.scheme(), self.authority)
+    }
+
     /// How it is come to.
     #[must_use]
     pub fn access(&self) -> &Access {
@@ -171,6 +177,7 @@ mod tests {
     fn endpoints_are_host_and_port() {
         let endpoint = Endpoint::parse("http://127.0.0.1:8081").unwrap();
         assert_eq!(endpoint.authority, "127.0.0.1:8081");
+        assert_eq!(endpoint.url(), "http://127.0.0.1:8081");
         assert_eq!(endpoint.address.port(), 8081);
         assert!(
             Endpoint::parse("http://[::1]:9090/")

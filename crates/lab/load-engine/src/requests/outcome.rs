@@ -4,7 +4,8 @@ use hdrhistogram::Histogram;
 
 use super::plan::Plan;
 use crate::events::ledger::Ledger;
-use crate::load::{BUSY, Window, per};
+use crate::load::{Window, per};
+use crate::outcome::LoadOutcome;
 use crate::tally::{Counts, Tally, WireCounts};
 
 /// The result of a run, complete or interrupted.
@@ -24,12 +25,33 @@ pub struct Outcome {
     pub wire: WireCounts,
 }
 
-impl Outcome {
-    /// Successful requests a second of the measured window.
-    pub fn rate(&self) -> f64 {
-        per(self.tally.measured.acknowledged as f64, self.window.seconds)
+impl LoadOutcome for Outcome {
+    fn window(&self) -> &Window {
+        &self.window
     }
 
+    fn threads(&self) -> usize {
+        self.plan.timing.threads
+    }
+
+    fn succeeded(&self) -> u64 {
+        self.tally.measured.acknowledged
+    }
+
+    fn made(&self) -> u64 {
+        self.requests()
+    }
+
+    /// In an open loop from the time when a request should have been sent, in a closed one from the time when it was.
+    fn latencies(&self) -> &Histogram<u64> {
+        match self.intended {
+            Some(_) => &self.tally.from_intended,
+            None => &self.tally.histogram,
+        }
+    }
+}
+
+impl Outcome {
     /// How the events of the whole run ended: what an audit compares with the database.
     pub fn events(&self) -> Counts {
         match &self.tally.events {
@@ -61,39 +83,9 @@ impl Outcome {
         per(self.tally.measured.errors() as f64, self.requests() as f64)
     }
 
-    /// Share of its threads' time that the generator used: 1 is all of it.
-    pub fn cpu_share(&self) -> f64 {
-        self.window.cpu_share(self.plan.threads)
-    }
-
-    /// Microseconds of generator CPU per measured request.
-    pub fn cpu_micros_per_request(&self) -> f64 {
-        self.window.cpu_micros_per(self.requests())
-    }
-
-    /// Whether the generator, not the target, may have been the limit.
-    pub fn generator_limited(&self) -> bool {
-        self.cpu_share() > BUSY
-    }
-
     /// Open loop: requests that were due in the window and never sent, since as many as allowed were in flight.
     pub fn missed(&self) -> u64 {
         self.intended
             .map_or(0, |intended| intended.saturating_sub(self.requests()))
-    }
-
-    /// The latencies that count, microseconds: in an open loop from the time when a request should have been sent,
-    /// in a closed one from the time when it was.
-    pub fn latencies(&self) -> &Histogram<u64> {
-        match self.intended {
-            Some(_) => &self.tally.from_intended,
-            None => &self.tally.histogram,
-        }
-    }
-
-    /// Latency at `quantile` (0 to 1) of the measured successes, milliseconds; none without any.
-    pub fn latency_ms(&self, quantile: f64) -> Option<f64> {
-        let histogram = self.latencies();
-        (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1000.0)
     }
 }

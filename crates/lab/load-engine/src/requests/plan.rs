@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::{Endpoint, Protocol, Wording};
+use crate::plan::{Route, Timing};
+use crate::protocol::{Protocol, Wording};
 use crate::usage::{Usage, require};
 use crate::work::Work;
 
@@ -11,22 +12,14 @@ use crate::work::Work;
 pub struct Plan {
     /// What the target speaks.
     pub protocol: Protocol,
-    /// Where it is.
-    pub endpoint: Endpoint,
+    /// Where it is; over REST a connection has one request in flight.
+    pub route: Route,
+    /// How long, on how many threads.
+    pub timing: Timing,
     /// The path of the calls; see [`Work::default_path`].
     pub path: String,
     /// Requests in flight.
     pub concurrency: usize,
-    /// Connections that carry them; REST has one request in flight on each.
-    pub connections: usize,
-    /// Threads that make the load.
-    pub threads: usize,
-    /// Load before the measured window.
-    pub warmup: Duration,
-    /// The measured window.
-    pub duration: Duration,
-    /// Limit per request.
-    pub timeout: Duration,
     /// Open loop: requests a second, whatever the answers do; none: closed loop.
     pub rate: Option<f64>,
     /// What is asked.
@@ -55,27 +48,15 @@ impl Plan {
     /// # Errors
     /// A sentence that names the option and what it has to be.
     pub fn check(&self) -> Result<(), Usage> {
-        let Self {
-            concurrency,
-            connections,
-            threads,
-            ..
-        } = *self;
+        let concurrency = self.concurrency;
         require(concurrency > 0, "--concurrency must be at least 1")?;
-        require(!self.duration.is_zero(), "--duration must be more than 0")?;
-        require(!self.timeout.is_zero(), "--timeout must be more than 0")?;
+        self.timing.check()?;
+        self.route.check("--concurrency", concurrency)?;
         require(
-            (1..=concurrency).contains(&connections),
-            format_args!("--connections must be 1 to --concurrency ({concurrency})"),
-        )?;
-        require(
-            self.protocol == Protocol::Grpc || connections == concurrency,
+            self.protocol == Protocol::Grpc || self.route.connections == concurrency,
             "over REST a connection carries one request at a time: --connections must equal --concurrency",
         )?;
-        require(
-            (1..=connections).contains(&threads),
-            format_args!("--threads must be 1 to --connections ({connections})"),
-        )?;
+        self.route.check_threads(self.timing.threads)?;
         require(
             self.rate.is_none_or(|rate| (0.01..=1e6).contains(&rate)),
             "--rate must be 0.01 to 1000000 requests a second",
@@ -95,7 +76,7 @@ impl Plan {
     pub(super) fn wording(&self) -> Wording<'_> {
         Wording {
             protocol: self.protocol,
-            endpoint: &self.endpoint,
+            endpoint: &self.route.endpoint,
             path: &self.path,
         }
     }

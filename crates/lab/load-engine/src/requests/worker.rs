@@ -101,7 +101,7 @@ impl Share {
                         workers.spawn(worker.closed_loop(think_time, start.left.clone()))
                     }
                     Some(schedule) => {
-                        let patience = self.plan.timeout;
+                        let patience = self.plan.route.timeout;
                         workers.spawn(worker.open_loop(Arc::clone(schedule), patience))
                     }
                 };
@@ -117,7 +117,7 @@ impl Share {
 
     /// The workers of this thread: every `threads`-th.
     fn workers(&self) -> impl Iterator<Item = usize> {
-        (self.number..self.plan.concurrency).step_by(self.plan.threads)
+        (self.number..self.plan.concurrency).step_by(self.plan.timing.threads)
     }
 
     async fn http_callers(&self) -> anyhow::Result<Vec<(usize, HttpCaller)>> {
@@ -125,9 +125,9 @@ impl Share {
         for worker in self.workers() {
             let wire = Arc::clone(&self.lane.wire);
             let caller = HttpCaller::connect(
-                self.plan.endpoint.clone(),
+                self.plan.route.endpoint.clone(),
                 wire,
-                self.plan.timeout,
+                self.plan.route.timeout,
                 self.stop.halted(),
             )
             .await?;
@@ -138,13 +138,13 @@ impl Share {
 
     async fn grpc_callers(&self) -> anyhow::Result<Vec<(usize, GrpcCaller)>> {
         let mut connections = Vec::new();
-        for _ in (self.number..self.plan.connections).step_by(self.plan.threads) {
+        for _ in (self.number..self.plan.route.connections).step_by(self.plan.timing.threads) {
             let wire = Arc::clone(&self.lane.wire);
             connections.push(
                 GrpcConnection::connect(
-                    self.plan.endpoint.clone(),
+                    self.plan.route.endpoint.clone(),
                     wire,
-                    self.plan.timeout,
+                    self.plan.route.timeout,
                     WINDOWS,
                     self.stop.halted(),
                 )

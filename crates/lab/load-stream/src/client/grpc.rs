@@ -29,9 +29,9 @@ pub(crate) async fn connect(
     let begun = Instant::now();
     let wire = Arc::clone(&lane.wire);
     let connection = GrpcConnection::connect(
-        plan.endpoint.clone(),
+        plan.route.endpoint.clone(),
         wire,
-        plan.timeout,
+        plan.route.timeout,
         STREAM_WINDOWS,
         halted,
     )
@@ -71,7 +71,7 @@ impl GrpcStream {
         }
         let mut sender = ready.ok_or_else(|| "connect: connection reset".to_owned())?;
         let (uri, headers) =
-            target(&plan.endpoint, &plan.path).map_err(|error| error.to_string())?;
+            target(&plan.route.endpoint, &plan.path).map_err(|error| error.to_string())?;
         let (response, mut body) = sender
             .send_request(head(&uri, &headers), false)
             .map_err(|error| describe(&error))?;

@@ -113,7 +113,7 @@ fn request(plan: &StreamPlan, from: From) -> String {
     format!(
         "GET {}{query} HTTP/1.1\r\n{}accept: text/event-stream\r\n{}\r\n",
         plan.path,
-        plan.endpoint.head_lines(),
+        plan.route.endpoint.head_lines(),
         resume.unwrap_or_default()
     )
 }

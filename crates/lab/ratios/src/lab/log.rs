@@ -8,9 +8,10 @@ use crate::setup::Setup;
 use anyhow::Context;
 use load_engine::measure::measure;
 use load_engine::output::say;
+use load_engine::plan::Route;
 use load_engine::progress::{Progress, ProgressMode, thousands};
 use load_engine::protocol::{Endpoint, Protocol};
-use load_log::plan::{Direct, Durability, LogPlan, LogScenario, Target, Via};
+use load_log::plan::{Direct, Durability, LogPlan, LogScenario, Via};
 
 /// What this disk and a Python program do; no Python, and a line that says so, where it cannot be run.
 pub(crate) async fn beside(setup: &Setup) -> anyhow::Result<Beside> {
@@ -82,7 +83,7 @@ fn plan(setup: &Setup, kind: LogKind, round: u32, server: Option<Endpoint>) -> L
                 folder: Some(setup.folder().to_owned()),
                 durability: Durability::Synced,
             }),
-            Some(endpoint) => Via::Grpc(Target {
+            Some(endpoint) => Via::Grpc(Route {
                 endpoint,
                 // A read has one connection, since one is in flight.
                 connections: logs::append_connections()
@@ -93,9 +94,7 @@ fn plan(setup: &Setup, kind: LogKind, round: u32, server: Option<Endpoint>) -> L
         },
         run_id: format!("ratios-{round}"),
         concurrency,
-        threads: if over_grpc { 1 } else { cores },
-        warmup: args.warmup(),
-        duration: args.window(),
+        timing: args.timing(if over_grpc { 1 } else { cores }),
         entries: args.log_entries,
         batch: logs::BATCH,
         acks: 1,

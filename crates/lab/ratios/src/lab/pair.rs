@@ -15,7 +15,9 @@ use crate::store;
 use load_engine::accounts::{AccountPlan, SEEDED};
 use load_engine::load::Load;
 use load_engine::measure::measure;
+use load_engine::outcome::LoadOutcome;
 use load_engine::output::say;
+use load_engine::plan::Route;
 use load_engine::progress::{Progress, ProgressMode, thousands};
 use load_engine::protocol::Protocol;
 use load_engine::requests::outcome::Outcome;
@@ -220,14 +222,14 @@ impl Lab<'_> {
         }
         let plan = Plan {
             protocol,
-            endpoint: service.endpoint.clone(),
+            route: Route {
+                endpoint: service.endpoint.clone(),
+                connections,
+                timeout: TIMEOUT,
+            },
+            timing: args.timing(1),
             path,
             concurrency,
-            connections,
-            threads: 1,
-            warmup: args.warmup(),
-            duration: args.window(),
-            timeout: TIMEOUT,
             pacing: Pacing::default(),
             rate: None,
             work,

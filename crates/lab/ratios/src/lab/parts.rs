@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
+use database_link::Link;
 
 use crate::postgres::Postgres;
 use crate::setup::Setup;
@@ -15,5 +15,5 @@ pub(crate) struct Lab<'a> {
     pub(crate) setup: &'a Setup,
     pub(crate) postgres: &'a Postgres,
     pub(crate) database_url: String,
-    pub(crate) client: Client,
+    pub(crate) client: Link,
 }

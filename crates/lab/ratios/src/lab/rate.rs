@@ -16,7 +16,9 @@ use load_engine::accounts::{AccountPlan, SEEDED};
 use load_engine::clock::Clock;
 use load_engine::load::Load;
 use load_engine::measure::measure;
+use load_engine::outcome::LoadOutcome;
 use load_engine::output::say;
+use load_engine::plan::Route;
 use load_engine::progress::{Progress, ProgressMode, thousands};
 use load_engine::protocol::Protocol;
 use load_engine::requests::outcome::Outcome;
@@ -146,14 +148,14 @@ impl Lab<'_> {
         };
         Plan {
             protocol: kind.protocol,
-            endpoint: service.endpoint.clone(),
+            route: Route {
+                endpoint: service.endpoint.clone(),
+                connections,
+                timeout: TIMEOUT,
+            },
+            timing: args.timing(1),
             path: path.to_owned(),
             concurrency,
-            connections,
-            threads: 1,
-            warmup: args.warmup(),
-            duration: args.window(),
-            timeout: TIMEOUT,
             rate: match rate {
                 Rate::PerSecond(rate) => Some(rate.into()),
                 Rate::Full => None,

@@ -11,6 +11,7 @@ use crate::streams::{StreamKind, StreamMeasurement};
 use load_engine::load::Load;
 use load_engine::measure::measure;
 use load_engine::output::say;
+use load_engine::plan::{Route, Timing};
 use load_engine::progress::{Progress, ProgressMode, thousands};
 use load_engine::protocol::{Endpoint, Protocol};
 use load_stream::plan::{LivePlan, SEEDED_SINCE, StreamPlan};
@@ -84,19 +85,27 @@ impl Lab<'_> {
             Protocol::Rest => clients,
             Protocol::Grpc => clients.min(args.grpc_connections),
         };
+        let threads = (args.stream_threads as usize).min(connections);
         let database_url = self.database_url.parse();
         let database_url = database_url.map_err(|error| anyhow::anyhow!("{error}"))?;
         Ok(StreamPlan {
             protocol,
-            endpoint,
+            route: Route {
+                endpoint,
+                connections,
+                timeout: TIMEOUT,
+            },
+            timing: match live {
+                true => args.timing(threads),
+                false => Timing {
+                    threads,
+                    warmup: Duration::ZERO,
+                    duration: REPLAY_LIMIT,
+                },
+            },
             path: path.into(),
-            run_id: format!("ratios-{}-{round}", protocol.name()),
+            run_id: format!("ratios-{}-{round}", protocol.as_str()),
             clients,
-            connections,
-            threads: (args.stream_threads as usize).min(connections),
-            warmup: if live { args.warmup() } else { Duration::ZERO },
-            duration: if live { args.window() } else { REPLAY_LIMIT },
-            timeout: TIMEOUT,
             since: (!live).then(|| SEEDED_SINCE.into()),
             rate: None,
             limit: (!live).then_some(args.replay_events.into()),

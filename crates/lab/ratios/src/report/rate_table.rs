@@ -75,7 +75,7 @@ pub(super) fn rate_table(measurements: &[RateMeasurement], text: &mut String) ->
             "| {} | {} | {}/s | {latency} | {:.1} / {:.1} / {:.1} | {:.2} | {} |",
             row.kind.label(),
             match row.rate {
-                Rate::PerSecond(rate) => format!("{}/s", thousands(rate.into())),
+                Rate::PerSecond(rate) => format!("{}/s", thousands(rate)),
                 Rate::Full => "full".into(),
             },
             thousands(row.reached.round() as u64),

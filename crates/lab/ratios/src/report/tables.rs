@@ -265,7 +265,7 @@ fn footing(report: &Report, text: &mut String) -> std::fmt::Result {
             text,
             "\nIngestion: the table emptied before each side; events of 400 bytes of attributes over {} keys; REST {} \
              connections, gRPC {} in flight over {} connections, pgbench {} clients.",
-            thousands(settings.keys.into()),
+            thousands(settings.keys),
             settings.concurrency,
             settings.concurrency,
             settings.grpc_connections,
@@ -291,13 +291,13 @@ fn footing(report: &Report, text: &mut String) -> std::fmt::Result {
             "\nStream: live {} transactions/s, each committed alone over {} connections, {} s after {} s of warm-up, to \
              {} subscribers of one face at a time (gRPC over {} connections); a replay is {} events to one subscriber. \
              Rounds: {}.",
-            thousands(settings.feed_rate.into()),
+            thousands(settings.feed_rate),
             settings.feed_connections,
             settings.seconds,
             settings.warmup,
             settings.subscribers,
             settings.grpc_connections,
-            thousands(settings.replay_events.into()),
+            thousands(settings.replay_events),
             settings.pairs
         )?;
     }

@@ -8,8 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::command::build;
+use testkit::programs::build;
 
 /// The command with the services beside it, which are built if need be.
 fn ratios(output: &Path, data: &Path) -> Command {
@@ -339,6 +338,7 @@ fn an_interrupted_session_ends_at_once_and_leaves_nothing() {
         let begun = Instant::now();
         for _ in 0..times {
             kill(Pid::from_raw(run.id().cast_signed()), Signal::SIGINT).unwrap();
+            // The pace of two presses of Ctrl-C: signals of one kind that wait are one signal.
             std::thread::sleep(Duration::from_millis(50));
         }
         let ended = run.wait_with_output().unwrap();

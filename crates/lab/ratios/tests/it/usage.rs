@@ -1,7 +1,10 @@
 //! What is wrong with the command line is said before anything is started.
 
-use crate::command::{build, ratios, root};
 use std::process::{Command, Output};
+
+use testkit::programs::build;
+
+use crate::command::{ratios, root};
 
 fn refused(output: &Output, option: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -228,7 +228,7 @@ async fn a_start_set_later_places_the_samples_before_it() {
         ..Default::default()
     };
     let run = lab.run("later", &unknown).await;
-    // Long enough for samples of the warm-up, which are held until their place is known.
+    // Time itself is tested: samples of the warm-up are taken now, and held until their place is known.
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert!(lab.store.samples(run).await.expect("samples").is_empty());
     let known = Sampling {

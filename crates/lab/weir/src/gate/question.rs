@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use lab_gate::VerdictFile;
 
 use super::GateArgs;
+use crate::TOOL;
 use crate::judge::verdict_of_csv;
 use crate::report;
 use crate::usage::UsageError;
@@ -57,7 +58,7 @@ fn parse(text: &str, higher_is_better: &[String]) -> Result<VerdictFile> {
     if text.trim_start().starts_with('{') {
         return Ok(VerdictFile::parse(text)?);
     }
-    verdict_of_csv(text, higher_is_better)
+    verdict_of_csv(text, higher_is_better, TOOL)
 }
 
 async fn of_session(
@@ -103,7 +104,7 @@ fn of_two_files(args: &GateArgs) -> Result<Asked> {
     }
     let text = String::from_utf8(writer.into_inner()?)?;
     Ok(Asked {
-        file: verdict_of_csv(&text, &args.higher_is_better)?,
+        file: verdict_of_csv(&text, &args.higher_is_better, TOOL)?,
         baseline,
         candidate,
     })
@@ -129,7 +130,7 @@ impl Side {
             .into());
         }
         // Wrong numbers are found with their line before the two are put together.
-        verdict_of_csv(&text, &[]).with_context(|| name.to_owned())?;
+        verdict_of_csv(&text, &[], TOOL).with_context(|| name.to_owned())?;
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
             .from_reader(text.trim_start_matches('\u{feff}').as_bytes());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use database_link::Link;
 use http::Method;
 use lab_contract::http::request;
 use lab_host::variables::inherited;
@@ -10,7 +11,7 @@ use lab_model::endpoint::Endpoint;
 use lab_project::project::{Action, Fill, Look};
 use serde_json::Value;
 use tokio::process::Command;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 /// What the steps of a trial are told.
 #[derive(Clone, Debug)]
@@ -115,23 +116,17 @@ pub async fn number(look: &Look, trial: &Trial) -> Result<(i64, String)> {
     }
 }
 
-async fn connect(url: &str) -> Result<Client> {
+async fn connect(url: &str) -> Result<Link> {
     let config: tokio_postgres::Config = url.parse().context("database: no URL of PostgreSQL")?;
-    let (client, connection) = config.connect(NoTls).await.context("database")?;
-    // Ends with the client.
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "the connection of an audit");
-        }
-    });
-    Ok(client)
+    Link::connect(&config).await.context("database")
 }
 
 /// The first value of the last row of the statements, as text; empty where there is none.
-async fn first_value(client: &Client, sql: &str) -> Result<String> {
+async fn first_value(client: &Link, sql: &str) -> Result<String> {
     let messages = client.simple_query(sql).await.map_err(|error| {
-        let said = error.as_db_error().map(|error| error.message().to_owned());
-        anyhow::anyhow!(said.unwrap_or_else(|| error.to_string()))
+        let by_server = error.downcast_ref::<tokio_postgres::Error>();
+        let said = by_server.and_then(|error| Some(error.as_db_error()?.message().to_owned()));
+        said.map_or(error, anyhow::Error::msg)
     })?;
     let rows = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),

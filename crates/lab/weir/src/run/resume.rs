@@ -11,6 +11,7 @@ use lab_model::modes::Modes;
 use lab_model::plan::layout::Cell;
 use lab_model::plan::{Plan, Request};
 use lab_model::targets::Targets;
+use lab_report::environment::flat;
 use metrics_db::{Run, RunFilter, RunStatus, Session, Store};
 use serde_json::Value;
 
@@ -262,9 +263,8 @@ impl Resumed {
         if self.session.fingerprint == fingerprint {
             return Ok(());
         }
-        let (mut then, mut now) = (BTreeMap::new(), BTreeMap::new());
-        flatten(&self.session.environment, "", &mut then);
-        flatten(environment, "", &mut now);
+        let settings = |of| BTreeMap::from_iter(flat(of));
+        let (then, now) = (settings(&self.session.environment), settings(environment));
         let keys: std::collections::BTreeSet<&String> = then.keys().chain(now.keys()).collect();
         let differing: Vec<String> = keys
             .into_iter()
@@ -309,28 +309,6 @@ pub(super) async fn unfinished_like(
 
 fn optional<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "not given".into(), |value| value.to_string())
-}
-
-/// Leaves by their dotted paths.
-fn flatten(value: &Value, path: &str, into: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                flatten(value, &path, into);
-            }
-        }
-        Value::String(text) => {
-            into.insert(path.to_owned(), text.clone());
-        }
-        other => {
-            into.insert(path.to_owned(), other.to_string());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,32 +5,58 @@ use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use lab_host::port::free_port;
+use lab_host::state::State;
 use lab_host::tools::Tools;
 use tempfile::TempDir;
 
 /// A root with everything that `weir run` needs, its state and its results.
 pub(crate) struct Checkout {
     root: TempDir,
-    /// Sessions one at a time: each of them wants the machine for itself.
     _turn: Turn,
 }
 
-/// The right to measure, of one test at a time.
-pub(crate) type Turn = MutexGuard<'static, ()>;
+/// The right to run a session.
+pub(crate) enum Turn {
+    /// Beside others: smoke runs measure nothing, and wait for most of their time.
+    Beside(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
+    /// Alone: a session that measures wants the machine for itself.
+    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
+}
 
-/// Waits until no other test measures.
-pub(crate) fn turn() -> Turn {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+static TURNS: RwLock<()> = RwLock::new(());
+
+/// Waits until no other test runs a session.
+pub(crate) fn alone() -> Turn {
+    Turn::Alone(TURNS.write().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn beside_others() -> Turn {
+    Turn::Beside(TURNS.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Checkout {
-    /// Builds the services and lays out the root. None, with a word on standard error, where k6 or PostgreSQL
-    /// is not set up.
+    /// One for smoke runs, which may go on beside those of others. Its databases are there already, as a first session makes
+    /// them. None, with a word on standard error, where k6 or PostgreSQL is not set up.
     pub(crate) fn new() -> Option<Self> {
+        Self::laid_out(beside_others, true)
+    }
+
+    /// One as a fresh clone is: its first session makes the databases.
+    pub(crate) fn fresh() -> Option<Self> {
+        Self::laid_out(beside_others, false)
+    }
+
+    /// One for sessions that measure.
+    pub(crate) fn alone() -> Option<Self> {
+        Self::laid_out(alone, true)
+    }
+
+    /// Builds the services and lays out the root.
+    fn laid_out(turn: impl FnOnce() -> Turn, with_databases: bool) -> Option<Self> {
         let repository = repository();
         let Some(tools) = Tools::find(&repository) else {
             testkit::left_out("there is no k6 or no PostgreSQL: run scripts/native-tools.sh first");
@@ -46,7 +72,8 @@ impl Checkout {
             symlink(repository.join(name), root.path().join(name)).unwrap();
         }
         let targets = "load-test/targets.toml";
-        fs::copy(repository.join(targets), root.path().join(targets)).unwrap();
+        let text = fs::read_to_string(repository.join(targets)).unwrap();
+        fs::write(root.path().join(targets), with_own_ports(&text)).unwrap();
         fs::create_dir(root.path().join(".tools")).unwrap();
         let env = format!(
             "WEIR_K6={}\nWEIR_PG_BIN={}\n",
@@ -54,6 +81,12 @@ impl Checkout {
             tools.pg_bin.display()
         );
         fs::write(root.path().join(".tools/env"), env).unwrap();
+        if with_databases {
+            let state = State::open(root.path()).unwrap();
+            for cluster in ["postgres-large", "postgres-metrics"] {
+                testkit::postgres::data_directory(&state.dir.join(cluster), &tools.pg_bin);
+            }
+        }
         Some(Self { root, _turn: turn })
     }
 
@@ -118,6 +151,26 @@ impl Checkout {
     }
 }
 
+/// The list with ports that no other checkout tries first: between the look whether a port is free and the start of a target
+/// another session could take it.
+fn with_own_ports(list: &str) -> String {
+    let mut known = std::collections::BTreeMap::new();
+    let mut lines = String::new();
+    for line in list.lines() {
+        match line.strip_prefix("port = ") {
+            Some(port) => {
+                let own = known
+                    .entry(port.to_owned())
+                    .or_insert_with(|| free_port(None).unwrap());
+                lines += &format!("port = {own}\n");
+            }
+            None => lines += &format!("{line}\n"),
+        }
+    }
+    assert!(known.len() > 5, "the list names its ports otherwise");
+    lines
+}
+
 pub(crate) fn text(output: &Output) -> String {
     let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     String::from_utf8_lossy(&both).into_owned()
@@ -159,42 +212,17 @@ pub(crate) fn built(name: &str) -> PathBuf {
 pub(crate) fn build_services() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let target_dir = Path::new(env!("CARGO_BIN_EXE_weir"))
-            .parent()
-            .unwrap()
-            .parent()
-            .unwrap();
-        let mut command = Command::new(env!("CARGO"));
-        command
-            .current_dir(repository())
-            .args(["build", "--quiet", "--target-dir"])
-            .arg(target_dir);
-        if env!("CARGO_BIN_EXE_weir").contains("/release/") {
-            command.arg("--release");
-        }
-        command.args([
-            "-p",
+        testkit::programs::build(&[
             "producer-rest",
-            "-p",
             "producer-grpc",
-            "-p",
             "balance",
-            "-p",
             "stream",
-            "-p",
             "event-log",
-            "-p",
             "stats-sidecar",
-            "-p",
             "benchmark",
-            "-p",
             "ratios",
-            "-p",
             "null-target",
+            "campaign",
         ]);
-        assert!(
-            command.status().unwrap().success(),
-            "the services do not build"
-        );
     });
 }

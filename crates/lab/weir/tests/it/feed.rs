@@ -101,16 +101,12 @@ async fn ctrl_c_ends_it_with_a_summary() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    for _ in 0..1000 {
-        let row = client
-            .query_one("SELECT count(*) FROM transactions", &[])
-            .await
-            .unwrap();
-        if row.get::<_, i64>(0) > 10 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    testkit::eventually("it inserts", async || {
+        let count = "SELECT count(*) FROM transactions";
+        let row = client.query_one(count, &[]).await.unwrap();
+        row.get::<_, i64>(0) > 10
+    })
+    .await;
     let pid = nix::unistd::Pid::from_raw(i32::try_from(feed.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     let fed = tokio::task::spawn_blocking(move || feed.wait_with_output().unwrap())

@@ -211,7 +211,7 @@ fn compose_has_the_old_profiles_and_services() {
 
 #[test]
 fn both_databases_are_asked_without_docker() {
-    let Some(checkout) = Checkout::new() else {
+    let Some(checkout) = Checkout::fresh() else {
         return;
     };
     let (status, said) = checkout.run(&["db", "psql", "metrics", "-c", "select 1"]);

@@ -11,7 +11,7 @@ use crate::checkout::{Checkout, read_until};
 
 #[test]
 fn a_smoke_run_over_both_producers_ends_with_a_report() {
-    let Some(checkout) = Checkout::new() else {
+    let Some(checkout) = Checkout::fresh() else {
         return;
     };
     let arguments = [
@@ -78,7 +78,7 @@ fn a_smoke_run_over_both_producers_ends_with_a_report() {
 
 #[test]
 fn a_metrics_database_that_flags_name_is_used_natively() {
-    let Some(checkout) = Checkout::new() else {
+    let Some(checkout) = Checkout::fresh() else {
         return;
     };
     // Nobody listens on port 1: a session that ignores the flag is measured, in a database of its own.
@@ -200,7 +200,7 @@ port_env = "SERVER_PORT"
 
 #[test]
 fn an_interrupt_stops_everything_and_keeps_what_is_finished() {
-    let Some(checkout) = Checkout::new() else {
+    let Some(checkout) = Checkout::alone() else {
         return;
     };
     let mut command = checkout.weir(&[
@@ -383,7 +383,7 @@ fn benchmark_makes_the_load_where_it_is_asked_for() {
 
 #[test]
 fn saturation_takes_benchmark_whose_steps_are_connections() {
-    let Some(checkout) = Checkout::new() else {
+    let Some(checkout) = Checkout::alone() else {
         return;
     };
     let run = checkout
@@ -424,7 +424,7 @@ fn saturation_takes_benchmark_whose_steps_are_connections() {
 
 #[test]
 fn an_aa_session_measures_one_target_under_two_names_and_says_so() {
-    let Some(checkout) = Checkout::new() else {
+    let Some(checkout) = Checkout::alone() else {
         return;
     };
     let run = checkout

@@ -150,12 +150,14 @@ fn every_program_ends_wrong_usage_with_the_same_status() {
     build_services();
     let folder = tempfile::tempdir().unwrap();
     let beside = std::path::Path::new(env!("CARGO_BIN_EXE_weir"));
-    let status_of = |program: &std::path::Path, argument: &str| {
+    let status_of = |program: &std::path::Path, arguments: &[&str]| {
         let mut command = Command::new(program);
         // Away from a `.env` of the checkout.
-        command.arg(argument).current_dir(folder.path());
+        command.args(arguments).current_dir(folder.path());
+        command.env_remove("DATABASE_URL");
         let output = command.output().unwrap();
         let said = text(&output);
+        let argument = arguments.last().unwrap();
         assert!(said.contains(argument), "{}: {said}", program.display());
         output.status.code()
     };
@@ -164,6 +166,8 @@ fn every_program_ends_wrong_usage_with_the_same_status() {
         ("benchmark", 64),
         ("ratios", 64),
         ("stats-sidecar", 64),
+        ("campaign", 64),
+        ("null-target", 64),
         ("producer-rest", 64),
         ("producer-grpc", 64),
         ("balance", 64),
@@ -172,8 +176,20 @@ fn every_program_ends_wrong_usage_with_the_same_status() {
     ] {
         let program = beside.with_file_name(program);
         for argument in ["--no-such-option", "no-such-command"] {
-            assert_eq!(status_of(&program, argument), Some(status), "{program:?}");
+            assert_eq!(
+                status_of(&program, &[argument]),
+                Some(status),
+                "{program:?}"
+            );
         }
+    }
+    // What clap alone cannot know, and the sampler within weir.
+    for (program, arguments) in [
+        ("null-target", &["--store"][..]),
+        ("weir", &["stats-sidecar", "--no-such-option"]),
+    ] {
+        let status = status_of(&beside.with_file_name(program), arguments);
+        assert_eq!(status, Some(64), "{program} {arguments:?}");
     }
     for script in ["scripts/check.sh", "scripts/native-tools.sh"] {
         let mut command = Command::new(repository().join(script));

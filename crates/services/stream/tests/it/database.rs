@@ -177,6 +177,7 @@ async fn a_client_that_is_cut_off_resumes() {
     let writing = tokio::spawn(async move {
         for n in 0..600 {
             insert(&writer, &format!("t-{n}")).await;
+            // A pace at which the cuts fall between the events.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     });

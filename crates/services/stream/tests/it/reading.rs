@@ -253,7 +253,7 @@ async fn silence_is_broken_by_comments() {
     let writer = fixture.writer().await;
     let busy = tokio::spawn(async move {
         for n in 0..30 {
-            // What is filtered out is silence too.
+            // What is filtered out is silence too; it comes at a pace that outlasts three heartbeats.
             insert(&writer, &format!("t-{n}")).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -346,6 +346,7 @@ async fn a_connection_that_takes_nothing_is_closed() {
     {
         assert!(begun.elapsed() < Duration::from_secs(30), "still open");
         read.extend(slow.take(500).await);
+        // The pace of a client that is slow on purpose.
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     // Neither who reads slowly nor who has nothing to read is closed.

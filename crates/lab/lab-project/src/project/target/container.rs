@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{PORT, Reach};
+use super::reach::{PORT, Reach};
 use crate::file;
 use crate::place::Place;
 use crate::problem::Problem;

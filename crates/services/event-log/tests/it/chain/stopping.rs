@@ -103,9 +103,10 @@ async fn sigterm_finishes_appends_and_ends_followers() {
             })
         })
         .collect();
-    while acknowledged.load(Ordering::Relaxed) < 500 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    testkit::eventually("500 appends are acknowledged", async || {
+        acknowledged.load(Ordering::Relaxed) >= 500
+    })
+    .await;
     let begun = Instant::now();
     assert_eq!(
         fixture.service.terminate().code(),

@@ -1,4 +1,4 @@
-//! A connection to PostgreSQL that says why it ended.
+//! A connection to PostgreSQL that says why it ended, for the programs of the lab. Services have a pool (`runtime::postgres`).
 //!
 //! A statement on a connection that has ended fails with "connection closed". Why it ended, the server has told the
 //! connection, not the statement.
@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Error, NoTls, Row, Statement, ToStatement};
+use tokio_postgres::{
+    Client, Config, Error, NoTls, Row, SimpleQueryMessage, Statement, ToStatement,
+};
 
 /// How long the reason may take to arrive after a statement has failed.
 const REASON_LIMIT: Duration = Duration::from_secs(1);
@@ -96,6 +98,14 @@ impl Link {
     /// As of [`Link::query`].
     pub async fn batch_execute(&self, sql: &str) -> Result<()> {
         self.explained(self.client.batch_execute(sql).await).await
+    }
+
+    /// As [`Client::simple_query`].
+    ///
+    /// # Errors
+    /// As of [`Link::query`].
+    pub async fn simple_query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
+        self.explained(self.client.simple_query(sql).await).await
     }
 
     /// As [`Client::prepare`].

@@ -5,7 +5,7 @@ use clap::Args;
 use metrics_db::{MetricsDbConfig, RunFilter, RunWithPerformance, Store};
 
 use super::words::{audit, count, figure, percent, standing, time};
-use crate::output::{self, Table};
+use lab_output::{self as output, Table};
 
 /// Filters; all that are given must hold.
 #[derive(Args, Debug)]

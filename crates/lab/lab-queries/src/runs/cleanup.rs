@@ -6,7 +6,7 @@ use metrics_db::{MetricsDbConfig, Run, Store};
 use serde_json::json;
 
 use super::words::{standing, time};
-use crate::output::{self, Table, counted};
+use lab_output::{self as output, Table, counted};
 
 /// What to delete. With both bounds a run must be beyond both.
 #[derive(Args, Debug)]

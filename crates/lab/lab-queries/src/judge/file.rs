@@ -16,6 +16,7 @@ pub(super) fn verdict_file(
     judged: &[Judged],
     named: &Named,
     settings: &lab_verdict::Settings,
+    tool: &str,
 ) -> VerdictFile {
     let sentences: Vec<String> = judged
         .iter()
@@ -29,7 +30,7 @@ pub(super) fn verdict_file(
     VerdictFile {
         format: FORMAT.to_owned(),
         source: Source {
-            tool: format!("weir {}", env!("WEIR_VERSION")),
+            tool: tool.to_owned(),
             ..Source::default()
         },
         kind: kind(judged),

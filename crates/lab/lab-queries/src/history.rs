@@ -6,21 +6,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use lab_host::environment::fingerprint;
-use lab_report::history::{Asked, Change, Figure, History, Measured, Series, build, page, short};
+use lab_report::history::{Asked, Change, Figure, History, Measured, Series, build, short};
+use lab_report::history_page::page;
 use lab_report::input::{RunRows, SessionRows};
 use lab_report::words;
 use metrics_db::{MetricsDbConfig, RunFilter, RunStatus, Store};
 use serde_json::Value;
 
-use crate::output::{self, Table};
-use crate::usage::UsageError;
+use lab_output::{self as output, Table};
+use usage_error::Usage;
 
 /// Show a figure of a target over its sessions, and at which commits it changed
 ///
 /// A point is a session: the median of its trials that count. Sessions that differ in mode, payload, scale, rate, generator or
 /// conditions (the fingerprint without what a commit changes: the builds) are series of their own.
 #[derive(Args, Debug)]
-pub(crate) struct HistoryArgs {
+pub struct HistoryArgs {
     /// The target, as in targets.toml
     #[arg(value_name = "TARGET")]
     target: String,
@@ -74,7 +75,10 @@ impl Followed {
 }
 
 /// Runs `weir history`.
-pub(crate) async fn run(args: HistoryArgs, root: &Path, json: bool) -> Result<()> {
+///
+/// # Errors
+/// The metrics database cannot be reached, no run of the target fits, or the page cannot be written.
+pub async fn run(args: HistoryArgs, root: &Path, json: bool) -> Result<()> {
     let store = lab_bench::metrics::connect(root, &args.metrics).await?;
     let measured = read(&store, &args).await?;
     let asked = Asked {
@@ -120,7 +124,7 @@ async fn read(store: &Store, args: &HistoryArgs) -> Result<Vec<Measured>> {
         });
     }
     if sessions.is_empty() {
-        return Err(UsageError::plain(format!(
+        return Err(Usage::new(format!(
             "no completed run of a target {:?} fits; `weir runs summary` lists the targets that were measured",
             args.target
         ))

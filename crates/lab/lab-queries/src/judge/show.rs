@@ -6,7 +6,7 @@ use lab_verdict::{Outcome, Settings, position, words};
 use serde::Serialize;
 
 use super::comparisons::{Comparison, Judged, Named};
-use crate::output::{self, Table};
+use lab_output::{self as output, Table};
 
 /// The form of `--json`; numbers are written with all their digits.
 #[derive(Serialize)]

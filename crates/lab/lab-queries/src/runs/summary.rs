@@ -6,7 +6,7 @@ use metrics_db::{MetricsDbConfig, RunFilter, RunWithPerformance, Store, Summary}
 use serde_json::json;
 
 use super::words::{count, figure, percent, standing, time};
-use crate::output::{self, Table};
+use lab_output::{self as output, Table};
 use lab_report::words;
 
 /// How much to say.

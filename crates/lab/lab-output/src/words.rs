@@ -19,15 +19,7 @@ pub fn counted(count: usize, one: &str) -> String {
 
 /// A count with thousands separated: `12,345`.
 pub fn thousands(value: f64) -> String {
-    let digits = format!("{:.0}", value.abs());
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if value < 0.0 { format!("-{out}") } else { out }
+    lab_verdict::words::thousands(value.round() as i64)
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use lab_gate::VerdictFile;
 use lab_verdict::{Look, Settings};
 
 use self::comparisons::Named;
-use crate::output;
-use crate::usage::UsageError;
+use lab_output as output;
+use usage_error::Usage;
 
 /// Exit status for a file that is wrong.
 const EXIT_WRONG_FILE: u8 = 2;
@@ -32,7 +32,7 @@ const EXIT_WRONG_FILE: u8 = 2;
 /// `session` (each session is judged alone). An empty cell is a missing figure. Exit status: 0 whatever the outcome, 2 for a
 /// file that is wrong.
 #[derive(Args, Debug)]
-pub(crate) struct JudgeArgs {
+pub struct JudgeArgs {
     /// The CSV file; `-` reads standard input
     #[arg(value_name = "FILE")]
     file: String,
@@ -63,7 +63,10 @@ pub(crate) struct JudgeArgs {
 }
 
 /// A share above 0 and below 1, as `3%` or `0.03`.
-pub(crate) fn share(text: &str) -> Result<f64, String> {
+///
+/// # Errors
+/// The text is none, in words for the command line.
+pub fn share(text: &str) -> Result<f64, String> {
     let (number, unit) = match text.trim().strip_suffix('%') {
         Some(percent) => (percent, 0.01),
         None => (text, 1.0),
@@ -86,8 +89,11 @@ fn look(text: &str) -> Result<Look, String> {
         })
 }
 
-/// Runs `weir judge`.
-pub(crate) fn run(args: JudgeArgs, json: bool) -> Result<ExitCode> {
+/// Runs `weir judge`. `tool` is what a verdict file names as its source.
+///
+/// # Errors
+/// An option names what the file has not, or a file cannot be written.
+pub fn run(args: JudgeArgs, tool: &str, json: bool) -> Result<ExitCode> {
     let name = if args.file == "-" {
         "standard input"
     } else {
@@ -105,7 +111,7 @@ pub(crate) fn run(args: JudgeArgs, json: bool) -> Result<ExitCode> {
         primary: args.primary,
         higher_is_better: args.higher_is_better,
     };
-    named.check(&table).map_err(UsageError::plain)?;
+    named.check(&table).map_err(Usage::new)?;
     let settings = Settings {
         alpha: args.alpha,
         margin: args.margin,
@@ -113,7 +119,7 @@ pub(crate) fn run(args: JudgeArgs, json: bool) -> Result<ExitCode> {
     };
     let sessions = comparisons::judge(&table, &named, settings);
     if let Some(path) = &args.verdict {
-        let file = file::verdict_file(&table, &sessions, &named, &settings);
+        let file = file::verdict_file(&table, &sessions, &named, &settings, tool);
         std::fs::write(path, file.to_json()?)
             .with_context(|| format!("--verdict: writing {}", path.display()))?;
     }
@@ -127,20 +133,22 @@ pub(crate) fn run(args: JudgeArgs, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The verdict file of a CSV text, judged with the usual settings.
+/// The verdict file of a CSV text, judged with the usual settings; `tool` is what it names as its source.
 ///
 /// # Errors
 /// The text is wrong, or has no figure of a name in `higher_is_better`.
-pub(crate) fn verdict_of_csv(text: &str, higher_is_better: &[String]) -> Result<VerdictFile> {
+pub fn verdict_of_csv(text: &str, higher_is_better: &[String], tool: &str) -> Result<VerdictFile> {
     let table = figures::parse(text).map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
     let named = Named {
         higher_is_better: higher_is_better.to_vec(),
         ..Named::default()
     };
-    named.check(&table).map_err(UsageError::plain)?;
+    named.check(&table).map_err(Usage::new)?;
     let settings = Settings::default();
     let sessions = comparisons::judge(&table, &named, settings);
-    Ok(file::verdict_file(&table, &sessions, &named, &settings))
+    Ok(file::verdict_file(
+        &table, &sessions, &named, &settings, tool,
+    ))
 }
 
 fn read(file: &str) -> Result<String, figures::WrongFile> {

@@ -9,7 +9,7 @@ use metrics_db::{
 use serde_json::{Value, json};
 
 use super::words::{audit, count, figure, percent, standing, time};
-use crate::output::{self, Table};
+use lab_output::{self as output, Table};
 
 /// Which run.
 #[derive(Args, Debug)]

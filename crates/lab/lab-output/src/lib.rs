@@ -1,5 +1,10 @@
-//! What weir prints: lines, tables, JSON. The only module here that writes to standard output; a session's display is that of
-//! `lab-bench`.
+//! What the lab's commands print: lines, tables, JSON. They write to standard output here alone; the display of a session is
+//! that of `lab-bench`.
+//!
+//! - this file: lines, JSON, and the table
+//! - [`words`]: figures in words
+
+pub mod words;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -10,7 +15,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement};
 use serde::Serialize;
 
-pub use lab_bench::words::{counted, duration, thousands};
+pub use words::{counted, duration, thousands};
 
 /// Why standard output took something not, if so; the first time counts.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use metrics_db::{MetricsDbConfig, Performance, Phase, ResourceSample, Run, Store};
 use serde_json::{Value, json};
 
-use crate::output;
+use lab_output as output;
 
 /// Which run, and where to.
 #[derive(Args, Debug)]

@@ -87,7 +87,7 @@ impl Client {
             let stream = TcpStream::connect(self.address).await.ok()?;
             stream.set_nodelay(true).ok()?;
             let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-            // Ends with its sender, or with the server.
+            // Ends with its sender, or with the server; then the request that waits has the error.
             drop(tokio::spawn(connection));
             Some(sender)
         };
