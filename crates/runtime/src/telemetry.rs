@@ -9,9 +9,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, TelemetryConfig};
 
-/// Libraries that tell more than operators want at `info`; a filter that names one of them wins.
-const QUIET: &str = "actix_server=warn,actix_http=warn,actix_web=warn,h2=warn,hyper=warn,hyper_util=warn,\
-                     tonic=warn,tower=warn,tokio_postgres=warn,refinery_core=warn,mio=warn,rustls=warn,deadpool=error";
+/// Libraries that tell more than operators want at `info`; a filter that names one of them wins. The dispatchers and the
+/// decoder of actix-http say at `error` what a client did wrong, so that any client could fill the log.
+const QUIET: &str = "actix_server=warn,actix_http=warn,actix_http::h1::dispatcher=off,actix_http::h1::decoder=off,\
+                     actix_http::h2::dispatcher=off,actix_web=warn,h2=warn,hyper=warn,hyper_util=warn,tonic=warn,tower=warn,\
+                     tokio_postgres=warn,refinery_core=warn,mio=warn,rustls=warn,deadpool=error";
 
 /// Installs the process's log subscriber. Call it once, before anything is logged.
 ///

@@ -3,7 +3,8 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use actix_web::http::header;
+use actix_web::error::PayloadError;
+use actix_web::http::{Method, header};
 use actix_web::{HttpMessage, HttpRequest, web};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
@@ -51,8 +52,11 @@ pub async fn body(
     Ok(whole)
 }
 
-/// Reads a body for nothing.
+/// Reads a body for nothing. What follows a CONNECT is a tunnel, which has no end (RFC 9110, section 9.3.6): nothing of it is read.
 pub(super) async fn discard_body(request: &HttpRequest, payload: web::Payload) {
+    if request.method() == Method::CONNECT {
+        return;
+    }
     if announced(request).is_none_or(|length| length <= DISCARDED as u64) {
         drop(read(request, payload, DISCARDED, Encoding::Identity).await);
     }
@@ -91,10 +95,13 @@ async fn read(
 }
 
 fn broken(error: actix_web::error::PayloadError) -> Failure {
-    Failure::new(
-        Kind::InvalidArgument,
-        format!("the body is incomplete: {error}"),
-    )
+    let message = match error {
+        PayloadError::Incomplete(_) => {
+            "the body is incomplete: it ended before its length, or a chunk is not valid".to_owned()
+        }
+        error => format!("the body is incomplete: {error}"),
+    };
+    Failure::new(Kind::InvalidArgument, message)
 }
 
 /// The pieces of a body that is not there yet.

@@ -120,8 +120,15 @@ async fn other_method(
     response
 }
 
-/// 404.
+/// 404; 405 for CONNECT, which names no path.
 pub(super) async fn not_found(request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    if request.method() == Method::CONNECT {
+        let message = "CONNECT is not allowed: this is no proxy";
+        let mut response = http_response(Kind::MethodNotAllowed, message);
+        let allowed = HeaderValue::from_static("");
+        response.headers_mut().insert(header::ALLOW, allowed);
+        return response;
+    }
     discard_body(&request, payload).await;
     http_response(Kind::NotFound, &format!("no such path: {}", request.path()))
 }

@@ -357,3 +357,47 @@ async fn a_head_that_cannot_be_taken_is_answered_with_the_body_of_every_error() 
     assert!([400, 431].contains(&answer.status), "{}", answer.status);
     assert_eq!(answer.json()["success"], false);
 }
+
+/// A client that asks for a tunnel sends nothing more until it has one.
+#[actix_web::test]
+async fn connect_is_refused_at_once() {
+    let face = start(Duration::from_secs(1));
+    for (target, allowed) in [("x:443", ""), ("/echo", "POST")] {
+        let mut connection = Connection::open(face.address).await;
+        let head = format!("CONNECT {target} HTTP/1.1\r\nhost: x\r\n\r\n");
+        connection.send(head.as_bytes()).await.unwrap();
+        // A body may take 10 s.
+        let answer = tokio::time::timeout(Duration::from_secs(5), connection.receive(false)).await;
+        let answer = answer.expect("an answer at once").unwrap();
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (405, Some(allowed)),
+            "{target}: {}",
+            answer.text()
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_chunk_that_is_none_is_told() {
+    let face = start(Duration::from_secs(1));
+    for chunk in ["-1\r\n", "FFFFFFFFFFFFFFFFF\r\nx", "5\r\nabcdeXX"] {
+        let mut connection = Connection::open(face.address).await;
+        let head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+        connection
+            .send(format!("{head}{chunk}").as_bytes())
+            .await
+            .unwrap();
+        let answer = connection.receive(false).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.json()["message"].clone()),
+            (
+                400,
+                "the body is incomplete: it ended before its length, or a chunk is not valid"
+                    .into()
+            ),
+            "{chunk:?}"
+        );
+        assert!(connection.is_closed_within(Duration::from_secs(5)).await);
+    }
+}

@@ -86,6 +86,34 @@ async fn unfinished_bodies_are_bounded_over_all_connections() {
     }
 }
 
+/// What strangers send may not fill the log, nor wake somebody at night.
+#[tokio::test]
+async fn what_clients_do_wrong_is_not_logged_as_an_error() {
+    let fixture = Fixture::start().await;
+    let event = "POST /api/v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    for wrong in [
+        "nonsense\r\n\r\n".to_owned(),
+        "\u{16}\u{3}\u{1}\0\u{1}\u{1}".to_owned(),
+        format!("{event}content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+        format!("{event}content-length: 5\r\n\r\nabc"),
+        format!("{event}transfer-encoding: chunked\r\n\r\n-1\r\n"),
+        format!("{event}x: {}\r\n\r\n", "a".repeat(200_000)),
+    ] {
+        let mut connection = fixture.connect().await;
+        // It may be refused before all of it was sent.
+        drop(connection.send(wrong.as_bytes()).await);
+    }
+    // Connections are accepted in turn: after this one none of them waits.
+    let health = testkit::http::get(fixture.service.http(), HEALTH).await;
+    assert_eq!(health.status, 200);
+    let mut service = fixture.service;
+    assert_eq!(service.terminate().code(), Some(0));
+    let log = service.log();
+    for level in ["ERROR", "WARN"] {
+        assert!(!log.contains(&format!("\"level\":\"{level}\"")), "{log}");
+    }
+}
+
 #[tokio::test]
 async fn offers_to_upgrade_are_ignored() {
     let fixture = Fixture::start().await;
