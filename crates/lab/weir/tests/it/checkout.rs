@@ -5,10 +5,9 @@ use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use lab_host::port::free_port;
 use lab_host::state::State;
 use lab_host::tools::Tools;
 use tempfile::TempDir;
@@ -19,44 +18,30 @@ pub(crate) struct Checkout {
     _turn: Turn,
 }
 
-/// The right to run a session.
-pub(crate) enum Turn {
-    /// Beside others: smoke runs measure nothing, and wait for most of their time.
-    Beside(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>),
-    /// Alone: a session that measures wants the machine for itself.
-    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'static, ()>),
-}
+/// The right to run a session, of one test at a time.
+pub(crate) type Turn = MutexGuard<'static, ()>;
 
-static TURNS: RwLock<()> = RwLock::new(());
-
-/// Waits until no other test runs a session.
-pub(crate) fn alone() -> Turn {
-    Turn::Alone(TURNS.write().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn beside_others() -> Turn {
-    Turn::Beside(TURNS.read().unwrap_or_else(PoisonError::into_inner))
+/// Waits until no other test runs a session: a session that measures wants the machine for itself, and a command that reads takes
+/// the metrics database that answers at its port, whose session it may be.
+pub(crate) fn turn() -> Turn {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Checkout {
-    /// One for smoke runs, which may go on beside those of others. Its databases are there already, as a first session makes
-    /// them. None, with a word on standard error, where k6 or PostgreSQL is not set up.
+    /// A root whose databases are there already, as a first session makes them. None, with a word on standard error, where k6
+    /// or PostgreSQL is not set up.
     pub(crate) fn new() -> Option<Self> {
-        Self::laid_out(beside_others, true)
+        Self::laid_out(true)
     }
 
-    /// One as a fresh clone is: its first session makes the databases.
+    /// A root as a fresh clone is: its first session makes the databases.
     pub(crate) fn fresh() -> Option<Self> {
-        Self::laid_out(beside_others, false)
-    }
-
-    /// One for sessions that measure.
-    pub(crate) fn alone() -> Option<Self> {
-        Self::laid_out(alone, true)
+        Self::laid_out(false)
     }
 
     /// Builds the services and lays out the root.
-    fn laid_out(turn: impl FnOnce() -> Turn, with_databases: bool) -> Option<Self> {
+    fn laid_out(with_databases: bool) -> Option<Self> {
         let repository = repository();
         let Some(tools) = Tools::find(&repository) else {
             testkit::left_out("there is no k6 or no PostgreSQL: run scripts/native-tools.sh first");
@@ -72,8 +57,7 @@ impl Checkout {
             symlink(repository.join(name), root.path().join(name)).unwrap();
         }
         let targets = "load-test/targets.toml";
-        let text = fs::read_to_string(repository.join(targets)).unwrap();
-        fs::write(root.path().join(targets), with_own_ports(&text)).unwrap();
+        fs::copy(repository.join(targets), root.path().join(targets)).unwrap();
         fs::create_dir(root.path().join(".tools")).unwrap();
         let env = format!(
             "WEIR_K6={}\nWEIR_PG_BIN={}\n",
@@ -149,26 +133,6 @@ impl Checkout {
                 .exists()
         })
     }
-}
-
-/// The list with ports that no other checkout tries first: between the look whether a port is free and the start of a target
-/// another session could take it.
-fn with_own_ports(list: &str) -> String {
-    let mut known = std::collections::BTreeMap::new();
-    let mut lines = String::new();
-    for line in list.lines() {
-        match line.strip_prefix("port = ") {
-            Some(port) => {
-                let own = known
-                    .entry(port.to_owned())
-                    .or_insert_with(|| free_port(None).unwrap());
-                lines += &format!("port = {own}\n");
-            }
-            None => lines += &format!("{line}\n"),
-        }
-    }
-    assert!(known.len() > 5, "the list names its ports otherwise");
-    lines
 }
 
 pub(crate) fn text(output: &Output) -> String {

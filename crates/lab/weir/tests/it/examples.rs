@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use lab_host::tools::Tools;
 
-use crate::checkout::{alone, repository, text};
+use crate::checkout::{repository, text, turn};
 
 /// Runs an example's check and smoke in a copy of its folder; its toolchain is asked for by `needs`.
 fn run(name: &str, needs: &[&str], said: &[&str]) {
@@ -22,7 +22,7 @@ fn run(name: &str, needs: &[&str], said: &[&str]) {
         ));
         return;
     }
-    let _turn = alone();
+    let _turn = turn();
     // In the build's folder: what a registry has given once is not fetched again.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("examples")

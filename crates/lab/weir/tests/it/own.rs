@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use lab_host::tools::Tools;
 use tempfile::TempDir;
 
-use crate::checkout::{Turn, alone, repository, text};
+use crate::checkout::{Turn, repository, text, turn};
 
 /// Two settings of a server that nobody here wrote, and two requests: 25 lines.
 const FILES: &str = r#"[[target]]
@@ -59,7 +59,7 @@ impl Folder {
             testkit::left_out("there is no python3, whose server is measured");
             return None;
         }
-        let turn = alone();
+        let turn = turn();
         let (dir, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(dir.path().join("public")).unwrap();

@@ -200,7 +200,7 @@ port_env = "SERVER_PORT"
 
 #[test]
 fn an_interrupt_stops_everything_and_keeps_what_is_finished() {
-    let Some(checkout) = Checkout::alone() else {
+    let Some(checkout) = Checkout::new() else {
         return;
     };
     let mut command = checkout.weir(&[
@@ -383,7 +383,7 @@ fn benchmark_makes_the_load_where_it_is_asked_for() {
 
 #[test]
 fn saturation_takes_benchmark_whose_steps_are_connections() {
-    let Some(checkout) = Checkout::alone() else {
+    let Some(checkout) = Checkout::new() else {
         return;
     };
     let run = checkout
@@ -424,7 +424,7 @@ fn saturation_takes_benchmark_whose_steps_are_connections() {
 
 #[test]
 fn an_aa_session_measures_one_target_under_two_names_and_says_so() {
-    let Some(checkout) = Checkout::alone() else {
+    let Some(checkout) = Checkout::new() else {
         return;
     };
     let run = checkout
