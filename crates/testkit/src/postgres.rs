@@ -90,6 +90,22 @@ impl Server {
         }
     }
 
+    /// A hot standby of this server, with settings of its own. This server is stopped and started for it. `None` under Docker,
+    /// with [`left_out`](crate::left_out()).
+    pub fn standby(&mut self, settings: &[(&str, &str)]) -> Option<Self> {
+        match &mut self.0 {
+            Backend::Native(server) => {
+                Some(Self(Backend::Native(Box::new(server.standby(settings)))))
+            }
+            Backend::Container(_) => {
+                crate::left_out(
+                    "a standby needs PostgreSQL's programs: run scripts/native-tools.sh",
+                );
+                None
+            }
+        }
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         match &self.0 {

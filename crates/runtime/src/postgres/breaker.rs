@@ -183,6 +183,7 @@ fn says_away(error: &DatabaseError) -> Option<bool> {
         }
         DatabaseError::AcquireTimeout { .. }
         | DatabaseError::Away(_)
+        | DatabaseError::Behind { .. }
         | DatabaseError::ReadOnly
         | DatabaseError::NoWrites(_)
         | DatabaseError::Pool(_) => None,

@@ -35,6 +35,12 @@ pub enum DatabaseError {
     /// The database answers, and the last writes failed.
     #[error("no write succeeds: {0}")]
     NoWrites(Cause),
+    /// The database is a replica, further behind its primary than the service allows.
+    #[error("the replica is more than {} behind its primary", humantime::format_duration(*bound))]
+    Behind {
+        /// What is allowed.
+        bound: Duration,
+    },
     /// The pool is closed, or faulty.
     #[error("the connection pool gives no connection: {0}")]
     Pool(String),
@@ -56,9 +62,10 @@ impl DatabaseError {
                 pool_exhausted: true,
                 ..
             } => Cause::PoolExhausted,
-            Self::AcquireTimeout { .. } | Self::NoAnswer { .. } | Self::Pool(_) => {
-                Cause::Unreachable
-            }
+            Self::AcquireTimeout { .. }
+            | Self::NoAnswer { .. }
+            | Self::Behind { .. }
+            | Self::Pool(_) => Cause::Unreachable,
             Self::ReadOnly => Cause::ReadOnly,
             Self::NoWrites(cause) | Self::Away(cause) => *cause,
             Self::Postgres(error) => match error.code() {
@@ -74,6 +81,7 @@ impl DatabaseError {
         match self {
             Self::AcquireTimeout { .. }
             | Self::Away(_)
+            | Self::Behind { .. }
             | Self::Pool(_)
             | Self::ReadOnly
             | Self::NoWrites(_) => false,

@@ -88,6 +88,23 @@ pub struct ReadsConfig {
     /// Time from a request's arrival to its answer; after that 503 / UNAVAILABLE
     #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::time_limit())]
     pub request_timeout: Duration,
+
+    /// How far a read-only replica may be behind its primary, 100ms to 1day; further, requests are refused with 503 / UNAVAILABLE. Without it
+    /// nobody looks
+    #[arg(long, env = "MAX_REPLICA_LAG", value_name = "DURATION", value_parser = replica_lag)]
+    pub max_replica_lag: Option<Duration>,
+}
+
+/// Shorter than that, a replica would be too far behind between two looks at it.
+const LEAST_REPLICA_LAG: Duration = Duration::from_millis(100);
+const MOST_REPLICA_LAG: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn replica_lag(text: &str) -> Result<Duration, String> {
+    let lag = runtime::config::duration(text)?;
+    if (LEAST_REPLICA_LAG..=MOST_REPLICA_LAG).contains(&lag) {
+        return Ok(lag);
+    }
+    Err("must be from 100ms to 1day".to_owned())
 }
 
 #[cfg(test)]
@@ -99,5 +116,8 @@ mod tests {
     fn the_command_line_is_consistent() {
         Config::command().debug_assert();
         runtime::config::parse_from::<Config, _, _>(["balance"]).expect("defaults");
+        let short = ["balance", "--max-replica-lag", "99ms"];
+        let refused = runtime::config::parse_from::<Config, _, _>(short).expect_err("too short");
+        assert!(refused.to_string().contains("from 100ms to 1day"));
     }
 }

@@ -1,5 +1,7 @@
 //! Why a request for balances was not answered with balances.
 
+use std::time::Duration;
+
 use domain::{AccountId, Invalid, Kind};
 use protect::Refusal;
 use runtime::postgres::{Cause, DatabaseError, DatabaseErrorKind};
@@ -24,6 +26,15 @@ pub enum BalanceError {
     /// The database could not answer.
     #[error("{0}: retry later")]
     Database(Cause),
+    /// The replica is further behind its primary than `MAX_REPLICA_LAG`, or nobody can say how far.
+    #[error(
+        "the replica is more than {} behind its primary (MAX_REPLICA_LAG): retry later",
+        humantime::format_duration(*bound)
+    )]
+    Behind {
+        /// The bound.
+        bound: Duration,
+    },
     /// `REQUEST_TIMEOUT` passed.
     #[error("no answer from the database in time: retry later")]
     Timeout,
@@ -43,7 +54,9 @@ impl BalanceError {
             Self::Denied(refusal) => refusal.kind(),
             Self::UnknownAccount(_) => Kind::NotFound,
             Self::QueueFull => Kind::ResourceExhausted,
-            Self::Database(_) | Self::Timeout | Self::ShuttingDown => Kind::Unavailable,
+            Self::Database(_) | Self::Behind { .. } | Self::Timeout | Self::ShuttingDown => {
+                Kind::Unavailable
+            }
             Self::Internal => Kind::Internal,
         }
     }
@@ -56,6 +69,7 @@ impl BalanceError {
             Self::UnknownAccount(_) => "unknown_account",
             Self::QueueFull => "queue_full",
             Self::Database(_) => "database_unavailable",
+            Self::Behind { .. } => "replica_behind",
             Self::Timeout => "timeout",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
@@ -63,12 +77,13 @@ impl BalanceError {
     }
 
     /// Every value of [`Self::reason`], so that each is in the metrics from the start.
-    pub const REASONS: [&'static str; 8] = [
+    pub const REASONS: [&'static str; 9] = [
         "invalid",
         "permission_denied",
         "unknown_account",
         "queue_full",
         "database_unavailable",
+        "replica_behind",
         "timeout",
         "shutting_down",
         "internal",

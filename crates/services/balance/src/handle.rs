@@ -79,7 +79,9 @@ impl Balances {
             database,
             metrics.clone(),
             config.request_timeout,
+            config.max_replica_lag,
         ));
+        reading.begin_with_replica().await;
         let shared_reads = config.read_mode == ReadMode::Group;
         let count = if shared_reads {
             connections.min(config.readers.into())
@@ -198,11 +200,17 @@ impl Balances {
         Some((reading, lone?))
     }
 
+    /// Looks how far the replica is behind, until the stop; ends at once where no bound is set.
+    pub(crate) async fn watch_replica(&self, stop: &CancellationToken) {
+        self.shared.reading.watch_replica(stop).await;
+    }
+
     /// Whether balances can be read now.
     ///
     /// # Errors
-    /// [`BalanceError::Database`].
+    /// [`BalanceError::Database`], [`BalanceError::Behind`].
     pub async fn ping(&self) -> Result<(), BalanceError> {
+        self.shared.reading.admit_replica()?;
         let checked = self.check().await;
         checked.map_err(|error| BalanceError::Database(error.cause()))
     }

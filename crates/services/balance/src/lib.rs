@@ -10,6 +10,7 @@
 //! - `queue`: requests that wait, bounded
 //! - `reader`: takes all that waits, one read for all of it, answers each
 //! - `reading`: one read, in a time limit
+//! - `replica`: how far a read-only replica is behind, and the bound on that
 //! - `batch`: the ids of a read, and whose they are (pure)
 //! - `store`: the only module that speaks SQL
 //! - [`metrics`]: counters, also logged at shutdown
@@ -25,6 +26,7 @@ pub mod metrics;
 mod queue;
 mod reader;
 mod reading;
+mod replica;
 pub mod rest;
 mod store;
 mod uri;
@@ -121,7 +123,7 @@ impl Service {
         let services = standard
             .services
             .add_service(HealthServer::new(face).accept_compressed(CompressionEncoding::Gzip));
-        let probed = self.balances.clone();
+        let (probed, watched) = (self.balances.clone(), self.balances.clone());
         let balances = Data::new(own_threads);
         let rest = move |config: &mut ServiceConfig| {
             // Once on each worker thread.
@@ -135,6 +137,8 @@ impl Service {
             tokio::join!(
                 health.probe_with(|| probed.check(), in_flight.stop()),
                 grpc_health.follow(health.subscribe(), &in_flight),
+                // Boxed: what it holds is large, and it is awaited once.
+                Box::pin(watched.watch_replica(in_flight.stop())),
             );
         };
         let served = self.faces.serve(rest, balance_service, services, beside);

@@ -17,6 +17,7 @@ pub struct BalanceMetrics {
     queue_depth: IntGauge,
     refused: IntCounterVec,
     database_seconds: Counter,
+    replica_lag_seconds: Gauge,
 }
 
 impl BalanceMetrics {
@@ -54,6 +55,10 @@ impl BalanceMetrics {
                 "balance_database_seconds_total",
                 "Time spent waiting for the database, all readers together, seconds",
             )?,
+            replica_lag_seconds: Gauge::new(
+                "balance_replica_lag_seconds",
+                "How far the replica is behind its primary, at most; 0 at a primary and without MAX_REPLICA_LAG",
+            )?,
         };
         for reason in BalanceError::REASONS {
             metrics.refused.with_label_values(&[reason]).inc_by(0);
@@ -65,11 +70,16 @@ impl BalanceMetrics {
         registry.register(metrics.queue_depth.clone())?;
         registry.register(metrics.refused.clone())?;
         registry.register(metrics.database_seconds.clone())?;
+        registry.register(metrics.replica_lag_seconds.clone())?;
         Ok(metrics)
     }
 
     pub(crate) fn refused(&self, error: &BalanceError) {
         self.refused.with_label_values(&[error.reason()]).inc();
+    }
+
+    pub(crate) fn replica_lag(&self, lag: Duration) {
+        self.replica_lag_seconds.set(lag.as_secs_f64());
     }
 
     pub(crate) fn waiting(&self, accounts: usize) {

@@ -7,10 +7,12 @@ use std::time::Duration;
 use domain::{AccountId, Balance};
 use runtime::postgres::{Connection, Database, DatabaseError, DatabaseErrorKind};
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::batch;
 use crate::error::BalanceError;
 use crate::metrics::BalanceMetrics;
+use crate::replica::Replica;
 use crate::store;
 
 /// From one try to open a connection to the next.
@@ -27,16 +29,22 @@ pub(crate) struct Reading {
     away: Arc<AtomicBool>,
     /// Whether a connection is being opened for lone requests.
     is_opening: AtomicBool,
+    /// None where a replica may be as far behind as it is.
+    replica: Option<Arc<Replica>>,
 }
 
 impl Reading {
-    /// Reads from `database`, each for `statement_timeout` at most.
+    /// Reads from `database`, each for `statement_timeout` at most; from a replica while it is at most `max_replica_lag`
+    /// behind.
     pub(crate) fn new(
         database: Database,
         metrics: BalanceMetrics,
         statement_timeout: Duration,
+        max_replica_lag: Option<Duration>,
     ) -> Self {
+        let replica = max_replica_lag.map(|bound| Arc::new(Replica::new(bound, metrics.clone())));
         Self {
+            replica,
             database,
             metrics,
             statement_timeout,
@@ -54,6 +62,7 @@ impl Reading {
             statement_timeout: self.statement_timeout,
             away: Arc::clone(&self.away),
             is_opening: AtomicBool::new(false),
+            replica: self.replica.clone(),
         })
     }
 
@@ -82,10 +91,32 @@ impl Reading {
         is_ready
     }
 
-    /// Refuses at once while the database is away.
+    /// Refuses at once while the database is away, or is a replica that is too far behind.
     pub(crate) fn admit(&self) -> Result<(), BalanceError> {
         let asked = self.database.check();
-        asked.map_err(|away| BalanceError::from(&away))
+        asked.map_err(|away| BalanceError::from(&away))?;
+        self.admit_replica()
+    }
+
+    /// Refuses while the database is a replica that is too far behind.
+    pub(crate) fn admit_replica(&self) -> Result<(), BalanceError> {
+        self.replica
+            .as_ref()
+            .map_or(Ok(()), |replica| replica.admit())
+    }
+
+    /// Looks for the first time how far the replica is behind.
+    pub(crate) async fn begin_with_replica(&self) {
+        if let Some(replica) = &self.replica {
+            replica.begin(&self.database).await;
+        }
+    }
+
+    /// Looks how far the replica is behind, until the stop.
+    pub(crate) async fn watch_replica(&self, stop: &CancellationToken) {
+        if let Some(replica) = &self.replica {
+            replica.watch(&self.database, stop).await;
+        }
     }
 
     /// A connection for one read.
@@ -123,7 +154,10 @@ impl Reading {
     /// read, one after the other.
     pub(crate) async fn check(&self, limit: Duration) -> Result<(), DatabaseError> {
         let checked = self.read_nothing(limit).await;
-        checked.inspect_err(|error| self.database.note(error))
+        checked.inspect_err(|error| self.database.note(error))?;
+        self.replica
+            .as_ref()
+            .map_or(Ok(()), |replica| replica.check())
     }
 
     async fn read_nothing(&self, limit: Duration) -> Result<(), DatabaseError> {

@@ -1,5 +1,7 @@
 //! The statements of balance.
 
+use std::time::Duration;
+
 use domain::Balance;
 use runtime::postgres::{Connection, DatabaseError, Schema};
 use tokio_postgres::types::{FromSql, Type, accepts};
@@ -47,6 +49,53 @@ pub(crate) async fn read(
         found[at] = Some(Balance::new(row.try_get(1)?, updated_us));
     }
     Ok(found)
+}
+
+const STANDING: &str = "\
+/* balance::store::standing */
+SELECT pg_is_in_recovery(),
+       coalesce(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), false)
+       AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE pid IS NOT NULL AND coalesce(status, 'streaming') = 'streaming'),
+       extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8,
+       pg_postmaster_start_time()::text";
+
+/// Where a server stands to its primary.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standing {
+    /// It replays what a primary sends.
+    pub(crate) is_replica: bool,
+    /// A connection to the primary is there, and all that came over it is replayed.
+    pub(crate) is_caught_up: bool,
+    /// Age of the last commit that was replayed, seconds, by both servers' clocks; none before the first.
+    pub(crate) replayed_s: Option<f64>,
+    /// When the server was started: another one has another time.
+    pub(crate) server: String,
+}
+
+impl Standing {
+    /// Age of what is read there, at most; none where that is not known.
+    pub(crate) fn lag(&self) -> Option<Duration> {
+        if !self.is_replica || self.is_caught_up {
+            return Some(Duration::ZERO);
+        }
+        let replayed = self.replayed_s?.max(0.0);
+        Duration::try_from_secs_f64(replayed).ok()
+    }
+}
+
+/// Where the server stands to its primary. Any role may ask.
+pub(crate) async fn standing(client: &Connection) -> Result<Standing, DatabaseError> {
+    let rows = client.query(STANDING, &[]).await?;
+    // A SELECT without FROM has one row.
+    let Some(row) = rows.first() else {
+        return Ok(Standing::default());
+    };
+    Ok(Standing {
+        is_replica: row.try_get(0)?,
+        is_caught_up: row.try_get(1)?,
+        replayed_s: row.try_get(2)?,
+        server: row.try_get(3)?,
+    })
 }
 
 /// A `timestamptz` as microseconds since 1970, infinity too, which date types cannot hold.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,36 @@ pub(super) struct Native {
 
 impl Native {
     pub(super) fn start(programs: Programs, settings: &[(&str, &str)]) -> Self {
+        let settings = SETTINGS.iter().chain(settings);
+        let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut server = Self::prepare(programs, settings.collect(), template::copy_to);
+        server.run_on_a_free_port();
+        server
+    }
+
+    /// A hot standby of this server, which is stopped while its files are copied.
+    pub(super) fn standby(&mut self, settings: &[(&str, &str)]) -> Self {
+        let primary = format!("host=127.0.0.1 port={} user=postgres", self.port);
+        let mut all = self.settings.clone();
+        all.push(("primary_conninfo".to_owned(), primary));
+        let more = settings.iter();
+        all.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.stop();
+        let mut standby = Self::prepare(self.programs.clone(), all, |data, programs| {
+            template::standby_of(&self.data, data, programs.account)
+                .expect("a copy of the primary's files");
+        });
+        self.run();
+        standby.run_on_a_free_port();
+        standby
+    }
+
+    /// A server whose data directory `fill` makes.
+    fn prepare(
+        programs: Programs,
+        settings: Vec<(String, String)>,
+        fill: impl FnOnce(&Path, &Programs),
+    ) -> Self {
         let folder = template::temporary_folder("weir-postgres-", programs.account);
         let path = folder
             .path()
@@ -69,28 +99,27 @@ impl Native {
         let watchdog = Watchdog::new(CLEAN_UP, &[&path], programs.account);
         let folder = TempDir::keep(folder);
         let data = folder.join("data");
-        template::copy_to(&data, &programs);
-        let mut server = Self {
-            settings: SETTINGS
-                .iter()
-                .chain(settings)
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+        fill(&data, &programs);
+        Self {
+            settings,
             port: 0,
             process: None,
             log: folder.join("log"),
             data,
             programs,
             watchdog: Some(watchdog),
-        };
+        }
+    }
+
+    fn run_on_a_free_port(&mut self) {
         // Another process may take the port before the server does.
         for _ in 0..5 {
-            server.port = free_port();
-            if server.try_run() {
-                return server;
+            self.port = free_port();
+            if self.try_run() {
+                return;
             }
         }
-        panic!("PostgreSQL does not start:\n{}", server.log());
+        panic!("PostgreSQL does not start:\n{}", self.log());
     }
 
     pub(super) fn port(&self) -> u16 {

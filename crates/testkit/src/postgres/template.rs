@@ -18,6 +18,14 @@ pub(super) fn copy_to(folder: &Path, programs: &Programs) {
         .expect("a copy of the template of the data directory");
 }
 
+/// Makes `folder` the data directory of a standby: a copy of that of a server that is stopped.
+pub(super) fn standby_of(primary: &Path, folder: &Path, owner: Option<Account>) -> io::Result<()> {
+    copy(primary, folder, owner)?;
+    let signal = folder.join("standby.signal");
+    fs::write(&signal, "")?;
+    give(&signal, owner)
+}
+
 /// One template for each version: `postgres-18-6`.
 fn name(programs: &Programs) -> String {
     let version: String = programs

@@ -9,5 +9,6 @@ mod overload;
 mod parity;
 mod protection;
 mod reads;
+mod replica;
 mod stopping;
 mod support;
