@@ -15,6 +15,9 @@ JARS=$ROOT/.tools/kafka-$VERSION
 RUN=$ROOT/.tools/kafka
 PORT=19092
 SECURE=false
+MEASURED=false
+ATTACHED=false
+BROKER=''
 
 usage() {
     cat <<TEXT
@@ -23,6 +26,7 @@ Usage: scripts/kafka.sh COMMAND [--dir DIR] [--port PORT]
 Commands:
   fetch              fetch the jars, start nothing
   up [1|3]           start one broker (default) or three, and print KAFKA_BROKERS=host:port,...
+  run                the same with one broker that is a child of this process, until SIGTERM, SIGINT or its end; then \`down\`
   kill N             end broker N (1, 2 or 3) with SIGKILL, as a crash would
   start N            start broker N again, over what it stored
   down               stop all brokers and remove what they stored
@@ -31,8 +35,11 @@ Commands:
 Options:
   --dir DIR          folder of this cluster (default .tools/kafka): several clusters can run side by side
   --port PORT        port of broker 1 (default 19092). A cluster takes nine ports from there on
-  --secure           for \`up\`: listen with TLS and SCRAM-SHA-512 too. DIR/env then has KAFKA_SECURE_BROKERS, KAFKA_CA
-                     (a PEM file), KAFKA_USER and KAFKA_PASSWORD
+  --secure           for \`up\`: listen with TLS and SASL too (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER with
+                     tokens that nobody signed). DIR/env then has KAFKA_SECURE_BROKERS, KAFKA_CA (a PEM file), KAFKA_USER
+                     and KAFKA_PASSWORD
+  --measured         for \`up\` and \`run\`: the virtual machine as Kafka's own scripts start it (1 GB of heap, G1, all
+                     compilers), to measure with; without it brokers are small and start quickly, for tests
 
 Brokers listen on 127.0.0.1 only. DIR/env holds what \`up\` prints; DIR/broker-N.log is the log of broker N.
 TEXT
@@ -78,13 +85,17 @@ fetch() {
 # The class path in a fixed order: an archive of classes is valid for exactly one.
 class_path() { printf '%s:' "$JARS"/libs/*.jar; }
 
-# Sets JAVA to a command that is small and quick to start; a broker here serves tests.
+# Sets JAVA to a command that is small and quick to start, where a broker serves tests.
 java_command() {
-    local archive=$JARS/classes.jsa
-    JAVA=(java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off \
+    local archive=$JARS/classes.jsa machine=(-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1)
+    if [[ -e $RUN/measured ]]; then
+        machine=(-Xmx1g -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35
+            -XX:+ExplicitGCInvokesConcurrent)
+    fi
+    JAVA=(java "${machine[@]}" -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off \
         -Dlog4j2.configurationFile="$ROOT/scripts/kafka/log4j2.yaml" -cp "$(class_path)")
     # The classes that a first broker loaded, which it kept when it stopped (see launch).
-    if [[ -f $archive ]]; then JAVA+=(-XX:SharedArchiveFile="$archive"); fi
+    if [[ -f $archive && ! -e $RUN/measured ]]; then JAVA+=(-XX:SharedArchiveFile="$archive"); fi
 }
 
 # Writes the settings of broker $1 of $2.
@@ -134,12 +145,17 @@ controller.quorum.election.timeout.ms=500
 controller.quorum.fetch.timeout.ms=1000
 TEXT
     if $SECURE; then
+        local security=org.apache.kafka.common.security
         cat <<TEXT
-sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
 ssl.keystore.type=PKCS12
 ssl.keystore.location=$RUN/server.p12
 ssl.keystore.password=$USER_PASSWORD
-listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.plain.sasl.jaas.config=$security.plain.PlainLoginModule required user_$USER_NAME="$USER_PASSWORD";
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=$security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$security.scram.ScramLoginModule required;
+# Tokens are not signed here: brokers of tests alone may take them.
+listener.name.sasl_ssl.oauthbearer.sasl.jaas.config=$security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 TEXT
     fi
 }
@@ -172,14 +188,17 @@ is_there() { is_running "$1" || is_listening "$(client_port "$1")"; }
 launch() {
     local node=$1 archive=$JARS/classes.jsa
     java_command
-    if [[ ! -f $archive ]] && ((node == 1)); then JAVA+=(-XX:ArchiveClassesAtExit="$archive"); fi
-    # A session of its own: a Ctrl-C in the terminal that called does not reach the broker.
+    # An archive is for one kind of virtual machine: those of tests are started often.
+    if [[ ! -f $archive && ! -e $RUN/measured ]] && ((node == 1)); then JAVA+=(-XX:ArchiveClassesAtExit="$archive"); fi
+    # A session of its own: a Ctrl-C in the terminal that called does not reach the broker. Not where the broker is to be a
+    # child of this process.
     local session=(nohup)
     if command -v setsid >/dev/null; then session=(setsid); fi
+    if $ATTACHED; then session=(); fi
     # shellcheck disable=SC2016  # expanded by the inner shell, which becomes the broker
     (cd "$RUN" && exec "${session[@]}" bash -c 'echo $$ >"$0" && exec "$@"' "$RUN/broker-$node.pid" \
         "${JAVA[@]}" kafka.Kafka "$RUN/broker-$node.properties") >"$RUN/broker-$node.log" 2>&1 </dev/null &
-    disown
+    if $ATTACHED; then BROKER=$!; else disown; fi
 }
 
 await_ready() {
@@ -199,7 +218,10 @@ nodes() { find "$RUN" -maxdepth 1 -name 'broker-*.properties' 2>/dev/null | grep
 # Prepares the empty folder of broker $1 for cluster $2.
 format() {
     local user=()
-    if $SECURE; then user=(--add-scram "SCRAM-SHA-512=[name=$USER_NAME,password=$USER_PASSWORD]"); fi
+    if $SECURE; then
+        user=(--add-scram "SCRAM-SHA-256=[name=$USER_NAME,password=$USER_PASSWORD]"
+            --add-scram "SCRAM-SHA-512=[name=$USER_NAME,password=$USER_PASSWORD]")
+    fi
     "${JAVA[@]}" kafka.tools.StorageTool format "${user[@]}" --cluster-id "$2" \
         --config "$RUN/broker-$1.properties" >"$RUN/format-$1.log" 2>&1
 }
@@ -222,6 +244,7 @@ up() {
         done
     done
     if $SECURE; then certificate; fi
+    if $MEASURED; then touch "$RUN/measured"; fi
     java_command
     id=W$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 1-20)A
     for ((node = 1; node <= count; node++)); do
@@ -255,7 +278,7 @@ up() {
 down() {
     local node signal=KILL deadline=$((SECONDS + 20))
     # What they stored goes too, so there is nothing to finish; only the archive of classes is written at an orderly end.
-    if [[ ! -f $JARS/classes.jsa ]]; then signal=TERM; fi
+    if [[ ! -f $JARS/classes.jsa && ! -e $RUN/measured ]]; then signal=TERM; fi
     for node in $(nodes); do
         if is_running "$node"; then kill "-$signal" "$(pid_of "$node")"; fi
     done
@@ -283,6 +306,7 @@ main() {
                 shift
                 ;;
             --secure) SECURE=true ;;
+            --measured) MEASURED=true ;;
             -*) usage_error "unknown option: $1" ;;
             *)
                 if [[ -z $command ]]; then
@@ -302,6 +326,16 @@ main() {
         fetch) fetch ;;
         up)
             case ${argument:-1} in 1 | 3) up "${argument:-1}" ;; *) usage_error "up takes 1 or 3, not '$argument'" ;; esac
+            ;;
+        run)
+            [[ -z $argument ]] || usage_error "run takes no number"
+            [[ -z $(nodes) ]] || fail "brokers of $RUN are up: run 'scripts/kafka.sh down' first"
+            ATTACHED=true
+            trap down EXIT
+            trap 'exit 0' TERM INT
+            up 1
+            wait "$BROKER" || true
+            fail "the broker has ended by itself"
             ;;
         kill | start)
             [[ $argument =~ ^[123]$ && -f $RUN/broker-$argument.properties ]] || fail "$command needs the number of a broker of this cluster"

@@ -34,7 +34,8 @@ impl Kafka {
         Self::start_with(brokers, &[])
     }
 
-    /// [`start`](Self::start), with TLS and SCRAM-SHA-512 beside the plain port.
+    /// [`start`](Self::start), with TLS and SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER with tokens that nobody
+    /// signed) beside the plain port.
     ///
     /// # Panics
     /// The brokers do not start.

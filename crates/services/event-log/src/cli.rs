@@ -2,6 +2,7 @@
 //! network.
 //!
 //! - `command`: what can be said; `answer`: what is asked and answered
+//! - `anchored_by`: the anchors that a directory's chain is compared with
 //! - `any_place`: a directory (`local`) or a server (`remote`)
 //! - `output`: standard output
 
@@ -13,6 +14,7 @@ use protect::principals::tokens::{self, TokenHash};
 
 use crate::chain_service::rest::{AppendedAnswer, VerifiedAnswer};
 
+mod anchored_by;
 mod answer;
 mod any_place;
 mod command;
@@ -22,7 +24,7 @@ mod remote;
 
 use answer::Wanted;
 use any_place::AnyPlace;
-pub use command::{ChainCommand, Cli, Command, DirectoryOrServer, Place, TokenCommand};
+pub use command::{AnchoredBy, ChainCommand, Cli, Command, DirectoryOrServer, Place, TokenCommand};
 use output::{print, write};
 
 /// Prints a new token and its hash. The token is stored nowhere.
@@ -81,8 +83,13 @@ pub async fn run(command: ChainCommand) -> anyhow::Result<ExitCode> {
             };
             place.print(partition, wanted).await?;
         }
-        ChainCommand::Verify { partition, .. } => {
-            let found = place.verify(partition).await?;
+        ChainCommand::Verify {
+            partition,
+            anchored,
+            ..
+        } => {
+            let anchors = anchored_by::open(*anchored).await?;
+            let found = place.verify(partition, anchors).await?;
             print(&VerifiedAnswer {
                 valid: found.valid,
                 entries_verified: found.entries,

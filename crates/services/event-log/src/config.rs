@@ -10,9 +10,11 @@ use runtime::config::{ListenConfig, ShutdownConfig, TelemetryConfig};
 use runtime::connection::GrpcConnectionConfig;
 use runtime::threads::ThreadsConfig;
 
+mod anchors;
 mod range;
 mod topics;
 
+pub use anchors::AnchorConfig;
 pub(crate) use range::durability;
 pub use topics::{TopicsBackend, TopicsConfig};
 
@@ -47,6 +49,9 @@ pub struct Config {
     /// Topics and consumer groups.
     #[command(flatten)]
     pub topics: TopicsConfig,
+    /// Anchors of hash-chained partitions.
+    #[command(flatten)]
+    pub anchors: AnchorConfig,
     /// Worker threads.
     #[command(flatten)]
     pub threads: ThreadsConfig,

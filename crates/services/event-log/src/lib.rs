@@ -6,6 +6,7 @@
 //! - [`cli`]: the command line; [`Config`] ([`config`]): settings of the server
 //! - [`Service`] ([`service`]): built (directory locked, ports bound), then run until the stop
 //! - [`chain_service`]: hash-chained partitions, and their faces
+//! - [`anchors`]: the heads of chains, anchored in a topic of Kafka
 //! - [`topic_service`]: topics with consumer groups, and their faces
 //! - `topics_backend`: what keeps the topics, files or Kafka
 //! - `access`: what calls need, and what of the store a caller may see
@@ -13,6 +14,7 @@
 //! - `uri`: paths and queries of the REST faces
 
 mod access;
+pub mod anchors;
 pub mod chain_service;
 pub mod cli;
 pub mod config;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, ServiceConfig};
@@ -18,6 +19,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::access;
+use crate::anchors::Anchors;
 use crate::chain_service;
 use crate::config::Config;
 use crate::topic_service;
@@ -34,6 +36,8 @@ pub struct Service {
     chains: chain_service::Served,
     writable: Writable,
     topics: TopicsData,
+    /// And the time between two anchors of a chain.
+    anchors: Option<(Anchors, Duration)>,
     faces: Faces,
 }
 
@@ -71,6 +75,13 @@ impl Service {
         let topics_stop = in_flight.stop().clone();
         let topics = topics_backend::open(config, directory, terms, topics_stop).await?;
         tracing::info!(topics = topics.topic_count(), "topics");
+        let anchors = Anchors::open(
+            &config.anchors,
+            config.topics.topics_backend,
+            Arc::clone(&topics),
+            store.request_timeout,
+        );
+        let anchors = anchors.await?;
         let writable = writable.and_topics(Arc::clone(&topics));
         topic_service::metrics::register(&metrics, &topics)?;
         Ok(Self {
@@ -78,8 +89,10 @@ impl Service {
                 log.clone(),
                 in_flight.clone(),
                 store.request_timeout,
+                anchors.clone(),
             ),
             log,
+            anchors: anchors.map(|anchors| (anchors, config.anchors.anchor_interval)),
             topics: TopicsData {
                 topics,
                 in_flight: in_flight.clone(),
@@ -151,15 +164,29 @@ impl Service {
         health.set(self.writable.is_serving());
         let in_flight = self.faces.in_flight.clone();
         let grpc_health = standard.health;
+        let log = self.log;
+        let mut anchoring = self.anchors.map(|(anchors, interval)| {
+            let anchoring = anchors.anchoring(log.clone());
+            (anchoring, interval)
+        });
+        let anchored = async {
+            if let Some((anchoring, interval)) = &mut anchoring {
+                anchoring.run(*interval, in_flight.stop()).await;
+            }
+        };
         let beside = async {
             tokio::join!(
                 grpc_health.follow(health.subscribe(), &in_flight),
                 self.writable.watch(in_flight.stop()),
+                anchored,
             );
         };
         let served = self.faces.serve(rest, chain_service, services, beside);
         let served = served.await?;
-        let log = self.log;
+        if let Some((anchoring, _)) = &mut anchoring {
+            // What was appended until the end.
+            anchoring.anchor_all().await;
+        }
         topics.close().await;
         let last_sync = move || log.sync_blocking();
         tokio::task::spawn_blocking(last_sync)

@@ -9,6 +9,9 @@ use runtime::shutdown::{Guard, InFlight, ShuttingDown};
 use runtime::status::Failure;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use topics::TopicsError;
+
+use crate::anchors::{AnchorError, Anchors};
 
 /// Chains that are verified at a time, which bounds their memory. They share turns at the cores
 /// ([`hash_chain::Checks`]), so that a short chain does not wait for a long one.
@@ -20,6 +23,9 @@ pub enum ServedError {
     /// The log refused.
     #[error(transparent)]
     Log(#[from] ChainError),
+    /// The anchors cannot be read.
+    #[error("the anchors cannot be read: {0}")]
+    Anchors(TopicsError),
     /// `REQUEST_TIMEOUT` passed.
     #[error("not written in time; the entry may be stored all the same")]
     Timeout,
@@ -42,11 +48,21 @@ impl From<ShuttingDown> for ServedError {
     }
 }
 
+impl From<AnchorError> for ServedError {
+    fn from(error: AnchorError) -> Self {
+        match error {
+            AnchorError::Topic(error) => Self::Anchors(error),
+            AnchorError::Chain(error) => Self::Log(error),
+        }
+    }
+}
+
 impl From<ServedError> for Failure {
     /// Logs what the client is not told.
     fn from(error: ServedError) -> Self {
         let kind = match &error {
             ServedError::Log(error) => error.kind(),
+            ServedError::Anchors(error) => error.kind(),
             ServedError::Timeout | ServedError::ShuttingDown => Kind::Unavailable,
         };
         if let ServedError::Log(ChainError::Io(source)) = &error {
@@ -63,17 +79,19 @@ pub struct Served {
     in_flight: InFlight,
     timeout: Duration,
     verifications: Arc<Semaphore>,
+    anchors: Option<Anchors>,
 }
 
 impl Served {
-    /// Serves `log`; an append takes `timeout` at most.
+    /// Serves `log`; an append takes `timeout` at most. A check of a chain compares it with its `anchors`.
     #[must_use]
-    pub fn new(log: Log, in_flight: InFlight, timeout: Duration) -> Self {
+    pub fn new(log: Log, in_flight: InFlight, timeout: Duration, anchors: Option<Anchors>) -> Self {
         Self {
             log,
             in_flight,
             timeout,
             verifications: Arc::new(Semaphore::new(VERIFICATIONS)),
+            anchors,
         }
     }
 
@@ -117,17 +135,21 @@ impl Served {
         Ok(self.served(entries, Some(guard).filter(|_| !follow)))
     }
 
-    /// Checks a whole chain.
+    /// Checks a whole chain, against its anchors too where there are any.
     ///
     /// # Errors
-    /// The file cannot be read; the service stops.
+    /// The file or the anchors cannot be read; the service stops.
     pub async fn verify(&self, partition: &str) -> Result<Verification, ServedError> {
         let verify = async {
             // The semaphore is never closed.
             let _turn = self.verifications.acquire().await.ok();
-            self.log.verify(partition).await
+            let verify = self.log.verify(partition);
+            match &self.anchors {
+                Some(anchors) => Ok(anchors.verify(&self.log, partition, verify).await?),
+                None => Ok::<_, ServedError>(verify.await?),
+            }
         };
-        Ok(self.in_flight.run(verify).await??)
+        self.in_flight.run(verify).await?
     }
 
     /// The last entry, if there is the partition and an entry.

@@ -10,6 +10,7 @@ use super::command::{ChainCommand, Place};
 use super::local::Local;
 use super::output::{BLOCKS_AHEAD, reader_gone, write};
 use super::remote::Remote;
+use crate::anchors::Anchors;
 
 pub(super) enum AnyPlace {
     Local(Local),
@@ -34,9 +35,14 @@ impl AnyPlace {
         }
     }
 
-    pub(super) async fn verify(&self, partition: String) -> anyhow::Result<Verified> {
+    /// A server compares with anchors of its own.
+    pub(super) async fn verify(
+        &self,
+        partition: String,
+        anchors: Option<Anchors>,
+    ) -> anyhow::Result<Verified> {
         match self {
-            Self::Local(local) => local.verify(partition).await,
+            Self::Local(local) => local.verify(partition, anchors).await,
             Self::Remote(remote) => remote.verify(partition).await,
         }
     }

@@ -92,6 +92,9 @@ pub enum ChainCommand {
         /// Where the chain is.
         #[command(flatten)]
         place: Place,
+        /// What the chain is compared with.
+        #[command(flatten)]
+        anchored: Box<AnchoredBy>,
         /// The partition
         partition: String,
     },
@@ -109,6 +112,19 @@ pub enum ChainCommand {
         /// The partition
         partition: String,
     },
+}
+
+/// The anchors that a chain in a directory is compared with. A server compares with those of its own setting.
+#[derive(Args, Clone, Debug)]
+pub struct AnchoredBy {
+    /// Compare the files with the anchors in this Kafka topic too; needs a program built with --features kafka
+    #[arg(long, value_name = "TOPIC", conflicts_with = "addr")]
+    pub anchor_topic: Option<String>,
+
+    /// Kafka, which has the topic.
+    #[cfg(feature = "kafka")]
+    #[command(flatten)]
+    pub kafka: kafka_client::KafkaConfig,
 }
 
 /// A directory, or a server and how it is reached.

@@ -11,6 +11,7 @@ use hash_chain::{ChainError, Log, WriteOptions};
 use super::answer::{Appended, Verified, Wanted};
 use super::command::ChainCommand;
 use super::output::Lines;
+use crate::anchors::{AnchorError, Anchors};
 
 /// Files above this show how far a check has come.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -63,16 +64,30 @@ impl Local {
         Ok(())
     }
 
-    pub(super) async fn verify(&self, partition: String) -> anyhow::Result<Verified> {
+    pub(super) async fn verify(
+        &self,
+        partition: String,
+        anchors: Option<Anchors>,
+    ) -> anyhow::Result<Verified> {
         self.note_what_is_missing(&partition);
-        let log = self.0.clone();
+        let (log, name) = (self.0.clone(), partition.clone());
         let verify = move || {
             let mut progress = Progress::new();
-            let found = log.verify_blocking(&partition, |done, all| progress.show(done, all));
+            let found = log.verify_blocking(&name, |done, all| progress.show(done, all));
             progress.end();
             found
         };
-        let found = tokio::task::spawn_blocking(verify).await?.map_err(told)?;
+        let verify = async move {
+            let verified = tokio::task::spawn_blocking(verify).await;
+            verified.map_err(|error| ChainError::Io(std::io::Error::other(error)))?
+        };
+        let found = match anchors {
+            Some(anchors) => match anchors.verify(&self.0, &partition, verify).await {
+                Err(AnchorError::Chain(error)) => return Err(told(error)),
+                found => found?,
+            },
+            None => verify.await.map_err(told)?,
+        };
         Ok(Verified {
             valid: found.valid,
             entries: found.entries_verified,

@@ -1,5 +1,7 @@
 //! Hash-chained partitions.
 
+#[cfg(feature = "kafka")]
+mod anchors;
 mod commands;
 mod crash;
 mod limits;

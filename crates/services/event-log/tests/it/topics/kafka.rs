@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use api::takhin::{
     DeleteConsumerGroupRequest, DeleteTopicRequest, GetTopicRequest, ListConsumerGroupsRequest,
     ListTopicsRequest, ProduceMessageRequest,
 };
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use testkit::kafka::Kafka;
 use tonic::Code;
 
@@ -210,37 +212,92 @@ async fn a_broker_that_is_gone_is_told_and_heals(kafka: &Kafka, backend: &Backen
     }
 }
 
+/// A token that nobody signed, as the brokers of tests take it.
+fn token(subject: &str) -> String {
+    let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = now.as_secs();
+    let claims = format!(r#"{{"sub":"{subject}","iat":{now},"exp":{}}}"#, now + 3600);
+    format!("{}.{}.", encoded(r#"{"alg":"none"}"#), encoded(&claims))
+}
+
 #[tokio::test]
-async fn tls_and_scram_are_spoken_and_a_wrong_password_ends_at_once() {
+async fn tls_and_each_way_to_say_who_we_are_are_spoken_and_wrong_credentials_end_at_once() {
     let Some(kafka) = Kafka::start_secure(1) else {
         return;
     };
-    let settings = |password| {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (password, token) = (kafka.setting("KAFKA_PASSWORD"), token("weir"));
+    let right = file("password", &format!("{password}\n"));
+    let wrong = file("wrong-password", "wrong");
+    let (good, bad) = (file("token", &token), file("bad-token", "no.token.x"));
+    let user = kafka.setting("KAFKA_USER");
+    let tls = || {
         vec![
             ("TOPICS_BACKEND", "kafka"),
             ("KAFKA_BROKERS", kafka.setting("KAFKA_SECURE_BROKERS")),
             ("KAFKA_TLS", "true"),
             ("KAFKA_TLS_CA", kafka.setting("KAFKA_CA")),
-            ("KAFKA_SASL_MECHANISM", "scram-sha-512"),
-            ("KAFKA_SASL_USERNAME", kafka.setting("KAFKA_USER")),
-            ("KAFKA_SASL_PASSWORD", password),
         ]
     };
-    let password = kafka.setting("KAFKA_PASSWORD");
-    let fixture = Fixture::start_with(&settings(password));
-    let client = fixture.client().await;
-    client.create("t", 1).await;
-    assert_eq!(client.put("t", 0, "v").await, 0);
-    // A member has connections of its own.
-    let mut member = client.join("g", "c", from("t", -1, -1)).await.unwrap();
-    assert_eq!(values(&next(&mut member, 1).await), ["v"]);
-    assert!(
-        !fixture.service.log().contains(password),
-        "a log has the password"
-    );
+    let by_password = |mechanism, file| {
+        let more = [
+            ("KAFKA_SASL_MECHANISM", mechanism),
+            ("KAFKA_SASL_USERNAME", user),
+            ("KAFKA_SASL_PASSWORD_FILE", file),
+        ];
+        [tls(), more.to_vec()].concat()
+    };
+    let by_token = |file| {
+        let more = [
+            ("KAFKA_SASL_MECHANISM", "oauthbearer"),
+            ("KAFKA_SASL_TOKEN_FILE", file),
+        ];
+        [tls(), more.to_vec()].concat()
+    };
+    for (name, taken, refused) in [
+        (
+            "plain",
+            by_password("plain", &right),
+            by_password("plain", &wrong),
+        ),
+        (
+            "scram-sha-256",
+            by_password("scram-sha-256", &right),
+            by_password("scram-sha-256", &wrong),
+        ),
+        (
+            "scram-sha-512",
+            by_password("scram-sha-512", &right),
+            by_password("scram-sha-512", &wrong),
+        ),
+        ("oauthbearer", by_token(&good), by_token(&bad)),
+    ] {
+        let fixture = Fixture::start_with(&taken);
+        let client = fixture.client().await;
+        client.create(name, 1).await;
+        assert_eq!(client.put(name, 0, "v").await, 0, "{name}");
+        // A member has connections of its own.
+        let first = from(name, -1, -1);
+        let mut member = client.join("g", "c", first).await.unwrap();
+        assert_eq!(values(&next(&mut member, 1).await), ["v"], "{name}");
+        let log = fixture.service.log();
+        for secret in [password, &token] {
+            assert!(!log.contains(secret), "{name}: a log has the secret");
+        }
+        ends_at_once(name, refused).await;
+    }
+}
 
+/// It is not tried for 30 s, as brokers that do not answer are.
+async fn ends_at_once(name: &str, settings: Vec<(&str, &str)>) {
     let folder = tempfile::TempDir::new().unwrap();
-    let mut environment = settings("wrong");
+    let mut environment = settings;
     environment.push(("EVENT_LOG_DIR", folder.path().to_str().unwrap()));
     let begun = Instant::now();
     let mut service = testkit::Service::spawn(crate::support::BINARY, &["serve"], &environment);
@@ -250,11 +307,10 @@ async fn tls_and_scram_are_spoken_and_a_wrong_password_ends_at_once() {
         (status, service.log())
     });
     let (status, log) = ended.await.unwrap();
-    assert_eq!(status.code(), Some(1), "{log}");
-    // It is not tried for 30 s, as brokers that do not answer are.
+    assert_eq!(status.code(), Some(1), "{name}: {log}");
     assert!(
         begun.elapsed() < Duration::from_secs(20),
-        "{:?}",
+        "{name}: {:?}",
         begun.elapsed()
     );
 }
