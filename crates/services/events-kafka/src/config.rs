@@ -1,4 +1,4 @@
-//! Settings of the topic of events, the same for producers and sinks.
+//! Settings of the topic of events and of the group that merges it, the same for producers and sinks.
 
 use clap::Args;
 use krafka::Kafka;
@@ -24,6 +24,10 @@ pub struct EventsTopic {
     /// Partitions of a topic that is made: as many sinks can share the work
     #[arg(long, env = "EVENTS_PARTITIONS", default_value = "12", value_name = "N", value_parser = clap::value_parser!(i32).range(1..=10_000))]
     pub events_partitions: i32,
+
+    /// Consumer group that the sinks of one database form; producers look at how far it is for wait=applied
+    #[arg(long, env = "SINK_GROUP", default_value = "sink", value_name = "GROUP")]
+    pub sink_group: String,
 }
 
 impl EventsTopic {

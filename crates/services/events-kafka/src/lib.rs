@@ -12,4 +12,4 @@ pub mod producer;
 pub mod record;
 
 pub use config::EventsTopic;
-pub use producer::{EventProducer, SendError};
+pub use producer::{EventProducer, Place, SendError};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use domain::Event;
 use kafka_client::{KafkaConfig, Timing, connect_patiently};
-use krafka::admin::DescribeClusterOptions;
+use krafka::admin::{DescribeClusterOptions, ListOffsetsOptions, OffsetSpec, TopicPartition};
 use krafka::error::ErrorCode;
 use krafka::producer::{Acks, DeliveryHandle, Producer};
 use krafka::{CloseOptions, Kafka, KrafkaError, Record};
@@ -47,6 +47,15 @@ struct Shared {
     timing: Timing,
     /// Made anew when Kafka no longer takes its identity.
     producer: Mutex<Arc<Producer>>,
+}
+
+/// Where an event stands in the topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Its partition, from 0.
+    pub partition: i32,
+    /// Its offset there; -1 where Kafka had stored it at an earlier try and did not say at which.
+    pub offset: i64,
 }
 
 /// An event that is on its way.
@@ -120,6 +129,25 @@ impl EventProducer {
         }
     }
 
+    /// The place of the last record of a partition of the topic of events.
+    ///
+    /// # Errors
+    /// Kafka does not say.
+    pub async fn last_of(&self, partition: i32) -> Result<Place, SendError> {
+        let asked = TopicPartition::new(&self.0.topic, partition);
+        let admin = self.0.kafka.admin().metrics_push(false);
+        let spec = [(asked.clone(), OffsetSpec::Latest)];
+        let listed = admin.list_offsets(spec, ListOffsetsOptions::default());
+        match listed.await.map(|mut ends| ends.remove(&asked)) {
+            Ok(Some(Ok(end))) => Ok(Place {
+                partition,
+                offset: end.offset - 1,
+            }),
+            Ok(Some(Err(error))) | Err(error) => Err(self.told(&error).await),
+            Ok(None) => Err(SendError::Internal),
+        }
+    }
+
     /// Whether Kafka answers.
     pub async fn answers(&self) -> bool {
         let admin = self.0.kafka.admin().metrics_push(false);
@@ -179,13 +207,16 @@ impl EventProducer {
 }
 
 impl Sent {
-    /// Waits until all replicas in sync have it.
+    /// Waits until all replicas in sync have it; where it stands.
     ///
     /// # Errors
     /// It is not known to be stored.
-    pub async fn acknowledged(self) -> Result<(), SendError> {
+    pub async fn acknowledged(self) -> Result<Place, SendError> {
         match self.delivery.await {
-            Ok(_) => Ok(()),
+            Ok(stored) => Ok(Place {
+                partition: stored.partition,
+                offset: stored.offset,
+            }),
             Err(error) => Err(self.by.told(&error).await),
         }
     }

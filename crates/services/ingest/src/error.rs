@@ -34,6 +34,12 @@ pub enum IngestError {
     /// Kafka did not acknowledge; the event may or may not have been stored.
     #[error("no acknowledgement from Kafka in time: retry later")]
     NotAcknowledged,
+    /// Kafka has the event, and with `wait=applied` no sink merged it before `REQUEST_TIMEOUT` passed.
+    #[error(
+        "wait=applied: Kafka has the event, but no sink merged it in time: do not send it again; see that a sink of \
+         SINK_GROUP runs and is not behind, or raise REQUEST_TIMEOUT"
+    )]
+    NotApplied,
     /// `REQUEST_TIMEOUT` passed; the event may or may not have been stored.
     #[error("no answer from the database in time: retry later")]
     Timeout,
@@ -56,6 +62,7 @@ impl IngestError {
             Self::Database(_)
             | Self::Kafka
             | Self::NotAcknowledged
+            | Self::NotApplied
             | Self::Timeout
             | Self::ShuttingDown => Kind::Unavailable,
             Self::Internal => Kind::Internal,
@@ -72,6 +79,7 @@ impl IngestError {
             Self::Database(cause) => cause.label(),
             Self::Kafka => "kafka_unavailable",
             Self::NotAcknowledged => "not_acknowledged",
+            Self::NotApplied => "not_applied",
             Self::Timeout => "timeout",
             Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
@@ -99,7 +107,7 @@ impl IngestError {
     }
 
     /// Every value of [`Self::reason`], so that each is in the metrics from the start.
-    pub const REASONS: [&'static str; 17] = [
+    pub const REASONS: [&'static str; 18] = [
         "invalid",
         "too_large",
         "database_refused",
@@ -114,6 +122,7 @@ impl IngestError {
         "cancelled",
         "kafka_unavailable",
         "not_acknowledged",
+        "not_applied",
         "timeout",
         "shutting_down",
         "internal",

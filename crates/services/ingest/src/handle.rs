@@ -29,6 +29,7 @@ use crate::parked::Parked;
 use crate::queue::{self, Queues};
 use crate::store;
 use crate::trouble::Trouble;
+use crate::wait::Wait;
 use crate::writer::Writer;
 
 /// How long an event that is written alone waits for a row that another transaction has locked, with a connection that
@@ -113,10 +114,10 @@ impl Ingest {
             database.register(registry)?;
             database.migrate(store::schema()).await?;
         }
-        #[cfg(feature = "kafka")]
-        let kafka = OnKafka::open(&config).await?;
         let trouble = Arc::new(Trouble::new(database.acquire_timeout()));
         let mut tasks = JoinSet::new();
+        #[cfg(feature = "kafka")]
+        let kafka = OnKafka::open(&config, &database, &metrics, &refuse, &mut tasks).await?;
         let queues = (config.write_mode == WriteMode::Group).then(|| {
             let (queues, shards) = queue::queues(
                 config.writers.into(),
@@ -193,6 +194,11 @@ impl Ingest {
         &self.shared.config
     }
 
+    #[cfg(feature = "kafka")]
+    pub(crate) fn kafka(&self) -> Option<&OnKafka> {
+        self.shared.kafka.as_ref()
+    }
+
     pub(crate) fn queues(&self) -> Option<&Queues> {
         self.shared.queues.as_ref()
     }
@@ -207,18 +213,18 @@ impl Ingest {
         &self.shared.metrics
     }
 
-    /// Stores one event and returns after its commit.
+    /// Stores one event and returns after its commit. Where Kafka takes the events, `wait` says what is waited for.
     ///
     /// # Errors
     /// [`IngestError`]; after `Database`, `Timeout` and `ShuttingDown` the event may or may not have been
     /// stored.
-    pub async fn submit(&self, event: Event) -> Outcome {
+    pub async fn submit(&self, event: Event, wait: Wait) -> Outcome {
         if let Err(away) = self.admit() {
             return self.counted(Err(away));
         }
         let deadline = self.deadline();
         let outcome = match &self.shared.queues {
-            None => self.write_alone(&event, deadline).await,
+            None => self.write_alone(&event, wait, deadline).await,
             Some(queues) => self.submit_to(queues, event, deadline).await,
         };
         self.counted(outcome)
@@ -240,16 +246,20 @@ impl Ingest {
     }
 
     /// Stores the events of one bulk request and returns the outcome of each by its index. Events that name the same entity
-    /// are applied in the order given.
-    pub async fn submit_bulk(&self, events: Vec<(u64, Event)>) -> Vec<(u64, Outcome)> {
+    /// are applied in the order given. `wait`: as for [`Ingest::submit`].
+    pub async fn submit_bulk(&self, events: Vec<(u64, Event)>, wait: Wait) -> Vec<(u64, Outcome)> {
         let deadline = self.deadline();
         #[cfg(feature = "kafka")]
         if let Some(kafka) = &self.shared.kafka {
-            return self.send_bulk(kafka, events, deadline).await;
+            let outcomes = kafka.submit_bulk(&events, wait, deadline).await;
+            let outcomes = outcomes.into_iter();
+            return outcomes
+                .map(|(index, outcome)| (index, self.counted(outcome)))
+                .collect();
         }
         let indexes: Vec<u64> = events.iter().map(|(index, _)| *index).collect();
         let outcomes = match &self.shared.queues {
-            None => self.write_each(events, deadline).await,
+            None => self.write_each(events, wait, deadline).await,
             Some(queues) => self.share_out(queues, events, deadline).await,
         };
         let outcomes = outcomes
@@ -261,12 +271,13 @@ impl Ingest {
     async fn write_each(
         &self,
         events: Vec<(u64, Event)>,
+        wait: Wait,
         deadline: Instant,
     ) -> Vec<Option<Outcome>> {
         let mut outcomes = Vec::with_capacity(events.len());
         for (_, event) in events {
             outcomes.push(Some(match self.admit() {
-                Ok(()) => self.write_alone(&event, deadline).await,
+                Ok(()) => self.write_alone(&event, wait, deadline).await,
                 Err(away) => Err(away),
             }));
         }
@@ -338,8 +349,12 @@ impl Ingest {
         }
     }
 
-    /// Refuses at once while the database is away. What was taken before is held back for a while, see [`Trouble`].
+    /// Refuses at once while the database is away. What was taken before is held back for a while, see [`Trouble`]. Where
+    /// Kafka takes the events, the database may be away.
     pub(crate) fn admit(&self) -> Result<(), IngestError> {
+        if !self.shared.config.writes_to_the_database() {
+            return Ok(());
+        }
         let asked = self.shared.database.check();
         asked.map_err(|away| IngestError::Database(away.cause()))
     }
@@ -359,52 +374,20 @@ impl Ingest {
         self.shared.hasher.hash_one(key)
     }
 
-    #[cfg(feature = "kafka")]
-    async fn send_bulk(
-        &self,
-        kafka: &OnKafka,
-        events: Vec<(u64, Event)>,
-        deadline: Instant,
-    ) -> Vec<(u64, Outcome)> {
-        let started = Instant::now();
-        let Ok(outcomes) = timeout_at(deadline, kafka.send_all(&events)).await else {
-            let events = events.into_iter();
-            let late = events.map(|(index, _)| (index, self.counted(Err(IngestError::Timeout))));
-            return late.collect();
-        };
-        let stored = outcomes
-            .iter()
-            .filter(|(_, outcome)| outcome.is_ok())
-            .count();
-        if stored > 0 {
-            self.shared
-                .metrics
-                .committed(stored as u64, started.elapsed());
-        }
-        let outcomes = outcomes.into_iter();
-        let outcomes = outcomes.map(|(index, outcome)| (index, self.counted(outcome)));
-        outcomes.collect()
-    }
-
-    #[cfg(feature = "kafka")]
-    async fn send_alone(&self, kafka: &OnKafka, event: &Event, deadline: Instant) -> Outcome {
-        let started = Instant::now();
-        let sent = tokio::select! {
-            biased;
-            sent = timeout_at(deadline, kafka.send(event)) => sent.unwrap_or(Err(IngestError::Timeout)),
-            () = self.shared.refuse.cancelled() => Err(IngestError::ShuttingDown),
-        };
-        if sent.is_ok() {
-            self.shared.metrics.committed(1, started.elapsed());
-        }
-        sent
-    }
-
     /// Writes one event on a pooled connection of its own, or to Kafka: the write modes without group commit.
-    pub(crate) async fn write_alone(&self, event: &Event, deadline: Instant) -> Outcome {
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(unused_variables, reason = "what PostgreSQL has committed is merged")
+    )]
+    pub(crate) async fn write_alone(
+        &self,
+        event: &Event,
+        wait: Wait,
+        deadline: Instant,
+    ) -> Outcome {
         #[cfg(feature = "kafka")]
         if let Some(kafka) = &self.shared.kafka {
-            return self.send_alone(kafka, event, deadline).await;
+            return kafka.submit(event, wait, deadline).await;
         }
         let rows = batch::fold(event.entities().iter());
         let write = async {

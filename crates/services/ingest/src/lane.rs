@@ -9,17 +9,20 @@ use crate::caller::{Answer, Caller, Waiting};
 use crate::error::{IngestError, Outcome};
 use crate::handle::Ingest;
 use crate::metrics::IngestMetrics;
+use crate::wait::Wait;
 
 impl Ingest {
     /// An ordered way in for many events of one caller: those for one entity are applied in the order submitted.
     ///
-    /// `under_way` is how many events the caller lets wait for their outcome at the same time.
-    pub fn lane(&self, under_way: usize) -> (Lane, Outcomes) {
+    /// `under_way` is how many events the caller lets wait for their outcome at the same time; `wait`: as for
+    /// [`Ingest::submit`].
+    pub fn lane(&self, under_way: usize, wait: Wait) -> (Lane, Outcomes) {
         let (sender, receiver) = mpsc::channel(under_way.max(1));
         let lane = self.next_lane();
         let lane = Lane {
             ingest: self.clone(),
             lane,
+            wait,
             outcomes: sender,
         };
         (
@@ -38,6 +41,7 @@ pub struct Lane {
     ingest: Ingest,
     /// All events of a lane go to one writer, which keeps their order.
     lane: usize,
+    wait: Wait,
     outcomes: mpsc::Sender<(u64, Outcome)>,
 }
 
@@ -57,9 +61,22 @@ impl Lane {
         if let Err(away) = self.ingest.admit() {
             return self.report(index, Err(away)).await;
         }
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = self.ingest.kafka().cloned() {
+            // In the order of the calls; their outcomes come as Kafka acknowledges them.
+            let queued = kafka.enqueue(&event, deadline).await;
+            let (wait, outcomes) = (self.wait, self.outcomes.clone());
+            // It ends at the deadline at the latest, and the receiver of the outcomes waits for it.
+            drop(tokio::spawn(async move {
+                let outcome = kafka.finish(queued, wait, deadline).await;
+                // A receiver that is gone is a caller that is gone.
+                drop(outcomes.send((index, outcome)).await);
+            }));
+            return;
+        }
         match self.ingest.queues() {
             None => {
-                let outcome = self.ingest.write_alone(&event, deadline).await;
+                let outcome = self.ingest.write_alone(&event, self.wait, deadline).await;
                 self.report(index, outcome).await;
             }
             Some(queues) => {

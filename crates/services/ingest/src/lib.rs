@@ -11,6 +11,7 @@
 //! - `lone`: an event that comes while nobody writes is written by its own request
 //! - `writer`: takes all that waits, one upsert a batch, answers after commit; what it does when a batch fails
 //! - `on_kafka`: events to Kafka instead, with the feature `kafka`
+//! - [`Wait`] (`wait`): what the answer waits for; `applied`: who waits until the sinks have merged an event
 //! - [`merge`]: for the sink, the same upsert within a transaction of the caller's
 //! - `parked`: events whose rows other transactions have locked, so that the others need not wait for them
 //! - `trouble`: what the writers know about a database that takes no writes
@@ -19,6 +20,8 @@
 //! - [`metrics`]: counters, also logged at shutdown
 //! - [`error`]: what can go wrong, and of what [`domain::Kind`] it is
 
+#[cfg(feature = "kafka")]
+mod applied;
 mod batch;
 mod bulk;
 mod caller;
@@ -35,6 +38,7 @@ mod parked;
 mod queue;
 mod store;
 mod trouble;
+mod wait;
 mod writer;
 
 pub use config::{IngestConfig, WriteMode};
@@ -42,6 +46,7 @@ pub use error::{IngestError, Outcome};
 pub use handle::{Ingest, Writers, connect};
 pub use lane::{Lane, Outcomes};
 pub use metrics::IngestMetrics;
+pub use wait::Wait;
 
 /// What an acknowledged event is answered with, on both faces.
 pub const STORED: &str = "Event processed successfully";

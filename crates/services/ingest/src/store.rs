@@ -1,5 +1,8 @@
 //! The statements of ingestion.
 
+#[cfg(feature = "kafka")]
+pub(crate) mod merged;
+
 use std::borrow::Cow;
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use api::event::event_service_server::EventService;
 use api::event::{EventOutcome, EventRequest, EventResponse, HealthRequest, HealthResponse};
 use domain::Event;
 use futures_util::{Stream, stream};
-use ingest::{Ingest, IngestError, Lane, Outcomes};
+use ingest::{Ingest, IngestError, Lane, Outcomes, Wait};
 use prost::Message;
 use protect::Caller;
 use runtime::protection::grpc_caller;
@@ -52,8 +52,10 @@ impl EventService for Events {
         request: Request<EventRequest>,
     ) -> Result<Response<EventResponse>, Status> {
         let _guard = self.in_flight.enter().map_err(shutting_down)?;
-        let outcome = match self.parse(request.into_inner()) {
-            Ok(event) => self.ingest.submit(event).await,
+        let wait = wait(&request);
+        let parsed = self.parse(request.into_inner());
+        let outcome = match parsed.and_then(|event| Ok((event, wait?))) {
+            Ok((event, wait)) => self.ingest.submit(event, wait).await,
             Err(error) => {
                 self.ingest.metrics().refused(&error);
                 Err(error)
@@ -90,7 +92,8 @@ impl EventService for Events {
         request: Request<Streaming<EventRequest>>,
     ) -> Result<Response<Self::ProcessEventsStream>, Status> {
         let caller = grpc_caller(&request);
-        let (lane, outcomes) = self.ingest.lane(STREAM_WINDOW);
+        let wait = wait(&request).map_err(|error| status(&error))?;
+        let (lane, outcomes) = self.ingest.lane(STREAM_WINDOW, wait);
         let unanswered = Unanswered::new(self.in_flight.clone());
         // cancelled when the client drops the answers, so that reading ends too
         let gone = CancellationToken::new();
@@ -249,6 +252,12 @@ impl Answers {
             }
         }
     }
+}
+
+/// What the caller wants to be waited for.
+fn wait<T>(request: &Request<T>) -> Result<Wait, IngestError> {
+    let value = request.metadata().get(Wait::NAME);
+    Ok(Wait::parse(value.map(|value| value.as_bytes()))?)
 }
 
 fn shutting_down(reason: ShuttingDown) -> Status {

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use domain::{Event, Kind};
-use ingest::{Ingest, IngestError};
+use ingest::{Ingest, IngestError, Wait};
 use producer_rest::Config;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
@@ -91,7 +91,7 @@ async fn process_event(State(ingest): State<Ingest>, request: Request<Body>) -> 
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let outcome = match Event::from_json(&body) {
-        Ok(event) => ingest.submit(event).await,
+        Ok(event) => ingest.submit(event, Wait::Stored).await,
         Err(invalid) => Err(IngestError::from(invalid)),
     };
     match outcome {

@@ -7,7 +7,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::{Event, Kind};
-use ingest::{Ingest, IngestError, Outcome};
+use ingest::{Ingest, IngestError, Outcome, Wait};
 use protect::Caller;
 use runtime::http::{self, resource};
 use runtime::protection::http_caller;
@@ -67,7 +67,8 @@ async fn process_event(
         Err(failure) => return Err(failure),
     };
     let event = event.map_err(|error| refused(&ingest, error))?;
-    ingest.submit(event).await.map_err(failure)?;
+    let wait = wait(&request).map_err(|error| refused(&ingest, error))?;
+    ingest.submit(event, wait).await.map_err(failure)?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, JSON))
         .body(STORED.clone()))
@@ -96,8 +97,9 @@ async fn process_bulk(
     http::require_json(&request)?;
     let body = body?;
     let _guard = in_flight.enter()?;
+    let wait = wait(&request).map_err(failure)?;
     let caller = http_caller(&request);
-    let response = store_bulk(&body, &ingest, &caller, started).await?;
+    let response = store_bulk(&body, &ingest, &caller, wait, started).await?;
     Ok(HttpResponse::Ok().json(response))
 }
 
@@ -105,6 +107,7 @@ async fn store_bulk(
     body: &[u8],
     ingest: &Ingest,
     caller: &Caller,
+    wait: Wait,
     started: Instant,
 ) -> Result<BulkResponse, Failure> {
     let elements = domain::parse_bulk(body).map_err(|invalid| failure(invalid.into()))?;
@@ -126,7 +129,7 @@ async fn store_bulk(
         }
     }
     let submitted = events.len();
-    let outcomes = ingest.submit_bulk(events).await;
+    let outcomes = ingest.submit_bulk(events, wait).await;
     let stored = outcomes
         .iter()
         .filter(|(_, outcome)| outcome.is_ok())
@@ -170,6 +173,11 @@ async fn health(ingest: Data<Ingest>) -> Result<HttpResponse, Failure> {
         success: true,
         message: ingest::HEALTHY,
     }))
+}
+
+/// What the caller wants to be waited for.
+fn wait(request: &HttpRequest) -> Result<Wait, IngestError> {
+    Ok(Wait::of_query(request.query_string())?)
 }
 
 fn parse(body: &[u8], limit: u32) -> Result<Event, IngestError> {

@@ -64,15 +64,11 @@ pub struct MergingConfig {
     #[arg(long, env = "DEAD_LETTER_TOPIC", value_name = "TOPIC")]
     pub dead_letter_topic: Option<String>,
 
-    /// Consumer group that the sinks of one database form
-    #[arg(long, env = "SINK_GROUP", default_value = "sink", value_name = "GROUP")]
-    pub sink_group: String,
-
     /// Events that one transaction may merge
     #[arg(long, env = "MAX_BATCH_EVENTS", default_value = "256", value_parser = runtime::config::count(1..=10_000_u32))]
     pub max_batch_events: u32,
 
-    /// Longest wait for Kafka at the start and for a dead letter
+    /// Longest wait for Kafka at the start and for a dead letter, and for PostgreSQL to merge a batch
     #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = runtime::config::time_limit())]
     pub request_timeout: Duration,
 }

@@ -19,7 +19,7 @@ use super::config::MergingConfig;
 use super::dead_letters::DeadLetters;
 use super::metrics::SinkMetrics;
 use super::position::{Positions, Verdict};
-use super::store::{self, Merged, Moves, Source};
+use super::store::{self, Batch, Dead, Merged, Moves, Source};
 
 /// How Kafka's logs name sinks.
 const CLIENT_ID: &str = "sink";
@@ -49,6 +49,8 @@ pub(crate) struct Merging {
     metrics: SinkMetrics,
     dead_letters: DeadLetters,
     max_batch: usize,
+    /// Longest wait for PostgreSQL.
+    limit: Duration,
     positions: Positions,
     /// Dead letters of the records that are being merged: a batch that is tried again does not keep them again.
     buried: BTreeSet<(i32, i64)>,
@@ -74,7 +76,7 @@ impl Merging {
         let topic = config.events.events_topic.clone();
         let most = i32::try_from(config.max_batch_events).unwrap_or(i32::MAX);
         let consumer = kafka
-            .consumer(&config.sink_group)
+            .consumer(&config.events.sink_group)
             .group_protocol(GroupProtocol::Consumer)
             .enable_auto_commit(false)
             .auto_offset_reset(AutoOffsetReset::Earliest)
@@ -92,12 +94,13 @@ impl Merging {
                 source: topic.clone(),
             },
             source: Source {
-                group: config.sink_group.clone(),
+                group: config.events.sink_group.clone(),
                 topic,
             },
             database,
             metrics,
             max_batch: config.max_batch_events as usize,
+            limit: timeout,
             positions: Positions::default(),
             buried: BTreeSet::new(),
             told: Instant::now(),
@@ -171,7 +174,8 @@ impl Merging {
                 continue;
             }
             if !self.positions.knows(partition) {
-                match store::next_offset(&self.database, &self.source, partition).await {
+                match store::next_offset(&self.database, &self.source, partition, self.limit).await
+                {
                     Ok(next) => self.positions.set(partition, next),
                     Err(error) => {
                         self.report(&error);
@@ -262,15 +266,22 @@ impl Merging {
         batch: &[Taken],
         begun: &BTreeMap<i32, i64>,
     ) -> Result<Merged, Failure> {
+        let mut dead = Vec::new();
         for taken in batch {
             if let Err(reason) = &taken.event {
                 self.keep(taken, reason).await?;
+                dead.push(taken.dead(reason));
             }
         }
         let events = batch.iter().filter_map(|taken| taken.event.clone().ok());
         let events: Vec<Event> = events.collect();
         let moves = moves(batch, begun);
-        let merged = store::merge(&self.database, &self.source, &moves, &events).await;
+        let whole = Batch {
+            moves: &moves,
+            events: &events,
+            dead: &dead,
+        };
+        let merged = store::merge(&self.database, &self.source, whole, self.limit).await;
         let merged = merged.map_err(Failure::Database)?;
         if merged == Merged::Now {
             for (partition, (_, after)) in moves {
@@ -307,7 +318,12 @@ impl Merging {
         }
         let next = self.positions.next(taken.partition);
         let moves = Moves::from([(taken.partition, (next, taken.offset + 1))]);
-        match store::merge(&self.database, &self.source, &moves, &[]).await {
+        let alone = Batch {
+            moves: &moves,
+            events: &[],
+            dead: &[taken.dead(reason)],
+        };
+        match store::merge(&self.database, &self.source, alone, self.limit).await {
             Ok(Merged::Now) => {
                 self.positions.advance(taken.partition, taken.offset + 1);
                 true
@@ -389,6 +405,14 @@ impl Taken {
             key: record.key.unwrap_or_default().to_vec(),
             event: record::event(&value).map_err(|invalid| invalid.to_string()),
             value: value.to_vec(),
+        }
+    }
+
+    fn dead(&self, reason: &str) -> Dead {
+        Dead {
+            partition: self.partition,
+            offset: self.offset,
+            reason: reason.to_owned(),
         }
     }
 }

@@ -3,6 +3,8 @@
 
 mod breaker;
 mod calls;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod network;
 mod parity;
 mod protection;

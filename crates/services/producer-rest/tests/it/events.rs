@@ -256,3 +256,30 @@ async fn health_metrics_and_cors_answer() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
 }
+
+#[tokio::test]
+async fn what_is_waited_for_is_taken_where_postgresql_stores_events_too() {
+    let fixture = Fixture::start().await;
+    let car = event("Car", "waited", &json!({"n": 1})).to_string();
+    let mut connection = fixture.connect().await;
+    for query in ["wait=applied", "wait=stored", "trace=1"] {
+        let path = format!("{EVENTS}?{query}");
+        let answer = connection.post_json(&path, &car).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+    }
+    let refused = connection
+        .post_json(&format!("{EVENTS}?wait=soon"), &car)
+        .await;
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused
+            .text()
+            .contains("wait must be 'applied' or 'stored'"),
+        "{}",
+        refused.text()
+    );
+    let bulk = connection
+        .post_json("/api/v1/events/bulk?wait=soon", &format!("[{car}]"))
+        .await;
+    assert_eq!(bulk.status, 400, "{}", bulk.text());
+}
