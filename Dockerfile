@@ -72,5 +72,30 @@ FROM runtime AS stats-sidecar
 COPY --from=build /out/stats-sidecar /usr/local/bin/stats-sidecar
 ENTRYPOINT ["/usr/local/bin/stats-sidecar"]
 
+# --- on Apache Kafka --------------------------------------------------------------------------------
+# Those that speak to Apache Kafka, a build of their own, so that the others stay as they are.
+FROM build AS build-kafka
+ARG PROFILE=release
+RUN cargo build --profile ${PROFILE} --locked --target-dir target/kafka \
+        -p producer-rest -p producer-grpc -p sink \
+        --bin producer-rest --bin producer-grpc --bin sink \
+        --features producer-rest/kafka,producer-grpc/kafka,sink/kafka \
+    && mkdir -p /out-kafka && find target/kafka/${PROFILE} -maxdepth 1 -type f -perm -u+x -exec cp {} /out-kafka/ \;
+
+FROM runtime AS producer-rest-kafka
+COPY --from=build-kafka /out-kafka/producer-rest /usr/local/bin/producer-rest
+EXPOSE 8081
+ENTRYPOINT ["/usr/local/bin/producer-rest"]
+
+FROM runtime AS producer-grpc-kafka
+COPY --from=build-kafka /out-kafka/producer-grpc /usr/local/bin/producer-grpc
+EXPOSE 9090 9091
+ENTRYPOINT ["/usr/local/bin/producer-grpc"]
+
+FROM runtime AS sink
+COPY --from=build-kafka /out-kafka/sink /usr/local/bin/sink
+EXPOSE 9092
+ENTRYPOINT ["/usr/local/bin/sink"]
+
 # `docker build .` without a target: the REST producer.
 FROM producer-rest

@@ -309,6 +309,20 @@ impl Docker {
         self.compose.set_service_environment(self.chosen(target));
         self.compose.avoid_taken_ports(service)?;
         self.target = Some(service.clone());
+        for needed in &compose.needs {
+            self.compose.avoid_taken_ports(needed)?;
+            let up = [
+                "up",
+                "-d",
+                "--no-deps",
+                "--no-build",
+                "--force-recreate",
+                "--wait",
+                needed,
+            ];
+            let up = self.compose.run(&up, UP_LIMIT).await;
+            up.with_context(|| format!("{needed} did not start"))?;
+        }
         self.compose
             .run(
                 &[
@@ -336,11 +350,15 @@ impl Docker {
             Some(at) => Some(CountersAt {
                 endpoint: Endpoint::local(
                     self.compose
-                        .published(service, at.port.unwrap_or(port))
+                        .published(
+                            compose.counters.as_ref().unwrap_or(service),
+                            at.port.unwrap_or(port),
+                        )
                         .await?,
                 )
                 .with(access.clone()),
                 path: at.path.clone(),
+                lag: at.lag.clone(),
             }),
             None => None,
         };

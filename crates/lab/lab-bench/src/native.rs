@@ -275,6 +275,7 @@ impl Native {
             counters = Some(CountersAt {
                 endpoint,
                 path: at.path.clone(),
+                lag: at.lag.clone(),
             });
         }
         if native.dir.is_none() {

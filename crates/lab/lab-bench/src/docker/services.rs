@@ -3,15 +3,17 @@
 use anyhow::{Result, ensure};
 use lab_model::targets::Target;
 
-/// The services of these targets, each once, without the targets that run elsewhere.
+/// The services of these targets and those that they need, each once, without the targets that run elsewhere.
 pub(super) fn compose_services(targets: &[&Target]) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for target in targets.iter().filter(|t| !t.is_external()) {
         let Some(compose) = &target.compose else {
             continue;
         };
-        if !all.contains(&compose.service) {
-            all.push(compose.service.clone());
+        for service in compose.needs.iter().chain([&compose.service]) {
+            if !all.contains(service) {
+                all.push(service.clone());
+            }
         }
     }
     ensure!(

@@ -1,6 +1,6 @@
 //! What a service counted itself, read from its metrics page (Prometheus text).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use http::StatusCode;
@@ -9,6 +9,9 @@ use lab_model::endpoint::Endpoint;
 use crate::http::get;
 
 const LIMIT: Duration = Duration::from_secs(10);
+/// From one look at the lag to the next: longer than a reader of a log waits for records, so that two looks without a lag are
+/// not both from before the last record came.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where the page is.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct CountersAt {
     pub endpoint: Endpoint,
     /// E.g. `/metrics`.
     pub path: String,
+    /// The series of acknowledged work that is not done yet.
+    pub lag: Option<String>,
 }
 
 /// The page at one moment.
@@ -24,6 +29,27 @@ pub struct CountersAt {
 pub(super) struct Counters(String);
 
 impl CountersAt {
+    /// Waits until all acknowledged work is done: until the lag was 0 at two looks. How long that took; none where the
+    /// target does its work before it acknowledges. There is no time limit here: the caller has one.
+    ///
+    /// # Errors
+    /// The counters cannot be read.
+    pub async fn caught_up(&self) -> Result<Option<Duration>> {
+        let Some(series) = &self.lag else {
+            return Ok(None);
+        };
+        let begun = Instant::now();
+        let mut was_done = None;
+        loop {
+            let is_done = self.read().await?.value(series)? == 0;
+            match was_done {
+                Some(at) if is_done => return Ok(Some(at)),
+                _ => was_done = is_done.then(|| begun.elapsed()),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     pub(super) async fn read(&self) -> Result<Counters> {
         let (status, body) = get(&self.endpoint, &self.path, &[], LIMIT)
             .await

@@ -138,6 +138,15 @@ impl Audited {
         }
     }
 
+    /// The same for a target that does its work after it has acknowledged it: how long the audit waited for that.
+    #[must_use]
+    pub fn after_waiting(self, waited: Option<std::time::Duration>) -> Self {
+        match waited {
+            Some(waited) => self.with("waited_s", waited.as_secs_f64()),
+            None => self,
+        }
+    }
+
     /// The same with one more fact.
     pub(super) fn with(mut self, name: &str, fact: impl Into<Value>) -> Self {
         self.facts.insert(name.to_owned(), fact.into());

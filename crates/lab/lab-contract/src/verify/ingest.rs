@@ -1,5 +1,7 @@
 //! The cases of ingestion: events are stored and merged, bad ones refused.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, bail};
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
@@ -9,6 +11,22 @@ use super::client::{Answer, Client, Entity, Event};
 use super::finding::Finding;
 use crate::application_db::ApplicationDb;
 
+/// From one look at the table to the next.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Where events are to be found.
+struct Table<'a> {
+    /// None: nobody looks.
+    database: Option<&'a ApplicationDb>,
+    /// How long they may take to be there once they are acknowledged.
+    patience: Duration,
+}
+
+/// How long an acknowledged event may take to be in the table: no time, unless the target says that it does its work later.
+pub(super) fn patience(target: &Target) -> Duration {
+    Duration::from_secs(if target.is_done_later() { 30 } else { 0 })
+}
+
 /// Runs every case. Without `database` what is stored is not looked at.
 pub(super) async fn cases(
     target: &Target,
@@ -17,6 +35,10 @@ pub(super) async fn cases(
 ) -> Result<Vec<Finding>> {
     let client = Client::new(target, endpoint)?;
     let id = format!("verify-{}", uuid::Uuid::new_v4());
+    let database = &Table {
+        database,
+        patience: patience(target),
+    };
     Ok(vec![
         Finding::of("health answers", client.health().await),
         Finding::of(
@@ -50,12 +72,12 @@ fn second_attributes() -> Value {
     json!({ "year": 2025, "owner": { "name": "B" }, "note": "M\u{fc}hle \"quoted\"" })
 }
 
-async fn created(client: &Client, database: Option<&ApplicationDb>, id: &str) -> Result<()> {
+async fn created(client: &Client, database: &Table<'_>, id: &str) -> Result<()> {
     acknowledged(client, &car("CarCreated", id, first_attributes())).await?;
     stored(database, id, &client.stored(&first_attributes())).await
 }
 
-async fn merged(client: &Client, database: Option<&ApplicationDb>, id: &str) -> Result<()> {
+async fn merged(client: &Client, database: &Table<'_>, id: &str) -> Result<()> {
     acknowledged(client, &car("ServiceDone", id, second_attributes())).await?;
     let mut expected = first_attributes();
     if let (Value::Object(all), Value::Object(new)) = (&mut expected, second_attributes()) {
@@ -76,7 +98,7 @@ async fn refused_without_name(client: &Client, id: &str) -> Result<()> {
     .await
 }
 
-async fn all_or_nothing(client: &Client, database: Option<&ApplicationDb>, id: &str) -> Result<()> {
+async fn all_or_nothing(client: &Client, database: &Table<'_>, id: &str) -> Result<()> {
     let good = format!("{id}-partial");
     let mut event = car("CarCreated", &good, first_attributes());
     event.entities.push(Entity {
@@ -85,7 +107,7 @@ async fn all_or_nothing(client: &Client, database: Option<&ApplicationDb>, id: &
         attributes: json!({}),
     });
     refused(client, &event).await?;
-    let Some(database) = database else {
+    let Some(database) = database.database else {
         return Ok(());
     };
     match database.attributes("Car", &good).await? {
@@ -125,13 +147,19 @@ async fn refused(client: &Client, event: &Event) -> Result<()> {
     }
 }
 
-async fn stored(database: Option<&ApplicationDb>, id: &str, expected: &Value) -> Result<()> {
-    let Some(database) = database else {
+/// Waits for what the target does after it has acknowledged it.
+async fn stored(table: &Table<'_>, id: &str, expected: &Value) -> Result<()> {
+    let Some(database) = table.database else {
         return Ok(());
     };
-    match database.attributes("Car", id).await? {
-        None => bail!("the event was acknowledged, and its entity is not in the database"),
-        Some(found) if found == *expected => Ok(()),
-        Some(found) => bail!("the entity holds {found}, expected {expected}"),
+    let begun = Instant::now();
+    loop {
+        let found = database.attributes("Car", id).await?;
+        match found {
+            Some(found) if found == *expected => return Ok(()),
+            _ if begun.elapsed() < table.patience => tokio::time::sleep(LOOK_EVERY).await,
+            Some(found) => bail!("the entity holds {found}, expected {expected}"),
+            None => bail!("the event was acknowledged, and its entity is not in the database"),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Concurrent merges into one entity: the database must hold what each of them brought.
 
+use std::time::Instant;
+
 use anyhow::Result;
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
@@ -7,6 +9,7 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use super::client::{Answer, Client, Entity, Event};
+use super::ingest::{LOOK_EVERY, patience};
 use crate::application_db::ApplicationDb;
 
 /// Events that change the same entity at the same time, each by an attribute of its own.
@@ -45,11 +48,19 @@ pub(crate) async fn merge_concurrently(
             });
         }
         let acknowledged = sending.join_all().await;
-        let found = database.attributes("Car", &id).await?.unwrap_or_default();
-        for name in acknowledged.into_iter().flatten() {
-            merges.acknowledged += 1;
-            merges.stored += i64::from(found.get(&name).is_some());
-        }
+        let acknowledged: Vec<String> = acknowledged.into_iter().flatten().collect();
+        let begun = Instant::now();
+        let stored = loop {
+            let found = database.attributes("Car", &id).await?.unwrap_or_default();
+            let stored = acknowledged.iter().filter(|name| found.get(name).is_some());
+            let stored = stored.count();
+            if stored == acknowledged.len() || begun.elapsed() >= patience(target) {
+                break stored;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
+        merges.acknowledged += i64::try_from(acknowledged.len())?;
+        merges.stored += i64::try_from(stored)?;
     }
     Ok(merges)
 }

@@ -159,6 +159,10 @@ pub struct Counters {
     /// Variable through which the process is told that port.
     #[serde(default)]
     pub port_env: Option<String>,
+    /// The series of acknowledged work that is not done yet, for a target that does it later: checks and audits wait until
+    /// it is 0. E.g. `sink_lag_records`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<String>,
 }
 
 /// Names in `docker-compose.yml`.
@@ -169,6 +173,12 @@ pub struct Compose {
     pub profile: String,
     /// Service name, also the host name inside the network.
     pub service: String,
+    /// Services that it needs, started before it and thrown away with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Of `needs`, the one that serves the counters; none: the target itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<String>,
 }
 
 /// A command.
@@ -285,6 +295,12 @@ impl Target {
         } else {
             self.scenario.data()
         }
+    }
+
+    /// Whether it acknowledges work that it does later.
+    #[must_use]
+    pub fn is_done_later(&self) -> bool {
+        self.counters.as_ref().is_some_and(|at| at.lag.is_some())
     }
 
     /// The path of its calls, where the file says it: `/api/v1/events`, `/package.Service/Method`.

@@ -29,7 +29,7 @@ pub(super) fn words(facts: &Facts<'_>) -> Option<Said> {
     let detail = match scenario {
         Scenario::Ingest => {
             let events = of_events(counts.acknowledged, counts.in_doubt, counts.stored?);
-            match (facts.text("fault"), facts.whole("merges_acknowledged")) {
+            let said = match (facts.text("fault"), facts.whole("merges_acknowledged")) {
                 (Some("lost_updates"), Some(merges)) => {
                     let lost = merges - facts.whole("merges_stored")?;
                     format!(
@@ -38,7 +38,8 @@ pub(super) fn words(facts: &Facts<'_>) -> Option<Said> {
                     )
                 }
                 _ => events,
-            }
+            };
+            said + &done_later(facts)
         }
         Scenario::Balance => of_balances(facts, &counts)?,
         Scenario::Stream => of_streams(facts, &counts)?,
@@ -86,6 +87,16 @@ pub fn of_events(acknowledged: i64, in_doubt: i64, stored: i64) -> String {
         "{acknowledged} events were acknowledged, {stored} are stored; {in_doubt} were sent without an \
          acknowledgement and may be stored."
     )
+}
+
+/// What acknowledged means for a target that does its work later, and how long the audit waited for that.
+fn done_later(facts: &Facts<'_>) -> String {
+    match facts.number("waited_s") {
+        Some(seconds) => format!(
+            " Acknowledged means in the log, not in the table: the audit waited {seconds:.1} s until the lag was zero."
+        ),
+        None => String::new(),
+    }
 }
 
 /// The audit of a target that does nothing.

@@ -238,6 +238,10 @@ fn an_audit_is_said_in_the_terms_of_its_scenario() {
             "5 of 5 stored | All 5 acknowledged events are in the database, once each.",
         ),
         (
+            json!({"scenario": "ingest", "waited_s": 2.25}),
+            "once each. Acknowledged means in the log, not in the table: the audit waited 2.2 s until the lag was zero.",
+        ),
+        (
             json!({"scenario": "ingest", "in_doubt": 2, "stored": 6}),
             "5 events were acknowledged, 6 are stored; 2 were sent without an acknowledgement",
         ),

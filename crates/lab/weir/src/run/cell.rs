@@ -204,7 +204,7 @@ async fn steps(
     step!(
         bench,
         "waiting until healthy",
-        HEALTHY_LIMIT + Duration::from_secs(5),
+        healthy_limit(target) + Duration::from_secs(5),
         healthy(bench, target, &started)
     );
     let findings = step!(
@@ -220,6 +220,7 @@ async fn steps(
         WARM_UP_LIMIT,
         warm_up(bench, context, &started, generator)
     );
+    caught_up(bench, &started).await?;
     // What verification and warm-up have written goes too: each measurement begins with an empty table.
     let subject = audit::Subject {
         target,
@@ -265,6 +266,7 @@ async fn steps(
         limit,
         measure::run(bench, context, &started, generator)
     );
+    let waited = caught_up(bench, &started).await?;
     // Before the audit, whose own writes are none of the run's.
     if let (Some(database), Some(before)) = (&database, &before) {
         let stats = database.stats_since(before).await?;
@@ -281,7 +283,8 @@ async fn steps(
             }
             _ => audit::audit(subject, &baseline, &measured.claims).await,
         }
-    });
+    })
+    .after_waiting(waited);
     let counts = audit.counts.as_ref().map(recorded_as);
     if let Some(counts) = &counts {
         bench.store.set_audit(context.run, counts).await?;
@@ -335,6 +338,19 @@ async fn steps(
     Ok((figures, measured.measured_seconds))
 }
 
+/// Waits until a target that acknowledges first has done its work; how long that took.
+async fn caught_up(bench: &mut Bench, started: &Started) -> Result<Option<Duration>> {
+    match &started.counters {
+        Some(at) if at.lag.is_some() => Ok(step!(
+            bench,
+            "waiting until the lag is zero",
+            AUDIT_LIMIT,
+            at.caught_up()
+        )),
+        _ => Ok(None),
+    }
+}
+
 /// What each part may use: `benchmark` has as many cores as threads.
 fn allowance(bench: &Bench, target: &Target) -> Allowance {
     let allowance = bench.backend.allowance();
@@ -365,6 +381,7 @@ async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
                 ..endpoint.clone()
             },
             path: at.path.clone(),
+            lag: at.lag.clone(),
         });
         return Ok(Started {
             counters,
@@ -376,10 +393,16 @@ async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
     bench.backend.start_target(target).await
 }
 
+/// A target that works from a log starts when the log has started.
+fn healthy_limit(target: &Target) -> Duration {
+    HEALTHY_LIMIT * if target.is_done_later() { 3 } else { 1 }
+}
+
 async fn healthy(bench: &mut Bench, target: &Target, started: &Started) -> Result<()> {
     let backend = &mut bench.backend;
     let alive = || backend.check_target();
-    verify::wait_healthy(target, &started.from_here, HEALTHY_LIMIT, alive).await?;
+    let limit = healthy_limit(target);
+    verify::wait_healthy(target, &started.from_here, limit, alive).await?;
     // Another process may own the port: check that our target is still alive.
     backend.check_target()
 }

@@ -13,6 +13,8 @@ mod history;
 #[path = "../../../lab-report/src/invented.rs"]
 mod invented;
 mod judge;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod own;
 mod planted;
 mod report_page;
