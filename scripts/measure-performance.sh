@@ -2,7 +2,7 @@
 # Measures what the services reach, and whether that meets the bounds: docs/guides/performance.md says how. Builds
 # release binaries, finds or fetches PostgreSQL, and runs `ratios` on an otherwise idle machine.
 # Leaves target/, .tools/ and load-test/results/ratios-<time>/ behind; ratios.md there can be pasted into the guide.
-# Usage: scripts/measure-performance.sh [ingest|bulk|balance|protection|stream|log|rates|all] [options of `ratios`]
+# Usage: scripts/measure-performance.sh [ingest|bulk|balance|protection|stream|crowd|log|rates|all] [options of `ratios`]
 #        e.g. balance --pairs 7, or --only rest-pgbench
 # Exit 0 when every figure meets its bound and nothing was lost, 1 otherwise, 64 on wrong usage.
 set -euo pipefail
@@ -10,14 +10,14 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage() {
-    echo "usage: scripts/measure-performance.sh [ingest|bulk|balance|protection|stream|log|rates|all] [options of 'ratios']" >&2
+    echo "usage: scripts/measure-performance.sh [ingest|bulk|balance|protection|stream|crowd|log|rates|all] [options of 'ratios']" >&2
     exit 64
 }
 
 main() {
     local what=all packages=(ratios)
     case "${1:-}" in
-    ingest | bulk | balance | protection | stream | log | rates | all)
+    ingest | bulk | balance | protection | stream | crowd | log | rates | all)
         what=$1
         shift
         ;;
@@ -27,6 +27,7 @@ main() {
     case "$what" in
     ingest | bulk | protection) packages+=(producer-rest producer-grpc) ;;
     balance | stream) packages+=("$what") ;;
+    crowd) packages+=(stream) ;;
     log) packages+=(event-log) ;;
     rates) packages+=(producer-rest producer-grpc balance) ;;
     all) packages+=(producer-rest producer-grpc balance stream event-log) ;;

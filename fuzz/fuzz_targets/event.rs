@@ -10,7 +10,7 @@ fuzz_target!(|body: &[u8]| {
     }
     if let Ok(elements) = domain::parse_bulk(body) {
         for element in elements {
-            drop(Event::from_raw(element));
+            drop(element.event());
         }
     }
 });

@@ -35,7 +35,7 @@ fn parse_bulk(bencher: Bencher<'_, '_>, events: usize) {
             let elements = domain::parse_bulk(black_box(&body))?;
             elements
                 .into_iter()
-                .map(Event::from_raw)
+                .map(domain::BulkElement::event)
                 .collect::<Result<Vec<_>, _>>()
         });
 }

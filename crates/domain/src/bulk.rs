@@ -1,26 +1,53 @@
-//! A bulk request's body into the texts of its events.
+//! A bulk request's body into its events.
 
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
+use crate::{
+    draft::Part,
+    event::Event,
+    invalid::Invalid,
+    json::{self, ReadEvent},
+};
 
-use crate::{invalid::Invalid, json};
+/// An element of a bulk request: well-formed JSON of any type, not checked yet.
+#[derive(Debug)]
+pub struct BulkElement<'a> {
+    bytes: usize,
+    read: ReadEvent<'a>,
+}
 
-/// Splits a JSON array of events. The elements may be anything; each is parsed on its own with
-/// [`Event::from_raw`](crate::Event::from_raw), so that one bad event is one failure.
+impl BulkElement<'_> {
+    /// Length of its text, bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The event that it is.
+    ///
+    /// # Errors
+    /// The first broken rule in the order of the schema.
+    pub fn event(self) -> Result<Event, Invalid> {
+        Event::from_read(self.read)
+    }
+}
+
+/// Reads a JSON array of events in one pass. The elements may be anything; each is checked on its own with
+/// [`BulkElement::event`], so that one bad event is one failure.
 ///
 /// # Errors
 /// A body that is no JSON, no array, or empty.
-pub fn parse_bulk(body: &[u8]) -> Result<Vec<&RawValue>, Invalid> {
+pub fn parse_bulk(body: &[u8]) -> Result<Vec<BulkElement<'_>>, Invalid> {
     let text = json::utf8(body)?;
-    match serde_json::from_str::<Vec<&RawValue>>(text) {
-        Ok(events) if events.is_empty() => {
+    match json::read_bulk(text) {
+        Ok(Part::Present(elements)) if elements.is_empty() => {
             Err(Invalid::new("the body", "must contain at least one event"))
         }
-        Ok(events) => Ok(events),
-        // Which of the two it is: well-formed JSON of another type, or no JSON.
-        Err(_) => match serde_json::from_str::<IgnoredAny>(text) {
-            Ok(IgnoredAny) => Err(Invalid::new("the body", "must be a JSON array")),
-            Err(_) => Err(json::malformed(text)),
-        },
+        Ok(Part::Present(elements)) => {
+            let elements = elements.into_iter();
+            Ok(elements
+                .map(|(bytes, read)| BulkElement { bytes, read })
+                .collect())
+        }
+        Ok(Part::Absent | Part::Wrong) => Err(Invalid::new("the body", "must be a JSON array")),
+        Err(_) => Err(json::malformed(text)),
     }
 }

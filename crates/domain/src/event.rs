@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use crate::{
     attributes, date,
     draft::{Attributes, EntityDraft, EventDraft, Field, HeaderDraft, Part},
@@ -38,16 +36,7 @@ impl Event {
         Self::from_read(json::read_event(body)?)
     }
 
-    /// As [`Event::from_json`], for an element of [`parse_bulk`](crate::parse_bulk), whose syntax is known to be
-    /// right.
-    ///
-    /// # Errors
-    /// The first broken rule in the order of the schema.
-    pub fn from_raw(element: &RawValue) -> Result<Self, Invalid> {
-        Self::from_read(json::read_event_text(element.get())?)
-    }
-
-    fn from_read(read: ReadEvent<'_>) -> Result<Self, Invalid> {
+    pub(crate) fn from_read(read: ReadEvent<'_>) -> Result<Self, Invalid> {
         let draft = read
             .draft
             .ok_or_else(|| Invalid::new("the event", MUST_BE_OBJECT))?;

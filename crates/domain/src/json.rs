@@ -18,15 +18,12 @@ use crate::{
 
 /// Reads an event from a body that may be anything.
 pub(crate) fn read_event(body: &[u8]) -> Result<ReadEvent<'_>, Invalid> {
-    read_event_text(utf8(body)?)
-}
-
-/// As [`read_event`], for text.
-pub(crate) fn read_event_text(text: &str) -> Result<ReadEvent<'_>, Invalid> {
+    let text = utf8(body)?;
     read(text).map_err(|Malformed| malformed(text))
 }
 
 /// What was read.
+#[derive(Debug)]
 pub(crate) struct ReadEvent<'a> {
     /// None when the text is no object.
     pub(crate) draft: Option<EventDraft<'a>>,
@@ -63,30 +60,24 @@ pub(crate) fn malformed_problem(text: &str) -> Cow<'static, str> {
     }
 }
 
-fn read(text: &str) -> Result<ReadEvent<'_>, Malformed> {
-    let mut cursor = Cursor {
-        text,
-        at: 0,
-        lone_surrogate: false,
-    };
-    let mut draft = EventDraft {
-        header: Part::Absent,
-        body: Part::Absent,
-    };
-    let read = cursor.object(&mut draft, |cursor, draft, key| {
-        match key {
-            "eventHeader" => draft.header = cursor.object(HeaderDraft::default(), header_member)?,
-            "eventBody" => draft.body = cursor.object(BodyDraft::default(), body_member)?,
-            _ => cursor.skip()?,
-        }
-        Ok(())
+/// Reads the elements of an array as events, in one pass over it.
+pub(crate) fn read_bulk(text: &str) -> Result<Part<Vec<(usize, ReadEvent<'_>)>>, Malformed> {
+    let mut cursor = Cursor::new(text);
+    let elements = cursor.array(|cursor| {
+        cursor.next()?;
+        let start = cursor.at;
+        let event = cursor.event()?;
+        Ok((cursor.at - start, event))
     })?;
-    let is_object = matches!(read, Part::Present(_));
     cursor.end()?;
-    Ok(ReadEvent {
-        draft: is_object.then_some(draft),
-        lone_surrogate: cursor.lone_surrogate,
-    })
+    Ok(elements)
+}
+
+fn read(text: &str) -> Result<ReadEvent<'_>, Malformed> {
+    let mut cursor = Cursor::new(text);
+    let event = cursor.event()?;
+    cursor.end()?;
+    Ok(event)
 }
 
 fn header_member<'a>(
@@ -145,6 +136,41 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            lone_surrogate: false,
+        }
+    }
+
+    /// The next value as an event.
+    fn event(&mut self) -> Result<ReadEvent<'a>, Malformed> {
+        // Of this event alone, where there are several.
+        self.lone_surrogate = false;
+        let draft = EventDraft {
+            header: Part::Absent,
+            body: Part::Absent,
+        };
+        let read = self.object(draft, |cursor, draft, key| {
+            match key {
+                "eventHeader" => {
+                    draft.header = cursor.object(HeaderDraft::default(), header_member)?;
+                }
+                "eventBody" => draft.body = cursor.object(BodyDraft::default(), body_member)?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(ReadEvent {
+            draft: match read {
+                Part::Present(draft) => Some(draft),
+                Part::Absent | Part::Wrong => None,
+            },
+            lone_surrogate: self.lone_surrogate,
+        })
+    }
+
     /// The next byte that is no white space.
     fn next(&mut self) -> Result<u8, Malformed> {
         scan::next(self.text.as_bytes(), &mut self.at)

@@ -3,7 +3,7 @@
 //! In reading order:
 //! - [`Event`], [`EntityUpdate`]: what ingestion stores
 //! - [`EventDraft`] and its parts: an event before the check; JSON and Protocol Buffers both end here
-//! - [`parse_bulk`]: a JSON array into the texts of its events
+//! - [`parse_bulk`], [`BulkElement`]: a JSON array into its events
 //! - [`attributes`]: the checks and the folding of attributes as raw JSON text
 //! - [`date`]: the three ways to write a date
 //! - [`AccountId`], [`AccountIds`], [`Balance`]: what balance is asked and answers
@@ -25,7 +25,7 @@ mod scan;
 mod transaction;
 
 pub use account::{AccountId, AccountIds, Balance, MAX_ACCOUNT_IDS};
-pub use bulk::parse_bulk;
+pub use bulk::{BulkElement, parse_bulk};
 pub use draft::{Attributes, BodyDraft, EntityDraft, EventDraft, Field, HeaderDraft, Part};
 pub use event::{EntityUpdate, Event};
 pub use invalid::Invalid;

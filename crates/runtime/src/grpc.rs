@@ -6,6 +6,7 @@
 //! - [`connect`] (the crate `service-client`): channels of our own clients
 //! - `inbound`: messages on their way in; `framing`: where they begin and end
 //! - `first`: the calls of one service go straight to it; `restate`: two statuses that tonic words otherwise
+//! - [`Direct`] (`unary`): one method of a generated service, straight from the bytes of its call
 //! - [`health_and_reflection`] (`standard`): the services that every server offers
 
 mod admission;
@@ -17,8 +18,10 @@ mod inbound;
 mod restate;
 mod server;
 mod standard;
+mod unary;
 
 pub use restate::stream_status;
 pub use server::{CONNECTION_WINDOW, Face, STREAM_WINDOW, serve};
 pub use service_client::{ClientChannel, Token, connect};
 pub use standard::{GrpcHealth, Services, Standard, health_and_reflection};
+pub use unary::{Direct, Unary};

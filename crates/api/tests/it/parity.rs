@@ -17,7 +17,7 @@ fn requests_are_judged_as_json_is() {
         let message = found.as_ref().err().map(ToString::to_string);
         assert_eq!(message, error, "{}", case.name);
         if let (Ok(from_request), Some(json)) = (found, &case.event) {
-            let from_json = Event::from_raw(json).unwrap();
+            let from_json = Event::from_json(json.get().as_bytes()).unwrap();
             assert_eq!(
                 contents(&from_request),
                 contents(&from_json),

@@ -1,6 +1,6 @@
 //! The bulk array.
 
-use domain::{Event, parse_bulk};
+use domain::{BulkElement, parse_bulk};
 
 #[test]
 fn elements_are_split_and_may_be_anything() {
@@ -8,8 +8,12 @@ fn elements_are_split_and_may_be_anything() {
         5, null, [], {"a":"\ud800"}, 1e400, "]" ] "#;
     let elements = parse_bulk(body).unwrap();
     let messages: Vec<String> = elements
-        .iter()
-        .map(|element| Event::from_raw(element).map_or_else(|e| e.to_string(), |_| "ok".to_owned()))
+        .into_iter()
+        .map(|element| {
+            element
+                .event()
+                .map_or_else(|e| e.to_string(), |_| "ok".to_owned())
+        })
         .collect();
     let no_object = "the event must be a JSON object";
     assert_eq!(
@@ -69,4 +73,19 @@ fn a_body_that_is_no_list_of_events_is_refused() {
 fn deep_elements_are_split_without_recursion() {
     let body = format!("[{}{}, 1]", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(parse_bulk(body.as_bytes()).unwrap().len(), 2);
+}
+
+#[test]
+fn each_element_has_the_length_of_its_own_text_and_its_own_faults() {
+    let surrogate = r#"{"eventHeader":{"eventName":"N"},"eventBody":{"entities":[{"entityType":"T","entityId":"1"}]},"x":"\ud800"}"#;
+    let good = surrogate.replace(r"\ud800", "y");
+    let body = format!(" [{surrogate} , {good},\t7 ]");
+    let elements = parse_bulk(body.as_bytes()).unwrap();
+    let bytes: Vec<usize> = elements.iter().map(BulkElement::bytes).collect();
+    assert_eq!(bytes, [surrogate.len(), good.len(), 1]);
+    let faulty: Vec<bool> = elements
+        .into_iter()
+        .map(|element| element.event().is_err())
+        .collect();
+    assert_eq!(faulty, [true, false, true]);
 }

@@ -73,15 +73,11 @@ impl Share {
             let receiver = Receiver::new(Arc::clone(&self.lane), self.commits.clone());
             let mut client = Client::new(Arc::clone(&self.plan), line, receiver);
             client.connect().await?;
-            clients.push(client);
-        }
-        if self.plan.live.is_some() {
-            let mut subscribed = Vec::with_capacity(clients.len());
-            for mut client in clients {
+            // At once: where there are thousands, the first connections would have waited for all others.
+            if self.plan.live.is_some() {
                 client.subscribe().await?;
-                subscribed.push(client);
             }
-            clients = subscribed;
+            clients.push(client);
         }
         Ok(clients)
     }

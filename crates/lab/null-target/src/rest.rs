@@ -106,16 +106,17 @@ async fn bulk(work: &Work, body: &[u8]) -> Answer {
             return failure(StatusCode::BAD_REQUEST, "invalid_argument", &message);
         }
     };
+    let events = elements.len();
     let mut failures = Vec::new();
-    for (index, element) in elements.iter().enumerate() {
+    for (index, element) in elements.into_iter().enumerate() {
         if let Err(Refused::Invalid(error) | Refused::Failed(error)) =
-            work.take(Event::from_raw(element)).await
+            work.take(element.event()).await
         {
             failures.push(json!({ "index": index, "error": error }));
         }
     }
     let body = json!({
-        "success": failures.is_empty(), "message": "done", "processedCount": elements.len() - failures.len(),
+        "success": failures.is_empty(), "message": "done", "processedCount": events - failures.len(),
         "failedCount": failures.len(), "batchId": "null", "processingTimeMs": 0, "failures": failures,
     });
     reply(StatusCode::OK, body.to_string())

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit};
 
 use crate::logs::LogKind;
 use crate::pairs::{Group, Ratio};
@@ -13,6 +14,9 @@ use load_engine::events::EventPlan;
 use load_engine::events::attributes::Payload;
 use load_engine::plan::Timing;
 use load_engine::usage::{Usage, require};
+
+/// Open files that are needed beside the connections of subscribers.
+const OTHER_FILES: u64 = 256;
 
 /// Measures the services against pgbench, against other designs, and against their bounds.
 ///
@@ -81,6 +85,14 @@ pub struct RatioArgs {
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub subscribers: u32,
 
+    /// Crowd: subscribers of a face, live
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9000))]
+    pub crowd: u32,
+
+    /// Crowd: idle subscribers of a face; they get an event every two seconds
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub idle_subscribers: u32,
+
     /// Stream: live transactions a second
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub feed_rate: u32,
@@ -141,6 +153,7 @@ impl RatioArgs {
     /// # Errors
     /// A sentence that names the option and what it has to be.
     pub fn check(&self) -> Result<(), Usage> {
+        self.check_open_files()?;
         let concurrency = self.concurrency;
         require(concurrency > 0, "--concurrency must be at least 1")?;
         require(
@@ -162,6 +175,26 @@ impl RatioArgs {
             format_args!("--grpc-connections must be 1 to --concurrency ({concurrency})"),
         )?;
         self.events("", None).check(concurrency)
+    }
+
+    /// This process is the client of all subscribers, and each over SSE has a connection of its own.
+    fn check_open_files(&self) -> Result<(), Usage> {
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(_, most)| most);
+        for (option, subscribers) in [
+            ("--crowd", self.crowd),
+            ("--idle-subscribers", self.idle_subscribers),
+        ] {
+            let fits = u64::from(subscribers) + OTHER_FILES <= limit;
+            let crowded = self.streams().iter().any(|it| it.group() == Group::Crowd);
+            require(
+                fits || !crowded,
+                format_args!(
+                    "{option} {subscribers} is more than the limit of {limit} open files allows: raise the limit \
+                     (ulimit -Hn), or give fewer"
+                ),
+            )?;
+        }
+        Ok(())
     }
 
     /// The events of ingestion.
@@ -233,9 +266,7 @@ impl RatioArgs {
 
     /// The subscriptions to measure, in the order of the table.
     pub(crate) fn streams(&self) -> Vec<StreamKind> {
-        match self.only.is_empty() && self.what.holds(Group::Stream) {
-            true => StreamKind::ALL.into(),
-            false => Vec::new(),
-        }
+        let wanted = |kind: &StreamKind| self.only.is_empty() && self.what.holds(kind.group());
+        StreamKind::ALL.into_iter().filter(wanted).collect()
     }
 }

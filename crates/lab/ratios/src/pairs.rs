@@ -20,6 +20,8 @@ pub enum Group {
     Protection,
     /// Live subscribers and a replay
     Stream,
+    /// A thousand live subscribers, and ten thousand idle ones
+    Crowd,
     /// Hash-chained partitions and topics, beside a Python program
     Log,
     /// What a request costs at each rate, beside an empty answer

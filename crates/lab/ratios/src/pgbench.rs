@@ -8,6 +8,7 @@ use anyhow::Context;
 use lab_host::child_environment;
 
 use load_engine::cpu;
+use load_engine::events::ledger::SLOTS;
 use load_engine::events::template::{keyed_attribute_text, slot_name};
 
 /// What a run of pgbench said.
@@ -26,12 +27,15 @@ pub(crate) struct PgbenchResult {
 /// Rows of a multi-row upsert.
 pub(crate) const ROWS: u32 = 256;
 
+/// The mark that the document carries.
+const FIRST_SLOT: u32 = 1;
+
 /// What each transaction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Script {
     /// The producers' statement, over this many keys.
     Upsert { keys: u32 },
-    /// The same statement for [`ROWS`] different rows at a time.
+    /// The same statement for [`ROWS`] rows at a time; a key that is drawn twice is written once.
     MultiRow { keys: u32 },
     /// One of the seeded accounts by its primary key.
     SelectAccount,
@@ -48,17 +52,20 @@ impl Script {
                  SET data = entity.data || excluded.data, updated_at = excluded.updated_at;\n",
                 keys - 1
             ),
-            // Equal steps from a random start: no key comes twice in a statement, and all statements lock in one order.
+            // Keys in random order, as those of events; sorted, so that all statements lock in one order. The document is
+            // made once a statement and grows by a mark of sixteen in turn, as those of audited events do.
             Self::MultiRow { keys } => format!(
-                "\\set start random(0, {})\n\
+                "\\set slot random(0, {})\n\
+                 WITH event AS MATERIALIZED (\n\
+                 SELECT replace(:attributes::text, '\"{}\"', '\"e' || lpad(:slot::text, 2, '0') || '\"') AS attributes)\n\
                  INSERT INTO car_entities AS entity (entity_type, id, created_at, updated_at, data)\n\
-                 SELECT 'Car', 'car-pgbench-' || key, now(), now(), :attributes::text::jsonb\n\
-                 FROM (SELECT (:start::int + step * {}) % {keys} AS key FROM generate_series(0, {}) AS step ORDER BY 1) AS keys\n\
+                 SELECT 'Car', 'car-pgbench-' || key, now(), now(), event.attributes::jsonb\n\
+                 FROM (SELECT DISTINCT floor(random() * {keys})::int AS key\n\
+                 FROM generate_series(1, {ROWS}) ORDER BY 1) AS keys, event\n\
                  ON CONFLICT (entity_type, id) DO UPDATE\n\
                  SET data = entity.data || excluded.data, updated_at = excluded.updated_at;\n",
-                keys - 1,
-                keys / ROWS,
-                ROWS - 1
+                SLOTS - 1,
+                slot_name(FIRST_SLOT),
             ),
             Self::SelectAccount => "\\set number random(100000, 109999)\n\
                  SELECT account_id, balance_tinybar, updated_at FROM accounts\n\
@@ -113,7 +120,7 @@ impl Pgbench<'_> {
             .arg(format!("--time={seconds}"))
             .arg(format!(
                 "--define=attributes={}",
-                keyed_attribute_text("pgbench", &slot_name(1))
+                keyed_attribute_text("pgbench", &slot_name(FIRST_SLOT))
             ))
             .arg(format!("--file={}", script.display()))
             .arg(crate::postgres::DATABASE)

@@ -89,6 +89,9 @@ const SIGNALS: Signals = Signals {
     hurried: Signal::SIGKILL,
 };
 
+/// Connections that stream may have: its default of 10,000 leaves none for a look at it beside that many subscribers.
+const MOST_SUBSCRIBERS: &str = "110000";
+
 /// A service waits up to 30 s for its database before it gives up.
 const START_LIMIT: Duration = Duration::from_secs(40);
 
@@ -111,7 +114,11 @@ impl Service {
             Program::Balance { shared } => {
                 command.args(["--read-mode", if shared { "group" } else { "single" }]);
             }
-            Program::Protected(_) | Program::Stream => {}
+            // As many as this process can open, which is its client.
+            Program::Stream => {
+                command.env("MAX_CONNECTIONS", MOST_SUBSCRIBERS);
+            }
+            Program::Protected(_) => {}
         }
         let protected = match spec.program {
             Program::Protected(_) => Some(Protected::make(spec.folder)?),

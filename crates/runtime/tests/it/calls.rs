@@ -11,7 +11,7 @@ use runtime::connection::ConnectionPolicy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::grpc::{Face, start_waiter};
+use crate::grpc::{Face, start, start_waiter};
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
@@ -119,6 +119,89 @@ async fn a_passed_deadline_is_deadline_exceeded_and_counted_so() {
     let (_, end) = call(&connection, CHECK, &[("grpc-timeout", "9S")], "1").await;
     assert_eq!(end["grpc-status"], "0");
     assert_counted(&face, "OK", CHECK, 1);
+}
+
+/// All that a client sees of an answer but its id and its date.
+async fn whole_answer(
+    connection: &SendRequest<Bytes>,
+    headers: &[(&str, &str)],
+    pieces: &[&[u8]],
+) -> (HeaderMap, Vec<u8>, Option<HeaderMap>) {
+    let (answer, mut request) = begin(connection, CHECK, headers).await;
+    for (place, piece) in pieces.iter().enumerate() {
+        // An answer may be there before the whole request.
+        request
+            .send_data(Bytes::copy_from_slice(piece), place + 1 == pieces.len())
+            .ok();
+        tokio::task::yield_now().await;
+    }
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    let (mut head, mut body) = answer.expect("in time").unwrap().into_parts();
+    assert_eq!(head.status, 200);
+    assert!(head.headers.remove("x-request-id").is_some());
+    head.headers.remove("date");
+    let mut whole = Vec::new();
+    while let Some(piece) = body.data().await {
+        let piece = piece.unwrap();
+        body.flow_control().release_capacity(piece.len()).unwrap();
+        whole.extend_from_slice(&piece);
+    }
+    (head.headers, whole, body.trailers().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_unary_call_is_answered_alike_whichever_way_it_is_read() {
+    let direct = start_waiter(ConnectionPolicy::default()).await;
+    let generated = start(Duration::from_secs(5), false).await;
+    let connections = [
+        connect(direct.address).await,
+        connect(generated.address).await,
+    ];
+    let (good, wrong) = (message("1"), message("one"));
+    let (good, wrong) = (&good[..], &wrong[..]);
+    let large = [&[0, 0, 0x50, 0, 0][..], &[0; 100]].concat();
+    let two = [good, good].concat();
+    let cases: [(&str, &[&[u8]]); 11] = [
+        ("whole", &[good]),
+        ("an error of the method", &[wrong]),
+        ("the end by itself", &[good, b""]),
+        ("in pieces", &[&good[..3], &good[3..]]),
+        ("nothing", &[b""]),
+        ("an empty message", &[b"\0\0\0\0\0"]),
+        ("a part of a message", &[&good[..6]]),
+        ("two messages", &[&two]),
+        ("no message", &[b"\0\0\0\0\x02\xff\xff"]),
+        ("compressed, but not said so", &[b"\x01\0\0\0\x01a"]),
+        ("too large", &[&large]),
+    ];
+    for (what, pieces) in cases {
+        let mut answers = Vec::new();
+        for connection in &connections {
+            answers.push(whole_answer(connection, &[], pieces).await);
+        }
+        assert_eq!(answers[0], answers[1], "{what}");
+    }
+    let others = [
+        ("grpc-encoding", "identity"),
+        ("grpc-encoding", "gzip"),
+        ("grpc-encoding", "zstd"),
+        // The method reads it.
+        ("test-refuse", "1"),
+    ];
+    for header in others {
+        let headers = [header];
+        let mut answers = Vec::new();
+        for connection in &connections {
+            answers.push(whole_answer(connection, &headers, &[good]).await);
+        }
+        assert_eq!(answers[0], answers[1], "{header:?}");
+    }
+    let (head, ..) = whole_answer(&connections[0], &[("test-refuse", "1")], &[good]).await;
+    assert_eq!(head["grpc-status"], "7", "metadata reaches the method");
+    let (head, body, trailers) = whole_answer(&connections[0], &[], &[good]).await;
+    assert_eq!(head["content-type"], "application/grpc");
+    assert_eq!(body, b"\0\0\0\0\x02\x08\x01");
+    assert_eq!(trailers.unwrap()["grpc-status"], "0");
 }
 
 /// The client's clock began earlier: it may reset the stream a moment before the server would.

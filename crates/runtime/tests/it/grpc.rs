@@ -24,7 +24,24 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tower::Service;
 
 /// A service with the shape of the health service, whose `check` waits as many milliseconds as it is told.
+#[derive(Clone)]
 struct Waiter(InFlight);
+
+impl grpc::Unary for Waiter {
+    const PATH: &'static str = "/grpc.health.v1.Health/Check";
+    type Request = HealthCheckRequest;
+    type Response = HealthCheckResponse;
+
+    async fn call(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        self.check(request).await
+    }
+}
+
+/// The largest message that [`Waiter`] takes, bytes.
+const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
 #[tonic::async_trait]
 impl HealthService for Waiter {
@@ -32,6 +49,9 @@ impl HealthService for Waiter {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
+        if request.metadata().contains_key("test-refuse") {
+            return Err(Status::permission_denied("as the metadata asks for"));
+        }
         let wait = request.into_inner().service.parse().map_err(|_| {
             Status::from(status::Failure::new(
                 status::Kind::InvalidArgument,
@@ -85,10 +105,14 @@ pub(crate) struct Face {
     running: JoinHandle<(Ending, anyhow::Result<()>)>,
 }
 
-/// With [`Waiter`] alone, under `policy`.
+/// With [`Waiter`] alone, under `policy`; its `check` is answered straight from the bytes of a call.
 pub(crate) async fn start_waiter(policy: ConnectionPolicy) -> Face {
     let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
-    let waiter = |in_flight| HealthServer::new(Waiter(in_flight));
+    let waiter = |in_flight| {
+        let waiter = Waiter(in_flight);
+        let generated = HealthServer::new(waiter.clone());
+        grpc::Direct::new(waiter, generated, MESSAGE_BYTES)
+    };
     let connections = Connections::new(policy);
     let grace = Duration::from_secs(5);
     start_with(
@@ -100,8 +124,8 @@ pub(crate) async fn start_waiter(policy: ConnectionPolicy) -> Face {
     )
 }
 
-/// With the standard services, or with [`Waiter`] alone.
-async fn start(grace: Duration, standard: bool) -> Face {
+/// With the standard services, or with [`Waiter`] alone, as it was generated.
+pub(crate) async fn start(grace: Duration, standard: bool) -> Face {
     let services = health_and_reflection(&["test.Service"], &[]).await.unwrap();
     let routes = services.services;
     let connections = Connections::new(ConnectionPolicy::default());

@@ -8,6 +8,7 @@ use api::benchmark::{
     HealthCheckResponse,
 };
 use domain::{AccountId, AccountIds, Balance};
+use runtime::grpc::Unary;
 use runtime::protection::grpc_caller;
 use runtime::status::Failure;
 use tonic::{Request, Response, Status};
@@ -30,20 +31,38 @@ impl Face {
     }
 }
 
+/// `GetBalance`, for [`Direct`](runtime::grpc::Direct).
+#[derive(Clone, Debug)]
+pub struct GetBalance(pub Face);
+
+impl Unary for GetBalance {
+    const PATH: &'static str = "/benchmark.BalanceService/GetBalance";
+    type Request = BalanceRequest;
+    type Response = BalanceResponse;
+
+    async fn call(
+        &self,
+        request: Request<BalanceRequest>,
+    ) -> Result<Response<BalanceResponse>, Status> {
+        let Face(balances) = &self.0;
+        let caller = grpc_caller(&request);
+        let work = async {
+            let id = AccountId::new(request.into_inner().account_id)?;
+            access::check(&caller, [&id])?;
+            balances.balance(id).await
+        };
+        let (id, balance) = balances.answer(work).await.map_err(status)?;
+        Ok(Response::new(response(id, balance)))
+    }
+}
+
 #[tonic::async_trait]
 impl BalanceService for Face {
     async fn get_balance(
         &self,
         request: Request<BalanceRequest>,
     ) -> Result<Response<BalanceResponse>, Status> {
-        let caller = grpc_caller(&request);
-        let work = async {
-            let id = AccountId::new(request.into_inner().account_id)?;
-            access::check(&caller, [&id])?;
-            self.0.balance(id).await
-        };
-        let (id, balance) = self.0.answer(work).await.map_err(status)?;
-        Ok(Response::new(response(id, balance)))
+        GetBalance(self.clone()).call(request).await
     }
 
     async fn get_balances(

@@ -39,6 +39,7 @@ use api::benchmark::health_server::HealthServer;
 use protect::Protection;
 use runtime::connection::Connections;
 use runtime::faces::Faces;
+use runtime::grpc::Direct;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::postgres::Database;
@@ -50,6 +51,9 @@ use tonic::codec::CompressionEncoding;
 pub use config::Config;
 pub use error::BalanceError;
 pub use handle::{Balances, Readers};
+
+/// Largest message over gRPC, bytes: that of gRPC unless it is told otherwise.
+const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A service whose schema is applied and whose ports are bound.
 pub struct Service {
@@ -118,8 +122,13 @@ impl Service {
         let standard =
             runtime::grpc::health_and_reflection(&grpc::SERVICES, &[api::FILE_DESCRIPTOR_SET])
                 .await?;
-        let balance_service =
-            BalanceServiceServer::new(face.clone()).accept_compressed(CompressionEncoding::Gzip);
+        let balance_service = Direct::new(
+            grpc::GetBalance(face.clone()),
+            BalanceServiceServer::new(face.clone())
+                .accept_compressed(CompressionEncoding::Gzip)
+                .max_decoding_message_size(MESSAGE_BYTES),
+            MESSAGE_BYTES,
+        );
         let services = standard
             .services
             .add_service(HealthServer::new(face).accept_compressed(CompressionEncoding::Gzip));

@@ -1,7 +1,7 @@
 //! The gRPC face of ingestion: `com.example.grpc.EventService`. Decodes, calls [`Ingest`], encodes.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::event::event_service_server::EventService;
 use api::event::{EventOutcome, EventRequest, EventResponse, HealthRequest, HealthResponse};
@@ -10,6 +10,7 @@ use futures_util::{Stream, stream};
 use ingest::{Ingest, IngestError, Lane, Outcomes, Wait};
 use prost::Message;
 use protect::Caller;
+use runtime::grpc::Unary;
 use runtime::protection::grpc_caller;
 use runtime::shutdown::{Guard, InFlight, ShuttingDown};
 use runtime::status::Failure;
@@ -35,19 +36,7 @@ impl Events {
         Self { ingest, in_flight }
     }
 
-    /// The event of a request, or what is wrong with it.
-    fn parse(&self, request: EventRequest) -> Result<Event, IngestError> {
-        let limit = self.ingest.config().max_event_bytes;
-        if request.encoded_len() > limit as usize {
-            return Err(IngestError::TooLarge { limit });
-        }
-        Ok(Event::try_from(request)?)
-    }
-}
-
-#[tonic::async_trait]
-impl EventService for Events {
-    async fn process_event(
+    async fn process(
         &self,
         request: Request<EventRequest>,
     ) -> Result<Response<EventResponse>, Status> {
@@ -66,6 +55,42 @@ impl EventService for Events {
             success: true,
             message: ingest::STORED.to_owned(),
         }))
+    }
+
+    /// The event of a request, or what is wrong with it.
+    fn parse(&self, request: EventRequest) -> Result<Event, IngestError> {
+        let limit = self.ingest.config().max_event_bytes;
+        if request.encoded_len() > limit as usize {
+            return Err(IngestError::TooLarge { limit });
+        }
+        Ok(Event::try_from(request)?)
+    }
+}
+
+/// `ProcessEvent`, for [`Direct`](runtime::grpc::Direct).
+#[derive(Clone, Debug)]
+pub struct ProcessEvent(pub Events);
+
+impl Unary for ProcessEvent {
+    const PATH: &'static str = "/com.example.grpc.EventService/ProcessEvent";
+    type Request = EventRequest;
+    type Response = EventResponse;
+
+    async fn call(
+        &self,
+        request: Request<EventRequest>,
+    ) -> Result<Response<EventResponse>, Status> {
+        self.0.process(request).await
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for Events {
+    async fn process_event(
+        &self,
+        request: Request<EventRequest>,
+    ) -> Result<Response<EventResponse>, Status> {
+        self.process(request).await
     }
 
     async fn health_check(
@@ -120,13 +145,20 @@ impl EventService for Events {
     }
 }
 
-/// The events of one stream that were read and have no outcome yet: at most [`STREAM_WINDOW`], each of them work
-/// that a stop waits for.
+/// The events of one stream that were read and have no outcome yet: at most [`STREAM_WINDOW`]. A stop waits for them.
 #[derive(Clone)]
 struct Unanswered {
     window: Arc<Semaphore>,
     in_flight: InFlight,
-    guards: Arc<Mutex<Vec<Guard>>>,
+    read: Arc<Mutex<ReadEvents>>,
+}
+
+/// How many there are, and what keeps the service from stopping while there are any: one guard for all of them, since all
+/// streams count in one place.
+#[derive(Default)]
+struct ReadEvents {
+    count: usize,
+    guard: Option<Guard>,
 }
 
 impl Unanswered {
@@ -134,7 +166,7 @@ impl Unanswered {
         Self {
             window: Arc::new(Semaphore::new(STREAM_WINDOW)),
             in_flight,
-            guards: Arc::default(),
+            read: Arc::default(),
         }
     }
 
@@ -148,21 +180,27 @@ impl Unanswered {
 
     /// Notes an event that was read.
     fn read(&self) -> Result<(), ShuttingDown> {
-        let guard = self.in_flight.enter()?;
-        self.guards
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(guard);
+        let mut read = self.events();
+        if read.guard.is_none() {
+            read.guard = Some(self.in_flight.enter()?);
+        }
+        read.count += 1;
         Ok(())
     }
 
-    /// Notes an outcome; which event's does not matter, guards are alike.
+    /// Notes an outcome.
     fn answered(&self) {
-        self.guards
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let mut read = self.events();
+        read.count = read.count.saturating_sub(1);
+        if read.count == 0 {
+            read.guard = None;
+        }
+        drop(read);
         self.window.add_permits(1);
+    }
+
+    fn events(&self) -> MutexGuard<'_, ReadEvents> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -178,12 +216,18 @@ struct Reader {
 impl Reader {
     /// Ends with the client's last event, or with the status that the answers end with.
     async fn run(mut self) -> Result<(), Status> {
+        // A child, so that streams do not wait for each other when they ask; and asked first, since to wait for it costs more
+        // than to read an event that is there.
+        let stop = self.events.in_flight.stop().child_token();
         for index in 0.. {
             self.unanswered.room().await;
+            if stop.is_cancelled() {
+                return Err(shutting_down(ShuttingDown));
+            }
             let request = tokio::select! {
                 biased;
-                () = self.events.in_flight.stop().cancelled() => return Err(shutting_down(ShuttingDown)),
                 request = self.requests.message() => request.map_err(runtime::grpc::stream_status)?,
+                () = stop.cancelled() => return Err(shutting_down(ShuttingDown)),
             };
             let Some(request) = request else {
                 return Ok(());
@@ -192,7 +236,7 @@ impl Reader {
                 biased;
                 // Held back to its limit; at once where there is none.
                 () = self.caller.event() => {}
-                () = self.events.in_flight.stop().cancelled() => return Err(shutting_down(ShuttingDown)),
+                () = stop.cancelled() => return Err(shutting_down(ShuttingDown)),
             }
             self.unanswered.read().map_err(shutting_down)?;
             match self.events.parse(request) {

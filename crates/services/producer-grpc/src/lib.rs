@@ -17,6 +17,7 @@ use api::event::event_service_server::EventServiceServer;
 use ingest::{Ingest, Writers};
 use protect::Protection;
 use runtime::connection::Connections;
+use runtime::grpc::Direct;
 use runtime::health::Health;
 use runtime::metrics::Metrics;
 use runtime::shutdown::{Ending, InFlight};
@@ -100,9 +101,10 @@ impl Service {
             &[api::FILE_DESCRIPTOR_SET],
         )
         .await?;
-        let events = EventServiceServer::new(events)
+        let service = EventServiceServer::new(events.clone())
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(message_limit);
+        let events = Direct::new(grpc::ProcessEvent(events), service, message_limit);
         let admin = admin::server(self.admin, &self.ingest, &self.metrics, &self.connections)?;
         let workers = Workers::start(self.threads)?;
         let health = Health::new();

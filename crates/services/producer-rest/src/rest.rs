@@ -115,10 +115,10 @@ async fn store_bulk(
     let (mut events, mut failures) = (Vec::with_capacity(elements.len()), Vec::new());
     let limit = ingest.config().max_event_bytes;
     for (index, element) in (0..).zip(elements) {
-        let event = if element.get().len() > limit as usize {
+        let event = if element.bytes() > limit as usize {
             Err(IngestError::TooLarge { limit })
         } else {
-            Event::from_raw(element).map_err(IngestError::from)
+            element.event().map_err(IngestError::from)
         };
         match event {
             Ok(event) => events.push((index, event)),

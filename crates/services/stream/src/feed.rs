@@ -20,6 +20,8 @@ use crate::subscriptions::Subscriptions;
 
 /// Longest pause between two looks while nothing happens.
 const IDLE_PAUSE: Duration = Duration::from_millis(25);
+/// What a publication costs for each subscriber, about: the wake-up, and a write to its connection.
+const TURN: Duration = Duration::from_micros(20);
 /// Pause before the first try to reach a database that is gone, doubled from try to try.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// Longest pause between two such tries.
@@ -122,7 +124,7 @@ impl Feed {
                 tracing::info!("new transactions are streamed again: nothing was left out");
             }
             pause = if moved {
-                self.interval
+                busy_pause(self.interval, self.subscriptions.count())
             } else {
                 (pause * 2).min(IDLE_PAUSE.max(self.interval))
             };
@@ -191,5 +193,31 @@ impl Feed {
             self.arrivals.pass(arrivals::runs(&events));
         }
         self.ring.publish(events, reached);
+    }
+}
+
+/// Pause between two looks while something happens: `interval`, or so long that a crowd can be served between two
+/// publications, but no longer than between two looks while nothing happens. Each subscriber then gets more at once, where a
+/// write for every few events would take all the CPU, PostgreSQL's too.
+fn busy_pause(interval: Duration, subscribers: usize) -> Duration {
+    let turns = u32::try_from(subscribers).map_or(IDLE_PAUSE, |count| TURN.saturating_mul(count));
+    interval.max(turns.min(IDLE_PAUSE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_given_time_within_bounds() {
+        let pause_ms = |interval_ms, subscribers| {
+            busy_pause(Duration::from_millis(interval_ms), subscribers).as_millis()
+        };
+        assert_eq!(pause_ms(5, 0), 5);
+        assert_eq!(pause_ms(5, 250), 5);
+        assert_eq!(pause_ms(5, 1000), 20);
+        assert_eq!(pause_ms(5, 10_000), 25);
+        assert_eq!(pause_ms(5, usize::MAX), 25);
+        assert_eq!(pause_ms(1000, 1000), 1000);
     }
 }

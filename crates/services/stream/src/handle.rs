@@ -17,6 +17,7 @@ use crate::config::StreamConfig;
 use crate::connections::Connections;
 use crate::error::StreamError;
 use crate::feed::Feed;
+use crate::heartbeat::Heartbeat;
 use crate::metrics::{Face, StreamMetrics};
 use crate::pacer::Pacer;
 use crate::ring::Ring;
@@ -146,7 +147,8 @@ impl Transactions {
             remaining: subscription.limit().map_or(u64::MAX, |limit| limit.get()),
             pacer: Pacer::new(subscription.rate()),
             subscription: Arc::new(subscription),
-            heartbeat: config.heartbeat_interval,
+            // HTTP/2 has pings of its own.
+            heartbeat: Heartbeat::new((face == Face::Sse).then_some(config.heartbeat_interval)),
             // A child of its own: subscribers then wait on no common lock.
             stop: in_flight.stop().child_token(),
             waiting: VecDeque::new(),

@@ -9,7 +9,8 @@
 //! - `arrivals`: where live streams begin
 //! - `ring`: the latest events, shared; [`event`]: an event, encoded once for each face
 //! - [`Transactions`] ([`handle`]): the cheap `Clone` handle that both faces call
-//! - [`subscriber`]: one subscriber's way from the database to the ring; `pacer`: at its rate
+//! - [`subscriber`]: one subscriber's way from the database to the ring; `pacer`: at its rate;
+//!   `heartbeat`: and how long it has been silent
 //! - [`sse`] (`query`: what is asked for), [`mod@grpc`]: the two faces
 //! - `store`: the only module that speaks SQL; `connections`: what it speaks through
 //! - [`metrics`]: counters; `subscriptions`: how many streams are open
@@ -25,6 +26,7 @@ pub mod event;
 mod feed;
 pub mod grpc;
 pub mod handle;
+mod heartbeat;
 pub mod metrics;
 mod numberer;
 mod pacer;

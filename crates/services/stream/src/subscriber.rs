@@ -9,13 +9,13 @@ use domain::Subscription;
 use prometheus::IntCounter;
 use runtime::postgres::DatabaseError;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::arrivals::Arrival;
 use crate::connections::Connections;
 use crate::event::Event;
+use crate::heartbeat::Heartbeat;
 use crate::pacer::Pacer;
 use crate::ring::{Read, Ring};
 use crate::store::{self, Most, Page, Range};
@@ -60,8 +60,8 @@ pub struct Subscriber {
     /// Events that it may still have.
     pub(crate) remaining: u64,
     pub(crate) pacer: Pacer,
-    /// Silence after which it is told [`Delivery::Heartbeat`].
-    pub(crate) heartbeat: Duration,
+    /// Tells when it is to be told [`Delivery::Heartbeat`].
+    pub(crate) heartbeat: Heartbeat,
     pub(crate) stop: CancellationToken,
     /// From the ring or from the database, not handed out yet.
     pub(crate) waiting: VecDeque<Arc<Event>>,
@@ -80,14 +80,16 @@ type PageOnItsWay = AbortOnDropHandle<Result<Page, DatabaseError>>;
 impl Subscriber {
     /// What the subscriber gets next, waited for. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Delivery {
-        let silent_until = Instant::now() + self.heartbeat;
+        let mut heartbeat = self.heartbeat.silence_begins();
         let stop = self.stop.clone();
-        tokio::select! {
+        let delivery = tokio::select! {
             biased;
             () = stop.cancelled() => Delivery::ShuttingDown,
             delivery = self.advance() => delivery,
-            () = tokio::time::sleep_until(silent_until) => Delivery::Heartbeat,
-        }
+            () = heartbeat.due() => Delivery::Heartbeat,
+        };
+        self.heartbeat = heartbeat;
+        delivery
     }
 
     async fn advance(&mut self) -> Delivery {

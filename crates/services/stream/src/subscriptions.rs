@@ -21,9 +21,14 @@ impl Subscriptions {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.0.load(Ordering::Acquire)
+    }
+
     /// Whether nobody listens.
     pub(crate) fn none(&self) -> bool {
-        self.0.0.load(Ordering::Acquire) == 0
+        self.count() == 0
     }
 
     /// Waits until no stream is open. One waiter.

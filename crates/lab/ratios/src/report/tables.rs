@@ -187,16 +187,16 @@ fn stream_table(report: &Report, text: &mut String) -> std::fmt::Result {
     writeln!(
         text,
         "\n| by round | subscribers | events/s | ms, p50 / p99 from the commit's sending, p99 from its answer, p99 from \
-         the event's sending | CPU us an event: service / PostgreSQL / client | delivered | missed / repeated / \
-         misplaced |"
+         the event's sending | CPU us an event: service / PostgreSQL / client | KiB of the service a subscriber | \
+         delivered | missed / repeated / misplaced |"
     )?;
-    writeln!(text, "|---|---|---|---|---|---|---|")?;
+    writeln!(text, "|---|---|---|---|---|---|---|---|")?;
     let ms = |figure: Option<f64>| figure.map_or("-".into(), |ms| format!("{ms:.1}"));
     for kind in StreamKind::ALL {
         for row in report.streams.iter().filter(|row| row.kind == kind) {
             writeln!(
                 text,
-                "| {}, {} | {} | {} | {} / {}, {}, {} | {:.1} / {:.1} / {:.1} | {} | {} / {} / {} |",
+                "| {}, {} | {} | {} | {} / {}, {}, {} | {:.1} / {:.1} / {:.1} | {:.1} | {} | {} / {} / {} |",
                 kind.label(),
                 row.round,
                 row.subscribers,
@@ -208,6 +208,7 @@ fn stream_table(report: &Report, text: &mut String) -> std::fmt::Result {
                 row.service_cpu_us,
                 row.postgres_cpu_us,
                 row.client_cpu_us,
+                row.memory_each_kib(),
                 thousands(row.delivered),
                 row.missed,
                 row.repeated,
@@ -289,14 +290,16 @@ fn footing(report: &Report, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
             "\nStream: live {} transactions/s, each committed alone over {} connections, {} s after {} s of warm-up, to \
-             {} subscribers of one face at a time (gRPC over {} connections); a replay is {} events to one subscriber. \
-             Rounds: {}.",
+             {} subscribers of one face at a time (gRPC over {} connections), {} in a crowd; {} idle ones get an event every \
+             two seconds; a replay is {} events to one subscriber. Rounds: {}.",
             thousands(settings.feed_rate),
             settings.feed_connections,
             settings.seconds,
             settings.warmup,
             settings.subscribers,
             settings.grpc_connections,
+            thousands(settings.crowd),
+            thousands(settings.idle_subscribers),
             thousands(settings.replay_events),
             settings.pairs
         )?;

@@ -269,6 +269,54 @@ fn streams_are_held_to_their_bounds() {
 }
 
 #[test]
+fn a_crowd_loses_nothing_and_idle_subscribers_have_a_price_in_memory() {
+    let (output, data) = (folder(), folder());
+    let run = ratios(output.path(), data.path())
+        .args([
+            "crowd",
+            "--crowd=20",
+            "--idle-subscribers=50",
+            "--feed-rate=50",
+            "--replay-events=100000",
+        ])
+        .output()
+        .unwrap();
+    let report = report(output.path(), &run);
+    let streams = report["streams"].as_array().unwrap();
+    let kinds: Vec<&str> = streams
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["crowd-rest", "crowd-grpc", "idle-rest", "idle-grpc"]
+    );
+    for stream in streams {
+        for fault in ["missed", "repeated", "outOfOrder", "breaks", "errors"] {
+            assert_eq!(stream[fault], 0, "{stream}");
+        }
+        let delivered = stream["delivered"].as_u64().unwrap();
+        if stream["kind"].as_str().unwrap().starts_with("crowd") {
+            assert_eq!(stream["subscribers"], 20);
+            assert!((800..=1200).contains(&delivered), "{stream}");
+            assert!(stream["commitP99Ms"].as_f64().unwrap() > 0.0, "{stream}");
+        } else {
+            // One transaction in the two seconds: in the warm-up or in the window.
+            assert_eq!(stream["subscribers"], 50);
+            assert!(delivered == 0 || delivered == 50, "{stream}");
+        }
+        for memory in ["memoryBeforeKib", "memoryKib"] {
+            assert!(stream[memory].as_u64().unwrap() > 500, "{stream}");
+        }
+    }
+    // Each of them has two: nothing lost, and its figure.
+    assert_eq!(report["bounds"].as_array().unwrap().len(), 8);
+    let markdown = std::fs::read_to_string(output.path().join("ratios.md")).unwrap();
+    let row = "| idle over gRPC: memory of the service for each subscriber |";
+    assert!(markdown.contains(row), "{markdown}");
+}
+
+#[test]
 fn the_log_is_measured_beside_python() {
     let (output, data) = (folder(), folder());
     let run = ratios(output.path(), data.path())

@@ -28,6 +28,21 @@ fn wrong_usage_has_a_status_of_its_own() {
 }
 
 #[test]
+fn subscribers_that_cannot_be_opened_show_before_the_session() {
+    // With a limit of 1,000 open files, whatever this machine's is.
+    let mut shell = Command::new("sh");
+    shell.args([
+        "-c",
+        "ulimit -n 1000 && exec \"$0\" crowd --idle-subscribers 50",
+    ]);
+    let output = shell.arg(env!("CARGO_BIN_EXE_ratios")).output().unwrap();
+    refused(
+        &output,
+        "--crowd 1000 is more than the limit of 1000 open files allows",
+    );
+}
+
+#[test]
 fn a_report_that_has_no_place_shows_before_the_session() {
     let mut session = ratios();
     session.args(["log", "--allow-debug", "--output=/dev/null/report"]);

@@ -64,7 +64,7 @@ fn events(
                     let events = events.into_iter().map(|event| Ok(Outgoing(event)));
                     Some((stream::iter(events.collect::<Vec<_>>()), Some(subscriber)))
                 }
-                // HTTP/2 has pings of its own.
+                // There are none on this face.
                 Delivery::Heartbeat => continue,
                 Delivery::End => None,
                 Delivery::ShuttingDown => {
