@@ -19,7 +19,7 @@ RUN cargo chef prepare --recipe-path recipe.json
 FROM chef AS build
 # `dist` for images that are published: link-time optimisation, some minutes more.
 ARG PROFILE=release
-ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stream -p event-log -p stats-sidecar -p weir"
+ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stream -p event-log -p stats-sidecar -p benchmark -p weir"
 COPY --from=recipe /src/recipe.json ./
 RUN cargo chef cook --profile ${PROFILE} --locked ${PACKAGES} --recipe-path recipe.json
 
@@ -67,6 +67,10 @@ ENTRYPOINT ["/usr/local/bin/event-log"]
 FROM runtime AS weir
 COPY --from=build /out/weir /usr/local/bin/weir
 ENTRYPOINT ["/usr/local/bin/weir"]
+
+FROM runtime AS benchmark
+COPY --from=build /out/benchmark /usr/local/bin/benchmark
+ENTRYPOINT ["/usr/local/bin/benchmark"]
 
 FROM runtime AS stats-sidecar
 COPY --from=build /out/stats-sidecar /usr/local/bin/stats-sidecar

@@ -53,8 +53,9 @@ const FACES: &[&str] = &["actix-web", "clap", "prometheus", "tonic"];
 /// The libraries of loads, and the programs that make loads with them.
 const LOADS: &[&str] = &["load-engine", "load-log", "load-stream"];
 const LOADERS: &[&str] = &["benchmark", "campaign", "ratios"];
-/// What starts programs of this machine.
+/// What starts programs of this machine, or records which machine it is.
 const STARTERS: &[&str] = &[
+    "benchmark",
     "campaign",
     "lab-bench",
     "lab-queries",
@@ -263,6 +264,7 @@ fn violations(graph: &Graph) -> Vec<String> {
             &[
                 "api",
                 "lab-model",
+                "lab-project",
                 "lab-verdict",
                 "protect",
                 "service-client",

@@ -95,10 +95,10 @@ fn scenario(args: &LoadArgs, target: Option<&Target>) -> Result<Scenario, Usage>
     let of_target = match target {
         // A log's target is asked for one of several things, which is chosen by --scenario.
         Some(target) if target.scenario == Kind::Log => {
-            let asked = args.scenario.filter(|asked| asked.log().is_some());
+            let asked = args.scenario.filter(|asked| asked.is_of_log());
             Some(asked.ok_or_else(|| {
                 Usage::new(format_args!(
-                    "--target {} is an event log: give --scenario append, tail, verify or produce",
+                    "--target {} is an event log: give --scenario append, tail, verify, produce or log",
                     target.name
                 ))
             })?)
@@ -150,9 +150,9 @@ fn protocol(
 ) -> Result<Protocol, Usage> {
     let asked = args.protocol.and_then(Interface::protocol);
     let Some(target) = target else {
-        let is_log = scenario.log().is_some();
+        let is_log = scenario.is_of_log();
         require(
-            !is_log || asked != Some(Protocol::Rest),
+            scenario.log().is_none() || asked != Some(Protocol::Rest),
             format_args!(
                 "scenario {} has no --protocol rest: it goes over grpc or direct",
                 scenario.name()
@@ -186,6 +186,7 @@ fn port(scenario: Scenario, protocol: Protocol) -> u16 {
         (Scenario::Balance, Protocol::Grpc) => 50051,
         (Scenario::Stream, Protocol::Rest) => 8082,
         (Scenario::Stream, Protocol::Grpc) => 50052,
+        (Scenario::Log, Protocol::Rest) => 8083,
         _ => 50053,
     }
 }
@@ -194,6 +195,8 @@ fn default_path(scenario: Scenario, protocol: Protocol) -> &'static str {
     match (scenario, protocol) {
         (Scenario::Stream, Protocol::Rest) => "/api/v1/transactions/stream",
         (Scenario::Stream, Protocol::Grpc) => "/benchmark.TransactionService/StreamTransactions",
+        // Each request has its own.
+        (Scenario::Own, _) => "/",
         (scenario, protocol) => Work::default_path(scenario.name(), protocol),
     }
 }

@@ -17,11 +17,13 @@ use load_engine::usage::{Usage, require};
 use load_log::plan::LogScenario;
 
 pub mod log;
+pub mod own;
 pub mod pacing;
 pub mod stream;
 pub mod workload;
 
 use log::LogArgs;
+use own::OwnArgs;
 use pacing::PacingArgs;
 use stream::StreamArgs;
 use workload::Workload;
@@ -81,6 +83,10 @@ pub enum Scenario {
     Verify,
     /// Records at the end of a topic
     Produce,
+    /// Records one by one, each on the disk before it is answered, as sessions of `weir` measure a topic or a chain
+    Log,
+    /// Requests of a weir.toml, from a file that `weir` has prepared (--requests-file)
+    Own,
 }
 
 impl Scenario {
@@ -97,8 +103,13 @@ impl Scenario {
             Self::Tail => Some(LogScenario::Tail),
             Self::Verify => Some(LogScenario::Verify),
             Self::Produce => Some(LogScenario::Produce),
-            Self::Ingest | Self::Balance | Self::Stream => None,
+            Self::Ingest | Self::Balance | Self::Stream | Self::Log | Self::Own => None,
         }
+    }
+
+    /// Whether an event log answers it.
+    pub fn is_of_log(self) -> bool {
+        self == Self::Log || self.log().is_some()
     }
 
     /// The name on the command line and in results.
@@ -111,6 +122,8 @@ impl Scenario {
             Self::Tail => "tail",
             Self::Verify => "verify",
             Self::Produce => "produce",
+            Self::Log => "log",
+            Self::Own => "own",
         }
     }
 }
@@ -257,6 +270,10 @@ pub struct LoadArgs {
     #[command(flatten)]
     pub log: LogArgs,
 
+    /// A user's own services.
+    #[command(flatten)]
+    pub own: OwnArgs,
+
     /// Where the metrics database is.
     #[command(flatten)]
     pub metrics_db: MetricsDbConfig,
@@ -284,6 +301,7 @@ impl LoadArgs {
             ("--duration", self.duration.is_some()),
             ("--concurrency", self.concurrency.is_some()),
             ("--connections", self.connections.is_some()),
+            ("--clients", self.stream.clients.is_some()),
         ] {
             require(
                 !(steps && given),

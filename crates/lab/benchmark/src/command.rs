@@ -25,13 +25,23 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
     let looking = tokio::task::spawn_blocking(move || Aim::take(&asked));
     let aim = stop.unless_asked(looking).await???;
     let run_id = args.run_id.clone().unwrap_or_else(default_run_id);
-    let of_requests = matches!(aim.scenario, Scenario::Ingest | Scenario::Balance);
+    let is_stream = aim.scenario == Scenario::Stream;
     require(
-        of_requests || !args.pacing.is_given(),
-        "--steps, --begin-at, --think-time and --requests are for the scenarios ingest and balance",
+        aim.scenario.log().is_none() || !args.pacing.is_given(),
+        "--steps, --begin-at, --think-time and --requests are for the scenarios ingest, balance, log, own and stream",
+    )?;
+    require(
+        !is_stream || !args.pacing.is_of_requests(),
+        "--think-time and --requests are for the scenarios ingest, balance, log and own",
+    )?;
+    require(
+        (aim.scenario == Scenario::Own) == args.own.requests_file.is_some(),
+        "--requests-file and --scenario own go together: give both, or neither",
     )?;
     match aim.scenario {
-        Scenario::Ingest | Scenario::Balance => requests::run(&args, &aim, run_id, &stop).await,
+        Scenario::Ingest | Scenario::Balance | Scenario::Log | Scenario::Own => {
+            requests::run(&args, &aim, run_id, &stop).await
+        }
         Scenario::Stream => stream::run(&args, &aim, run_id, &stop).await,
         Scenario::Append | Scenario::Tail | Scenario::Verify | Scenario::Produce => {
             log::run(&args, &aim, run_id, &stop).await

@@ -2,14 +2,17 @@
 
 use anyhow::Context;
 use hdrhistogram::Histogram;
+use lab_host::environment;
 use metrics_db::{
     Latency, MetricsDbConfig, NewRun, NewSession, Performance, Phase, RunStatus, Sampling, Store,
 };
+use serde_json::json;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::aim::Aim;
-use load_engine::load::per;
+use crate::target_process::Seen;
+use load_engine::load::{Window, per};
 use load_engine::outcome::LoadOutcome;
 use load_engine::result::{Latency as Percentiles, histogram_v2};
 
@@ -44,6 +47,8 @@ pub struct Figures {
     pub interrupted: bool,
     /// What only this scenario has.
     pub scenario_stats: Option<serde_json::Value>,
+    /// When each phase was measured.
+    pub windows: Vec<Window>,
 }
 
 /// What a load counts in its measured window beside its successes.
@@ -81,14 +86,22 @@ impl Recording {
         if !head.aim.direct {
             environment["url"] = head.aim.endpoint.url().into();
         }
+        // What two runs must share to be compared, as sessions of `weir run` record it.
+        environment["machine"] = environment::machine().await;
+        let program = std::env::current_exe().ok();
+        environment["benchmark"] = json!({
+            "binary_sha256": program.and_then(|path| environment::file_sha256(&path)),
+        });
+        let here = std::env::current_dir().unwrap_or_default();
         store
             .create_session(&NewSession {
                 id: session.clone(),
                 command: std::env::args().collect::<Vec<_>>().join(" "),
                 seed,
                 runtime: "external".into(),
+                git_commit: environment::git_commit(&here).await,
+                fingerprint: environment::fingerprint(&environment),
                 environment,
-                ..NewSession::default()
             })
             .await?;
         let target = head.aim.target.as_ref();
@@ -196,6 +209,13 @@ fn boundaries(figures: &Figures) -> Vec<f64> {
 }
 
 impl Figures {
+    /// Adds what was seen of the target's process to each phase.
+    pub fn add(&mut self, seen: &Seen) {
+        for (phase, window) in self.phases.iter_mut().zip(&self.windows) {
+            seen.add_to(phase, window);
+        }
+    }
+
     /// Those of loads that were made one after the other, of which there is at least one: a phase for each. `open` says what
     /// their number counts, such as `in flight`.
     ///
@@ -244,6 +264,7 @@ impl Figures {
             performance,
             measured_at: first.window().measured_at,
             interrupted: outcomes.iter().any(|it| it.window().interrupted),
+            windows: outcomes.iter().map(|it| *it.window()).collect(),
             scenario_stats,
             phases,
         })

@@ -149,21 +149,19 @@ impl Backend {
     /// Starts `benchmark`.
     ///
     /// # Errors
-    /// It cannot be started; under Docker always, since it runs natively only.
-    pub fn start_benchmark(&mut self, job: &BenchmarkJob) -> Result<Generator> {
+    /// It cannot be started.
+    pub async fn start_benchmark(&mut self, job: &BenchmarkJob) -> Result<Generator> {
         match self {
-            Self::Docker(_) => anyhow::bail!(
-                "the driver benchmark runs natively: add --runtime native, or --driver k6"
-            ),
+            Self::Docker(docker) => docker.start_benchmark(job).await,
             Self::Native(native) => native.start_benchmark(job),
         }
     }
 
-    /// What the fingerprint holds of `benchmark`: its build, and the threads that make its load. None where it cannot run.
-    pub fn describe_benchmark(&self) -> Option<Value> {
+    /// What the fingerprint holds of `benchmark`: its build, and the threads that make its load.
+    pub async fn describe_benchmark(&self) -> Value {
         match self {
-            Self::Docker(_) => None,
-            Self::Native(native) => Some(native.describe_benchmark()),
+            Self::Docker(docker) => docker.describe_benchmark().await,
+            Self::Native(native) => native.describe_benchmark(),
         }
     }
 

@@ -31,13 +31,14 @@ use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use generator::run_arguments;
+use generator::{benchmark_arguments, run_arguments};
 use images::{build, pull};
 use removal::{remove_container, remove_volume};
 use services::compose_services;
 
 use crate::allowance::Allowance;
 use crate::application::application_url;
+use crate::benchmark::BenchmarkJob;
 use crate::k6::{Generator, Job, TOKEN};
 use crate::native::TLS_DIR;
 use crate::progress::Progress;
@@ -48,6 +49,7 @@ use crate::started::{LogMark, Started};
 const APPLICATION: &str = "postgres-large";
 const METRICS: &str = "postgres-metrics";
 const GENERATOR: &str = "k6-throughput";
+const BENCHMARK: &str = "benchmark";
 const SIDECAR: &str = "stats-sidecar";
 
 const UP_LIMIT: Duration = Duration::from_secs(180);
@@ -70,18 +72,22 @@ pub struct Docker {
     target: Option<String>,
     /// For the targets that serve over TLS, if there are any.
     certificates: Option<Certificates>,
+    /// The session uses the generator `benchmark`.
+    with_benchmark: bool,
 }
 
 /// Where the file mounts the folder of the certificates, for services.
 const MOUNTED_TLS: &str = "LAB_TLS_DIR";
 
 impl Docker {
-    /// Looks for an engine and reads the compose file; starts nothing.
+    /// Looks for an engine and reads the compose file; starts nothing. With `with_benchmark` the generator `benchmark` is
+    /// made ready too.
     pub async fn find(
         root: &Path,
         state: &State,
         all: &Targets,
         targets: &[&Target],
+        with_benchmark: bool,
     ) -> Result<Self> {
         let mut compose = Compose::find(root, &all.compose_profiles()).await?;
         let services = compose_services(targets)?;
@@ -104,6 +110,7 @@ impl Docker {
             database_container: String::new(),
             target: None,
             certificates,
+            with_benchmark,
         })
     }
 
@@ -112,6 +119,7 @@ impl Docker {
         progress.step("building the images (the first time: several minutes)");
         let mut images: Vec<&str> = self.services.iter().map(String::as_str).collect();
         images.push(SIDECAR);
+        images.extend(self.with_benchmark.then_some(BENCHMARK));
         build(&mut self.compose, &self.state, &images).await?;
         progress.step("pulling images");
         for service in [APPLICATION, METRICS, GENERATOR] {
@@ -400,6 +408,30 @@ impl Docker {
         })
     }
 
+    pub(crate) async fn start_benchmark(&mut self, job: &BenchmarkJob) -> Result<Generator> {
+        let args = benchmark_arguments(BENCHMARK, job, &self.results)?;
+        let mut command = self.compose.command(&args);
+        if let Some(token) = job.token() {
+            command.env(TOKEN, token);
+        }
+        let mut process = Spawned::start("benchmark", command, &job.log)?;
+        // The sampler looks for it by its name.
+        wait_until_running(&job.name, &mut process).await?;
+        Ok(Generator {
+            process,
+            api_port: 0,
+            container: Some(job.name.clone()),
+        })
+    }
+
+    pub(crate) async fn describe_benchmark(&self) -> Value {
+        json!({
+            "image": self.compose.image_id(BENCHMARK).await,
+            "limits": self.compose.limits(BENCHMARK),
+            "threads": crate::benchmark::threads(),
+        })
+    }
+
     pub(crate) async fn stop_generator(&mut self, generator: Generator) -> Result<()> {
         if let Some(name) = &generator.container {
             remove_container(name).await?;
@@ -430,6 +462,25 @@ impl Docker {
         tracing::debug!(state = %self.state.dir.display(), "containers stopped");
         Ok(())
     }
+}
+
+/// Waits until a container runs, or its client has ended: a short load may be over before anybody has looked.
+async fn wait_until_running(name: &str, client: &mut Spawned) -> Result<()> {
+    let state = ["inspect", "--format", "{{.State.Running}}", name];
+    let deadline = tokio::time::Instant::now() + UP_LIMIT;
+    while client.check_alive().is_ok() {
+        let running = output_of("docker", &state, Duration::from_secs(10)).await;
+        if running.as_deref().map(str::trim) == Some("true") {
+            return Ok(());
+        }
+        anyhow::ensure!(
+            tokio::time::Instant::now() < deadline,
+            "the container {name} did not start within {} s",
+            UP_LIMIT.as_secs()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
 }
 
 /// For the names that containers and this machine have for the services.

@@ -71,6 +71,12 @@ pub struct Native {
 /// Below the state directory: the certificates of the session.
 pub(crate) const TLS_DIR: &str = "tls";
 
+/// Whether the program `benchmark` is beside weir.
+#[must_use]
+pub fn has_benchmark() -> bool {
+    std::env::current_exe().is_ok_and(|weir| weir.with_file_name("benchmark").is_file())
+}
+
 /// Made where a target serves over TLS.
 fn certificates(state: &State, targets: &[&Target]) -> Result<Option<Certificates>> {
     if !targets.iter().any(|target| target.tls) {
@@ -350,7 +356,17 @@ impl Native {
 
     pub(crate) fn start_benchmark(&mut self, job: &BenchmarkJob) -> Result<Generator> {
         let mut command = self.command(&self.binaries.benchmark());
-        command.args(&job.arguments).current_dir(&self.state.dir);
+        let result = job.result.as_ref().map(|path| path.to_string_lossy());
+        command
+            .args(job.all_arguments(result.as_deref()))
+            .envs(job.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.state.dir);
+        if job.inserts {
+            command.env("DATABASE_URL", self.application_url());
+        }
+        if let Some(token) = job.token() {
+            command.env(TOKEN, token);
+        }
         let process = self.spawn("benchmark", command, &job.log)?;
         Ok(Generator {
             process,

@@ -96,6 +96,9 @@ pub(crate) fn note_wire(target: &Target, build: &mut serde_json::Value) {
     if target.tls {
         build["tls"] = true.into();
     }
+    if let Some(batch) = target.batch {
+        build["batch"] = batch.into();
+    }
     let attributes = target.grpc.as_ref().map(|grpc| grpc.attributes);
     if let Some(other) = attributes.filter(|form| *form != AttributeForm::default()) {
         build["attributes"] = other.as_str().into();

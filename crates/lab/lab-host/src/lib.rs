@@ -8,7 +8,7 @@
 //! - [`signals`]: signals that the caller has this process ignore
 //! - [`server`]: a PostgreSQL server, from an empty folder until it takes statements; [`cluster`]: the two that sessions keep;
 //!   [`readers`]: who reads them
-//! - [`proxy`]: a network that cuts, freezes and delays
+//! - [`proxy`]: a network that cuts, freezes and delays; [`distance`]: one that is far
 //! - [`certificates`]: of services that are started over TLS
 //! - [`compose`]: `docker compose` and the file that it reads
 //! - [`child_environment`]: what of the caller's environment a child sees
@@ -20,6 +20,7 @@ pub mod child;
 pub mod child_environment;
 pub mod cluster;
 pub mod compose;
+pub mod distance;
 pub mod environment;
 pub mod leftovers;
 pub mod named;

@@ -19,20 +19,20 @@ impl Driver {
             })
         );
         match (self, target.scenario) {
-            (Self::K6, _) => None,
-            (Self::Benchmark, _) if target.tls || is_secure(target) => Some(format!(
-                "target {} serves over TLS, which k6 measures in sessions",
-                target.name
-            )),
             (Self::Benchmark, _) if reconnects => Some(format!(
                 "target {} opens a connection for every call, which k6 alone does",
                 target.name
             )),
-            (Self::Benchmark, Scenario::Ingest | Scenario::Balance) => None,
-            (Self::Benchmark, scenario) => Some(format!(
-                "the scenario '{scenario}' of target {} is measured by k6 in sessions; `benchmark` measures it alone",
+            (Self::K6, _) if target.batch.is_some() => Some(format!(
+                "target {} takes several events a request, which benchmark alone sends",
                 target.name
             )),
+            // The streams that it measures are live: it inserts into the database that the target reads.
+            (Self::Benchmark, Scenario::Stream) if target.null => Some(format!(
+                "target {} reads no database, into which benchmark inserts transactions",
+                target.name
+            )),
+            _ => None,
         }
     }
 }
@@ -43,6 +43,16 @@ impl Driver {
 /// # Errors
 /// What was asked for cannot make its load.
 pub fn choose(asked: Option<Driver>, target: &Target, mode: &Mode) -> Result<Driver, RequestError> {
+    if mode.scenario.is_some() {
+        // What its criteria are about.
+        return match (asked, Driver::Benchmark.refuses(target)) {
+            (Some(Driver::K6), _) => Err(RequestError(
+                "--driver k6: benchmark makes the load of this mode: leave it out".into(),
+            )),
+            (_, Some(why)) => Err(RequestError(why)),
+            (_, None) => Ok(Driver::Benchmark),
+        };
+    }
     let named = asked.or(target.generator);
     if let Some(driver) = named {
         return match driver.refuses(target) {
@@ -54,14 +64,10 @@ pub fn choose(asked: Option<Driver>, target: &Target, mode: &Mode) -> Result<Dri
     let of_mode = mode
         .driver
         .filter(|driver| driver.refuses(target).is_none());
+    if Driver::K6.refuses(target).is_some() {
+        return Ok(Driver::Benchmark);
+    }
     Ok(of_mode.unwrap_or(Driver::K6))
-}
-
-fn is_secure(target: &Target) -> bool {
-    target
-        .url
-        .as_ref()
-        .is_some_and(|url| url.starts_with("https:"))
 }
 
 #[cfg(test)]
@@ -103,7 +109,10 @@ mod tests {
             of("saturation", "producer-rest", Some(Driver::K6)).unwrap(),
             Driver::K6
         );
-        assert_eq!(of("saturation", "stream-sse", None).unwrap(), Driver::K6);
+        for target in ["stream-sse", "event-log-chain", "producer-rest-tls"] {
+            let driver = of("saturation", target, None).unwrap();
+            assert_eq!(driver, Driver::Benchmark, "{target}");
+        }
         assert_eq!(
             of("saturation", "producer-grpc-reconnect", None).unwrap(),
             Driver::K6
@@ -112,10 +121,13 @@ mod tests {
             of("compare", "producer-rest", benchmark).unwrap(),
             Driver::Benchmark
         );
-        let error = of("compare", "stream-sse", benchmark)
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("'stream' of target stream-sse"), "{error}");
+        let bulk = of("compare", "producer-rest-bulk-10", None).unwrap();
+        assert_eq!(bulk, Driver::Benchmark);
+        assert!(of("compare", "producer-rest-bulk-10", Some(Driver::K6)).is_err());
+        assert_eq!(of("low", "stream-sse", None).unwrap(), Driver::Benchmark);
+        assert!(of("low", "stream-sse", Some(Driver::K6)).is_err());
+        let error = of("low", "null-stream-sse", None).unwrap_err().to_string();
+        assert!(error.contains("reads no database"), "{error}");
         let error = of("full", "producer-grpc-reconnect", benchmark)
             .unwrap_err()
             .to_string();

@@ -5,7 +5,7 @@
 //! - [`files`], [`root`]: where the lab's files are below the repository root
 //! - [`scenario`], [`targets`], [`endpoint`], [`access`], [`modes`]: the kinds of work, who does it, where they listen, what a
 //!   client shows there, under which load
-//! - [`generator`], [`driver`]: what makes load, and which of them makes that of a target
+//! - [`generator`], [`driver`]: what makes load, and which of them makes that of a target; [`distance`]: the network on its way
 //! - [`judging`]: what is named before the first round, and the rounds that are repeated
 //! - [`plan`]: the cells of a session in their running order
 //! - [`seeded`], [`bounds`]: the data that balance and stream are measured with, and the bounds of a trustworthy run
@@ -13,6 +13,7 @@
 
 pub mod access;
 pub mod bounds;
+pub mod distance;
 pub mod driver;
 pub mod endpoint;
 pub mod error;

@@ -16,6 +16,9 @@ use crate::scenario::Scenario;
 #[serde(rename_all = "camelCase")]
 pub struct Modes {
     modes: BTreeMap<String, Mode>,
+    /// Modes of one scenario, with criteria, whose load `benchmark` makes.
+    #[serde(default)]
+    workloads: BTreeMap<String, Mode>,
     /// The load of `weir calibrate`, which is none that a user asks for.
     #[serde(default)]
     calibrate: Option<Mode>,
@@ -45,8 +48,28 @@ pub struct Mode {
     /// What makes the load where neither the caller nor the target says; none: k6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Driver>,
+    /// The one scenario that it is for; none: all. Its load is what its criteria are about, and `benchmark` makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Scenario>,
+    /// What its phases have to keep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub criteria: Vec<PhaseCriterion>,
     /// One after the other.
     pub phases: Vec<Phase>,
+}
+
+/// What a phase has to keep; reports show whether it did.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PhaseCriterion {
+    /// Its name.
+    pub phase: String,
+    /// The 99th percentile of its latency is below this, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<f64>,
+    /// At most this many of its requests fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u64>,
 }
 
 /// A stretch of constant load, bounded by seconds or by iterations.
@@ -87,13 +110,18 @@ impl Modes {
             return Err("payloads: none is named".into());
         }
         for (name, mode) in &modes.modes {
-            if mode.phases.is_empty() {
-                return Err(format!("modes.{name}.phases: there is none"));
+            mode.check()
+                .map_err(|problem| format!("modes.{name}{problem}"))?;
+        }
+        for (name, mode) in &modes.workloads {
+            let place = format!("workloads.{name}");
+            mode.check()
+                .map_err(|problem| format!("{place}{problem}"))?;
+            if mode.scenario.is_none() {
+                return Err(format!("{place}.scenario is missing"));
             }
-            for phase in &mode.phases {
-                phase
-                    .check()
-                    .map_err(|problem| format!("modes.{name}.phases.{}{problem}", phase.name))?;
+            if modes.modes.contains_key(name) {
+                return Err(format!("{place}: there is a mode of this name"));
             }
         }
         Ok(modes)
@@ -103,8 +131,22 @@ impl Modes {
     pub fn get(&self, name: &str) -> Option<&Mode> {
         match name {
             CALIBRATE => self.calibrate.as_ref(),
-            name => self.modes.get(name),
+            name => self.modes.get(name).or_else(|| self.workloads.get(name)),
         }
+    }
+
+    /// The modes of one scenario, those of a scenario together, lightest load first.
+    pub fn workloads(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.workloads.keys().map(String::as_str).collect();
+        names.sort_by(|a, b| {
+            let key = |name: &str| {
+                let mode = &self.workloads[name];
+                (mode.scenario, mode.rate().unwrap_or(0.0))
+            };
+            let (a, b) = (key(a), key(b));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        });
+        names
     }
 
     /// The names that can be asked for: the closed model's, lightest load first, then the open model's.
@@ -142,6 +184,25 @@ impl Phase {
 }
 
 impl Mode {
+    /// The error goes on from the mode's place in the file.
+    fn check(&self) -> Result<(), String> {
+        if self.phases.is_empty() {
+            return Err(".phases: there is none".into());
+        }
+        for phase in &self.phases {
+            phase
+                .check()
+                .map_err(|problem| format!(".phases.{}{problem}", phase.name))?;
+        }
+        for criterion in &self.criteria {
+            let name = &criterion.phase;
+            if self.phases.iter().all(|phase| phase.name != *name) {
+                return Err(format!(".criteria: there is no phase '{name}'"));
+            }
+        }
+        Ok(())
+    }
+
     /// Trials of each cell where the caller does not say and `payloads` are compared.
     pub fn trials_over(&self, payloads: usize) -> u32 {
         match self.trials_of_several_payloads {
@@ -159,6 +220,12 @@ impl Mode {
     pub fn at_rate(&self, rate: Option<f64>) -> Result<Self, String> {
         let mut mode = self.clone();
         let Some(rate) = rate else { return Ok(mode) };
+        if mode.scenario.is_some() {
+            return Err(
+                "--rate does not go with a workload, whose criteria hold for a load of its own"
+                    .into(),
+            );
+        }
         if mode.rate().is_none() {
             return Err("--rate is for a mode with a fixed arrival rate: compare".into());
         }
@@ -260,94 +327,4 @@ pub fn phase_scale(text: &str) -> Result<f64, RequestError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = r#"{"modes":{
-        "smoke":{"thinkTimeMs":0,"phases":[{"name":"smoke","vus":1,"iterations":5}]},
-        "saturation":{"phases":[{"name":"a","vus":10,"seconds":120},{"name":"b","vus":2000,"seconds":60}]},
-        "full":{"thinkTimeMs":100,"phases":[{"name":"baseline","vus":10,"seconds":120},{"name":"mid","vus":50,"seconds":60}]}},
-        "warmup":{"phases":[{"name":"warmup","vus":2,"iterations":50}]},
-        "payloads":["default","4k"],"gracefulStopSeconds":5}"#;
-
-    #[test]
-    fn names_come_lightest_first_and_without_the_warm_up() {
-        assert_eq!(
-            Modes::parse(FILE).unwrap().names(),
-            ["smoke", "full", "saturation"]
-        );
-    }
-
-    #[test]
-    fn a_rate_is_for_modes_that_have_one() {
-        let open = r#"{"modes":{"compare":{"trials":6,"rates":{"stream":2},"phases":[{"name":"c","vus":9,"seconds":5,"rate":10}]},
-            "full":{"phases":[{"name":"a","vus":10,"seconds":1},{"name":"b","vus":10,"seconds":1}]}},"payloads":["default"]}"#;
-        let modes = Modes::parse(open).unwrap();
-        assert_eq!(modes.names(), ["full", "compare"]);
-        let compare = modes.get("compare").unwrap();
-        assert_eq!((compare.trials, compare.rate()), (6, Some(10.0)));
-        assert_eq!(compare.at_rate(Some(2.5)).unwrap().rate(), Some(2.5));
-        assert_eq!(compare.rate_of(Scenario::Stream), Some(2.0));
-        assert_eq!(compare.rate_of(Scenario::Balance), Some(10.0));
-        let given = compare.at_rate(Some(7.0)).unwrap();
-        assert_eq!(given.rate_of(Scenario::Stream), Some(7.0));
-        assert!(compare.at_rate(Some(0.0)).is_err());
-        let full = modes.get("full").unwrap();
-        assert_eq!((full.trials, full.rate()), (1, None));
-        assert!(full.at_rate(Some(1.0)).unwrap_err().contains("compare"));
-        let without_end = open.replace(r#""seconds":5"#, r#""iterations":5"#);
-        assert!(Modes::parse(&without_end).is_err());
-    }
-
-    #[test]
-    fn the_phase_scale_is_a_number_above_zero() {
-        assert_eq!(phase_scale("").unwrap(), 1.0);
-        assert_eq!(phase_scale("0.05").unwrap(), 0.05);
-        for bad in ["0", "-1", "inf", "NaN", "a"] {
-            let error = phase_scale(bad).unwrap_err().to_string();
-            assert!(
-                error.contains(&format!("PHASE_SCALE={bad}: must be")),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn boundaries_are_cumulative_and_scaled() {
-        let modes = Modes::parse(FILE).unwrap();
-        assert_eq!(
-            modes.get("full").unwrap().boundaries(0.5),
-            [0.0, 60.0, 90.0]
-        );
-        let with_pauses = modes.get("full").unwrap().boundaries_with_pauses(0.5, 3.0);
-        assert_eq!(with_pauses, [0.0, 60.0, 63.0, 93.0]);
-        assert_eq!(modes.get("smoke").unwrap().boundaries(0.5), [0.0]);
-        assert!(modes.get("warmup").is_none());
-    }
-
-    #[test]
-    fn the_phase_of_a_moment() {
-        let modes = Modes::parse(FILE).unwrap();
-        let full = modes.get("full").unwrap();
-        assert_eq!(full.phase_at(0.0, 1.0).1.name, "baseline");
-        assert_eq!(full.phase_at(120.0, 1.0).0, 2);
-        assert_eq!(full.phase_at(999.0, 1.0).0, 2);
-        assert_eq!(
-            modes.get("smoke").unwrap().phase_at(7.0, 1.0).1.name,
-            "smoke"
-        );
-    }
-
-    #[test]
-    fn a_phase_needs_exactly_one_bound() {
-        for bad in [
-            r#"{"name":"x","vus":1}"#,
-            r#"{"name":"x","vus":1,"seconds":1,"iterations":1}"#,
-        ] {
-            let file =
-                format!(r#"{{"modes":{{"m":{{"phases":[{bad}]}}}},"payloads":["default"]}}"#);
-            let error = Modes::parse(&file).unwrap_err();
-            assert!(error.contains("modes.m.phases.x"), "{error}");
-        }
-    }
-}
+mod tests;

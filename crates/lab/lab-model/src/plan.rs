@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::layout::{Cell, Layout};
+use crate::distance::Distance;
 use crate::driver::{self, Driver};
 use crate::error::RequestError;
 use crate::judging::{AA_SUFFIX, Figure, Judging, Repeat, rounds_at};
@@ -47,6 +48,9 @@ pub struct Request {
     /// What makes the load; none: as target and mode say.
     #[serde(default)]
     pub driver: Option<Driver>,
+    /// The network between generator and target; none: that of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distance: Option<Distance>,
     /// Rounds that were repeated, in the order in which that was decided.
     #[serde(default)]
     pub repeats: Vec<Repeat>,
@@ -84,7 +88,7 @@ impl Plan {
         let mode = modes
             .get(&request.mode)
             .ok_or_else(|| RequestError(format!("unknown mode '{}'", request.mode)))?;
-        let chosen = choose_targets(request, targets).map_err(RequestError)?;
+        let chosen = choose_targets(request, targets, mode.scenario).map_err(RequestError)?;
         if request.trials == Some(0) {
             return Err(RequestError("--trials must be at least 1".into()));
         }
@@ -243,8 +247,22 @@ fn check_judging(request: &Request, mode: &Mode, chosen: &[Target]) -> Result<()
     Ok(())
 }
 
-fn choose_targets<'a>(request: &Request, targets: &'a Targets) -> Result<Vec<&'a Target>, String> {
-    let wanted = choose_scenarios(request.scenario.as_deref())?;
+/// `of_mode`: the one scenario that the mode is for.
+fn choose_targets<'a>(
+    request: &Request,
+    targets: &'a Targets,
+    of_mode: Option<Scenario>,
+) -> Result<Vec<&'a Target>, String> {
+    let mut wanted = choose_scenarios(request.scenario.as_deref())?;
+    if let Some(only) = of_mode {
+        if request.scenario.is_some() && wanted != Some(vec![only]) {
+            return Err(format!(
+                "mode {} is for the scenario '{only}' alone: leave out --scenario",
+                request.mode
+            ));
+        }
+        wanted = Some(vec![only]);
+    }
     if request.targets.is_empty() {
         let wanted = wanted.unwrap_or_else(|| vec![targets.usual_scenario()]);
         let chosen: Vec<&Target> = targets

@@ -70,6 +70,10 @@ pub fn modes(project: &Project, lab: &str) -> String {
     let mut modes: Value = serde_json::from_str(lab).unwrap_or_default();
     let names = project.scenarios.iter().map(|one| one.name.as_str());
     modes["payloads"] = names.collect();
+    // They are of the lab's own scenarios.
+    if let Some(all) = modes.as_object_mut() {
+        all.remove("workloads");
+    }
     let load = &project.load;
     let compare = &mut modes["modes"]["compare"];
     if let Some(trials) = load.trials {

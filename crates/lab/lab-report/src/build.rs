@@ -8,14 +8,14 @@ use super::generator::{self, Cores};
 use super::heading::{session_info, subtitle, title};
 use super::input::{RunRows, SessionRows};
 use super::model::{
-    FORMAT, Level, Metric, PhaseInfo, PhaseRow, Report, RunInfo, ScalePoint, ScenarioInfo,
+    Across, FORMAT, Level, Metric, PhaseInfo, PhaseRow, Report, RunInfo, ScalePoint, ScenarioInfo,
     Standing, Target, Verdict, VerdictKind,
 };
 use super::options::Options;
 use super::words::figure;
 use super::{
-    badges, compare, environment, grouping, head, limits, places, ranking, scaling, scenarios,
-    series, targets, trial, verdict,
+    across, badges, compare, environment, grouping, head, limits, places, ranking, scaling,
+    scenarios, series, targets, trial, verdict,
 };
 
 /// Builds the report of these sessions. `points`: the most points a time series may have.
@@ -111,6 +111,7 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
         scaling_rows: scaling::rows(&scaling, &payloads),
         scaling,
         badges: Vec::new(),
+        across: across(rows, options),
         limits: Vec::new(),
         scenarios,
         mode,
@@ -164,6 +165,28 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
     report
 }
 
+/// Each session by itself, where they are to stand side by side.
+fn across(rows: &[SessionRows], options: &Options) -> Vec<Across> {
+    let Some(reference) = options
+        .reference
+        .as_ref()
+        .filter(|_| options.across_machines)
+    else {
+        return Vec::new();
+    };
+    if rows.len() < 2 {
+        return Vec::new();
+    }
+    let alone = Options {
+        across_machines: false,
+        ..options.clone()
+    };
+    let each = rows
+        .iter()
+        .map(|one| build(std::slice::from_ref(one), 0, &alone));
+    across::of(&each.collect::<Vec<_>>(), reference)
+}
+
 /// The highest median under a payload.
 fn best(cells: &[Cell<'_>], payload: &str) -> f64 {
     cells
@@ -187,8 +210,14 @@ fn phase_rows(cells: &[Cell<'_>], payloads: &[String]) -> Vec<PhaseRow> {
 }
 
 /// Arrivals a second that a run was to have, in an open model.
+/// Arrivals a second; of events, where a request has several of them.
 fn intended(rows: &RunRows) -> Option<f64> {
-    rows.performance.as_ref()?.intended_per_sec
+    let requests = rows.performance.as_ref()?.intended_per_sec?;
+    let events = match rows.run.scenario.as_str() {
+        "ingest" => trial::events_per_request(&rows.run),
+        _ => 1.0,
+    };
+    Some(requests * events)
 }
 
 /// What runs must have in common to stand in one figure.

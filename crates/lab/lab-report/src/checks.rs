@@ -3,12 +3,13 @@
 //! A check is stored as data (`metrics_db::Check`). A check with a new id needs three things: the code that makes it (in
 //! `weir`: `validity`, `judged`), an arm in [`words`], and a case in this file's test.
 //!
-//! - `facts`: reading a check's context · `requests`, `resources`, `audit`: the words of each kind of check
+//! - `facts`: reading a check's context · `requests`, `resources`, `streams`, `audit`: the words of each kind of check
 
 mod audit;
 mod facts;
 mod requests;
 mod resources;
+mod streams;
 
 use metrics_db::{Check, CheckStatus, CheckWords, Run};
 use serde::Serialize;
@@ -70,6 +71,11 @@ pub fn words(check: &Check) -> CheckWords {
         ),
         "target_sampled" => ("Target sampled", Some(resources::target_not_sampled())),
         "boundaries" => ("Boundaries", resources::boundaries(&facts)),
+        "delivery" => ("Delivery", streams::delivery(&facts)),
+        id if id.starts_with("criterion") => (
+            facts.text("what").unwrap_or("Criterion"),
+            streams::criterion(check.status, &facts),
+        ),
         _ => ("", None),
     };
     let (figure, detail) = said.unwrap_or_else(|| plain(check));

@@ -7,7 +7,9 @@ use lab_verdict::power::least_rounds;
 use lab_verdict::{Judge, Judgement, Outcome, Settings, log_ratio, words};
 
 use super::cell::Cell;
-use super::model::{Comparison, Interval, Metric, RunInfo, Standing, Target, ThroughputRow};
+use super::model::{
+    Comparison, Interval, Metric, NoiseFloor, Report, RunInfo, Standing, Target, ThroughputRow,
+};
 use super::options::Options;
 use lab_verdict::quantile::median;
 
@@ -78,7 +80,13 @@ pub fn comparisons(
         .filter_map(|pair| {
             let decides = decides_by(options, pair.metric);
             let (size, found) = &mut families[usize::from(!decides)];
-            Some(comparison(pair, &found.next()?, *size, decides, &settings))
+            let mut comparison = comparison(pair, &found.next()?, *size, decides, &settings);
+            let noise = options
+                .noise
+                .iter()
+                .find(|floor| floor.metric == pair.metric);
+            comparison.noise = noise.cloned();
+            Some(comparison)
         })
         .collect()
 }
@@ -250,7 +258,28 @@ fn comparison(
             .values(pair.metric)
             .len()
             .min(pair.b.values(pair.metric).len()),
+        noise: None,
     }
+}
+
+/// The noise floor that the report of an A/A session shows, a figure each.
+pub fn noise_floors(report: &Report) -> Vec<NoiseFloor> {
+    let session = report.sessions.first();
+    let session = session.map_or_else(String::new, |session| session.id.clone());
+    let mut floors: Vec<NoiseFloor> = Vec::new();
+    for pair in &report.comparisons {
+        // Of several payloads the first one counts: each pair in a report has one floor a figure.
+        if floors.iter().all(|floor| floor.metric != pair.metric) {
+            floors.push(NoiseFloor {
+                metric: pair.metric,
+                ratio: pair.ratio,
+                interval: pair.interval,
+                rounds: pair.rounds,
+                session: session.clone(),
+            });
+        }
+    }
+    floors
 }
 
 /// Gives each row its place: one more than the targets that are certainly higher. Rows that no comparison judged keep none.

@@ -13,6 +13,7 @@
 //! - [`mod@history`]: a figure of a target over its sessions, and where it changed; [`history_page`] the same as a page
 //! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine, [`words`] figures in words
 
+pub mod across;
 pub mod badges;
 pub mod build;
 pub mod cell;

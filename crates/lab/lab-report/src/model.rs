@@ -3,6 +3,7 @@
 //! Field names are those of the JSON in the page (`<script id="weir-data">`) and of `weir report --format json`.
 //! Times are UTC, ISO 8601. Rates are successful requests a second, latencies milliseconds, memory MiB.
 
+mod across;
 mod figures;
 mod heads;
 mod overview;
@@ -11,9 +12,10 @@ pub use lab_gate::verdict_file::Kind as VerdictKind;
 pub use metrics_db::Latency;
 use serde::Serialize;
 
+pub use across::{Across, AcrossRow};
 pub use figures::{
-    CheckInfo, Comparison, CostRow, CpuPerRequest, Interval, Metric, Outcome, PhaseRow, RunInfo,
-    Series, Standing, ThroughputRow, TrialRate, WireRow,
+    CheckInfo, Comparison, CostRow, CpuPerRequest, Interval, Metric, NoiseFloor, Outcome, PhaseRow,
+    RunInfo, Series, Standing, ThroughputRow, TrialRate, WireRow,
 };
 pub use heads::{Drawing, HeadRow, Places, RankedTarget, Ranking};
 pub use overview::{Group, GroupRow, Grouping, PlaceRatio, ProtocolPair, ScalePoint, ScaleRow};
@@ -92,6 +94,8 @@ pub struct Report {
     pub settings: Vec<Setting>,
     /// More than one entry: the sessions ran in different environments.
     pub fingerprints: Vec<Fingerprint>,
+    /// Sessions of different environments, each against its own reference; empty unless it was asked for.
+    pub across: Vec<Across>,
     /// What this report does not show, one paragraph each.
     pub limits: Vec<String>,
 }

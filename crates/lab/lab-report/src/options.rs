@@ -4,7 +4,7 @@ use lab_model::judging::{Figure, Judging};
 use lab_verdict::Look;
 use metrics_db::Session;
 
-use super::model::Metric;
+use super::model::{Metric, NoiseFloor};
 
 /// How the report judges.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,10 @@ pub struct Options {
     pub look: Option<Look>,
     /// The session measured one target under two names.
     pub aa: bool,
+    /// How far apart two equal targets seemed to be, by the newest A/A session of this machine.
+    pub noise: Vec<NoiseFloor>,
+    /// Sessions of different environments stand side by side, each target against the reference of its own session.
+    pub across_machines: bool,
 }
 
 impl Default for Options {
@@ -29,6 +33,8 @@ impl Default for Options {
             primary: None,
             look: None,
             aa: false,
+            noise: Vec::new(),
+            across_machines: false,
         }
     }
 }
@@ -71,6 +77,8 @@ impl Options {
             primary: judging.primary.map(Metric::from),
             look: judging.look(),
             aa: judging.aa,
+            noise: Vec::new(),
+            across_machines: false,
         }
     }
 

@@ -179,7 +179,7 @@ fn checks(rows: &RunRows) -> Vec<CheckInfo> {
 }
 
 /// A stream is one request and many events.
-fn events_per_request(run: &Run) -> f64 {
+pub(crate) fn events_per_request(run: &Run) -> f64 {
     let recorded = run.scenario_stats.as_ref();
     let recorded = recorded.and_then(|stats| stats.get("events_per_request")?.as_f64());
     recorded.filter(|events| *events > 0.0).unwrap_or(1.0)

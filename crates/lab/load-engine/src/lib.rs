@@ -1,6 +1,7 @@
 //! The engine of loads, and the loads of requests: light enough to share a machine with its target.
 //!
-//! - [`work`]: what is asked: [`events`] to take in, [`accounts`] to answer for
+//! - [`work`]: what is asked: [`events`] to take in, [`accounts`] to answer for, [`records`] to append, [`own`]
+//!   requests
 //! - [`protocol`]: REST and gRPC behind one call
 //! - [`plan`]: what every load is told; [`load`]: a load while it is on, and the window in which it is measured;
 //!   [`measure`] drives one, with its [`progress`] and its [`stop`]
@@ -21,9 +22,11 @@ pub mod load;
 pub mod measure;
 pub mod outcome;
 pub mod output;
+pub mod own;
 pub mod plan;
 pub mod progress;
 pub mod protocol;
+pub mod records;
 pub mod requests;
 pub mod result;
 pub mod schedule;

@@ -14,7 +14,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Uri};
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -43,6 +44,76 @@ pub trait Caller: Send + 'static {
         request: &mut BytesMut,
         check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
     ) -> impl Future<Output = Fate> + Send;
+
+    /// Sends `request` and gives the answer, whatever its status, to `judge`, which says what is wrong with it in a few
+    /// words.
+    fn ask(
+        &mut self,
+        request: &Outgoing,
+        judge: impl FnMut(&Incoming<'_>) -> Result<(), String> + Send,
+    ) -> impl Future<Output = Fate> + Send;
+}
+
+/// A request in full.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// Head and body of HTTP/1.1.
+    Http {
+        /// As they go out.
+        bytes: Bytes,
+        /// The method is HEAD: the answer has no body, whatever length its head says.
+        head_only: bool,
+    },
+    /// A call with one message.
+    Grpc {
+        /// Of its method.
+        uri: Uri,
+        /// With the metadata.
+        headers: HeaderMap,
+        /// With its prefix.
+        message: Bytes,
+    },
+}
+
+/// An answer in full.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// The status over REST, the code over gRPC.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Headers<'a>,
+    /// The body; over gRPC the last message.
+    pub body: &'a [u8],
+    /// Messages that came: 1 over REST.
+    pub messages: u64,
+}
+
+/// The headers of an answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Headers<'a> {
+    /// The lines of HTTP/1.1.
+    Lines(&'a [u8]),
+    /// Those of HTTP/2, and its trailers.
+    Maps(&'a HeaderMap, &'a HeaderMap),
+}
+
+impl Headers<'_> {
+    /// The first value of a header, whatever the case of its name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Lines(head) => {
+                let head = std::str::from_utf8(head).ok()?;
+                let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+                let found = lines.find(|(known, _)| known.eq_ignore_ascii_case(name));
+                found.map(|(_, value)| value.trim().to_owned())
+            }
+            Self::Maps(headers, trailers) => {
+                let value = headers.get(name).or_else(|| trailers.get(name))?;
+                Some(value.to_str().ok()?.to_owned())
+            }
+        }
+    }
 }
 
 /// Limits of one caller: the time for a request, and the end of the run. One timer and one wait per caller: making them
@@ -161,6 +232,15 @@ mod tests {
         let never = std::future::pending::<()>();
         assert_eq!(deadline.within(never).await, Err(GivenUp::TimedOut));
         assert!(asked.elapsed() >= limit);
+    }
+
+    #[test]
+    fn a_header_is_found_whatever_its_case() {
+        let head = b"HTTP/1.1 201 Created\r\nLocation: /items/7\r\nx-b:1\r\n\r\n";
+        let headers = Headers::Lines(head);
+        assert_eq!(headers.get("location").as_deref(), Some("/items/7"));
+        assert_eq!(headers.get("X-B").as_deref(), Some("1"));
+        assert_eq!(headers.get("etag"), None);
     }
 
     #[tokio::test]

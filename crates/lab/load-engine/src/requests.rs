@@ -20,10 +20,11 @@ use anyhow::Context;
 use crate::clock::Clock;
 use crate::events::ledger::Ledger;
 use crate::load::{Load, Standing, Window};
+use crate::records::make_topic;
 use crate::schedule::Schedule;
 use crate::stop::Stop;
 use crate::tally::{Lane, Tally, WireCounts};
-use crate::work::Requests;
+use crate::work::{Requests, Work};
 use outcome::Outcome;
 use plan::Plan;
 use worker::Start;
@@ -46,7 +47,14 @@ pub struct RequestLoad {
 pub fn start(plan: Plan, stop: &Stop) -> anyhow::Result<RequestLoad> {
     plan.check()?;
     let workers = plan.pacing.first_worker + plan.concurrency;
-    let requests = Requests::prepare(&plan.work, workers, plan.wording())?;
+    let requests = Requests::prepare(
+        &plan.work,
+        workers,
+        plan.wording(),
+        plan.route.timeout,
+        stop,
+    )?;
+    begin_work(&plan, stop)?;
     let requests = Arc::new(requests);
     let (ready, is_ready) = mpsc::channel();
     let mut lanes = Vec::new();
@@ -113,6 +121,21 @@ pub fn start(plan: Plan, stop: &Stop) -> anyhow::Result<RequestLoad> {
         schedule,
         pacer,
     })
+}
+
+/// What has to be there before the first request of a run; loads that follow it find it.
+fn begin_work(plan: &Plan, stop: &Stop) -> anyhow::Result<()> {
+    let Work::Records(records) = &plan.work else {
+        return Ok(());
+    };
+    if plan.pacing.first_worker > 0 {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let making = make_topic(records, plan.wording(), plan.route.timeout, stop);
+    runtime.block_on(stop.unless_asked(making))?
 }
 
 impl RequestLoad {

@@ -1,13 +1,18 @@
-//! What a load asks of its target: events to take in, or accounts to answer for.
+//! What a load asks of its target: events to take in, accounts to answer for, records to append, or the
+//! requests of a user's own file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
 use crate::accounts::{AccountPlan, AccountSet, AccountSource};
 use crate::events::ledger::Ledger;
 use crate::events::{EventPlan, EventSet, EventSource};
-use crate::protocol::{Protocol, Wording};
+use crate::own::{OwnPlan, OwnSet, OwnSource};
+use crate::protocol::{Caller, Protocol, Wording};
+use crate::records::{RecordPlan, RecordSet, RecordSource};
+use crate::stop::Stop;
 use crate::tally::{EventEnd, Fate};
 use crate::usage::Usage;
 
@@ -18,6 +23,10 @@ pub enum Work {
     Ingest(EventPlan),
     /// Scenario `balance`.
     Balance(AccountPlan),
+    /// Scenario `log`.
+    Records(RecordPlan),
+    /// Scenario `own`.
+    Own(OwnPlan),
 }
 
 impl Work {
@@ -26,6 +35,8 @@ impl Work {
         match self {
             Self::Ingest(_) => "ingest",
             Self::Balance(_) => "balance",
+            Self::Records(_) => "log",
+            Self::Own(_) => "own",
         }
     }
 
@@ -37,6 +48,8 @@ impl Work {
         match self {
             Self::Ingest(plan) => plan.check(workers),
             Self::Balance(plan) => plan.check(),
+            Self::Records(_) => Ok(()),
+            Self::Own(plan) => plan.check(workers),
         }
     }
 
@@ -45,6 +58,8 @@ impl Work {
         match self {
             Self::Ingest(plan) => &plan.run_id,
             Self::Balance(plan) => &plan.run_id,
+            Self::Records(plan) => &plan.run_id,
+            Self::Own(plan) => &plan.run_id,
         }
     }
 
@@ -53,14 +68,17 @@ impl Work {
         match self {
             Self::Ingest(plan) => plan.seed,
             Self::Balance(plan) => plan.seed,
+            // Nothing of it is random.
+            Self::Records(_) => 1,
+            Self::Own(plan) => plan.seed,
         }
     }
 
-    /// The size of the events; a read has one size.
+    /// The size of the events; a read and a record have one size.
     pub fn payload(&self) -> &'static str {
         match self {
             Self::Ingest(plan) => plan.payload.name(),
-            Self::Balance(_) => "default",
+            Self::Balance(_) | Self::Records(_) | Self::Own(_) => "default",
         }
     }
 
@@ -68,7 +86,7 @@ impl Work {
     pub fn batch(&self) -> Option<u32> {
         match self {
             Self::Ingest(plan) => plan.batch,
-            Self::Balance(_) => None,
+            Self::Balance(_) | Self::Records(_) | Self::Own(_) => None,
         }
     }
 
@@ -76,14 +94,14 @@ impl Work {
     pub fn keys(&self) -> Option<u32> {
         match self {
             Self::Ingest(plan) => plan.keys,
-            Self::Balance(_) => None,
+            Self::Balance(_) | Self::Records(_) | Self::Own(_) => None,
         }
     }
 
     /// Accounts that are asked for.
     pub fn accounts(&self) -> Option<u32> {
         match self {
-            Self::Ingest(_) => None,
+            Self::Ingest(_) | Self::Records(_) | Self::Own(_) => None,
             Self::Balance(plan) => Some(plan.accounts),
         }
     }
@@ -93,6 +111,8 @@ impl Work {
         match (scenario, protocol) {
             ("balance", Protocol::Rest) => "/api/v1/accounts/{id}/balance",
             ("balance", Protocol::Grpc) => "/benchmark.BalanceService/GetBalance",
+            ("log", Protocol::Rest) => "/api/v1/logs/{partition}",
+            ("log", Protocol::Grpc) => "/immutablelog.ImmutableLogService/Append",
             (_, Protocol::Rest) => "/api/v1/events",
             (_, Protocol::Grpc) => "/com.example.grpc.EventService/ProcessEvent",
         }
@@ -119,14 +139,25 @@ pub enum Requests {
     Events(Arc<EventSet>),
     /// Of [`Work::Balance`].
     Accounts(Arc<AccountSet>),
+    /// Of [`Work::Records`].
+    Records(Arc<RecordSet>),
+    /// Of [`Work::Own`].
+    Own(Arc<OwnSet>),
 }
 
 impl Requests {
-    /// Prepares the requests for `workers` concurrent workers.
+    /// Prepares the requests for `workers` concurrent workers. A server that has to describe its calls is asked, within
+    /// `timeout`.
     ///
     /// # Errors
     /// When the plan asks for what its parts cannot do.
-    pub fn prepare(work: &Work, workers: usize, wording: Wording<'_>) -> anyhow::Result<Self> {
+    pub fn prepare(
+        work: &Work,
+        workers: usize,
+        wording: Wording<'_>,
+        timeout: Duration,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
         Ok(match work {
             Work::Ingest(plan) => {
                 let set = EventSet::prepare(plan.clone(), workers, wording)?;
@@ -135,6 +166,14 @@ impl Requests {
             Work::Balance(plan) => {
                 let set = AccountSet::prepare(plan.clone(), wording)?;
                 Self::Accounts(Arc::new(set))
+            }
+            Work::Records(plan) => {
+                let set = RecordSet::prepare(plan.clone(), wording)?;
+                Self::Records(Arc::new(set))
+            }
+            Work::Own(plan) => {
+                let set = OwnSet::prepare(plan.clone(), wording, timeout, stop)?;
+                Self::Own(Arc::new(set))
             }
         })
     }
@@ -147,6 +186,10 @@ pub enum Source {
     Events(EventSource),
     /// Of [`Requests::Accounts`].
     Accounts(AccountSource),
+    /// Of [`Requests::Records`].
+    Records(RecordSource),
+    /// Of [`Requests::Own`].
+    Own(Box<OwnSource>),
 }
 
 impl Source {
@@ -155,25 +198,40 @@ impl Source {
         match requests {
             Requests::Events(set) => Self::Events(EventSource::new(Arc::clone(set), worker)),
             Requests::Accounts(set) => Self::Accounts(AccountSource::new(Arc::clone(set), worker)),
+            Requests::Records(set) => Self::Records(RecordSource::new(Arc::clone(set), worker)),
+            Requests::Own(set) => Self::Own(Box::new(OwnSource::new(Arc::clone(set), worker))),
         }
     }
 
-    /// Writes the next request to the end of `buffer`. Each call is followed by one [`Self::settle`].
-    pub fn next(&mut self, buffer: &mut BytesMut) {
+    /// Sends the next request over `caller`, out of `buffer`, and waits for its answer. Each call is followed by one
+    /// [`Self::settle`].
+    pub async fn exchange(&mut self, caller: &mut impl Caller, buffer: &mut BytesMut) -> Fate {
+        if let Self::Own(source) = self {
+            return source.exchange(caller).await;
+        }
+        self.next(buffer);
+        let check = |answer: &[u8]| self.check(answer);
+        caller.call(buffer, check).await
+    }
+
+    /// Writes the next request to the end of `buffer`.
+    fn next(&mut self, buffer: &mut BytesMut) {
         match self {
             Self::Events(source) => source.next(buffer),
             Self::Accounts(source) => source.next(buffer),
+            Self::Records(source) => source.next(buffer),
+            // It has steps, which `exchange` sends one after the other.
+            Self::Own(_) => {}
         }
     }
 
     /// Says what is wrong with the answer to the last request: the body over REST, the message over gRPC.
-    ///
-    /// # Errors
-    /// A kind of error, in a few words.
-    pub fn check(&mut self, answer: &[u8]) -> Result<(), &'static str> {
+    fn check(&mut self, answer: &[u8]) -> Result<(), &'static str> {
         match self {
             Self::Events(source) => source.check(answer),
             Self::Accounts(source) => source.check(answer),
+            Self::Records(source) => source.check(answer),
+            Self::Own(_) => Ok(()),
         }
     }
 
@@ -181,7 +239,8 @@ impl Source {
     pub fn settle(&mut self, fate: Fate) -> (Fate, Option<&[EventEnd]>) {
         match self {
             Self::Events(source) => source.settle(fate),
-            Self::Accounts(_) => (fate, None),
+            Self::Accounts(_) | Self::Records(_) => (fate, None),
+            Self::Own(source) => (fate, source.counted()),
         }
     }
 
@@ -189,7 +248,7 @@ impl Source {
     pub fn into_ledger(self) -> Option<Ledger> {
         match self {
             Self::Events(source) => source.into_ledger(),
-            Self::Accounts(_) => None,
+            Self::Accounts(_) | Self::Records(_) | Self::Own(_) => None,
         }
     }
 }

@@ -28,7 +28,7 @@ pub mod verdict;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::watch;
@@ -65,10 +65,10 @@ pub struct Subscriptions {
 /// # Errors
 /// When the plan contradicts itself, or target or database cannot be reached; [`load_engine::stop::Interrupted`] when the run is
 /// asked to stop meanwhile.
-pub fn start(plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions> {
+pub fn start(mut plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions> {
     plan.check()?;
     let commits = plan.live.as_ref().map(|live| {
-        let room = feed::room(live, plan.timing.warmup + plan.timing.duration);
+        let room = feed::room(live, plan.longest_warmup() + plan.timing.duration);
         Arc::new(Commits::new(&plan.run_id, room))
     });
     let (ready, is_ready) = mpsc::channel();
@@ -111,6 +111,11 @@ pub fn start(plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions> {
             .recv()
             .context("a thread ended before it was ready")?
             .with_context(|| format!("cannot stream from {}", plan.route.endpoint.authority))?;
+    }
+    if let Some(at) = plan.measured_from {
+        plan.timing.warmup = at.checked_duration_since(Instant::now()).context(
+            "not every stream was open when the measured window was to begin: begin it later",
+        )?;
     }
     let clock = Arc::new(Clock::start(plan.timing.warmup, plan.timing.duration));
     for thread in go {

@@ -1,5 +1,7 @@
 //! What a run of subscribers needs to know.
 
+use std::time::{Duration, Instant};
+
 use crate::database_url::DatabaseUrl;
 use load_engine::plan::{Route, Timing};
 use load_engine::protocol::Protocol;
@@ -23,6 +25,9 @@ pub struct StreamPlan {
     pub run_id: String,
     /// Subscribers.
     pub clients: usize,
+    /// The window begins at this moment, and the warm-up lasts from the last subscription until then; none: after the warm-up
+    /// of `timing`.
+    pub measured_from: Option<Instant>,
     /// Replay from this time on; none: live only.
     pub since: Option<String>,
     /// Events a second asked of the server.
@@ -85,6 +90,14 @@ impl StreamPlan {
             )?;
         }
         Ok(())
+    }
+
+    /// The longest that the load before the window can be, if it began now.
+    pub(super) fn longest_warmup(&self) -> Duration {
+        match self.measured_from {
+            Some(at) => at.saturating_duration_since(Instant::now()),
+            None => self.timing.warmup,
+        }
     }
 
     /// Events a second that each subscriber should have, where that is known.

@@ -1,24 +1,26 @@
 //! What the generator `benchmark` leaves at the end of a run of steps (`--json`), as rows of the metrics database.
+//!
+//! - this file: loads of requests · `streams`: those of subscribers · `figures`: percentiles of both
+
+mod figures;
+mod streams;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use lab_contract::audit::{Claims, Counts};
 use metrics_db::{Latency, Performance, Phase};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use self::figures::{Percentiles, merged, share};
 use crate::generated::Generated;
 
 /// The file, as far as the lab reads it; docs/reference/benchmark.md has all.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Steps {
-    levels: Vec<Step>,
+    schema: String,
+    levels: Vec<serde_json::Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -60,19 +62,6 @@ struct Events {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Percentiles {
-    avg: f64,
-    min: f64,
-    max: f64,
-    p50: f64,
-    p90: f64,
-    p95: f64,
-    p99: f64,
-    p999: f64,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Bytes {
     sent: i64,
     received: i64,
@@ -96,36 +85,44 @@ pub(crate) fn read(path: &Path, phases: &[String]) -> Result<Generated> {
 }
 
 fn parse(text: &str, names: &[String]) -> Result<Generated> {
-    let steps: Steps = serde_json::from_str(text)?;
+    let Steps { schema, levels } = serde_json::from_str(text)?;
     ensure!(
-        steps.levels.len() == names.len(),
+        levels.len() == names.len(),
         "it has {} steps, and the mode {} phases",
-        steps.levels.len(),
+        levels.len(),
         names.len()
     );
+    if schema == streams::SCHEMA {
+        let levels = levels.into_iter().map(serde_json::from_value);
+        return streams::generated(&levels.collect::<Result<Vec<_>, _>>()?, names);
+    }
+    let levels = levels.into_iter().map(serde_json::from_value);
+    of_requests(&levels.collect::<Result<Vec<Step>, _>>()?, names)
+}
+
+fn of_requests(levels: &[Step], names: &[String]) -> Result<Generated> {
     ensure!(
-        steps.levels.iter().all(|step| !step.interrupted),
+        levels.iter().all(|step| !step.interrupted),
         "the load was interrupted"
     );
-    let phases: Vec<Phase> = steps
-        .levels
+    let phases: Vec<Phase> = levels
         .iter()
         .zip(names)
         .zip(1..)
         .map(|((step, name), number)| step.phase(number, name))
         .collect();
-    let sum = |of: fn(&Step) -> i64| steps.levels.iter().map(of).sum::<i64>();
-    let seconds: f64 = steps.levels.iter().map(|step| step.measured_seconds).sum();
+    let sum = |of: fn(&Step) -> i64| levels.iter().map(of).sum::<i64>();
+    let seconds: f64 = levels.iter().map(|step| step.measured_seconds).sum();
     let (total, successful) = (sum(|s| s.requests.total), sum(|s| s.requests.successful));
     let failed = sum(|s| s.requests.failed);
-    let (latency, histogram) = merged(&steps.levels)?;
+    let (latency, histogram) = merged(levels.iter().map(|step| step.histogram_v2.as_str()))?;
     Ok(Generated {
         performance: Performance {
             total_requests: total,
             successful_requests: successful,
             failed_requests: failed,
             dropped_iterations: sum(|s| s.requests.missed),
-            intended_per_sec: steps.levels[0].intended_per_second,
+            intended_per_sec: levels[0].intended_per_second,
             throughput_per_sec: share(successful as f64, seconds),
             error_rate: share(failed as f64, total as f64),
             latency,
@@ -146,6 +143,9 @@ fn parse(text: &str, names: &[String]) -> Result<Generated> {
         crossed: Vec::new(),
         measured_seconds: seconds,
         events_per_request: 1.0,
+        one_in_flight: true,
+        stats: None,
+        criteria: Vec::new(),
     })
 }
 
@@ -170,62 +170,6 @@ impl Step {
             ..Phase::default()
         }
     }
-}
-
-impl From<Percentiles> for Latency {
-    fn from(its: Percentiles) -> Self {
-        Self {
-            avg: Some(its.avg),
-            min: Some(its.min),
-            max: Some(its.max),
-            p50: Some(its.p50),
-            p90: Some(its.p90),
-            p95: Some(its.p95),
-            p99: Some(its.p99),
-            p999: Some(its.p999),
-        }
-    }
-}
-
-/// Percentiles of all steps together, from their merged histograms of microseconds, and that histogram.
-fn merged(steps: &[Step]) -> Result<(Latency, Option<Vec<u8>>)> {
-    let mut all: Option<Histogram<u64>> = None;
-    for step in steps {
-        let bytes = STANDARD
-            .decode(&step.histogram_v2)
-            .context("histogramV2 is no base64")?;
-        let one: Histogram<u64> = Deserializer::new()
-            .deserialize(&mut bytes.as_slice())
-            .context("histogramV2")?;
-        match &mut all {
-            None => all = Some(one),
-            Some(all) => all.add(one).context("histogramV2")?,
-        }
-    }
-    let Some(all) = all.filter(|all| !all.is_empty()) else {
-        return Ok((Latency::default(), None));
-    };
-    let ms = |micros: u64| micros as f64 / 1000.0;
-    let at = |quantile| ms(all.value_at_quantile(quantile));
-    let latency = Percentiles {
-        avg: all.mean() / 1000.0,
-        min: ms(all.min()),
-        max: ms(all.max()),
-        p50: at(0.5),
-        p90: at(0.9),
-        p95: at(0.95),
-        p99: at(0.99),
-        p999: at(0.999),
-    };
-    let mut encoded = Vec::new();
-    V2Serializer::new()
-        .serialize(&all, &mut encoded)
-        .context("the merged histogram cannot be encoded")?;
-    Ok((latency.into(), Some(encoded)))
-}
-
-fn share(part: f64, of: f64) -> f64 {
-    if of > 0.0 { part / of } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What a generator has left of a run, whichever it was: what the audit, the checks and the metrics database take.
 
 use lab_contract::audit::Claims;
-use metrics_db::{Performance, Phase};
+use metrics_db::{Check, Performance, Phase};
+use serde_json::Value;
 
 /// The figures of a run as its generator gives them, without what the sampled resources add.
 #[derive(Clone, Debug)]
@@ -21,4 +22,10 @@ pub struct Generated {
     pub measured_seconds: f64,
     /// Events of each request.
     pub events_per_request: f64,
+    /// A virtual user has one request in flight at most; events come to a subscriber whatever is under way to it.
+    pub one_in_flight: bool,
+    /// What the generator says of the run beside the figures that all scenarios have.
+    pub stats: Option<Value>,
+    /// What the load had to keep, as the generator judged it.
+    pub criteria: Vec<Check>,
 }

@@ -168,6 +168,7 @@ async fn one(
         debug_build: false,
         findings: &[],
         audit: None,
+        criteria: &[],
     });
     let stored = judged.store(store, run).await;
     let (status, error) = match &stored {

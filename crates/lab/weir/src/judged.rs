@@ -8,11 +8,13 @@ use anyhow::Result;
 use lab_bench::allowance::Allowance;
 use lab_contract::audit::Audited;
 use lab_contract::verify::Finding;
+use lab_model::modes::PhaseCriterion;
 use metrics_db::{
     Check, CheckStatus, Performance, Phase, PhaseUsage, ResourceSample, Store, phase_usage,
 };
 
 use crate::ceiling;
+use crate::criteria;
 use crate::generated::Generated;
 use crate::validity::{self, Evidence};
 
@@ -43,6 +45,8 @@ pub struct Measured<'a> {
     pub findings: &'a [Finding],
     /// None where nobody could compare what was counted.
     pub audit: Option<&'a Audited>,
+    /// What the mode asks of its phases.
+    pub criteria: &'a [PhaseCriterion],
 }
 
 /// What is known of a run.
@@ -99,6 +103,7 @@ pub fn judge(measured: &Measured<'_>) -> Judged {
         begun_late_p99: generated.begun_late_p99,
         crossed: &generated.crossed,
         sampled: measured.sampled,
+        one_in_flight: generated.one_in_flight,
     };
     let mut checks = vec![contract(measured.findings), audited(measured)];
     if measured.debug_build {
@@ -110,6 +115,8 @@ pub fn judge(measured: &Measured<'_>) -> Judged {
         checks.push(Check::new("build", status).with("profile", "debug"));
     }
     checks.extend(validity::checks(&evidence));
+    checks.extend(generated.criteria.iter().cloned());
+    checks.extend(criteria::checks(measured.criteria, &phases));
     let ceiling = measured.ceiling.filter(|_| measured.timed);
     checks.extend(ceiling.and_then(|ceiling| ceiling::check(&phases, ceiling)));
     let (valid, failed_checks) = validity::verdict(&checks);
@@ -227,6 +234,7 @@ mod tests {
             debug_build: false,
             findings: &[],
             audit,
+            criteria: &[],
         }
     }
 

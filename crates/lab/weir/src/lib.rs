@@ -7,7 +7,8 @@
 //! - [`own`]: services of a user's own, by a `weir.toml`
 //! - `access`: how targets are come to, as the command line says it
 //! - `calibrate`, `ceiling`: what a generator reaches at most, and how close a run comes to that
-//! - `forecast`: which difference a plan would find
+//! - `criteria`: what a mode asks of its phases
+//! - `forecast`: which difference a plan would find; `noise`: how far apart two equal targets seem to be
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
 //! - [`generated`]: what a generator leaves, read by [`summary`] (k6) and `benchmark_result`
@@ -27,6 +28,7 @@ mod benchmark_result;
 mod calibrate;
 mod ceiling;
 pub mod cli;
+mod criteria;
 pub mod db;
 pub mod feed;
 mod forecast;
@@ -35,6 +37,7 @@ pub mod generated;
 pub mod import;
 pub mod judged;
 pub mod listing;
+mod noise;
 pub mod own;
 pub mod report;
 pub mod run;

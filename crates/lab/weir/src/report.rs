@@ -11,6 +11,7 @@ use lab_report::model::{Metric, Report};
 use lab_report::{Options, export, html, markdown, verdict_file};
 use metrics_db::{MetricsDbConfig, RunFilter, Store};
 
+use crate::noise;
 use crate::output;
 use crate::usage::UsageError;
 
@@ -36,6 +37,10 @@ pub(crate) struct ReportArgs {
     /// The figure that decides, named before you look; the others describe [default: as the session was run with]
     #[arg(long, value_enum, value_name = "FIGURE")]
     primary: Option<Primary>,
+    /// Show sessions of different machines or builds side by side: in each, every target against its own session's
+    /// --reference; their figures are not compared with each other
+    #[arg(long, requires = "reference")]
+    across_machines: bool,
     #[command(flatten)]
     metrics: MetricsDbConfig,
 }
@@ -107,6 +112,8 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
         margin: args.margin.unwrap_or(named.margin),
         reference: args.reference.or(named.reference.clone()),
         primary: args.primary.map(|p| p.figure().into()).or(named.primary),
+        noise: noise::of(&store, &rows).await?,
+        across_machines: args.across_machines,
         ..named
     };
     check(&options, &rows)?;
@@ -161,7 +168,10 @@ fn check(options: &Options, rows: &[SessionRows]) -> Result<()> {
 /// No such session, the metrics database cannot be read, or a file cannot be written.
 pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<ReportPaths> {
     let rows = read(store, &[session.to_owned()]).await?;
-    let options = Options::named_beforehand(rows.iter().map(|rows| &rows.session));
+    let options = Options {
+        noise: noise::of(store, &rows).await?,
+        ..Options::named_beforehand(rows.iter().map(|rows| &rows.session))
+    };
     let report = lab_report::build(&rows, &options);
     let write = |format| save(out_dir, format, &text(&report, &options, format)?);
     write(Format::Verdict)?;

@@ -1,10 +1,11 @@
 //! `weir run`: a session, from its arguments to the path of its report.
 //!
-//! - this file: the command, and which of the two runtimes it takes
+//! - this file: the command; `choice`: which runtime and which generator it takes
 //! - `args`: its arguments; `bench`: what the steps of every cell work with
 //! - `judging`: its arguments that say how it is judged
 //! - `session`: what is kept of it; `progression`: its cells one after the other; `rounds`, `look`: what runs again, and when
 //!   it is decided
+//! - `distance`: the network that stands between generator and target
 //! - `cell`, `running`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
 //! - `measure`: one measurement, from its generator's start to what that leaves; `by_benchmark`: what `benchmark` is told
 //! - `resume`: going on with an unfinished session
@@ -17,7 +18,9 @@ mod args;
 mod bench;
 mod by_benchmark;
 mod cell;
+mod choice;
 mod data;
+mod distance;
 mod judging;
 mod look;
 mod measure;
@@ -42,20 +45,18 @@ use lab_bench::native::Native;
 use lab_bench::progress::Progress;
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
-use lab_model::access::Access;
 use lab_model::driver::Driver;
 use lab_model::modes::Modes;
 use lab_model::plan::Plan;
 use lab_model::targets::Targets;
-use metrics_db::MetricsDbConfig;
 
 use crate::access;
 use crate::output::{self, counted, duration};
 use crate::own::service::Own;
-use crate::usage::UsageError;
 pub use args::{PlanArgs, RunArgs};
 
 use args::RuntimeArg;
+use choice::{driver_of_own, own_runtime, runtime_for, runtime_with_distance};
 use resume::Resumed;
 use stop::Stop;
 
@@ -88,17 +89,15 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
     };
     let asked = args.runtime;
     args.runtime = runtime_for(asked, &args.metrics, metrics::is_chosen(&args.metrics))?;
-    if plan.request.driver == Some(Driver::Benchmark) {
-        args.runtime = runtime_of_benchmark(args.runtime)?;
+    if plan.request.driver == Some(Driver::Benchmark) && args.runtime == RuntimeArg::Auto {
+        // No image has to be built for it there.
+        args.runtime = RuntimeArg::Native;
     }
-    if access != Access::default() && plan.uses(Driver::Benchmark) {
-        if plan.request.driver == Some(Driver::Benchmark) {
-            return Err(UsageError::plain(
-                "--driver benchmark measures without TLS and tokens in sessions: leave one of them out",
-            )
-            .into());
-        }
-        plan.request.driver = Some(Driver::K6);
+    if let Some(own) = &own {
+        plan.request.driver = driver_of_own(own, &plan)?;
+    }
+    if plan.request.distance.is_some() {
+        args.runtime = runtime_with_distance(args.runtime)?;
     }
     let cells = plan.cells.iter();
     let left = cells
@@ -149,11 +148,6 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         }
     };
     remember_runtime(&state, backend.name())?;
-    if matches!(backend, Backend::Docker(_)) && plan.uses(Driver::Benchmark) {
-        progress.say("In Docker k6 makes the load: benchmark, which this mode takes otherwise, runs natively.");
-        plan.request.driver = Some(Driver::K6);
-    }
-
     let given = backend.given(&plan.targets());
     let program = match &own {
         Some(_) => "weir run",
@@ -187,43 +181,6 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
     })
-}
-
-/// The runtime that can write to the metrics database that was named: containers know that of their own file alone.
-fn runtime_for(asked: RuntimeArg, metrics: &MetricsDbConfig, chosen: bool) -> Result<RuntimeArg> {
-    match asked {
-        RuntimeArg::Auto if chosen => Ok(RuntimeArg::Native),
-        RuntimeArg::Docker if chosen => Err(UsageError::plain(format!(
-            "with --runtime docker the results go to the database of docker-compose.yml, not to {}:{}: leave out the \
-             --db-* flags and unset DB_HOST and its companions, or run with --runtime native",
-            metrics.host, metrics.port
-        ))
-        .into()),
-        asked => Ok(asked),
-    }
-}
-
-/// A user's own services are started as their file says, whatever the runtime of this repository's would be.
-fn own_runtime(asked: RuntimeArg) -> Result<RuntimeArg> {
-    match asked {
-        RuntimeArg::Docker => Err(UsageError::plain(
-            "--runtime docker is for the services of weir's repository: weir.toml says how each target is started, so leave \
-             it out",
-        )
-        .into()),
-        RuntimeArg::Auto | RuntimeArg::Native => Ok(RuntimeArg::Native),
-    }
-}
-
-/// `benchmark` is a process of this machine.
-fn runtime_of_benchmark(asked: RuntimeArg) -> Result<RuntimeArg> {
-    match asked {
-        RuntimeArg::Auto | RuntimeArg::Native => Ok(RuntimeArg::Native),
-        RuntimeArg::Docker => Err(UsageError::plain(
-            "--driver benchmark runs natively: leave out --runtime docker, or take --driver k6",
-        )
-        .into()),
-    }
 }
 
 /// Prepares the runtime that was asked for; `auto` falls back to native with a sentence on why.
@@ -280,7 +237,13 @@ async fn docker(
 ) -> Result<Docker> {
     progress.step("looking for Docker");
     let mut docker = stop
-        .or(Docker::find(root, state, targets, &plan.targets()))
+        .or(Docker::find(
+            root,
+            state,
+            targets,
+            &plan.targets(),
+            plan.uses(Driver::Benchmark),
+        ))
         .await?;
     match stop.or(docker.prepare(progress)).await {
         Ok(()) => Ok(docker),
@@ -324,7 +287,10 @@ fn shell_command(
 
 #[cfg(test)]
 mod tests {
+    use metrics_db::MetricsDbConfig;
+
     use super::*;
+    use crate::usage::UsageError;
 
     #[test]
     fn the_forms_of_the_arguments() {
@@ -341,6 +307,7 @@ mod tests {
             seed: None,
             driver: None,
             judging: Default::default(),
+            distance: Default::default(),
         };
         assert_eq!(args.to_shell(7), "full '' 32k --trials 2 --seed 7");
     }
@@ -359,6 +326,7 @@ mod tests {
             seed: Some(7),
             driver: None,
             judging: Default::default(),
+            distance: Default::default(),
         };
         let mut plan = args.plan(&modes, &targets).unwrap();
         plan.phase_scale = 0.5;
@@ -382,8 +350,6 @@ mod tests {
         for asked in [Auto, Docker, Native] {
             assert_eq!(runtime_for(asked, &elsewhere, false).unwrap(), asked);
         }
-        assert_eq!(runtime_of_benchmark(Auto).unwrap(), Native);
-        assert!(runtime_of_benchmark(Docker).unwrap_err().is::<UsageError>());
         assert_eq!(runtime_for(Auto, &elsewhere, true).unwrap(), Native);
         assert_eq!(runtime_for(Native, &elsewhere, true).unwrap(), Native);
         let error = runtime_for(Docker, &elsewhere, true).unwrap_err();

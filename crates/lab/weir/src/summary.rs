@@ -118,6 +118,9 @@ impl Summary {
             crossed: self.crossed_thresholds(),
             measured_seconds: self.measured_seconds(),
             events_per_request: self.weir.events_per_iteration.unwrap_or(1) as f64,
+            one_in_flight: true,
+            stats: None,
+            criteria: Vec::new(),
         }
     }
 

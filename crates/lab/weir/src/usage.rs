@@ -92,6 +92,13 @@ pub fn run_usage(modes: &Modes, targets: &Targets) -> String {
         ),
         "  targets:    '' or none: those of the scenario".to_owned(),
     ];
+    if !modes.workloads().is_empty() {
+        let workloads = modes.workloads().join(", ");
+        lines.insert(
+            2,
+            format!("  workloads:  {workloads}; each of one scenario, with criteria"),
+        );
+    }
     for scenario in Scenario::ALL {
         let names = of(scenario);
         if !names.is_empty() {
@@ -122,6 +129,7 @@ pub fn front_door_usage(name: &str, modes: &Modes, targets: &Targets) -> String 
 Usage: {name} MODE [TARGET[,TARGET]] [PAYLOAD[,PAYLOAD]] [OPTIONS]
 
   MODE      {}
+            or a workload of one scenario, with criteria: {}
   TARGET    {}; '' or none: the default ones
   PAYLOAD   {}; none: all sizes, of balance, stream and log default alone
 
@@ -152,6 +160,7 @@ Examples: smoke              all default targets, all sizes: does it work?
           smoke --scenario all
           compare producer-rest,producer-grpc default --rate 500",
         modes.names().join(" "),
+        modes.workloads().join(" "),
         names.join(" "),
         modes.payloads.join(" "),
         scenarios.join(" "),

@@ -27,6 +27,8 @@ pub struct Evidence<'a> {
     pub crossed: &'a [String],
     /// The target is on this machine and should have been sampled.
     pub sampled: bool,
+    /// A virtual user has one request in flight at most.
+    pub one_in_flight: bool,
 }
 
 /// All checks that can be made of it.
@@ -40,7 +42,9 @@ pub fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let late = evidence.begun_late_p99;
     all.extend(late.map(|p99_ms| requests::begun_late(p99_ms, performance)));
     if evidence.timed {
-        all.extend(requests::littles_law(evidence.phases));
+        if evidence.one_in_flight {
+            all.extend(requests::littles_law(evidence.phases));
+        }
         all.extend(resources::checks(
             evidence.usage,
             evidence.allowance,

@@ -7,10 +7,10 @@ use load_engine::usage::{Usage, require};
 
 /// Steps, and how they are paced.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Scenarios ingest and balance: steps and pacing")]
+#[command(next_help_heading = "Scenarios ingest, balance, log and stream: steps and pacing")]
 pub struct PacingArgs {
-    /// Several loads one after the other, as REQUESTS_IN_FLIGHTxTIME, each with a connection a request in flight; e.g.
-    /// 10x30s,50x30s
+    /// Several loads one after the other, as REQUESTS_IN_FLIGHTxTIME (stream: SUBSCRIBERSxTIME), each with a connection a
+    /// request in flight; e.g. 10x30s,50x30s
     #[arg(long, value_name = "STEP,...", value_delimiter = ',', value_parser = step)]
     pub steps: Vec<Step>,
 
@@ -66,10 +66,12 @@ impl PacingArgs {
 
     /// Whether any of it is given.
     pub fn is_given(&self) -> bool {
-        !self.steps.is_empty()
-            || self.begin_at.is_some()
-            || !self.think_time.is_zero()
-            || self.requests.is_some()
+        !self.steps.is_empty() || self.begin_at.is_some() || self.is_of_requests()
+    }
+
+    /// Whether something is given that streams do not have.
+    pub fn is_of_requests(&self) -> bool {
+        !self.think_time.is_zero() || self.requests.is_some()
     }
 }
 

@@ -15,8 +15,10 @@ use load_engine::criteria::{self, Criterion};
 use load_engine::ending::Ending;
 use load_engine::events::EventPlan;
 use load_engine::outcome::LoadOutcome;
+use load_engine::own::{self, OwnPlan};
 use load_engine::plan::{Route, Timing};
 use load_engine::protocol::Protocol;
+use load_engine::records::RecordPlan;
 use load_engine::requests::outcome::Outcome;
 use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::requests::start;
@@ -48,6 +50,13 @@ pub(super) async fn run(
         && !steps
     {
         first.pacing.measured_from = Some(begin);
+    }
+    if let Some(file) = &args.own.requests_file {
+        // A step that takes longer than its own limit has failed; nobody waits longer than for the most patient one.
+        let longest = own::longest_timeout(file)?;
+        plans
+            .iter_mut()
+            .for_each(|plan| plan.route.timeout = longest);
     }
     for plan in &plans {
         plan.check()?;
@@ -205,6 +214,15 @@ fn work(args: &LoadArgs, aim: &Aim, run_id: &str) -> Work {
             run_id,
             seed: args.seed,
             accounts: args.accounts,
+        }),
+        Scenario::Log => Work::Records(RecordPlan { run_id }),
+        Scenario::Own => Work::Own(OwnPlan {
+            run_id,
+            // It was required when the options were checked.
+            file: args.own.requests_file.clone().unwrap_or_default(),
+            counter_base: args.own.counter_base,
+            counted: args.own.counted.clone(),
+            seed: args.seed,
         }),
         _ => Work::Ingest(EventPlan {
             payload: args.payload,

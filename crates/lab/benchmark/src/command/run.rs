@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::args::LoadArgs;
 use crate::record::{Figures, Head, Recording};
+use crate::target_process::Watched;
 use load_engine::ending::Ending;
 use load_engine::load::Load;
 use load_engine::measure::measure;
@@ -52,6 +53,10 @@ pub(super) async fn run<O>(
     stop: &Stop,
 ) -> anyhow::Result<Ending> {
     let output = JsonOutput::open(args.json.as_deref())?;
+    let watched = match args.stored() && !head.aim.direct {
+        true => Watched::at(head.aim.endpoint.address),
+        false => None,
+    };
     let recording = match args.stored() {
         true => {
             let beginning = Recording::begin(&args.metrics_db, head);
@@ -64,7 +69,10 @@ pub(super) async fn run<O>(
         Err(error) => Err(error),
     };
     let report = match (reported, recording) {
-        (Ok(report), Some(recording)) => {
+        (Ok(mut report), Some(recording)) => {
+            if let Some(watched) = watched {
+                report.figures.add(&watched.seen());
+            }
             let written = output.write(&report.json, &report.text);
             let completing = recording.complete(&report.figures);
             let run = stop.unless_halted(completing).await??;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::run::{self, Report};
 use crate::aim::Aim;
@@ -13,7 +14,8 @@ use load_engine::criteria::{self, Criterion};
 use load_engine::ending::Ending;
 use load_engine::plan::{Route, Timing};
 use load_engine::protocol::Protocol;
-use load_engine::stop::Stop;
+use load_engine::result::FORMAT;
+use load_engine::stop::{Interrupted, Stop};
 use load_engine::usage::{Usage, require};
 use load_stream::outcome::StreamOutcome;
 use load_stream::plan::{LivePlan, SEEDED_SINCE, StreamPlan};
@@ -30,27 +32,121 @@ pub(super) async fn run(
     run_id: String,
     stop: &Stop,
 ) -> anyhow::Result<Ending> {
-    let plan = plan(args, aim, run_id)?;
-    plan.check()?;
-    let head = head(aim, &plan);
-    let its = plan.clone();
-    let load = run::make(args, move |stop| load_stream::start(its, stop), stop);
+    let steps = !args.pacing.steps.is_empty();
+    let mut plans = match steps {
+        true => self::steps(args, aim, &run_id)?,
+        false => vec![plan(args, aim, run_id)?],
+    };
+    if let (Some(first), Some(begin)) = (plans.first_mut(), args.pacing.begin()?)
+        && !steps
+    {
+        first.measured_from = Some(begin);
+    }
+    for plan in &plans {
+        plan.check()?;
+    }
+    let head = head(aim, &plans);
+    let loads = make_loads(args, plans.clone(), stop);
     let name = aim.target.as_ref().map(|target| target.name.clone());
     let workload = args.workload().map(Workload::name);
-    let report = |outcome: StreamOutcome| report(&outcome, name, workload);
-    run::run(args, head, load, report, stop).await
+    let report = |outcomes: Vec<StreamOutcome>| report(&outcomes, steps, name, workload);
+    run::run(args, head, loads, report, stop).await
+}
+
+/// One load after the other; an interrupted one is the last.
+async fn make_loads(
+    args: &LoadArgs,
+    plans: Vec<StreamPlan>,
+    stop: &Stop,
+) -> anyhow::Result<Vec<StreamOutcome>> {
+    let mut outcomes = Vec::new();
+    for plan in plans {
+        let load = run::make(args, move |stop| load_stream::start(plan, stop), stop).await;
+        match load {
+            Ok(outcome) => outcomes.push(outcome),
+            // What was measured before is given.
+            Err(error) if error.is::<Interrupted>() && !outcomes.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+        if stop.was_asked() {
+            break;
+        }
+    }
+    Ok(outcomes)
 }
 
 fn report(
-    outcome: &StreamOutcome,
+    outcomes: &[StreamOutcome],
+    steps: bool,
     name: Option<String>,
     workload: Option<&'static str>,
 ) -> anyhow::Result<Report> {
-    let criteria = verdict::judge(outcome);
-    let result = StreamResult::new(outcome, &criteria, name, workload)?;
-    let text = summary::render(outcome) + &criteria::render(&criteria);
-    let figures = figures(outcome, &criteria)?;
-    Report::new(text, &result, figures, criteria::passed(&criteria))
+    let mut text = String::new();
+    let mut results = Vec::new();
+    let mut passed = true;
+    for outcome in outcomes {
+        let criteria = verdict::judge(outcome);
+        passed &= criteria::passed(&criteria);
+        text += &summary::render(outcome);
+        text += &criteria::render(&criteria);
+        results.push(StreamResult::new(
+            outcome,
+            &criteria,
+            name.clone(),
+            workload,
+        )?);
+    }
+    let figures = figures(outcomes)?;
+    match (results.pop(), steps) {
+        (Some(only), false) => Report::new(text, &only, figures, passed),
+        (last, _) => {
+            results.extend(last);
+            let result = StepsResult {
+                schema: "weir.benchmark-stream-levels/1",
+                format: FORMAT,
+                passed,
+                criteria: &[],
+                levels: results,
+            };
+            Report::new(text, &result, figures, passed)
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StepsResult<'a> {
+    schema: &'static str,
+    format: u32,
+    passed: bool,
+    /// Each level has its own.
+    criteria: &'a [Criterion],
+    levels: Vec<StreamResult>,
+}
+
+/// One load a step, each subscriber with a connection: the first begins when it is told, each other a pause after the one
+/// before. Live transactions of different steps have different ids.
+fn steps(args: &LoadArgs, aim: &Aim, run_id: &str) -> anyhow::Result<Vec<StreamPlan>> {
+    let mut begin = args.pacing.begin()?;
+    let mut plans: Vec<StreamPlan> = Vec::new();
+    for (number, step) in (1..).zip(&args.pacing.steps) {
+        let label = match args.pacing.steps.len() {
+            1 => run_id.to_owned(),
+            _ => format!("{run_id}.{number}"),
+        };
+        let mut plan = plan(args, aim, label)?;
+        plan.clients = step.concurrency;
+        plan.route.connections = step.concurrency;
+        plan.timing.threads = args.threads.min(step.concurrency);
+        plan.timing.duration = step.duration;
+        plan.measured_from = begin;
+        if !plans.is_empty() {
+            plan.timing.warmup = args.pacing.pause;
+        }
+        begin = begin.map(|begin| begin + step.duration + args.pacing.pause);
+        plans.push(plan);
+    }
+    Ok(plans)
 }
 
 fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage> {
@@ -100,6 +196,7 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage>
         path: aim.path.clone(),
         run_id,
         clients,
+        measured_from: None,
         since,
         rate,
         limit: options.limit,
@@ -111,15 +208,22 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage>
     })
 }
 
-fn head<'a>(aim: &'a Aim, plan: &'a StreamPlan) -> Head<'a> {
+fn head<'a>(aim: &'a Aim, plans: &'a [StreamPlan]) -> Head<'a> {
+    let plan = &plans[0];
+    let each = |figure: fn(&StreamPlan) -> usize| -> Value {
+        match plans {
+            [only] => figure(only).into(),
+            several => several.iter().map(figure).collect(),
+        }
+    };
     Head {
         aim,
         run_id: &plan.run_id,
         payload: "default",
         seed: 1,
         settings: json!({
-            "clients": plan.clients,
-            "connections": plan.route.connections,
+            "clients": each(|plan| plan.clients),
+            "connections": each(|plan| plan.route.connections),
             "threads": plan.timing.threads,
             "since": plan.since,
             "rateAsked": plan.rate,
@@ -129,8 +233,8 @@ fn head<'a>(aim: &'a Aim, plan: &'a StreamPlan) -> Head<'a> {
     }
 }
 
-/// An event that came counts as a success, one that is missing as a failure.
-fn figures(outcome: &StreamOutcome, criteria: &[Criterion]) -> anyhow::Result<Figures> {
+/// An event that came counts as a success, one that is missing as a failure; each step is a phase.
+fn figures(outcomes: &[StreamOutcome]) -> anyhow::Result<Figures> {
     let counted = |outcome: &StreamOutcome| {
         let StreamPlan { clients, .. } = outcome.plan;
         let rate = outcome.plan.expected_rate();
@@ -141,7 +245,10 @@ fn figures(outcome: &StreamOutcome, criteria: &[Criterion]) -> anyhow::Result<Fi
             ..Counted::default()
         }
     };
-    let stats = scenario_stats(outcome, criteria);
-    let outcomes = std::slice::from_ref(outcome);
+    let stats = |outcome: &StreamOutcome| scenario_stats(outcome, &verdict::judge(outcome));
+    let stats = match outcomes {
+        [only] => stats(only),
+        several => json!({ "steps": several.iter().map(stats).collect::<Vec<_>>() }),
+    };
     Figures::of(outcomes, "subscribers", counted, Some(stats))
 }

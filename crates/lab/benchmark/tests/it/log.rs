@@ -151,3 +151,53 @@ async fn a_server_that_dies_fails_the_run() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_sessions_go_over_both_faces() {
+    let server = server();
+    let (rest, grpc) = (
+        format!("http://{}", server.http()),
+        format!("http://{}", server.grpc()),
+    );
+    for (protocol, url, path) in [
+        ("rest", &rest, "/api/v1/logs/{partition}"),
+        ("rest", &rest, "/api/v1/topics/{topic}/records"),
+        ("grpc", &grpc, "/immutablelog.ImmutableLogService/Append"),
+        ("grpc", &grpc, "/takhin.v1.TakhinService/ProduceMessage"),
+    ] {
+        let run_id = format!("r{}-{}", protocol, path.len());
+        let output = command(&[
+            "--scenario=log",
+            "--protocol",
+            protocol,
+            "--url",
+            url,
+            "--path",
+            path,
+            "--run-id",
+            &run_id,
+            "--steps=4x300ms,2x300ms",
+            "--pause=100ms",
+            "--progress=none",
+            "--json=-",
+        ])
+        .output()
+        .await
+        .unwrap();
+        let result = json(&output);
+        assert_eq!(output.status.code(), Some(0), "{path}: {result}");
+        assert_eq!(crate::schema::fault(&result), None);
+        for level in result["levels"].as_array().unwrap() {
+            assert_eq!(level["scenario"], "log");
+            assert!(
+                level["requests"]["successful"].as_u64() > Some(5),
+                "{path}: {level}"
+            );
+            assert_eq!(
+                level["requests"]["failed"], 0,
+                "{path}: {}",
+                level["errors"]
+            );
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod load;
 mod log;
 mod open_loop;
 mod output;
+mod own;
 mod process;
 mod record;
 mod schema;

@@ -82,6 +82,10 @@ async fn a_recorded_run_has_figures_phase_and_histogram() {
         .unwrap()
         .unwrap();
     assert!(session.completed_at.is_some());
+    // As sessions of `weir run` record it.
+    assert_eq!(session.fingerprint.len(), 64, "{}", session.fingerprint);
+    assert!(session.environment["machine"]["cores"].as_u64() > Some(0));
+    assert!(session.environment["benchmark"]["binary_sha256"].is_string());
 
     let figures = store.performance(run.id).await.unwrap().unwrap();
     assert!(figures.successful_requests > 50);
@@ -98,6 +102,11 @@ async fn a_recorded_run_has_figures_phase_and_histogram() {
     assert_eq!(phases.len(), 1);
     assert_eq!(phases[0].target_vus, 3);
     assert!(phases[0].generator_cpu_seconds.unwrap() > 0.0);
+    // The target is this process.
+    if cfg!(target_os = "linux") {
+        assert!(phases[0].target_cpu_seconds.unwrap() >= 0.0);
+        assert!(phases[0].target_memory_peak_mb.unwrap() > 0.1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

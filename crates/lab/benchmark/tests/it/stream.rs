@@ -59,6 +59,7 @@ fn plan(protocol: Protocol, address: SocketAddr) -> StreamPlan {
         path: path.into(),
         run_id: "it".into(),
         clients: 6,
+        measured_from: None,
         since: None,
         rate: None,
         limit: None,
@@ -398,4 +399,58 @@ async fn an_interrupted_stream_gives_what_was_measured() {
     let result = json(&output);
     assert_eq!(result["interrupted"], true);
     assert_eq!(result["events"]["received"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_of_subscribers_are_measured_one_after_the_other() {
+    let stream = services::start("stream", "transactions").await;
+    for (protocol, address) in [
+        ("rest", stream.service.http()),
+        ("grpc", stream.service.grpc()),
+    ] {
+        let url = format!("http://{address}");
+        let output = command(&[
+            "--scenario=stream",
+            "--protocol",
+            protocol,
+            "--steps=2x1s,5x1s",
+            "--pause=1s",
+            "--live",
+            "--feed-rate=50",
+            "--run-id",
+            &format!("steps-{protocol}"),
+            "--progress=none",
+            "--json=-",
+            "--url",
+            &url,
+        ])
+        .env("DATABASE_URL", stream.database.url())
+        .output()
+        .await
+        .unwrap();
+        let result = json(&output);
+        assert_eq!(output.status.code(), Some(0), "{result}");
+        assert_eq!(crate::schema::fault(&result), None);
+        assert_eq!(result["schema"], "weir.benchmark-stream-levels/1");
+        let levels = result["levels"].as_array().unwrap();
+        let clients: Vec<u64> = levels
+            .iter()
+            .filter_map(|level| level["clients"].as_u64())
+            .collect();
+        assert_eq!(clients, [2, 5]);
+        for level in levels {
+            let events = &level["events"];
+            let committed = events["committed"].as_u64().unwrap();
+            assert_eq!(
+                events["received"].as_u64(),
+                Some(committed * level["clients"].as_u64().unwrap()),
+                "{level}"
+            );
+            assert_eq!(level["connections"], level["clients"]);
+            assert!(
+                level["latencyMs"]["commitToReceipt"]["p99"].as_f64() > Some(0.0),
+                "{level}"
+            );
+        }
+    }
 }

@@ -1,9 +1,10 @@
-//! k6 in a container of its own.
+//! The generators in a container of their own.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::benchmark::BenchmarkJob;
 use crate::k6::{self, Job, TLS_FILES, TOKEN};
 
 /// k6's control interface inside its container.
@@ -48,11 +49,39 @@ pub(super) fn run_arguments(
     Ok(args)
 }
 
-/// A path of the results directory as the k6 container sees it.
+/// Arguments of `docker compose` that run `benchmark` as a container of `service`. The result must lie below `results`.
+pub(super) fn benchmark_arguments(
+    service: &str,
+    job: &BenchmarkJob,
+    results: &Path,
+) -> Result<Vec<String>> {
+    let mut args: Vec<String> = ["run", "--rm", "--no-deps", "-T", "--name", &job.name]
+        .map(Into::into)
+        .into();
+    // Files of TLS are where they are on this machine.
+    for (_, path) in job.tls_files() {
+        let path = path.display();
+        args.extend(["-v".into(), format!("{path}:{path}:ro")]);
+    }
+    // Without a value: compose takes it from its own environment, and the command line does not show it.
+    if job.token().is_some() {
+        args.extend(["-e".into(), TOKEN.into()]);
+    }
+    args.push(service.into());
+    let result = job
+        .result
+        .as_ref()
+        .map(|path| inside(results, path))
+        .transpose()?;
+    args.extend(job.all_arguments(result.as_deref()));
+    Ok(args)
+}
+
+/// A path of the results directory as the generator's container sees it.
 fn inside(results: &Path, path: &Path) -> Result<String> {
     let below = path
         .strip_prefix(results)
-        .context("the summary must lie in the results directory")?;
+        .context("the result must lie in the results directory")?;
     Ok(format!("/results/{}", below.display()))
 }
 
@@ -86,5 +115,33 @@ mod tests {
         ] {
             assert!(line.contains(part), "{part}: {line}");
         }
+    }
+
+    #[test]
+    fn benchmark_writes_its_result_where_the_container_has_the_folder() {
+        let mut access = lab_model::access::Access::secure(Some("/state/tls/ca.pem".into()));
+        access.token = Some(Token::new("s3cret"));
+        let job = BenchmarkJob {
+            arguments: vec!["--url=https://producer-rest:8081".into()],
+            env: Vec::new(),
+            access,
+            inserts: true,
+            result: Some("/results/throughput-sequential/a.json".into()),
+            log: "/tmp/benchmark.log".into(),
+            name: "weir-benchmark-1".into(),
+        };
+        let args = benchmark_arguments("benchmark", &job, Path::new("/results")).unwrap();
+        let line = args.join(" ");
+        assert_eq!(
+            line,
+            "run --rm --no-deps -T --name weir-benchmark-1 -v /state/tls/ca.pem:/state/tls/ca.pem:ro -e WEIR_TOKEN \
+             benchmark --url=https://producer-rest:8081 --tls-ca=/state/tls/ca.pem \
+             --json=/results/throughput-sequential/a.json"
+        );
+        let elsewhere = BenchmarkJob {
+            result: Some("/tmp/a.json".into()),
+            ..job
+        };
+        assert!(benchmark_arguments("benchmark", &elsewhere, Path::new("/results")).is_err());
     }
 }

@@ -20,6 +20,7 @@ fn request(targets: &[&str], payloads: &[&str], trials: u32, seed: u64) -> Reque
         phase_scale: 1.0,
         cells: None,
         judging: Judging::default(),
+        distance: None,
         repeats: Vec::new(),
         driver: None,
     }

@@ -54,6 +54,9 @@ pub struct Target {
     /// What makes its load, where the caller does not say; none: what the mode names.
     #[serde(default)]
     pub generator: Option<Driver>,
+    /// Events in one request, over bulk (REST) or ProcessEvents (gRPC), which `benchmark` sends; none: one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
     /// k6 script below `load-test/k6/`. Required for a target of the lab.
     #[serde(default)]
     pub script: String,
@@ -219,6 +222,12 @@ impl Target {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)),
             "name may hold letters, digits, '-', '_' and '.' only: it names a directory",
+        )?;
+        require(
+            self.batch.is_none_or(|batch| {
+                (1..=10_000).contains(&batch) && self.scenario == Scenario::Ingest
+            }),
+            "batch must be 1 to 10000 events a request, of the scenario ingest",
         )?;
         if self.scenario == Scenario::Own {
             // Its requests are those of a file of their own, which is checked where it is read.

@@ -24,6 +24,27 @@ fn every_check_is_said_in_words() {
     let busy = json!({"cpus": 2.0, "phase": 2, "over": 1, "phases": 2});
     let table = [
         (
+            check(
+                "delivery",
+                None,
+                json!({"from": "commit", "p50_ms": 1.5, "p99_ms": 4.25, "emitted_p99_ms": 2.0, "first_event_p99_ms": 9.5,
+                       "missed": 0, "repeated": 1, "out_of_order": 2, "breaks": 3}),
+            ),
+            "Delivery: p99 4.25 ms from commit",
+            "From commit to its receipt an event took 1.50 ms (median), 99 % at most 4.25 ms, from its sending by the service \
+             2.00 ms; the first event of a stream came within 9.50 ms of its request (99 %). 0 events missed, 1 repeated, 2 out \
+             of order; 3 streams broke.",
+        ),
+        (
+            check(
+                "criterion_1",
+                None,
+                json!({"what": "p99", "bound": "under 100 ms", "measured": "120.00 ms", "phase": "50 in flight"}),
+            ),
+            "p99: missed: 120.00 ms",
+            "Criterion missed in phase 50 in flight: p99 120.00 ms; asked for: under 100 ms.",
+        ),
+        (
             check("contract", None, json!({"passed": 11, "cases": 12})),
             "Contract: 11 of 12",
             "The target passed 11 of 12 cases before it was measured.",

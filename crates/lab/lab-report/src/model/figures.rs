@@ -102,6 +102,23 @@ pub struct Comparison {
     pub rounds_needed: usize,
     /// Fewest trials of the two.
     pub trials: usize,
+    /// How far apart two equal targets seemed to be in the same figure; none where no A/A session of this machine says so.
+    pub noise: Option<NoiseFloor>,
+}
+
+/// What an A/A session found between the two names of its one target: the instrument's own difference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NoiseFloor {
+    /// In what.
+    pub metric: Metric,
+    /// The ratio of the two names, at least 1.
+    pub ratio: f64,
+    /// Its confidence interval; none with too few rounds.
+    pub interval: Option<Interval>,
+    /// Rounds behind it.
+    pub rounds: usize,
+    /// The A/A session.
+    pub session: String,
 }
 
 /// Medians over the trials of one target, payload and phase.

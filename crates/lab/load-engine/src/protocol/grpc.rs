@@ -1,18 +1,30 @@
 //! Unary gRPC calls on HTTP/2, many in flight per connection. Works on `h2` directly: messages are
 //! prepared bytes, so the layers of a client stub would only cost time.
+//!
+//! - this file: connections, and the callers that share them
+//! - `answer`: an answer as it comes; `messages`: messages with their prefix, and statuses
+
+mod answer;
+mod messages;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::{Attempt, Caller, Deadline, Endpoint, LONG_IDLE, after_another, not_connected};
+use self::answer::{Checked, Judged, Reader, answer};
+use super::{
+    Attempt, Caller, Deadline, Endpoint, Incoming, LONG_IDLE, Outgoing, after_another,
+    not_connected,
+};
 use crate::tally::{Fate, Wire};
+
+pub use self::messages::{PREFIX, framed, grpc_status, next_message, status_name};
 
 /// HTTP/2 receive windows, bytes. Part of the experiment, hence fixed and printed.
 #[derive(Clone, Copy, Debug)]
@@ -200,12 +212,56 @@ impl Caller for GrpcCaller {
     async fn call(
         &mut self,
         request: &mut BytesMut,
-        mut check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
+        check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
     ) -> Fate {
         let message = request.split().freeze();
+        // Lent, not copied: a copy for each call would cost more than the rest of the bookkeeping.
+        let (uri, headers) = (self.uri.clone(), std::mem::take(&mut self.headers));
+        let mut reader = Checked {
+            check,
+            checked: None,
+        };
+        let fate = self
+            .request(|| head(&uri, &headers), message, &mut reader)
+            .await;
+        self.headers = headers;
+        fate
+    }
+
+    async fn ask(
+        &mut self,
+        request: &Outgoing,
+        judge: impl FnMut(&Incoming<'_>) -> Result<(), String> + Send,
+    ) -> Fate {
+        let Outgoing::Grpc {
+            uri,
+            headers,
+            message,
+        } = request
+        else {
+            return Fate::NotSent("not a call of gRPC".into());
+        };
+        let mut reader = Judged {
+            judge,
+            last: Bytes::new(),
+            messages: 0,
+        };
+        self.request(|| head(uri, headers), message.clone(), &mut reader)
+            .await
+    }
+}
+
+impl GrpcCaller {
+    /// Attempts until the target has not ended the connection before it took the request.
+    async fn request(
+        &mut self,
+        head: impl Fn() -> Request<()> + Send,
+        message: Bytes,
+        reader: &mut impl Reader,
+    ) -> Fate {
         let mut first = None;
         for _ in 1..ATTEMPTS {
-            match self.attempt(message.clone(), &mut check).await {
+            match self.attempt(head(), message.clone(), reader).await {
                 Attempt::Ended(fate) => return after_another(first, fate),
                 Attempt::ClosedBefore(kind) => {
                     self.connection.wire.add_replaced();
@@ -213,18 +269,17 @@ impl Caller for GrpcCaller {
                 }
             }
         }
-        match self.attempt(message, &mut check).await {
+        match self.attempt(head(), message, reader).await {
             Attempt::Ended(fate) => after_another(first, fate),
             Attempt::ClosedBefore(kind) => Fate::Unanswered(kind),
         }
     }
-}
 
-impl GrpcCaller {
     async fn attempt(
         &mut self,
+        head: Request<()>,
         message: Bytes,
-        check: &mut (impl FnMut(&[u8]) -> Result<(), &'static str> + Send),
+        reader: &mut impl Reader,
     ) -> Attempt {
         let idle = self.idle_since.elapsed();
         // A connection may have ended since the last call; nothing has been sent on it then.
@@ -260,12 +315,7 @@ impl GrpcCaller {
             // What has been answered in part was taken.
             !said.load(Ordering::Relaxed) && (untaken(error) || (error.is_io() && quick))
         };
-        let check = |message: &[u8]| {
-            said.store(true, Ordering::Relaxed);
-            check(message)
-        };
-        let (response, mut body) = match sender.send_request(head(&self.uri, &self.headers), false)
-        {
+        let (response, mut body) = match sender.send_request(head, false) {
             Ok(sent) => sent,
             Err(error) if closed(&error) => return Attempt::ClosedBefore(describe(&error)),
             Err(error) => return Attempt::Ended(Fate::NotSent(describe(&error))),
@@ -276,7 +326,7 @@ impl GrpcCaller {
                 false => Attempt::Ended(Fate::Unanswered(describe(&error))),
             };
         }
-        let answered = self.deadline.within(answer(response, check)).await;
+        let answered = self.deadline.within(answer(response, &said, reader)).await;
         self.idle_since = Instant::now();
         Attempt::Ended(match answered {
             Ok(Ok(fate)) => {
@@ -309,95 +359,6 @@ fn untaken(error: &h2::Error) -> bool {
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
     let going_away = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
     error.is_remote() && (refused || going_away)
-}
-
-/// Reads an answer to its end: headers, messages, trailers. Each message goes through `check` when it has come.
-async fn answer(
-    response: h2::client::ResponseFuture,
-    mut check: impl FnMut(&[u8]) -> Result<(), &'static str>,
-) -> Result<Fate, h2::Error> {
-    let response = response.await?;
-    if response.status() != 200 {
-        return Ok(Fate::Failed(format!("http {}", response.status().as_u16())));
-    }
-    let status = grpc_status(response.headers()).map(str::to_owned);
-    let mut body = response.into_body();
-    // An answer without a message has its status in the headers.
-    if let (Some(status), true) = (status, body.is_end_stream()) {
-        return Ok(failed(&status));
-    }
-    let mut partial = BytesMut::new();
-    let mut checked = None;
-    while let Some(data) = body.data().await {
-        let data = data?;
-        body.flow_control().release_capacity(data.len())?;
-        partial.extend_from_slice(&data);
-        while let Some(message) = next_message(&mut partial) {
-            let result = check(&message);
-            checked = Some(checked.unwrap_or(Ok(())).and(result));
-        }
-    }
-    let trailers = body.trailers().await?.unwrap_or_default();
-    Ok(match grpc_status(&trailers) {
-        Some("0") => match checked {
-            Some(Ok(())) => Fate::Acknowledged,
-            Some(Err(wrong)) => Fate::Failed(wrong.into()),
-            None => Fate::Failed("grpc: no message".into()),
-        },
-        Some(status) => failed(status),
-        None => Fate::Failed("grpc: no status".into()),
-    })
-}
-
-/// Takes a whole message off the front of `buffer`, without its prefix.
-pub fn next_message(buffer: &mut BytesMut) -> Option<Bytes> {
-    let prefix = buffer.get(1..PREFIX)?;
-    let length = prefix
-        .iter()
-        .fold(0, |length, byte| length << 8 | usize::from(*byte));
-    if buffer.len() < PREFIX + length {
-        return None;
-    }
-    buffer.advance(PREFIX);
-    Some(buffer.split_to(length).freeze())
-}
-
-/// Bytes before each message: whether it is compressed, and its length.
-pub const PREFIX: usize = 5;
-
-/// `message` with its prefix.
-pub fn framed(message: &[u8]) -> Bytes {
-    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
-    [&[0][..], &length.to_be_bytes(), message].concat().into()
-}
-
-/// The number of the status that these headers or trailers carry, as text.
-pub fn grpc_status(headers: &HeaderMap) -> Option<&str> {
-    headers.get("grpc-status")?.to_str().ok()
-}
-
-fn failed(status: &str) -> Fate {
-    Fate::Failed(format!("grpc {}", status_name(status)))
-}
-
-/// The name of a status that is given by its number.
-pub fn status_name(status: &str) -> &str {
-    match status {
-        "1" => "CANCELLED",
-        "2" => "UNKNOWN",
-        "3" => "INVALID_ARGUMENT",
-        "4" => "DEADLINE_EXCEEDED",
-        "5" => "NOT_FOUND",
-        "7" => "PERMISSION_DENIED",
-        "8" => "RESOURCE_EXHAUSTED",
-        "10" => "ABORTED",
-        "11" => "OUT_OF_RANGE",
-        "12" => "UNIMPLEMENTED",
-        "13" => "INTERNAL",
-        "14" => "UNAVAILABLE",
-        "16" => "UNAUTHENTICATED",
-        other => other,
-    }
 }
 
 /// The error as results count it.

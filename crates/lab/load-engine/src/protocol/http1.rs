@@ -13,7 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
-use super::{Attempt, Caller, Deadline, Endpoint, IDLE, LONG_IDLE, after_another, not_connected};
+use super::{
+    Attempt, Caller, Deadline, Endpoint, Headers, IDLE, Incoming, LONG_IDLE, Outgoing,
+    after_another, not_connected,
+};
 use crate::tally::{Fate, Wire};
 use answer::{Progress, Whole};
 
@@ -45,17 +48,30 @@ impl HttpCaller {
         halted: &CancellationToken,
     ) -> std::io::Result<Self> {
         let stream = endpoint.connect(timeout, &wire).await?;
-        Ok(Self {
+        let mut caller = Self::new(endpoint, wire, timeout, halted);
+        caller.kept = Some(Kept {
+            stream,
+            since: Instant::now(),
+        });
+        Ok(caller)
+    }
+
+    /// A caller whose connection is opened by its first call: a server of somebody else's may not take hundreds at once.
+    #[must_use]
+    pub fn new(
+        endpoint: Endpoint,
+        wire: Arc<Wire>,
+        timeout: Duration,
+        halted: &CancellationToken,
+    ) -> Self {
+        Self {
             endpoint,
             wire,
             timeout,
             deadline: Deadline::new(timeout, halted),
-            kept: Some(Kept {
-                stream,
-                since: Instant::now(),
-            }),
+            kept: None,
             buffer: BytesMut::with_capacity(1024),
-        })
+        }
     }
 
     /// The kept connection with the time for which it has carried nothing; none where there is none, or where the target
@@ -70,10 +86,12 @@ impl HttpCaller {
         Some((stream, idle))
     }
 
+    /// One attempt; `read` says what a whole answer, at the start of the bytes that it is given, comes to.
     async fn attempt(
         &mut self,
         request: &[u8],
-        check: &mut (impl FnMut(&[u8]) -> Result<(), &'static str> + Send),
+        head_only: bool,
+        read: &mut (impl FnMut(&Whole, &[u8]) -> Fate + Send),
     ) -> Attempt {
         let (mut stream, idle) = match self.take_kept().await {
             Some(kept) => kept,
@@ -87,7 +105,7 @@ impl HttpCaller {
             }
         };
         self.buffer.clear();
-        let exchange = exchange(&mut stream, request, &mut self.buffer);
+        let exchange = exchange(&mut stream, request, head_only, &mut self.buffer);
         let begun = Instant::now();
         let answer = self.deadline.within(exchange).await;
         Attempt::Ended(match answer {
@@ -97,13 +115,7 @@ impl HttpCaller {
                     let since = Instant::now();
                     self.kept = Some(Kept { stream, since });
                 }
-                match whole.answer.status {
-                    200..=299 => match check(&whole.body(&self.buffer)) {
-                        Ok(()) => Fate::Acknowledged,
-                        Err(wrong) => Fate::Failed(wrong.into()),
-                    },
-                    status => Fate::Failed(format!("http {status}")),
-                }
+                read(&whole, &self.buffer)
             }
             Ok(Err(kind)) => {
                 let at_once = self.buffer.is_empty() && begun.elapsed() < LONG_IDLE;
@@ -117,15 +129,17 @@ impl HttpCaller {
     }
 }
 
-impl Caller for HttpCaller {
-    async fn call(
+impl HttpCaller {
+    /// Attempts until the target has not closed the connection meanwhile.
+    async fn request(
         &mut self,
-        request: &mut BytesMut,
-        mut check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
+        request: &[u8],
+        head_only: bool,
+        mut read: impl FnMut(&Whole, &[u8]) -> Fate + Send,
     ) -> Fate {
         let mut first = None;
         let fate = loop {
-            match self.attempt(request, &mut check).await {
+            match self.attempt(request, head_only, &mut read).await {
                 Attempt::Ended(fate) => break fate,
                 // The next attempt has a new connection, which has not been idle.
                 Attempt::ClosedBefore(kind) => {
@@ -134,8 +148,50 @@ impl Caller for HttpCaller {
                 }
             }
         };
-        request.clear();
         after_another(first, fate)
+    }
+}
+
+impl Caller for HttpCaller {
+    async fn call(
+        &mut self,
+        request: &mut BytesMut,
+        mut check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
+    ) -> Fate {
+        let read = |whole: &Whole, bytes: &[u8]| match whole.answer.status {
+            200..=299 => match check(&whole.body(bytes)) {
+                Ok(()) => Fate::Acknowledged,
+                Err(wrong) => Fate::Failed(wrong.into()),
+            },
+            status => Fate::Failed(format!("http {status}")),
+        };
+        let fate = self.request(request, false, read).await;
+        request.clear();
+        fate
+    }
+
+    async fn ask(
+        &mut self,
+        request: &Outgoing,
+        mut judge: impl FnMut(&Incoming<'_>) -> Result<(), String> + Send,
+    ) -> Fate {
+        let Outgoing::Http { bytes, head_only } = request else {
+            return Fate::NotSent("not a request of HTTP/1.1".into());
+        };
+        let read = |whole: &Whole, bytes: &[u8]| {
+            let body = whole.body(bytes);
+            let incoming = Incoming {
+                status: whole.answer.status,
+                headers: Headers::Lines(whole.head(bytes)),
+                body: &body,
+                messages: 1,
+            };
+            match judge(&incoming) {
+                Ok(()) => Fate::Acknowledged,
+                Err(wrong) => Fate::Failed(wrong),
+            }
+        };
+        self.request(bytes, *head_only, read).await
     }
 }
 
@@ -143,6 +199,7 @@ impl Caller for HttpCaller {
 async fn exchange(
     stream: &mut Connection,
     request: &[u8],
+    head_only: bool,
     buffer: &mut BytesMut,
 ) -> Result<Whole, String> {
     let io = |error: std::io::Error| format!("connection: {}", error.kind());
@@ -152,7 +209,11 @@ async fn exchange(
     loop {
         let read = stream.read_buf(buffer).await.map_err(io)?;
         closed |= read == 0;
-        match answer::parse(buffer, closed) {
+        let progress = match head_only {
+            false => answer::parse(buffer, closed),
+            true => answer::parse_without_body(buffer, closed),
+        };
+        match progress {
             Progress::Complete(whole) => return Ok(whole),
             Progress::Malformed => return Err("not an HTTP/1.1 answer".into()),
             Progress::More if closed => return Err("connection closed".into()),

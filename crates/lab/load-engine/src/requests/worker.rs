@@ -17,7 +17,7 @@ use crate::protocol::{Caller, Protocol};
 use crate::schedule::Schedule;
 use crate::stop::Stop;
 use crate::tally::{Fate, Lane};
-use crate::work::{Requests, Source};
+use crate::work::{Requests, Source, Work};
 
 /// What a thread waits for when it has connected.
 #[derive(Clone)]
@@ -124,13 +124,12 @@ impl Share {
         let mut callers = Vec::new();
         for worker in self.workers() {
             let wire = Arc::clone(&self.lane.wire);
-            let caller = HttpCaller::connect(
-                self.plan.route.endpoint.clone(),
-                wire,
-                self.plan.route.timeout,
-                self.stop.halted(),
-            )
-            .await?;
+            let (endpoint, timeout) = (self.plan.route.endpoint.clone(), self.plan.route.timeout);
+            let halted = self.stop.halted();
+            let caller = match self.plan.work {
+                Work::Own(_) => HttpCaller::new(endpoint, wire, timeout, halted),
+                _ => HttpCaller::connect(endpoint, wire, timeout, halted).await?,
+            };
             callers.push((worker, caller));
         }
         Ok(callers)
@@ -223,10 +222,9 @@ impl<C: Caller> Worker<C> {
     }
 
     async fn exchange(&mut self) -> Fate {
-        self.source.next(&mut self.request);
-        let source = &mut self.source;
-        let check = |answer: &[u8]| source.check(answer);
-        self.caller.call(&mut self.request, check).await
+        self.source
+            .exchange(&mut self.caller, &mut self.request)
+            .await
     }
 
     fn settle(&mut self, fate: Fate, part: Part, latency: Duration, since_due: Option<Duration>) {

@@ -128,6 +128,7 @@ impl Lab<'_> {
             // Transactions carry it, and stay.
             run_id: format!("ratios-{}-{round}", kind.name()),
             clients,
+            measured_from: None,
             since: (!live).then(|| SEEDED_SINCE.into()),
             rate: None,
             limit: (!live).then_some(args.replay_events.into()),

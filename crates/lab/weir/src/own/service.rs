@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab_bench::started::Started;
 use lab_host::variables::inherited;
 use lab_model::targets::{Protocol, Target};
@@ -26,6 +26,24 @@ pub struct Own {
     home: PathBuf,
     /// When the requests are made: the times in them count from here.
     made: OffsetDateTime,
+}
+
+/// What `benchmark` is told of requests of a user's own.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Variables of its environment.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Requests that a generator can send.
+struct Prepared {
+    path: PathBuf,
+    /// Places of the requests that an audit counts by themselves; empty: all.
+    counted: Vec<usize>,
+    /// Of the environment, that the requests name.
+    variables: Vec<(String, String)>,
 }
 
 /// Part of a session in which requests are sent; the numbers of `{{counter}}` never meet those of another part.
@@ -95,6 +113,58 @@ impl Own {
         if scenario.script.is_some() {
             return self.script_environment(target, scenario);
         }
+        let prepared = self.prepare(target, scenario, seed)?;
+        let mut env = vec![
+            (
+                "REQUESTS_FILE".to_owned(),
+                prepared.path.to_string_lossy().into_owned(),
+            ),
+            ("COUNTER_BASE".to_owned(), part.counter_base().to_string()),
+        ];
+        if !prepared.counted.is_empty() {
+            env.push((
+                "COUNTED".to_owned(),
+                serde_json::to_string(&prepared.counted)?,
+            ));
+        }
+        env.extend(prepared.variables);
+        Ok(env)
+    }
+
+    /// The same for `benchmark`: its arguments, and the variables of its environment.
+    ///
+    /// # Errors
+    /// Those of [`Self::environment`]; the scenario has a k6 script instead of requests.
+    pub fn for_benchmark(
+        &self,
+        target: &Target,
+        scenario: &str,
+        seed: u64,
+        part: Part,
+    ) -> Result<Told> {
+        let scenario = self.scenario(scenario)?;
+        ensure!(
+            scenario.script.is_none(),
+            "scenario {} is a k6 script, which --driver k6 runs",
+            scenario.name
+        );
+        let prepared = self.prepare(target, scenario, seed)?;
+        let mut arguments = vec![
+            format!("--requests-file={}", prepared.path.display()),
+            format!("--counter-base={}", part.counter_base()),
+        ];
+        if !prepared.counted.is_empty() {
+            let places: Vec<String> = prepared.counted.iter().map(usize::to_string).collect();
+            arguments.push(format!("--counted={}", places.join(",")));
+        }
+        Ok(Told {
+            arguments,
+            variables: prepared.variables,
+        })
+    }
+
+    /// Writes the file of prepared requests.
+    fn prepare(&self, target: &Target, scenario: &Scenario, seed: u64) -> Result<Prepared> {
         let protocol = match target.protocol {
             Protocol::Rest => requests::Protocol::Rest,
             Protocol::Grpc => requests::Protocol::Grpc,
@@ -106,29 +176,24 @@ impl Own {
         let path = folder.join(name);
         fs::write(&path, serde_json::to_vec(&file)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        let mut env = vec![
-            (
-                "REQUESTS_FILE".to_owned(),
-                path.to_string_lossy().into_owned(),
-            ),
-            ("COUNTER_BASE".to_owned(), part.counter_base().to_string()),
-        ];
-        let counted = self
+        let named = self
             .project
             .audit
             .as_ref()
             .map_or(&[][..], |audit| &audit.of);
-        if !counted.is_empty() {
-            let places = file.requests.iter().enumerate();
-            let places = places.filter(|(_, request)| counted.contains(&request.name));
-            let places: Vec<usize> = places.map(|(place, _)| place).collect();
-            env.push(("COUNTED".to_owned(), serde_json::to_string(&places)?));
+        let places = file.requests.iter().enumerate();
+        let places = places.filter(|(_, request)| named.contains(&request.name));
+        let counted = places.map(|(place, _)| place).collect();
+        let mut variables = Vec::new();
+        for name in &file.env {
+            // Under a name of its own: it must not be taken for a setting of the lab.
+            variables.push((format!("WEIR_ENV_{name}"), variable(name, scenario)?));
         }
-        for name in file.env {
-            let value = variable(&name, scenario)?;
-            env.push((format!("WEIR_ENV_{name}"), value));
-        }
-        Ok(env)
+        Ok(Prepared {
+            path,
+            counted,
+            variables,
+        })
     }
 
     /// What a script of the user's own is told: the variables that the file names, and where the target is.

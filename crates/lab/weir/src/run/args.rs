@@ -9,13 +9,14 @@ use lab_model::targets::Targets;
 use metrics_db::MetricsDbConfig;
 use protect::ClientArgs;
 
+use super::distance::DistanceArgs;
 use super::judging::JudgingArgs;
 use crate::usage::UsageError;
 
 /// What to measure.
 #[derive(Args, Clone, Debug, Default)]
 pub struct PlanArgs {
-    /// smoke, full, saturation or compare
+    /// smoke, full, saturation or compare; or a workload: low, medium, high, burst (stream), balance-levels
     pub(super) mode: Option<String>,
     /// Targets, separated by commas; '' or none: the default targets of the scenario
     pub(super) targets: Option<String>,
@@ -40,6 +41,8 @@ pub struct PlanArgs {
     pub(super) driver: Option<DriverArg>,
     #[command(flatten)]
     pub(super) judging: JudgingArgs,
+    #[command(flatten)]
+    pub(super) distance: DistanceArgs,
 }
 
 /// `--driver`.
@@ -47,7 +50,7 @@ pub struct PlanArgs {
 pub(super) enum DriverArg {
     /// k6, with the target's script
     K6,
-    /// The lab's own generator, for ingest and balance: lighter, latency from the moment due
+    /// The lab's own generator: lighter, latency from the moment due; of streams from the commit
     Benchmark,
 }
 
@@ -168,6 +171,7 @@ impl PlanArgs {
             phase_scale: phase_scale()?.unwrap_or(1.0),
             cells: None,
             judging: self.judging.judging(),
+            distance: self.distance.distance()?,
             repeats: Vec::new(),
             driver: self.driver.map(DriverArg::driver),
         };
@@ -203,6 +207,7 @@ impl PlanArgs {
             words.push(format!("--driver {}", driver.driver().as_str()));
         }
         words.extend(self.judging.to_shell());
+        words.extend(self.distance.to_shell());
         words.join(" ")
     }
 }

@@ -18,10 +18,12 @@ use lab_model::files;
 use lab_model::plan::layout::Cell;
 use lab_model::targets::Target;
 use metrics_db::{NewRun, RunStatus};
+use serde_json::Value;
 
 use super::bench::Bench;
 use super::by_benchmark;
 use super::data::{fresh, settle};
+use super::distance;
 use super::measure;
 use super::outcome::{Figures, Outcome};
 use super::running::Running;
@@ -200,7 +202,7 @@ async fn steps(
         let trial = trial(context, None);
         step!(bench, "setting up", AUDIT_LIMIT, around::all(setup, &trial));
     }
-    let started = step!(bench, "starting", START_LIMIT, start(bench, target));
+    let mut started = step!(bench, "starting", START_LIMIT, start(bench, target));
     step!(
         bench,
         "waiting until healthy",
@@ -214,6 +216,9 @@ async fn steps(
         contract(bench, context, &started, database.as_ref(), generator)
     );
     verify::require_all(&findings)?;
+    // The contract is checked without it: its limits are for a target that is near.
+    let (distance, seed) = (bench.plan.request.distance, bench.plan.seed);
+    let _network = distance::between(distance, seed, &mut started).await?;
     step!(
         bench,
         "warming up",
@@ -259,7 +264,7 @@ async fn steps(
         None => None,
     };
 
-    let limit = measure::limit(&bench.plan);
+    let limit = measure::limit(&bench.plan, target.scenario);
     let measured = step!(
         bench,
         "measuring",
@@ -289,8 +294,8 @@ async fn steps(
     if let Some(counts) = &counts {
         bench.store.set_audit(context.run, counts).await?;
     }
-    if let Some(stats) = &audit.stats {
-        bench.store.set_scenario_stats(context.run, stats).await?;
+    if let Some(stats) = together(measured.stats.as_ref(), audit.stats.as_ref()) {
+        bench.store.set_scenario_stats(context.run, &stats).await?;
     }
 
     let timed = bench.plan.mode.is_timed();
@@ -316,6 +321,7 @@ async fn steps(
         debug_build: bench.debug_build,
         findings: &findings,
         audit: Some(&audit),
+        criteria: &bench.plan.mode.criteria,
     });
     let store = bench.store.clone();
     step!(
@@ -336,6 +342,17 @@ async fn steps(
         invalid_reasons: judged.reasons(),
     };
     Ok((figures, measured.measured_seconds))
+}
+
+/// What generator and audit say beside the figures that all scenarios have; where both say it, the audit's word counts.
+fn together(generated: Option<&Value>, audited: Option<&Value>) -> Option<Value> {
+    let objects = [generated, audited].map(|stats| stats.and_then(Value::as_object));
+    let all: serde_json::Map<String, Value> = objects
+        .into_iter()
+        .flatten()
+        .flat_map(|stats| stats.clone())
+        .collect();
+    (!all.is_empty()).then_some(Value::Object(all))
 }
 
 /// Waits until a target that acknowledges first has done its work; how long that took.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use lab_bench::k6::{Generator, Job, Watch};
 use lab_bench::started::Started;
+use lab_host::child::tail;
 use lab_model::driver::Driver;
 use lab_model::plan::Plan;
-use lab_model::scenario::Data;
+use lab_model::scenario::{Data, Scenario};
 use lab_model::targets::Target;
 use metrics_db::{Role, Sampling, Store};
 use time::OffsetDateTime;
@@ -32,13 +33,14 @@ const LEAD: Duration = Duration::from_millis(700);
 const LAST_SAMPLE_LIMIT: Duration = Duration::from_secs(4);
 
 /// How long a measurement may take: its phases, and time to prepare, to end and to summarise.
-pub(crate) fn limit(plan: &Plan) -> Duration {
+pub(crate) fn limit(plan: &Plan, scenario: Scenario) -> Duration {
     let untimed = if plan.mode.is_timed() {
         Duration::ZERO
     } else {
         Duration::from_secs(300)
     };
-    let pauses = by_benchmark::PAUSE * u32::try_from(plan.mode.phases.len()).unwrap_or(u32::MAX);
+    let pauses =
+        by_benchmark::pause(scenario) * u32::try_from(plan.mode.phases.len()).unwrap_or(u32::MAX);
     plan.mode.expected(plan.phase_scale)
         + pauses
         + PREPARE_LIMIT
@@ -50,7 +52,7 @@ pub(crate) fn limit(plan: &Plan) -> Duration {
 pub(crate) fn boundaries(bench: &Bench, target: &Target) -> (Vec<f64>, bool) {
     match bench.plan.driver_of(target) {
         Driver::K6 => (bench.plan.mode.boundaries(bench.plan.phase_scale), false),
-        Driver::Benchmark => (by_benchmark::boundaries(&bench.plan), true),
+        Driver::Benchmark => (by_benchmark::boundaries(&bench.plan, target.scenario), true),
     }
 }
 
@@ -74,7 +76,7 @@ async fn with_benchmark(
     generator: &mut Option<Generator>,
 ) -> Result<Generated> {
     let result = context.results.with_extension("json");
-    let begin = by_benchmark::begin(bench, context, started, generator, &result)?;
+    let begin = by_benchmark::begin(bench, context, started, generator, &result).await?;
     let running = generator
         .as_mut()
         .context("the generator was not started")?;
@@ -91,13 +93,24 @@ async fn with_benchmark(
             .context("the service ended while it was measured")?;
     };
     by_benchmark::ended_well(&running.process, status)?;
+    ensure!(
+        result.is_file(),
+        "benchmark left no result; its log {} says:\n{}",
+        running.process.log().display(),
+        tail(running.process.log(), 5)
+    );
     *generator = None;
     if bench.plan.mode.is_timed() {
         wait_for_samples(&bench.store, context.run, boundaries.len() - 1).await?;
     }
     let names = bench.plan.mode.phases.iter();
     let names: Vec<String> = names.map(|phase| phase.name.clone()).collect();
-    benchmark_result::read(&result, &names)
+    let mut generated = benchmark_result::read(&result, &names)?;
+    if let Some(batch) = context.cell.target.batch {
+        generated.events_per_request = f64::from(batch);
+        generated.stats = Some(serde_json::json!({ "events_per_request": batch }));
+    }
+    Ok(generated)
 }
 
 /// Tells the sampler what to sample and when the first phase begins; answers the boundaries.

@@ -181,6 +181,7 @@ impl Resumed {
             seed,
             driver,
             judging,
+            distance,
         } = &args.plan;
         let was = &self.request;
         let mut wrong = Vec::new();
@@ -229,6 +230,10 @@ impl Resumed {
             driver.map(|driver| named(driver.driver())),
             was.driver.map_or_else(|| "not given".into(), named),
         );
+        let distance = distance.distance()?;
+        if distance.is_some() && distance != was.distance {
+            wrong.push("its --delay, --jitter or --loss are others".into());
+        }
         if judging.is_given() {
             let was = Judging {
                 ended_at_look: None,
@@ -354,6 +359,7 @@ mod tests {
                 phase_scale: 1.0,
                 cells: Some(2),
                 judging: Judging::default(),
+                distance: None,
                 repeats: Vec::new(),
                 driver: None,
             },

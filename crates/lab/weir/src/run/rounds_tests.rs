@@ -23,6 +23,7 @@ fn plan(trials: u32) -> Plan {
         phase_scale: 1.0,
         cells: None,
         judging: Judging::default(),
+        distance: None,
         repeats: Vec::new(),
         driver: None,
     };

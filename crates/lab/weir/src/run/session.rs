@@ -210,7 +210,10 @@ async fn prepare(
         "lab": backend.describe(&plan.targets()).await,
     });
     if plan.uses(Driver::Benchmark) {
-        environment["lab"]["benchmark"] = backend.describe_benchmark().into();
+        environment["lab"]["benchmark"] = backend.describe_benchmark().await;
+    }
+    if let Some(distance) = &plan.request.distance {
+        environment["lab"]["distance"] = serde_json::to_value(distance)?;
     }
     let fingerprint = environment::fingerprint(&environment);
     if let Some(resumed) = &origin.resumed {

@@ -40,6 +40,7 @@ fn judged(usage: &[PhaseUsage], performance: &Performance) -> (bool, Vec<String>
         begun_late_p99: None,
         crossed: &[],
         sampled: true,
+        one_in_flight: true,
     };
     let checks = checks(&evidence);
     let (valid, failed) = verdict(&checks);
@@ -120,6 +121,7 @@ fn smoke_ranks_nothing_but_is_no_failure() {
         begun_late_p99: Some(6.0),
         crossed: &[],
         sampled: true,
+        one_in_flight: true,
     };
     let all = checks(&evidence);
     assert!(
@@ -246,6 +248,7 @@ fn every_check_that_is_made_has_words_of_its_own() {
                 begun_late_p99: Some(14.0),
                 crossed: &["a < 1".to_owned()],
                 sampled: true,
+                one_in_flight: true,
             });
             for check in made {
                 assert_eq!(check.words, None, "{check:?}");

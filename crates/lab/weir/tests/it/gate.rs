@@ -91,6 +91,31 @@ fn the_exit_status_is_the_decision_from_figures_and_from_the_verdict_file_alike(
 }
 
 #[test]
+fn the_decision_as_json_is_as_its_schema_says() {
+    let schema = Schema::new(include_str!(
+        "../../../../../docs/reference/gate.schema.json"
+    ));
+    for (rounds, factor, outcome) in [
+        (12, 1.0, "held"),
+        (12, 1.2, "regressed"),
+        (3, 1.0, "open"),
+        (12, 1.05, "open"),
+    ] {
+        let folder = folder_with(&[("figures.csv", csv(rounds, factor))]);
+        let asked = [&["--json", "gate", "figures.csv"][..], &PAIR].concat();
+        let (status, text, error) = weir(folder.path(), &asked);
+        let decision: Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{error}"));
+        assert_eq!(schema.fault(&decision), None, "{decision}");
+        assert_eq!(decision["outcome"], outcome);
+        assert_eq!(decision["exit_status"].as_i64(), status.map(i64::from));
+        let mut more = decision.clone();
+        more["answers"][0]["more"] = 1.into();
+        assert!(schema.fault(&more).is_some(), "the schema says everything");
+    }
+}
+
+#[test]
 fn an_output_that_takes_no_more_is_no_decision() {
     let folder = folder_with(&[("figures.csv", csv(12, 1.0))]);
     for command in [&["gate", "figures.csv"][..], &["judge", "figures.csv"]] {

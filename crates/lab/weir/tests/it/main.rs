@@ -3,6 +3,7 @@
 
 mod broken;
 mod browser;
+mod by_benchmark;
 mod checkout;
 mod contenders;
 mod example_gate;
@@ -16,6 +17,7 @@ mod judge;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod own;
+mod plan;
 mod planted;
 mod report_page;
 mod report_schema;

@@ -352,3 +352,157 @@ fn steps_depend_on_each_other_and_an_audit_finds_what_was_lost() {
     let (_, text) = folder.run(&["run", "smoke", "careful", "scripted"]);
     assert!(text.contains("5 errors"), "{text}");
 }
+
+/// The generator beside the copy of weir.
+fn with_benchmark(folder: &Folder) {
+    fs::copy(
+        crate::checkout::built("benchmark"),
+        folder.bin.path().join("benchmark"),
+    )
+    .unwrap();
+}
+
+#[test]
+fn benchmark_sends_the_requests_of_the_file_and_holds_the_answers_against_them() {
+    let Some(folder) = Folder::new(FILES) else {
+        return;
+    };
+    with_benchmark(&folder);
+    let arguments = ["run", "compare", "--trials", "1", "--driver", "benchmark"];
+    let (status, text) = folder.run(&arguments);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("2 runs completed."), "{text}");
+    // As many a second as the file asks for, each as expected.
+    assert_eq!(text.matches(": 40 requests/s, ").count(), 2, "{text}");
+    assert!(text.matches(" 0 errors").count() == 2, "{text}");
+    assert_eq!(folder.files_with("s3cret-t0ken"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn benchmark_takes_steps_and_an_audit_finds_what_was_lost() {
+    let Some(folder) = Folder::new(ORDERS) else {
+        return;
+    };
+    with_benchmark(&folder);
+    fs::write(folder.path("shop.py"), SHOP).unwrap();
+    fs::write(folder.path("orders.js"), SCRIPT).unwrap();
+    let run =
+        |target: &str| folder.run(&["run", "smoke", target, "order", "--driver", "benchmark"]);
+    let (status, text) = run("careful");
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("requests answered as expected"), "{text}");
+    let (status, text) = run("careless");
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("are lost"), "{text}");
+    // A script is k6's.
+    let scripted = [
+        "run",
+        "smoke",
+        "careful",
+        "scripted",
+        "--driver",
+        "benchmark",
+    ];
+    let (status, text) = folder.run(&scripted);
+    assert_eq!(status, 64, "{text}");
+    assert!(text.contains("scenario scripted is a k6 script"), "{text}");
+}
+
+#[test]
+fn a_session_ends_once_its_question_is_decided() {
+    let Some(folder) = Folder::new(FILES) else {
+        return;
+    };
+    // The first opens a connection for each request: the difference in CPU is no small one.
+    let arguments = [
+        "run",
+        "compare",
+        "--until-decided",
+        "--max-rounds",
+        "12",
+        "--primary",
+        "cpu",
+        "--seed",
+        "5",
+    ];
+    let output = folder
+        .weir(&arguments)
+        .env("PHASE_SCALE", "0.1")
+        .output()
+        .unwrap();
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("at most 24 runs"), "{text}");
+    let decided = text.contains("Every comparison is decided: ");
+    // A machine that disturbs most rounds leaves the question open at the last look, and says so.
+    let open = text.contains("Not every comparison is decided.");
+    assert!(decided || open, "{text}");
+    if decided {
+        assert!(text.contains("runs not needed."), "{text}");
+        let page = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Report:   "))
+            .unwrap();
+        let verdict = Path::new(page).with_file_name("verdict.json");
+        let verdict: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(verdict).unwrap()).unwrap();
+        assert!(!verdict["settings"]["look"].is_null(), "{verdict}");
+    }
+    let (status, said) = folder.run(&["run", "compare", "--max-rounds", "12"]);
+    assert_eq!(status, 64, "{said}");
+    let (status, said) = folder.run(&["run", "compare", "--until-decided", "--trials", "8"]);
+    assert_eq!(status, 64, "{said}");
+}
+
+#[test]
+fn a_distance_is_seen_in_the_latency_and_stands_in_the_fingerprint() {
+    let Some(folder) = Folder::new(FILES) else {
+        return;
+    };
+    let latency = |more: &[&str]| {
+        let arguments = [
+            &[
+                "run",
+                "compare",
+                "files-1.1",
+                "--trials",
+                "1",
+                "--seed",
+                "5",
+            ][..],
+            more,
+        ]
+        .concat();
+        let (status, text) = folder.run(&arguments);
+        assert_eq!(status, 0, "{text}");
+        let page = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Report:   "))
+            .unwrap()
+            .to_owned();
+        let (_, listed) = folder.run(&["runs", "list", "--json"]);
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+        let run = listed[0].get("run").unwrap_or(&listed[0])["id"].to_string();
+        let (_, shown) = folder.run(&["runs", "show", &run, "--json"]);
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let p50 = shown["phases"][0]["latency"]["p50"].as_f64();
+        let p50 = p50
+            .or(shown["phases"][0]["p50"].as_f64())
+            .or(shown["phases"][0]["p50_ms"].as_f64());
+        (p50.unwrap_or_else(|| panic!("{shown}")), page)
+    };
+    let (far, page) = latency(&["--delay", "25ms", "--jitter", "2ms", "--loss", "0.1%"]);
+    assert!(far >= 46.0, "{far} ms");
+    let report = fs::read_to_string(Path::new(&page).with_extension("md")).unwrap();
+    for said in [
+        "lab.distance.delay_ms",
+        "--delay 25ms --jitter 2ms --loss 0.001",
+    ] {
+        assert!(report.contains(said), "{said} is missing in\n{report}");
+    }
+    let (near, _) = latency(&[]);
+    assert!(near < 25.0, "{near} ms");
+    let (status, said) = folder.run(&["run", "compare", "--delay", "1ms", "--jitter", "2ms"]);
+    assert_eq!(status, 64, "{said}");
+    assert!(said.contains("--jitter: must be at most --delay"), "{said}");
+}

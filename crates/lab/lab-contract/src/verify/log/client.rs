@@ -1,4 +1,9 @@
-//! Clients of the two interfaces of the event log.
+//! Clients of the two interfaces of the event log, over gRPC and over REST.
+//!
+//! - this file: over gRPC, and the choice; `rest`: over REST; `records`: what is read and written
+
+mod records;
+mod rest;
 
 use anyhow::{Context, Result, bail, ensure};
 use api::immutable_log::{
@@ -8,70 +13,97 @@ use api::takhin::{
     ConsumeMessagesRequest, ConsumeMessagesResponse, CreateTopicRequest, CreateTopicResponse,
     DeleteTopicRequest, DeleteTopicResponse, GetPartitionOffsetsRequest,
     GetPartitionOffsetsResponse, ProduceMessageRequest, ProduceMessageResponse, Record,
-    RecordHeader,
 };
 use lab_model::endpoint::Endpoint;
-use lab_model::targets::Target;
+use lab_model::targets::{Protocol, Target};
 use service_client::ClientChannel;
 
 use crate::verify::wire::{connect, stream_on, unary_on};
+use records::READ_BYTES;
+use rest::{RestChain, RestTopics};
 
-/// Bytes of one answer while records are read.
-const READ_BYTES: i32 = 1 << 20;
+pub(crate) use records::{Entry, header};
 
 /// A client of one interface, on a connection of its own.
 pub(crate) enum LogClient {
-    /// `takhin.v1.TakhinService`.
+    /// `takhin.v1.TakhinService`, `/api/v1/topics`.
     Topics(TopicsClient),
-    /// `immutablelog.ImmutableLogService`.
+    /// `immutablelog.ImmutableLogService`, `/api/v1/logs`.
     Chain(ChainClient),
 }
 
 impl LogClient {
     pub(crate) async fn connect(target: &Target, at: &Endpoint) -> Result<Self> {
+        if target.protocol == Protocol::Rest {
+            let path = &target.rest.as_ref().context("[target.rest]")?.path;
+            return if path.contains("{topic}") {
+                Ok(Self::Topics(TopicsClient::Rest(RestTopics::of(path, at)?)))
+            } else if path.contains("{partition}") {
+                Ok(Self::Chain(ChainClient::Rest(RestChain::of(path, at)?)))
+            } else {
+                bail!("rest.path {path}: of the scenario 'log' it holds {{topic}} or {{partition}}")
+            };
+        }
         let service = super::service(target)?;
         let channel = connect(at).await?;
         match service {
-            "takhin.v1.TakhinService" => Ok(Self::Topics(TopicsClient(channel))),
-            "immutablelog.ImmutableLogService" => Ok(Self::Chain(ChainClient(channel))),
+            "takhin.v1.TakhinService" => Ok(Self::Topics(TopicsClient::Grpc(channel))),
+            "immutablelog.ImmutableLogService" => Ok(Self::Chain(ChainClient::Grpc(channel))),
             other => bail!("grpc.service {other}: the scenario 'log' knows topics and chains only"),
         }
     }
 }
 
 /// Topics.
-pub(crate) struct TopicsClient(ClientChannel);
+pub(crate) enum TopicsClient {
+    /// Over gRPC.
+    Grpc(ClientChannel),
+    /// Over REST.
+    Rest(RestTopics),
+}
+
+async fn topics_call<Q, A>(channel: &ClientChannel, method: &str, question: Q) -> Result<A>
+where
+    Q: prost::Message + Send + Sync + 'static,
+    A: prost::Message + Default + Send + Sync + 'static,
+{
+    let path = format!("/takhin.v1.TakhinService/{method}");
+    let answer = unary_on(channel, &path, question).await?;
+    answer.with_context(|| method.to_owned())
+}
 
 impl TopicsClient {
-    async fn call<Q, A>(&self, method: &str, question: Q) -> Result<A>
-    where
-        Q: prost::Message + Send + Sync + 'static,
-        A: prost::Message + Default + Send + Sync + 'static,
-    {
-        let path = format!("/takhin.v1.TakhinService/{method}");
-        let answer = unary_on(&self.0, &path, question).await?;
-        answer.with_context(|| method.to_owned())
-    }
-
     pub(super) async fn create(&self, name: &str, partitions: i32) -> Result<()> {
+        let channel = match self {
+            Self::Grpc(channel) => channel,
+            Self::Rest(rest) => return rest.create(name, partitions).await,
+        };
         let question = CreateTopicRequest {
             name: name.into(),
             num_partitions: partitions,
             ..Default::default()
         };
-        let answer: CreateTopicResponse = self.call("CreateTopic", question).await?;
+        let answer: CreateTopicResponse = topics_call(channel, "CreateTopic", question).await?;
         ensure!(answer.success, "CreateTopic: {}", answer.error);
         Ok(())
     }
 
     pub(super) async fn delete(&self, name: &str) -> Result<()> {
+        let channel = match self {
+            Self::Grpc(channel) => channel,
+            Self::Rest(rest) => return rest.delete(name).await,
+        };
         let question = DeleteTopicRequest { name: name.into() };
-        let answer: DeleteTopicResponse = self.call("DeleteTopic", question).await?;
+        let answer: DeleteTopicResponse = topics_call(channel, "DeleteTopic", question).await?;
         ensure!(answer.success, "DeleteTopic: {}", answer.error);
         Ok(())
     }
 
     pub(super) async fn produce(&self, topic: &str, partition: i32, value: &str) -> Result<i64> {
+        let channel = match self {
+            Self::Grpc(channel) => channel,
+            Self::Rest(rest) => return rest.produce(topic, partition, value).await,
+        };
         let question = ProduceMessageRequest {
             topic: topic.into(),
             partition,
@@ -83,18 +115,24 @@ impl TopicsClient {
             required_acks: -1,
             timeout_ms: 5000,
         };
-        let answer: ProduceMessageResponse = self.call("ProduceMessage", question).await?;
+        let answer: ProduceMessageResponse =
+            topics_call(channel, "ProduceMessage", question).await?;
         ensure!(answer.error.is_empty(), "ProduceMessage: {}", answer.error);
         Ok(answer.offset)
     }
 
     /// All records that a partition holds now. An error where offsets have gaps.
     pub(crate) async fn read(&self, topic: &str, partition: i32) -> Result<Vec<Record>> {
+        let channel = match self {
+            Self::Grpc(channel) => channel,
+            Self::Rest(rest) => return rest.read(topic, partition).await,
+        };
         let question = GetPartitionOffsetsRequest {
             topic: topic.into(),
             partition,
         };
-        let ends: GetPartitionOffsetsResponse = self.call("GetPartitionOffsets", question).await?;
+        let ends: GetPartitionOffsetsResponse =
+            topics_call(channel, "GetPartitionOffsets", question).await?;
         ensure!(ends.error.is_empty(), "GetPartitionOffsets: {}", ends.error);
         let mut next = ends.beginning_offset;
         let mut all = Vec::new();
@@ -108,7 +146,7 @@ impl TopicsClient {
             };
             let path = "/takhin.v1.TakhinService/ConsumeMessages";
             // The stream never ends by itself: a few answers at a time, then on from there.
-            let answers = stream_on::<_, ConsumeMessagesResponse>(&self.0, path, question, 1);
+            let answers = stream_on::<_, ConsumeMessagesResponse>(channel, path, question, 1);
             let answers = answers.await?.context("ConsumeMessages")?;
             let before = next;
             for record in answers.into_iter().flat_map(|answer| answer.records) {
@@ -129,65 +167,65 @@ impl TopicsClient {
     }
 }
 
-/// The header that the check gives each of its records.
-pub(super) fn header() -> RecordHeader {
-    RecordHeader {
-        key: "weir".into(),
-        value: "verify".into(),
-    }
+/// Hash-chained partitions.
+pub(crate) enum ChainClient {
+    /// Over gRPC.
+    Grpc(ClientChannel),
+    /// Over REST.
+    Rest(RestChain),
 }
 
-/// Hash-chained partitions.
-pub(crate) struct ChainClient(ClientChannel);
-
-/// An entry as it is read.
-pub(crate) struct Entry {
-    pub(crate) seq: u64,
-    pub(super) timestamp: String,
-    pub(crate) prev_hash: String,
-    pub(crate) data: String,
-    pub(crate) hash: String,
+async fn chain_call<Q, A>(channel: &ClientChannel, method: &str, question: Q) -> Result<A>
+where
+    Q: prost::Message + Send + Sync + 'static,
+    A: prost::Message + Default + Send + Sync + 'static,
+{
+    let path = format!("/immutablelog.ImmutableLogService/{method}");
+    let answer = unary_on(channel, &path, question).await?;
+    answer.with_context(|| method.to_owned())
 }
 
 impl ChainClient {
-    async fn call<Q, A>(&self, method: &str, question: Q) -> Result<A>
-    where
-        Q: prost::Message + Send + Sync + 'static,
-        A: prost::Message + Default + Send + Sync + 'static,
-    {
-        let path = format!("/immutablelog.ImmutableLogService/{method}");
-        let answer = unary_on(&self.0, &path, question).await?;
-        answer.with_context(|| method.to_owned())
-    }
-
     pub(super) async fn append(&self, partition: &str, data: &str) -> Result<u64> {
+        let channel = match self {
+            Self::Grpc(channel) => channel,
+            Self::Rest(rest) => return rest.append(partition, data).await,
+        };
         let question = AppendRequest {
             partition: partition.into(),
             data: data.into(),
         };
-        let answer: AppendResponse = self.call("Append", question).await?;
+        let answer: AppendResponse = chain_call(channel, "Append", question).await?;
         ensure!(answer.success, "Append: {}", answer.error);
         Ok(answer.seq)
     }
 
     /// How many entries the service has verified; an error where it found a fault.
     pub(crate) async fn verify(&self, partition: &str) -> Result<u64> {
+        let channel = match self {
+            Self::Grpc(channel) => channel,
+            Self::Rest(rest) => return rest.verify(partition).await,
+        };
         let question = VerifyRequest {
             partition: partition.into(),
         };
-        let answer: VerifyResponse = self.call("Verify", question).await?;
+        let answer: VerifyResponse = chain_call(channel, "Verify", question).await?;
         ensure!(answer.valid, "Verify: {}", answer.error);
         Ok(answer.entries_verified)
     }
 
     /// All entries of a partition.
     pub(crate) async fn read(&self, partition: &str) -> Result<Vec<Entry>> {
+        let channel = match self {
+            Self::Grpc(channel) => channel,
+            Self::Rest(rest) => return rest.read(partition).await,
+        };
         let question = ReadRequest {
             partition: partition.into(),
             ..Default::default()
         };
         let path = "/immutablelog.ImmutableLogService/Read";
-        let answers = stream_on::<_, ReadResponse>(&self.0, path, question, usize::MAX).await?;
+        let answers = stream_on::<_, ReadResponse>(channel, path, question, usize::MAX).await?;
         let answers = answers.context("Read")?;
         Ok(answers
             .into_iter()

@@ -22,11 +22,17 @@ pub struct Whole {
     pub answer: Answer,
     /// Bytes that it takes.
     pub length: usize,
+    head_from: usize,
     body_from: usize,
     chunked: bool,
 }
 
 impl Whole {
+    /// Status line and headers, out of the bytes that were parsed.
+    pub fn head<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.head_from..self.body_from]
+    }
+
     /// The body, out of the bytes that were parsed.
     pub fn body<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let body = &bytes[self.body_from..self.length];
@@ -96,6 +102,15 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(Answer, Body, usize)>, NotHttp
 /// Looks for a whole answer at the start of `bytes`; `closed` says that no more will come. Interim answers
 /// (1xx) are passed over.
 pub fn parse(bytes: &[u8], closed: bool) -> Progress {
+    parse_to(bytes, closed, false)
+}
+
+/// The same for the answer to HEAD, which has no body.
+pub fn parse_without_body(bytes: &[u8], closed: bool) -> Progress {
+    parse_to(bytes, closed, true)
+}
+
+fn parse_to(bytes: &[u8], closed: bool, head_only: bool) -> Progress {
     let mut from = 0;
     loop {
         let (answer, body, head_bytes) = match parse_head(&bytes[from..]) {
@@ -108,6 +123,7 @@ pub fn parse(bytes: &[u8], closed: bool) -> Progress {
             from = body_from;
             continue;
         }
+        let body = if head_only { Body::Length(0) } else { body };
         let is_chunked = matches!(body, Body::Chunked);
         let length = match body {
             Body::Length(length) => Some(length),
@@ -121,6 +137,7 @@ pub fn parse(bytes: &[u8], closed: bool) -> Progress {
             Some(length) if body_from + length <= bytes.len() => Progress::Complete(Whole {
                 answer,
                 length: body_from + length,
+                head_from: from,
                 body_from,
                 chunked: is_chunked,
             }),
@@ -249,6 +266,17 @@ mod tests {
             whole.length,
             body,
         )
+    }
+
+    #[test]
+    fn an_answer_to_head_ends_with_its_head() {
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n";
+        assert_eq!(parse(answer, false), Progress::More);
+        let Progress::Complete(whole) = parse_without_body(answer, false) else {
+            panic!("not complete")
+        };
+        assert_eq!(whole.length, answer.len());
+        assert_eq!(whole.head(answer), answer);
     }
 
     #[test]
