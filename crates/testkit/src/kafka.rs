@@ -55,9 +55,14 @@ impl Kafka {
         for _ in 0..TRIES {
             let folder = TempDir::new().unwrap();
             let port = free_ports();
+            // With the port, `down` waits until it is free again.
             let watchdog = Watchdog::new(
-                r#"exec "$1" down --dir "$2""#,
-                &[script().to_str().unwrap(), folder_of(&folder).as_str()],
+                r#"exec "$1" down --dir "$2" --port "$3""#,
+                &[
+                    script().to_str().unwrap(),
+                    folder_of(&folder).as_str(),
+                    &port.to_string(),
+                ],
                 None,
             );
             let mut arguments = vec!["up".to_owned(), brokers.to_string()];
