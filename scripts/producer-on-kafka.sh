@@ -29,6 +29,7 @@ end() {
 }
 
 # In the order of the events' way: nothing waits for what is gone. Keeps the exit status.
+# shellcheck disable=SC2329  # the trap calls it
 stop() {
     local status=$?
     trap - EXIT
