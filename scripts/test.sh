@@ -51,12 +51,6 @@ kafka_tests() {
     done
     say "cargo test ${scope[*]} with Kafka"
     cargo test "${scope[@]}" "${features[@]}" --no-fail-fast --test it -- kafka || status=1
-    # The lab over the same binaries: its test builds others in their place.
-    local kept built=${CARGO_TARGET_DIR:-target}/debug
-    kept=$(mktemp -d)
-    cp "$built/producer-rest" "$built/producer-grpc" "$built/sink" "$kept"
-    KAFKA_BIN_DIR=$kept cargo test -p weir --features weir/kafka --no-fail-fast --test it -- kafka || status=1
-    rm -rf "$kept"
     return "$status"
 }
 

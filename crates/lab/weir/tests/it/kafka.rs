@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::checkout::{Checkout, repository, text};
 
-/// Those that `KAFKA_BIN_DIR` names, as scripts/test.sh has built them; else built into a folder of their own, unoptimised.
+/// Those that `KAFKA_BIN_DIR` names; else built into a folder of their own, unoptimised.
 /// None, with a word, where Kafka's tools are missing.
 fn binaries() -> Option<PathBuf> {
     for program in ["java", "mvn"] {
