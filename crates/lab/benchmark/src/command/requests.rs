@@ -23,7 +23,7 @@ use load_engine::requests::outcome::Outcome;
 use load_engine::requests::plan::{Pacing, Plan};
 use load_engine::requests::start;
 use load_engine::result::{FORMAT, RunResult};
-use load_engine::stop::{Interrupted, Stop};
+use load_engine::stop::Stop;
 use load_engine::summary;
 use load_engine::work::Work;
 
@@ -62,7 +62,7 @@ pub(super) async fn run(
         plan.check()?;
     }
     let head = head(aim, &plans);
-    let loads = make_loads(args, plans.clone(), stop);
+    let loads = run::make_all(args, plans.clone(), start, stop);
     let name = aim.target.as_ref().map(|target| target.name.clone());
     run::run(
         args,
@@ -72,27 +72,6 @@ pub(super) async fn run(
         stop,
     )
     .await
-}
-
-/// One load after the other; an interrupted one is the last.
-async fn make_loads(
-    args: &LoadArgs,
-    plans: Vec<Plan>,
-    stop: &Stop,
-) -> anyhow::Result<Vec<Outcome>> {
-    let mut outcomes = Vec::new();
-    for plan in plans {
-        match run::make(args, move |stop| start(plan, stop), stop).await {
-            Ok(outcome) => outcomes.push(outcome),
-            // What was measured before is given.
-            Err(error) if error.is::<Interrupted>() && !outcomes.is_empty() => break,
-            Err(error) => return Err(error),
-        }
-        if stop.was_asked() {
-            break;
-        }
-    }
-    Ok(outcomes)
 }
 
 fn report(

@@ -10,7 +10,7 @@ use load_engine::load::Load;
 use load_engine::measure::measure;
 use load_engine::output::{JsonOutput, say};
 use load_engine::progress::Progress;
-use load_engine::stop::Stop;
+use load_engine::stop::{Interrupted, Stop};
 
 /// What came of a load, in every form that it is given in.
 pub(super) struct Report {
@@ -113,4 +113,33 @@ pub(super) async fn make<L: Load + Send + 'static>(
     let load = stop.unless_halted(starting).await???;
     let mut progress = Progress::new(args.progress);
     Box::pin(measure(load, &mut progress, stop)).await
+}
+
+/// Makes the load of each of `plans`, one after the other; an interrupted one is the last.
+///
+/// # Errors
+/// Those of [`make`]; an interruption only where nothing was measured before it.
+pub(super) async fn make_all<P, L>(
+    args: &LoadArgs,
+    plans: Vec<P>,
+    start: fn(P, &Stop) -> anyhow::Result<L>,
+    stop: &Stop,
+) -> anyhow::Result<Vec<L::Outcome>>
+where
+    P: Send + 'static,
+    L: Load + Send + 'static,
+{
+    let mut outcomes = Vec::new();
+    for plan in plans {
+        match make(args, move |stop| start(plan, stop), stop).await {
+            Ok(outcome) => outcomes.push(outcome),
+            // What was measured before is given.
+            Err(error) if error.is::<Interrupted>() && !outcomes.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+        if stop.was_asked() {
+            break;
+        }
+    }
+    Ok(outcomes)
 }

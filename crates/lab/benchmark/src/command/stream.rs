@@ -15,7 +15,7 @@ use load_engine::ending::Ending;
 use load_engine::plan::{Route, Timing};
 use load_engine::protocol::Protocol;
 use load_engine::result::FORMAT;
-use load_engine::stop::{Interrupted, Stop};
+use load_engine::stop::Stop;
 use load_engine::usage::{Usage, require};
 use load_stream::outcome::StreamOutcome;
 use load_stream::plan::{LivePlan, SEEDED_SINCE, StreamPlan};
@@ -46,33 +46,11 @@ pub(super) async fn run(
         plan.check()?;
     }
     let head = head(aim, &plans);
-    let loads = make_loads(args, plans.clone(), stop);
+    let loads = run::make_all(args, plans.clone(), load_stream::start, stop);
     let name = aim.target.as_ref().map(|target| target.name.clone());
     let workload = args.workload().map(Workload::name);
     let report = |outcomes: Vec<StreamOutcome>| report(&outcomes, steps, name, workload);
     run::run(args, head, loads, report, stop).await
-}
-
-/// One load after the other; an interrupted one is the last.
-async fn make_loads(
-    args: &LoadArgs,
-    plans: Vec<StreamPlan>,
-    stop: &Stop,
-) -> anyhow::Result<Vec<StreamOutcome>> {
-    let mut outcomes = Vec::new();
-    for plan in plans {
-        let load = run::make(args, move |stop| load_stream::start(plan, stop), stop).await;
-        match load {
-            Ok(outcome) => outcomes.push(outcome),
-            // What was measured before is given.
-            Err(error) if error.is::<Interrupted>() && !outcomes.is_empty() => break,
-            Err(error) => return Err(error),
-        }
-        if stop.was_asked() {
-            break;
-        }
-    }
-    Ok(outcomes)
 }
 
 fn report(

@@ -47,11 +47,26 @@ impl LogClient {
         let service = super::service(target)?;
         let channel = connect(at).await?;
         match service {
-            "takhin.v1.TakhinService" => Ok(Self::Topics(TopicsClient::Grpc(channel))),
-            "immutablelog.ImmutableLogService" => Ok(Self::Chain(ChainClient::Grpc(channel))),
+            TOPICS => Ok(Self::Topics(TopicsClient::Grpc(channel))),
+            CHAIN => Ok(Self::Chain(ChainClient::Grpc(channel))),
             other => bail!("grpc.service {other}: the scenario 'log' knows topics and chains only"),
         }
     }
+}
+
+/// The service of topics.
+const TOPICS: &str = "takhin.v1.TakhinService";
+/// The service of hash-chained partitions.
+const CHAIN: &str = "immutablelog.ImmutableLogService";
+
+async fn call<Q, A>(channel: &ClientChannel, service: &str, method: &str, question: Q) -> Result<A>
+where
+    Q: prost::Message + Send + Sync + 'static,
+    A: prost::Message + Default + Send + Sync + 'static,
+{
+    let path = format!("/{service}/{method}");
+    let answer = unary_on(channel, &path, question).await?;
+    answer.with_context(|| method.to_owned())
 }
 
 /// Topics.
@@ -60,16 +75,6 @@ pub(crate) enum TopicsClient {
     Grpc(ClientChannel),
     /// Over REST.
     Rest(RestTopics),
-}
-
-async fn topics_call<Q, A>(channel: &ClientChannel, method: &str, question: Q) -> Result<A>
-where
-    Q: prost::Message + Send + Sync + 'static,
-    A: prost::Message + Default + Send + Sync + 'static,
-{
-    let path = format!("/takhin.v1.TakhinService/{method}");
-    let answer = unary_on(channel, &path, question).await?;
-    answer.with_context(|| method.to_owned())
 }
 
 impl TopicsClient {
@@ -83,7 +88,7 @@ impl TopicsClient {
             num_partitions: partitions,
             ..Default::default()
         };
-        let answer: CreateTopicResponse = topics_call(channel, "CreateTopic", question).await?;
+        let answer: CreateTopicResponse = call(channel, TOPICS, "CreateTopic", question).await?;
         ensure!(answer.success, "CreateTopic: {}", answer.error);
         Ok(())
     }
@@ -94,7 +99,7 @@ impl TopicsClient {
             Self::Rest(rest) => return rest.delete(name).await,
         };
         let question = DeleteTopicRequest { name: name.into() };
-        let answer: DeleteTopicResponse = topics_call(channel, "DeleteTopic", question).await?;
+        let answer: DeleteTopicResponse = call(channel, TOPICS, "DeleteTopic", question).await?;
         ensure!(answer.success, "DeleteTopic: {}", answer.error);
         Ok(())
     }
@@ -116,7 +121,7 @@ impl TopicsClient {
             timeout_ms: 5000,
         };
         let answer: ProduceMessageResponse =
-            topics_call(channel, "ProduceMessage", question).await?;
+            call(channel, TOPICS, "ProduceMessage", question).await?;
         ensure!(answer.error.is_empty(), "ProduceMessage: {}", answer.error);
         Ok(answer.offset)
     }
@@ -132,7 +137,7 @@ impl TopicsClient {
             partition,
         };
         let ends: GetPartitionOffsetsResponse =
-            topics_call(channel, "GetPartitionOffsets", question).await?;
+            call(channel, TOPICS, "GetPartitionOffsets", question).await?;
         ensure!(ends.error.is_empty(), "GetPartitionOffsets: {}", ends.error);
         let mut next = ends.beginning_offset;
         let mut all = Vec::new();
@@ -175,16 +180,6 @@ pub(crate) enum ChainClient {
     Rest(RestChain),
 }
 
-async fn chain_call<Q, A>(channel: &ClientChannel, method: &str, question: Q) -> Result<A>
-where
-    Q: prost::Message + Send + Sync + 'static,
-    A: prost::Message + Default + Send + Sync + 'static,
-{
-    let path = format!("/immutablelog.ImmutableLogService/{method}");
-    let answer = unary_on(channel, &path, question).await?;
-    answer.with_context(|| method.to_owned())
-}
-
 impl ChainClient {
     pub(super) async fn append(&self, partition: &str, data: &str) -> Result<u64> {
         let channel = match self {
@@ -195,7 +190,7 @@ impl ChainClient {
             partition: partition.into(),
             data: data.into(),
         };
-        let answer: AppendResponse = chain_call(channel, "Append", question).await?;
+        let answer: AppendResponse = call(channel, CHAIN, "Append", question).await?;
         ensure!(answer.success, "Append: {}", answer.error);
         Ok(answer.seq)
     }
@@ -209,7 +204,7 @@ impl ChainClient {
         let question = VerifyRequest {
             partition: partition.into(),
         };
-        let answer: VerifyResponse = chain_call(channel, "Verify", question).await?;
+        let answer: VerifyResponse = call(channel, CHAIN, "Verify", question).await?;
         ensure!(answer.valid, "Verify: {}", answer.error);
         Ok(answer.entries_verified)
     }
