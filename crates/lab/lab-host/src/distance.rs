@@ -21,6 +21,8 @@ const SEGMENT: usize = 1448;
 const RETRANSMISSION: Duration = Duration::from_millis(200);
 /// Reads that are on their way on one connection in one direction: at 64 KiB each they hold 64 MiB at most.
 const ON_THE_WAY: usize = 1024;
+/// Pause after a connection that could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 /// Bytes of one read.
 const READ: usize = 64 * 1024;
 
@@ -36,28 +38,16 @@ pub struct Way {
 }
 
 impl Way {
-    /// How long a read of `length` bytes is on its way.
-    fn takes(&self, length: usize, random: &mut Random) -> Duration {
-        let jitter = self.jitter.as_secs_f64() * (random.share() * 2.0 - 1.0);
+    /// How long a read of `length` bytes is on its way, by random numbers from 0 to 1.
+    fn takes(&self, length: usize, random: &mut impl FnMut() -> f64) -> Duration {
+        let jitter = self.jitter.as_secs_f64() * (random() * 2.0 - 1.0);
         let mut takes = Duration::from_secs_f64((self.delay.as_secs_f64() + jitter).max(0.0));
         for _ in 0..length.div_ceil(SEGMENT) {
-            if random.share() < self.loss {
+            if random() < self.loss {
                 takes += RETRANSMISSION.max(self.delay * 2);
             }
         }
         takes
-    }
-}
-
-/// xorshift64*: the distances of a run are those of its seed.
-struct Random(u64);
-
-impl Random {
-    fn share(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
@@ -70,29 +60,40 @@ pub struct Distant {
 }
 
 impl Distant {
-    /// Starts a proxy to `target` at `at`, whose port may be 0.
+    /// Starts a proxy to `target` at `at`, whose port may be 0. `random` gives each direction of each connection, by its number,
+    /// random numbers from 0 (included) to 1 (excluded).
     ///
     /// # Errors
     /// The address cannot be listened on.
-    pub async fn start(
+    pub async fn start<R: FnMut() -> f64 + Send + 'static>(
         at: SocketAddr,
         target: SocketAddr,
         way: Way,
-        seed: u64,
+        random: impl Fn(u64) -> R + Send + 'static,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
         let end = broadcast::Sender::new(1);
         let ended = end.clone();
         let accepting = tokio::spawn(async move {
-            let mut number = seed;
-            while let Ok((client, _)) = listener.accept().await {
-                number = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut number = 0;
+            loop {
+                let client = match listener.accept().await {
+                    Ok((client, _)) => client,
+                    Err(error) => {
+                        // This client is gone, or files are short for the moment: the others are served.
+                        tracing::warn!(%error, "the proxy could not accept a connection");
+                        tokio::time::sleep(ACCEPT_AGAIN).await;
+                        continue;
+                    }
+                };
+                let ways = [number, number + 1].map(&random);
+                number += 2;
                 let mut ended = ended.subscribe();
-                // Ends when either side closes, or with the proxy.
+                // Ends when both sides have closed, or with the proxy.
                 tokio::spawn(async move {
                     tokio::select! {
-                        _ = connection(client, target, way, number) => {}
+                        _ = connection(client, target, way, ways) => {}
                         _ = ended.recv() => {}
                     }
                 });
@@ -120,7 +121,12 @@ impl Drop for Distant {
     }
 }
 
-async fn connection(client: TcpStream, target: SocketAddr, way: Way, seed: u64) -> io::Result<()> {
+async fn connection<R: FnMut() -> f64>(
+    client: TcpStream,
+    target: SocketAddr,
+    way: Way,
+    [there, back]: [R; 2],
+) -> io::Result<()> {
     // There and back, before the first byte can be sent.
     tokio::time::sleep(way.delay * 2).await;
     let server = TcpStream::connect(target).await?;
@@ -129,17 +135,21 @@ async fn connection(client: TcpStream, target: SocketAddr, way: Way, seed: u64) 
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::join!(
-        pass(from_client, to_server, way, seed | 1),
-        pass(from_server, to_client, way, seed.rotate_left(32) | 1)
+        pass(from_client, to_server, way, there),
+        pass(from_server, to_client, way, back)
     );
     Ok(())
 }
 
 /// Passes one direction on until its end, which arrives as late as the bytes before it.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, seed: u64) {
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    way: Way,
+    mut random: impl FnMut() -> f64,
+) {
     let (sender, mut arriving) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THE_WAY);
     let reading = async move {
-        let mut random = Random(seed);
         let mut buffer = vec![0; READ];
         let mut last = Instant::now();
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
@@ -168,7 +178,14 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, seed: u
 
 #[cfg(test)]
 mod tests {
+    use lab_verdict::random::SplitMix64;
+
     use super::*;
+
+    fn random(number: u64) -> impl FnMut() -> f64 {
+        let mut random = SplitMix64::of_stream(7, number);
+        move || random.unit()
+    }
 
     /// A server that answers each byte with itself, behind such a distance.
     async fn echo(way: Way) -> (Distant, TcpStream) {
@@ -181,7 +198,7 @@ mod tests {
             }
         });
         let here = SocketAddr::from(([127, 0, 0, 1], 0));
-        let proxy = Distant::start(here, target, way, 7).await.unwrap();
+        let proxy = Distant::start(here, target, way, random).await.unwrap();
         let client = TcpStream::connect(proxy.address()).await.unwrap();
         client.set_nodelay(true).unwrap();
         (proxy, client)
@@ -244,7 +261,7 @@ mod tests {
             jitter: Duration::from_millis(2),
             loss: 0.1,
         };
-        let mut random = Random(9);
+        let mut random = random(9);
         let takes: Vec<Duration> = (0..10_000).map(|_| way.takes(100, &mut random)).collect();
         let lost = takes
             .iter()

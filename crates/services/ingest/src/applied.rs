@@ -121,22 +121,29 @@ impl Applied {
 
     /// Looks how far the sinks are, until the stop.
     pub(crate) async fn follow(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(self.look_once()).await.is_some() {}
+        let mut failing = false;
+        let mut look = async || self.look_once(&mut failing).await;
+        while stop.run_until_cancelled(look()).await.is_some() {}
     }
 
-    /// One look, as soon as somebody waits, and the pause after it.
-    async fn look_once(&self) {
+    /// One look, as soon as somebody waits, and the pause after it. The first of several that fail is told.
+    async fn look_once(&self, failing: &mut bool) {
         while self.waiting.is_empty() {
             self.waiting.arrival.notified().await;
         }
         let looked = timeout(LOOK_WITHIN, self.look()).await;
         let looked = looked.unwrap_or(Err(DatabaseError::NoAnswer { limit: LOOK_WITHIN }));
         let pause = match looked {
-            Ok(()) => LOOK_EVERY,
+            Ok(()) => {
+                *failing = false;
+                LOOK_EVERY
+            }
             Err(error) => {
                 self.database.note(&error);
                 // Callers are told at their deadline. Health speaks of Kafka, which takes the events.
-                tracing::warn!(error = %error.chain(), "how far the sinks are cannot be read: trying again");
+                if !std::mem::replace(failing, true) {
+                    tracing::warn!(error = %error.chain(), "how far the sinks are cannot be read: trying again");
+                }
                 RETRY_AFTER
             }
         };

@@ -9,6 +9,7 @@ use lab_bench::started::Started;
 use lab_host::distance::{Distant, Way};
 use lab_model::distance::Distance;
 use lab_model::endpoint::Endpoint;
+use lab_verdict::random::SplitMix64;
 use runtime::config::duration;
 
 use crate::usage::UsageError;
@@ -69,7 +70,11 @@ pub(super) async fn between(
         loss: distance.loss,
     };
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let proxy = Distant::start(here, target, way, seed)
+    let random = move |direction| {
+        let mut random = SplitMix64::of_stream(seed, direction);
+        move || random.unit()
+    };
+    let proxy = Distant::start(here, target, way, random)
         .await
         .context("the proxy of --delay")?;
     started.from_generator = Endpoint::local(proxy.address().port()).with(at.access);
