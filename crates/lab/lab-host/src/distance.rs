@@ -15,14 +15,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::AbortHandle;
 
+use crate::accepting;
+
 /// Bytes of a segment on Ethernet.
 const SEGMENT: usize = 1448;
 /// The shortest time after which Linux sends a segment again.
 const RETRANSMISSION: Duration = Duration::from_millis(200);
 /// Reads that are on their way on one connection in one direction: at 64 KiB each they hold 64 MiB at most.
 const ON_THE_WAY: usize = 1024;
-/// Pause after a connection that could not be accepted.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 /// Bytes of one read.
 const READ: usize = 64 * 1024;
 
@@ -78,15 +78,7 @@ impl Distant {
         let accepting = tokio::spawn(async move {
             let mut number = 0;
             loop {
-                let client = match listener.accept().await {
-                    Ok((client, _)) => client,
-                    Err(error) => {
-                        // This client is gone, or files are short for the moment: the others are served.
-                        tracing::warn!(%error, "the proxy could not accept a connection");
-                        tokio::time::sleep(ACCEPT_AGAIN).await;
-                        continue;
-                    }
-                };
+                let client = accepting::next(&listener).await;
                 let ways = [number, number + 1].map(&random);
                 number += 2;
                 let mut ended = ended.subscribe();

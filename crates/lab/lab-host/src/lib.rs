@@ -8,12 +8,14 @@
 //! - [`signals`]: signals that the caller has this process ignore
 //! - [`server`]: a PostgreSQL server, from an empty folder until it takes statements; [`cluster`]: the two that sessions keep;
 //!   [`readers`]: who reads them
-//! - [`proxy`]: a network that cuts, freezes and delays; [`distance`]: one that is far
+//! - [`proxy`]: a network that cuts, freezes and delays; [`distance`]: one that is far;
+//!   `accepting`: their connections
 //! - [`certificates`]: of services that are started over TLS
 //! - [`compose`]: `docker compose` and the file that it reads
 //! - [`child_environment`]: what of the caller's environment a child sees
 //! - [`variables`], [`environment`]: variables that processes are given, and the fingerprint of the machine
 
+mod accepting;
 mod account;
 pub mod certificates;
 pub mod child;

@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 
+use crate::accepting;
+
 /// A running proxy; dropped, it ends with all its connections.
 #[derive(Debug)]
 pub struct Proxy {
@@ -98,11 +100,12 @@ async fn accept(
     cut: broadcast::Sender<()>,
 ) {
     let cut = Arc::new(cut);
-    while let Ok((client, _)) = listener.accept().await {
+    loop {
+        let client = accepting::next(&listener).await;
         if *state.borrow() == State::Refusing {
             continue;
         }
-        // Ends when either side closes, or at a cut; the proxy sends that at its own end too.
+        // Ends when both sides have closed, or at a cut; the proxy sends that at its own end too.
         tokio::spawn(connection(client, target, state.clone(), cut.subscribe()));
     }
 }
