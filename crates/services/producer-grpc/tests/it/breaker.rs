@@ -1,5 +1,7 @@
 //! Nobody waits for a database that is away, nor for a queue that is full.
 
+use std::time::Duration;
+
 use api::event::HealthRequest;
 use testkit::postgres::{Database, Server, lock_table};
 use testkit::{at_once, eventually, http};
@@ -78,15 +80,27 @@ async fn a_full_queue_refuses_within_10_ms() {
     let mut database = fixture.database.client().await;
     let lock = lock_table(&mut database, "car_entities", "EXCLUSIVE").await;
     let mut client = fixture.client().await;
-    let crowd: Vec<_> = (0..20)
-        .map(|n| {
-            let mut client = client.clone();
-            let event = event("Car", &n.to_string(), "{}");
-            tokio::spawn(async move { client.process_event(event).await })
-        })
-        .collect();
-    eventually("the queue is full", async || {
-        crowd.iter().any(tokio::task::JoinHandle::is_finished)
+    let asked = client.clone();
+    let one_more = |n: usize| {
+        let mut client = asked.clone();
+        let event = event("Car", &n.to_string(), "{}");
+        tokio::spawn(async move { client.process_event(event).await })
+    };
+    let mut crowd: Vec<_> = (0..20).map(one_more).collect();
+    // What a writer tries has left the queue: there is room again and again, until enough of them wait for the lock.
+    let mut refused_in_a_row = 0;
+    eventually("the queue stays full", async || {
+        let mut asked = one_more(crowd.len());
+        let answer = tokio::time::timeout(Duration::from_secs(1), &mut asked).await;
+        refused_in_a_row = if answer.is_ok() {
+            refused_in_a_row + 1
+        } else {
+            0
+        };
+        if answer.is_err() {
+            crowd.push(asked);
+        }
+        refused_in_a_row == 50
     })
     .await;
     at_once("a full queue", async || {

@@ -1,5 +1,7 @@
 //! Nobody waits for a database that is away, nor for a queue that is full.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::http::{self, Connection, Response};
 use testkit::postgres::{Database, Server, lock_table};
@@ -92,14 +94,25 @@ async fn a_full_queue_refuses_within_10_ms() {
     let lock = lock_table(&mut client, "car_entities", "EXCLUSIVE").await;
     // Those that are under way, those that wait, and some more.
     let address = fixture.service.http();
-    let crowd: Vec<_> = (0..20)
-        .map(|n| {
-            let body = event("Car", &n.to_string(), &json!({})).to_string();
-            tokio::spawn(async move { http::post_json(address, EVENTS, body).await.status })
-        })
-        .collect();
-    eventually("the queue is full", async || {
-        crowd.iter().any(tokio::task::JoinHandle::is_finished)
+    let one_more = |n: usize| {
+        let body = event("Car", &n.to_string(), &json!({})).to_string();
+        tokio::spawn(async move { http::post_json(address, EVENTS, body).await.status })
+    };
+    let mut crowd: Vec<_> = (0..20).map(one_more).collect();
+    // What a writer tries has left the queue: there is room again and again, until enough of them wait for the lock.
+    let mut refused_in_a_row = 0;
+    eventually("the queue stays full", async || {
+        let mut asked = one_more(crowd.len());
+        let answer = tokio::time::timeout(Duration::from_secs(1), &mut asked).await;
+        refused_in_a_row = if answer.is_ok() {
+            refused_in_a_row + 1
+        } else {
+            0
+        };
+        if answer.is_err() {
+            crowd.push(asked);
+        }
+        refused_in_a_row == 50
     })
     .await;
     let mut connection = fixture.connect().await;
