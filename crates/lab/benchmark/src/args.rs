@@ -83,6 +83,10 @@ pub enum Scenario {
     Verify,
     /// Records at the end of a topic
     Produce,
+    /// Records of a topic from their writing at --rate to their receipt by a group of --clients members
+    Consume,
+    /// Entries of a hash-chained partition from their appending at --rate to their receipt by --clients followers
+    Follow,
     /// Records one by one, each on the disk before it is answered, as sessions of `weir` measure a topic or a chain
     Log,
     /// Requests of a weir.toml, from a file that `weir` has prepared (--requests-file)
@@ -103,6 +107,8 @@ impl Scenario {
             Self::Tail => Some(LogScenario::Tail),
             Self::Verify => Some(LogScenario::Verify),
             Self::Produce => Some(LogScenario::Produce),
+            Self::Consume => Some(LogScenario::Consume),
+            Self::Follow => Some(LogScenario::Follow),
             Self::Ingest | Self::Balance | Self::Stream | Self::Log | Self::Own => None,
         }
     }
@@ -122,6 +128,8 @@ impl Scenario {
             Self::Tail => "tail",
             Self::Verify => "verify",
             Self::Produce => "produce",
+            Self::Consume => "consume",
+            Self::Follow => "follow",
             Self::Log => "log",
             Self::Own => "own",
         }
@@ -177,7 +185,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N")]
     pub connections: Option<usize>,
 
-    /// Requests a second on a fixed schedule (open loop); of a stream: events a second asked of the server
+    /// Requests a second on a fixed schedule (open loop); of a stream: events a second asked of the server; consume and
+    /// follow: records written a second [default of these two: 1000]
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
 

@@ -43,9 +43,12 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
             requests::run(&args, &aim, run_id, &stop).await
         }
         Scenario::Stream => stream::run(&args, &aim, run_id, &stop).await,
-        Scenario::Append | Scenario::Tail | Scenario::Verify | Scenario::Produce => {
-            log::run(&args, &aim, run_id, &stop).await
-        }
+        Scenario::Append
+        | Scenario::Tail
+        | Scenario::Verify
+        | Scenario::Produce
+        | Scenario::Consume
+        | Scenario::Follow => log::run(&args, &aim, run_id, &stop).await,
     }
 }
 

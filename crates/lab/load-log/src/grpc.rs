@@ -20,7 +20,7 @@ use load_engine::protocol::Caller;
 use load_engine::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS, framed};
 use load_engine::tally::{Fate, Wire};
 
-const APPEND: &str = "/immutablelog.ImmutableLogService/Append";
+pub(super) const APPEND: &str = "/immutablelog.ImmutableLogService/Append";
 const VERIFY: &str = "/immutablelog.ImmutableLogService/Verify";
 
 /// Connections to a server.
@@ -55,14 +55,15 @@ impl GrpcStore {
         Ok(store)
     }
 
-    async fn caller(&self, worker: usize, path: &str) -> anyhow::Result<GrpcCaller> {
+    /// A light caller of one method, on one of the connections.
+    pub(super) async fn caller(&self, worker: usize, path: &str) -> anyhow::Result<GrpcCaller> {
         let connection = self.connections.get(worker % self.connections.len().max(1));
         let connection = connection.context("a server without a connection")?;
         GrpcCaller::new(Arc::clone(connection), path).await
     }
 
     /// A channel of a generated client, connected when it is used.
-    fn channel(&self) -> anyhow::Result<ClientChannel> {
+    pub(super) fn channel(&self) -> anyhow::Result<ClientChannel> {
         let at = &self.route.endpoint;
         let to = endpoint(&at.authority, at.access())?
             .tcp_nodelay(true)

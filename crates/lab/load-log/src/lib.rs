@@ -1,11 +1,14 @@
 //! Scenarios `append`, `tail`, `verify` and `produce`: the event log, in-process (`direct`) or over gRPC, with the same
-//! measuring code, so that the difference is what the network costs.
+//! measuring code, so that the difference is what the network costs. Scenarios `consume` and `follow`: from writing to
+//! receipt, over gRPC.
 //!
 //! - [`plan`]: what is asked for
 //! - `operation`: one request of either kind; [`direct`], [`direct_produce`], [`grpc`], [`produce`]: how it is made
+//! - `deliveries`: records that are written at a fixed rate, and who receives them
 //! - [`start`]: the beginning of a run; [`LogRun`]: the run while it is on
 //! - [`outcome`]: what came of it
 
+mod deliveries;
 mod direct;
 mod direct_produce;
 mod grpc;
@@ -21,6 +24,8 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+use deliveries::Deliveries;
+use deliveries::ledger::Ledger;
 use direct::DirectStore;
 use grpc::GrpcStore;
 use load_engine::clock::{Clock, Part};
@@ -39,6 +44,16 @@ pub struct LogRun {
     clock: Arc<Clock>,
     lane: Arc<Lane>,
     workers: JoinSet<()>,
+    /// Of a load that delivers: what was written and received.
+    ledger: Option<Arc<Ledger>>,
+}
+
+/// What keeps the log busy.
+enum Work {
+    /// Each worker's request, over and over.
+    Requests(Vec<Operation>),
+    /// Writers at a fixed rate, and receivers.
+    Deliveries(Box<Deliveries>),
 }
 
 /// Connects or opens a directory, fills what is to be read, and starts the clock.
@@ -55,7 +70,7 @@ pub fn start(plan: LogPlan, stop: &Stop) -> anyhow::Result<LogRun> {
         .build()?;
     let lane = Arc::new(Lane::default());
     let preparing = stop.unless_asked(prepare(&plan, &lane, stop));
-    let (store, operations) = match runtime.block_on(preparing) {
+    let (store, work) = match runtime.block_on(preparing) {
         Ok(prepared) => prepared?,
         Err(interrupted) => {
             // What is under way on other threads is not waited for.
@@ -65,14 +80,24 @@ pub fn start(plan: LogPlan, stop: &Stop) -> anyhow::Result<LogRun> {
     };
     let clock = Arc::new(Clock::start(plan.timing.warmup, plan.timing.duration));
     let mut workers = JoinSet::new();
-    for operation in operations {
-        let worker = work(
-            Arc::clone(&clock),
-            Arc::clone(&lane),
-            operation,
-            stop.clone(),
-        );
-        workers.spawn_on(worker, runtime.handle());
+    let mut ledger = None;
+    match work {
+        Work::Requests(operations) => {
+            for operation in operations {
+                let worker = repeat(
+                    Arc::clone(&clock),
+                    Arc::clone(&lane),
+                    operation,
+                    stop.clone(),
+                );
+                workers.spawn_on(worker, runtime.handle());
+            }
+        }
+        Work::Deliveries(deliveries) => {
+            ledger = Some(deliveries.ledger());
+            let delivering = deliveries.run(Arc::clone(&clock), Arc::clone(&lane), stop.clone());
+            workers.spawn_on(delivering, runtime.handle());
+        }
     }
     Ok(LogRun {
         plan,
@@ -81,15 +106,12 @@ pub fn start(plan: LogPlan, stop: &Stop) -> anyhow::Result<LogRun> {
         clock,
         lane,
         workers,
+        ledger,
     })
 }
 
-/// The open log with what is to be read in it, and each worker's requests.
-async fn prepare(
-    plan: &LogPlan,
-    lane: &Lane,
-    stop: &Stop,
-) -> anyhow::Result<(Store, Vec<Operation>)> {
+/// The open log with what is to be read in it, and what keeps it busy.
+async fn prepare(plan: &LogPlan, lane: &Lane, stop: &Stop) -> anyhow::Result<(Store, Work)> {
     let store = match &plan.via {
         Via::Direct(direct) => Store::Direct(DirectStore::open(plan, direct)?),
         Via::Grpc(route) => {
@@ -100,11 +122,15 @@ async fn prepare(
     if matches!(plan.scenario, LogScenario::Tail | LogScenario::Verify) {
         fill(plan, &store).await?;
     }
+    if let (true, Store::Grpc(server)) = (plan.scenario.delivers(), &store) {
+        let deliveries = Deliveries::prepare(plan, server).await?;
+        return Ok((store, Work::Deliveries(Box::new(deliveries))));
+    }
     let mut operations = Vec::new();
     for worker in 0..plan.concurrency {
         operations.push(store.operation(plan, worker).await?);
     }
-    Ok((store, operations))
+    Ok((store, Work::Requests(operations)))
 }
 
 /// Appends what tail and verify will read, with many appends in flight.
@@ -136,7 +162,7 @@ async fn fill(plan: &LogPlan, store: &Store) -> anyhow::Result<()> {
 }
 
 /// One request in flight, over and over.
-async fn work(clock: Arc<Clock>, lane: Arc<Lane>, mut operation: Operation, stop: Stop) {
+async fn repeat(clock: Arc<Clock>, lane: Arc<Lane>, mut operation: Operation, stop: Stop) {
     let mut halted = std::pin::pin!(stop.halted().cancelled());
     let mut started = Instant::now();
     while clock.part(started) != Part::Over {
@@ -210,6 +236,7 @@ fn finish(mut run: LogRun, window: Window, stop: &Stop) -> anyhow::Result<LogOut
         connections_opened: run.lane.wire.read().connections,
         tally,
         audit,
+        delivered: run.ledger.map(|ledger| ledger.delivered()),
         plan: run.plan,
         window,
     })

@@ -55,6 +55,9 @@ impl Store {
             (Self::Grpc(store), LogScenario::Produce) => {
                 Operation::GrpcProduce(Box::new(store.produce(plan, worker).await?))
             }
+            (_, LogScenario::Consume | LogScenario::Follow) => {
+                anyhow::bail!("scenario {} is not made of requests", plan.scenario.name())
+            }
         })
     }
 

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::plan::{LogPlan, Via};
+pub use crate::deliveries::ledger::Delivered;
+use crate::plan::{LogPlan, LogScenario, Via};
 use load_engine::criteria::Criterion;
 use load_engine::load::Window;
 use load_engine::outcome::LoadOutcome;
@@ -25,6 +26,8 @@ pub struct LogOutcome {
     pub tally: Tally,
     /// Of appends: what the chain holds.
     pub audit: Option<Audit>,
+    /// Of a load that delivers: what was written and received.
+    pub delivered: Option<Delivered>,
     /// Over the whole run.
     pub connections_opened: u64,
 }
@@ -101,6 +104,41 @@ impl LogOutcome {
                 audit.passed,
             ));
         }
+        if let Some(delivered) = &self.delivered {
+            criteria.extend(self.criteria_of(delivered));
+        }
+        criteria
+    }
+
+    /// What a delivery has to reach: whatever was acknowledged is received, and once where no member was cut off.
+    fn criteria_of(&self, delivered: &Delivered) -> Vec<Criterion> {
+        let mut criteria = vec![Criterion::new(
+            "acknowledged and not received",
+            "0",
+            thousands(delivered.missed),
+            delivered.missed == 0 && delivered.received > 0,
+        )];
+        let killed = self.plan.feed.kill_member;
+        if killed {
+            let took = match delivered.takeover_ms {
+                Some(ms) => format!("{ms:.0} ms"),
+                None => format!("{} without a reader", thousands(delivered.orphaned)),
+            };
+            let met = delivered.takeover_ms.is_some();
+            criteria.push(Criterion::new(
+                "partitions of the cut member",
+                "all taken over",
+                took,
+                met,
+            ));
+        } else {
+            criteria.push(Criterion::new(
+                "received again",
+                "0",
+                thousands(delivered.repeated),
+                delivered.repeated == 0,
+            ));
+        }
         criteria
     }
 
@@ -122,12 +160,16 @@ impl LogOutcome {
                 route.connections
             ),
         };
+        let (clients, each) = (plan.concurrency, thousands(plan.per_request()));
+        let load = match plan.scenario {
+            LogScenario::Consume => format!("{clients} members  {} records/s", plan.feed.rate),
+            LogScenario::Follow => format!("{clients} followers  {} entries/s", plan.feed.rate),
+            _ => format!("{clients} in flight  {each} entries a request"),
+        };
         writeln!(
             text,
-            "{} {target}  {} in flight  {} entries a request  run {}",
+            "{} {target}  {load}  run {}",
             plan.scenario.name(),
-            plan.concurrency,
-            thousands(plan.per_request()),
             plan.run_id
         )?;
         interrupted(text, &self.window)?;
@@ -144,9 +186,28 @@ impl LogOutcome {
             thousands(self.tally.measured.acknowledged),
             thousands(self.tally.measured.errors())
         )?;
+        if let Some(delivered) = &self.delivered {
+            writeln!(
+                text,
+                "  Deliveries: {} written, {} received, {} missed, {} received again",
+                thousands(delivered.written),
+                thousands(delivered.received),
+                thousands(delivered.missed),
+                thousands(delivered.repeated)
+            )?;
+        }
         if !self.tally.histogram.is_empty() {
-            writeln!(text, "\nLatency of successful requests")?;
-            distributions(text, &[("", &self.tally.histogram)])?;
+            if self.delivered.is_some() {
+                writeln!(
+                    text,
+                    "\nLatency until receipt, from the time when each record should have been sent and from when it was"
+                )?;
+                let (sent, due) = (&self.tally.histogram, &self.tally.from_intended);
+                distributions(text, &[("intended", due), ("sent", sent)])?;
+            } else {
+                writeln!(text, "\nLatency of successful requests")?;
+                distributions(text, &[("", &self.tally.histogram)])?;
+            }
             writeln!(text, "\nHistogram")?;
             bars(text, &self.tally.histogram)?;
         }
@@ -183,6 +244,9 @@ pub struct LogResult {
     requests: u64,
     failed: u64,
     latency_ms: Option<Latency>,
+    /// Of a load that delivers: from the moment when the writing was due.
+    latency_from_due_ms: Option<Latency>,
+    delivered: Option<Delivered>,
     errors: std::collections::BTreeMap<String, u64>,
     audit: Option<Audit>,
     cpu_micros_per_entry: f64,
@@ -223,6 +287,8 @@ impl LogResult {
             requests: outcome.tally.measured.acknowledged,
             failed: outcome.tally.measured.errors(),
             latency_ms: Latency::of(&outcome.tally.histogram),
+            latency_from_due_ms: Latency::of(&outcome.tally.from_intended),
+            delivered: outcome.delivered,
             errors: outcome.tally.errors_whole.clone(),
             audit: outcome.audit,
             cpu_micros_per_entry: outcome.cpu_micros_each(),

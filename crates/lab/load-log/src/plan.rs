@@ -19,6 +19,10 @@ pub enum LogScenario {
     Verify,
     /// Records at the end of a topic.
     Produce,
+    /// Records of a topic, received by the members of a group while they are written.
+    Consume,
+    /// Entries of a partition, received by each of those who follow it while they are appended.
+    Follow,
 }
 
 impl LogScenario {
@@ -29,7 +33,14 @@ impl LogScenario {
             Self::Tail => "tail",
             Self::Verify => "verify",
             Self::Produce => "produce",
+            Self::Consume => "consume",
+            Self::Follow => "follow",
         }
+    }
+
+    /// Whether what is measured goes from a writer to receivers.
+    pub fn delivers(self) -> bool {
+        matches!(self, Self::Consume | Self::Follow)
     }
 }
 
@@ -51,6 +62,27 @@ pub struct Direct {
     pub durability: Durability,
 }
 
+/// Of a load that delivers: what is written meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Feed {
+    /// Records or entries a second.
+    pub rate: f64,
+    /// Of the topic.
+    pub partitions: u32,
+    /// Consume: whether one member is cut off at the middle of the measured window.
+    pub kill_member: bool,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            rate: 1000.0,
+            partitions: 12,
+            kill_member: false,
+        }
+    }
+}
+
 /// Everything that one run needs to know.
 #[derive(Clone, Debug)]
 pub struct LogPlan {
@@ -60,7 +92,7 @@ pub struct LogPlan {
     pub via: Via,
     /// In the name of the partition or topic, which is new.
     pub run_id: String,
-    /// Requests in flight.
+    /// Requests in flight; members of the group, or followers.
     pub concurrency: usize,
     /// How long, on how many threads.
     pub timing: Timing,
@@ -70,6 +102,8 @@ pub struct LogPlan {
     pub batch: u64,
     /// Produce: acks, 0, 1 or -1.
     pub acks: i32,
+    /// Consume and follow.
+    pub feed: Feed,
 }
 
 impl LogPlan {
@@ -80,7 +114,11 @@ impl LogPlan {
     pub fn check(&self) -> Result<(), Usage> {
         let in_flight = match self.scenario {
             LogScenario::Append => "--concurrency",
-            LogScenario::Tail | LogScenario::Verify | LogScenario::Produce => "--clients",
+            LogScenario::Tail
+            | LogScenario::Verify
+            | LogScenario::Produce
+            | LogScenario::Consume
+            | LogScenario::Follow => "--clients",
         };
         require(
             self.concurrency > 0,
@@ -89,10 +127,47 @@ impl LogPlan {
         self.timing.check()?;
         require(self.entries > 0, "--entries must be at least 1")?;
         require([0, 1, -1].contains(&self.acks), "--acks must be 0, 1 or -1")?;
+        if self.scenario.delivers() {
+            self.check_feed()?;
+        }
         if let Via::Grpc(route) = &self.via {
             route.check(in_flight, self.concurrency)?;
         }
         Ok(())
+    }
+
+    fn check_feed(&self) -> Result<(), Usage> {
+        let Feed {
+            rate,
+            partitions,
+            kill_member,
+        } = self.feed;
+        require(
+            matches!(self.via, Via::Grpc(_)),
+            format_args!(
+                "scenario {} goes over a server: leave out --protocol direct",
+                self.scenario.name()
+            ),
+        )?;
+        require(rate > 0.0, "--rate must be more than 0")?;
+        require(
+            self.scenario == LogScenario::Follow || self.concurrency <= partitions as usize,
+            format_args!(
+                "--clients must be at most --partitions ({partitions}): a member without a partition receives nothing"
+            ),
+        )?;
+        require(
+            !kill_member || (self.scenario == LogScenario::Consume && self.concurrency > 1),
+            "--kill-member goes with scenario consume and at least 2 --clients, one of which takes over",
+        )
+    }
+
+    /// How many receivers each record has.
+    pub(super) fn receipts_each(&self) -> u32 {
+        match self.scenario {
+            LogScenario::Follow => u32::try_from(self.concurrency).unwrap_or(u32::MAX),
+            _ => 1,
+        }
     }
 
     /// The partition or topic.
@@ -103,7 +178,7 @@ impl LogPlan {
     /// Entries or records that a request stands for.
     pub fn per_request(&self) -> u64 {
         match self.scenario {
-            LogScenario::Append => 1,
+            LogScenario::Append | LogScenario::Consume | LogScenario::Follow => 1,
             LogScenario::Tail | LogScenario::Verify => self.entries,
             LogScenario::Produce => self.batch,
         }

@@ -8,7 +8,7 @@ use load_log::plan::Durability;
 
 /// What is appended and read.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Scenarios append, tail, verify, produce")]
+#[command(next_help_heading = "Scenarios append, tail, verify, produce, consume, follow")]
 pub struct LogArgs {
     /// Tail and verify: entries of the partition, appended before
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -22,7 +22,7 @@ pub struct LogArgs {
     #[arg(long, value_name = "DIR")]
     pub log_dir: Option<PathBuf>,
 
-    /// Produce: 0 or 1 (written), -1 (on the disk)
+    /// Produce and consume: 0 or 1 (written), -1 (on the disk)
     #[arg(
         long,
         default_value_t = 1,
@@ -30,6 +30,15 @@ pub struct LogArgs {
         allow_hyphen_values = true
     )]
     pub acks: i32,
+
+    /// Consume: partitions of the topic
+    #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub partitions: u32,
+
+    /// Consume: cut one member off at the middle of the measured window, and measure how long its partitions stay without
+    /// a reader
+    #[arg(long)]
+    pub kill_member: bool,
 }
 
 /// Durability by its name.

@@ -16,7 +16,7 @@ use load_engine::plan::{Route, Timing};
 use load_engine::stop::Stop;
 use load_engine::usage::require;
 use load_log::outcome::{LogOutcome, LogResult};
-use load_log::plan::{Direct, LogPlan, LogScenario, Via};
+use load_log::plan::{Direct, Feed, LogPlan, LogScenario, Via};
 
 /// Records that are sent together unless told otherwise.
 const BATCH: u64 = 100;
@@ -50,15 +50,17 @@ fn report(outcome: &LogOutcome, name: Option<String>) -> anyhow::Result<Report> 
 fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
     let scenario = aim.scenario.log().context("no scenario of the log")?;
     require(
-        args.rate.is_none(),
+        args.rate.is_none() || scenario.delivers(),
         format_args!("scenario {} has no --rate: leave it out", scenario.name()),
     )?;
     // A read of a whole partition uses all that there is; a stream of records is one.
     let concurrency = match scenario {
         LogScenario::Append => args.concurrency(),
-        LogScenario::Tail | LogScenario::Verify | LogScenario::Produce => {
-            args.stream.clients.unwrap_or(1)
-        }
+        LogScenario::Tail
+        | LogScenario::Verify
+        | LogScenario::Produce
+        | LogScenario::Consume
+        | LogScenario::Follow => args.stream.clients.unwrap_or(1),
     };
     let options = &args.log;
     let via = match aim.direct {
@@ -89,6 +91,11 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> anyhow::Result<LogPlan> {
         entries: options.entries,
         batch: args.batch.map_or(BATCH, u64::from),
         acks: options.acks,
+        feed: Feed {
+            rate: args.rate.unwrap_or(Feed::default().rate),
+            partitions: options.partitions,
+            kill_member: options.kill_member,
+        },
         via,
     })
 }
@@ -121,6 +128,7 @@ fn figures(outcome: &LogOutcome) -> anyhow::Result<Figures> {
         "entriesPerSecond": outcome.rate(),
         "entriesPerRequest": plan.per_request(),
         "audit": outcome.audit,
+        "delivered": outcome.delivered,
     });
     Figures::of(
         std::slice::from_ref(outcome),

@@ -201,3 +201,80 @@ async fn records_of_sessions_go_over_both_faces() {
         }
     }
 }
+
+/// A short delivery over a real server: its status and result.
+async fn deliver(url: &str, options: &[&str]) -> (Option<i32>, Value) {
+    let mut command = command(&["--url", url, "--rate=500", "--duration=2s"]);
+    command.args(["--warmup=200ms", "--progress=none", "--json=-"]);
+    let output = command.args(options).output().await.unwrap();
+    let result = json(&output);
+    assert_eq!(crate::schema::fault(&result), None);
+    (output.status.code(), result)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_record_reaches_one_member_and_each_entry_every_follower() {
+    let server = tokio::task::spawn_blocking(server).await.unwrap();
+    let url = format!("http://{}", server.grpc());
+    for (scenario, receipts_each) in [("consume", 1), ("follow", 3)] {
+        let scenario = format!("--scenario={scenario}");
+        let (status, result) = deliver(&url, &[&scenario, "--clients=3"]).await;
+        assert_eq!(status, Some(0), "{result}");
+        let delivered = &result["delivered"];
+        let written = delivered["written"].as_u64().unwrap();
+        assert!(written > 500, "{result}");
+        assert_eq!(delivered["received"], written * receipts_each, "{result}");
+        assert_eq!(
+            (&delivered["missed"], &delivered["repeated"]),
+            (&0.into(), &0.into())
+        );
+        // From the due moment is never shorter than from sending.
+        let p50 = |key: &str| result[key]["p50"].as_f64().unwrap();
+        assert!(p50("latencyFromDueMs") >= p50("latencyMs"), "{result}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_partitions_of_a_member_that_is_cut_off_are_taken_over() {
+    let server = tokio::task::spawn_blocking(server).await.unwrap();
+    let url = format!("http://{}", server.grpc());
+    let (status, result) = deliver(
+        &url,
+        &[
+            "--scenario=consume",
+            "--clients=3",
+            "--partitions=6",
+            "--kill-member",
+        ],
+    )
+    .await;
+    assert_eq!(status, Some(0), "{result}");
+    let delivered = &result["delivered"];
+    assert!(delivered["takeoverMs"].as_f64().unwrap() > 0.0, "{result}");
+    assert_eq!(
+        (&delivered["missed"], &delivered["orphaned"]),
+        (&0.into(), &0.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_contradicts_itself_is_refused() {
+    for (options, named) in [
+        (
+            &["--scenario=consume", "--protocol=direct"][..],
+            "--protocol",
+        ),
+        (&["--scenario=consume", "--clients=13"], "--partitions"),
+        (&["--scenario=consume", "--kill-member"], "--kill-member"),
+        (
+            &["--scenario=follow", "--kill-member", "--clients=2"],
+            "--kill-member",
+        ),
+        (&["--scenario=follow", "--rate=0"], "--rate"),
+    ] {
+        let output = command(options).output().await.unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{options:?}: {errors}");
+        assert!(errors.contains(named), "{options:?}: {errors}");
+    }
+}

@@ -11,7 +11,7 @@ use load_engine::output::say;
 use load_engine::plan::Route;
 use load_engine::progress::{Progress, ProgressMode, thousands};
 use load_engine::protocol::{Endpoint, Protocol};
-use load_log::plan::{Direct, Durability, LogPlan, LogScenario, Via};
+use load_log::plan::{Direct, Durability, Feed, LogPlan, LogScenario, Via};
 
 /// What this disk and a Python program do; no Python, and a line that says so, where it cannot be run.
 pub(crate) async fn beside(setup: &Setup) -> anyhow::Result<Beside> {
@@ -98,5 +98,6 @@ fn plan(setup: &Setup, kind: LogKind, round: u32, server: Option<Endpoint>) -> L
         entries: args.log_entries,
         batch: logs::BATCH,
         acks: 1,
+        feed: Feed::default(),
     }
 }
