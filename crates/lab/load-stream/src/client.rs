@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::sync::watch;
 
+use crate::behind::Behind;
 use crate::plan::StreamPlan;
 use crate::receiver::Receiver;
 use load_engine::clock::Clock;
@@ -85,6 +86,10 @@ pub(super) struct ClientOutcome {
     pub(super) receiver: Receiver,
     /// It had a stream at least once.
     pub(super) opened: bool,
+    /// It reads slowly.
+    pub(super) slow: bool,
+    /// Of one that reads slowly: how far it was behind when the feed ended.
+    pub(super) behind: Option<Behind>,
 }
 
 /// A subscriber.
@@ -94,9 +99,28 @@ pub(super) struct Client {
     receiver: Receiver,
     opened: Option<Opened>,
     ever_opened: bool,
+    /// Of one that reads slowly.
+    pace: Option<Pace>,
+    behind: Option<Behind>,
+}
+
+/// Events a second that a subscriber reads at most, counted from its first read.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    events_per_second: f64,
+    since: Option<Instant>,
+}
+
+impl Pace {
+    /// When the next read is due after `received` events.
+    fn next(&mut self, received: u64) -> Instant {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        since + Duration::from_secs_f64(received as f64 / self.events_per_second)
+    }
 }
 
 impl Client {
+    /// One that reads as fast as it can.
     pub(super) fn new(plan: Arc<StreamPlan>, line: Line, receiver: Receiver) -> Self {
         Self {
             plan,
@@ -104,7 +128,18 @@ impl Client {
             receiver,
             opened: None,
             ever_opened: false,
+            pace: None,
+            behind: None,
         }
+    }
+
+    /// Makes it one that reads at most so many events a second.
+    pub(super) fn slowed(mut self, events_per_second: f64) -> Self {
+        self.pace = Some(Pace {
+            events_per_second,
+            since: None,
+        });
+        self
     }
 
     /// Connects over server-sent events; gRPC connections are shared and opened before.
@@ -175,6 +210,8 @@ impl Client {
         ClientOutcome {
             receiver: self.receiver,
             opened: self.ever_opened,
+            slow: self.pace.is_some(),
+            behind: self.behind,
         }
     }
 
@@ -185,9 +222,17 @@ impl Client {
         stage: &mut watch::Receiver<Stage>,
     ) -> Result<(), String> {
         loop {
+            let due = self.pace.as_mut();
+            let due = due.map(|pace| pace.next(self.receiver.order.received));
+            let reading = async {
+                if let Some(due) = due {
+                    tokio::time::sleep_until(due.into()).await;
+                }
+                opened.read(&mut self.receiver).await
+            };
             let read = tokio::select! {
                 biased;
-                read = opened.read(&mut self.receiver) => read?,
+                read = reading => read?,
                 _ = stage.changed() => Read::More,
             };
             if self.complete(*stage.borrow()) {
@@ -203,9 +248,14 @@ impl Client {
         }
     }
 
-    fn complete(&self, stage: Stage) -> bool {
+    fn complete(&mut self, stage: Stage) -> bool {
         match stage {
             Stage::Running => false,
+            // One that reads slowly would have minutes to catch up with; how far it is behind is its figure.
+            Stage::Draining(committed) if self.pace.is_some() => {
+                self.behind = Some(self.receiver.behind(committed));
+                true
+            }
             Stage::Draining(committed) => self.receiver.fed >= committed,
             Stage::Over => true,
         }
@@ -221,6 +271,10 @@ impl Client {
             self.receiver.asked = Some(asked);
         }
         let (plan, lane) = (&self.plan, &self.receiver.lane);
+        let read_bytes = match self.pace {
+            Some(_) => sse::SLOW_READ_BYTES,
+            None => sse::READ_BYTES,
+        };
         let opening = async {
             match &mut self.line {
                 Line::Sse(connection) => {
@@ -242,7 +296,7 @@ impl Client {
                             connected.map_err(|error| format!("connect: {}", error.kind()))?
                         }
                     };
-                    let stream = sse::SseStream::open(connection, plan, from).await?;
+                    let stream = sse::SseStream::open(connection, plan, from, read_bytes).await?;
                     Ok::<_, String>(Opened::Sse(Box::new(stream)))
                 }
                 Line::Grpc(connection, generation) => {

@@ -2,12 +2,13 @@
 //!
 //! - [`plan`]: what is asked for
 //! - [`event`], [`chunks`], [`sse`]: what comes over the wire, read by bytes
-//! - `order`, `commits`, `receiver`, [`tally`]: what is noted of an event
+//! - `order`, `commits`, `behind`, `receiver`, [`tally`]: what is noted of an event
 //! - `client`: one subscriber
 //! - [`feed`], [`database_url`]: live transactions, where they go and when they were committed
 //! - [`start`]: threads, and the beginning of a run; [`Subscriptions`]: the run while it is on
 //! - [`outcome`], [`verdict`], [`summary`], [`result`]: what came of it
 
+mod behind;
 pub mod chunks;
 mod client;
 mod commits;
@@ -40,7 +41,7 @@ use load_engine::clock::Clock;
 use load_engine::load::{Load, Standing, Window};
 use load_engine::stop::Stop;
 use load_engine::tally::WireCounts;
-use outcome::StreamOutcome;
+use outcome::{StreamOutcome, Tallies};
 use plan::StreamPlan;
 use share::Share;
 use tally::{StreamLane, StreamTally};
@@ -54,6 +55,8 @@ pub struct Subscriptions {
     plan: StreamPlan,
     clock: Arc<Clock>,
     lanes: Vec<Arc<StreamLane>>,
+    /// Of subscribers that read slowly, which are in no figure of the others.
+    slow_lane: Arc<StreamLane>,
     threads: Vec<JoinHandle<Vec<ClientOutcome>>>,
     feed: Option<JoinHandle<Fed>>,
     stage: watch::Sender<Stage>,
@@ -75,6 +78,7 @@ pub fn start(mut plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions>
     let (stage, watched) = watch::channel(Stage::Running);
     let shared = Arc::new(plan.clone());
     let mut lanes = Vec::new();
+    let slow_lane = Arc::new(StreamLane::default());
     let mut threads = Vec::new();
     let mut go = Vec::new();
     for number in 0..plan.timing.threads {
@@ -84,6 +88,7 @@ pub fn start(mut plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions>
             plan: Arc::clone(&shared),
             number,
             lane: Arc::clone(&lane),
+            slow_lane: Arc::clone(&slow_lane),
             commits: commits.clone(),
             stage: watched.clone(),
             stop: stop.clone(),
@@ -126,6 +131,7 @@ pub fn start(mut plan: StreamPlan, stop: &Stop) -> anyhow::Result<Subscriptions>
         plan,
         clock,
         lanes,
+        slow_lane,
         threads,
         feed,
         stage,
@@ -213,7 +219,10 @@ impl Load for Subscriptions {
         Ok(StreamOutcome::new(
             plan,
             window,
-            tally,
+            Tallies {
+                all: tally,
+                slow: self.slow_lane.tally().clone(),
+            },
             &clients,
             fed,
             connections_opened,

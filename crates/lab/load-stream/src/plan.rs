@@ -36,6 +36,17 @@ pub struct StreamPlan {
     pub limit: Option<u64>,
     /// Live transactions to insert meanwhile.
     pub live: Option<LivePlan>,
+    /// Subscribers beside `clients` that read slowly; of a live run.
+    pub slow: Option<SlowPlan>,
+}
+
+/// Subscribers that read slowly, each on a connection of its own. They are in no figure of the others.
+#[derive(Clone, Copy, Debug)]
+pub struct SlowPlan {
+    /// How many.
+    pub clients: usize,
+    /// Events a second that each of them reads at most.
+    pub events_per_second: f64,
 }
 
 /// Live transactions.
@@ -68,6 +79,17 @@ impl StreamPlan {
             self.rate != Some(0),
             "--rate must be at least 1 event a second",
         )?;
+        if let Some(slow) = &self.slow {
+            require(
+                self.live.is_some(),
+                "--slow-clients needs --live: how far they are behind follows from the commits",
+            )?;
+            require(slow.clients > 0, "--slow-clients must be at least 1")?;
+            require(
+                slow.events_per_second > 0.0,
+                "--slow-rate must be more than 0 events a second",
+            )?;
+        }
         if let Some(live) = &self.live {
             require(
                 self.limit.is_none(),

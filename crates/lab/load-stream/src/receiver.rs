@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::behind::Behind;
 use crate::commits::Commits;
 use crate::event::Event;
 use crate::order::{Arrival, Order};
@@ -114,6 +115,17 @@ impl Receiver {
             );
         }
         Some(sent)
+    }
+
+    /// How far it is behind so many commits.
+    pub(super) fn behind(&self, committed: u64) -> Behind {
+        // Transactions come in about the order of their numbers: the first that has not come is the one after as many as came.
+        let next = (self.fed < committed).then_some(self.fed);
+        let sent = next.and_then(|next| self.commits.as_ref()?.sent(next));
+        Behind {
+            events: committed.saturating_sub(self.fed),
+            time: sent.map_or(Duration::ZERO, |sent| sent.elapsed()),
+        }
     }
 
     fn part(&self, at: Instant) -> Part {

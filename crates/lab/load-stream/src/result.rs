@@ -33,6 +33,8 @@ pub struct StreamResult {
     #[serde(with = "time::serde::rfc3339")]
     started_at: OffsetDateTime,
     events: Events,
+    /// Subscribers that read slowly; they are in no other figure.
+    slow: Option<SlowResult>,
     latency_ms: Latencies,
     errors: BTreeMap<String, u64>,
     bytes_received: u64,
@@ -41,6 +43,39 @@ pub struct StreamResult {
     passed: bool,
     criteria: Vec<Criterion>,
     histogram_v2: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SlowResult {
+    clients: usize,
+    events_per_second: f64,
+    opened: usize,
+    received: u64,
+    missed: u64,
+    repeated: u64,
+    out_of_order: u64,
+    breaks: u64,
+    behind_events: u64,
+    behind_seconds: f64,
+}
+
+impl SlowResult {
+    fn of(outcome: &StreamOutcome) -> Option<Self> {
+        let (plan, slow) = (outcome.plan.slow.as_ref()?, outcome.slow.as_ref()?);
+        Some(Self {
+            clients: plan.clients,
+            events_per_second: plan.events_per_second,
+            opened: slow.opened,
+            received: slow.received,
+            missed: slow.missed,
+            repeated: slow.repeated,
+            out_of_order: slow.out_of_order,
+            breaks: slow.breaks,
+            behind_events: slow.behind_events,
+            behind_seconds: slow.behind.as_secs_f64(),
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +160,7 @@ impl StreamResult {
                 committed: live.map(|fed| fed.committed),
                 before_answer: live.map(|_| tally.before_answer),
             },
+            slow: SlowResult::of(outcome),
             latency_ms: Latencies {
                 commit_to_receipt: Latency::of(&tally.from_commit_sent),
                 answer_to_receipt: Latency::of(&tally.from_commit_answered),
@@ -165,6 +201,7 @@ pub fn scenario_stats(outcome: &StreamOutcome, criteria: &[Criterion]) -> Value 
         "repeated": outcome.repeated,
         "outOfOrder": outcome.out_of_order,
         "breaks": tally.breaks,
+        "slow": SlowResult::of(outcome),
         "connectMs": Latency::of(&tally.connect),
         "openMs": Latency::of(&tally.open),
         "firstEventMs": Latency::of(&tally.first_event),

@@ -25,6 +25,7 @@ pub(super) struct Share {
     pub(super) plan: Arc<StreamPlan>,
     pub(super) number: usize,
     pub(super) lane: Arc<StreamLane>,
+    pub(super) slow_lane: Arc<StreamLane>,
     pub(super) commits: Option<Arc<Commits>>,
     pub(super) stage: watch::Receiver<Stage>,
     pub(super) stop: Stop,
@@ -77,6 +78,31 @@ impl Share {
             if self.plan.live.is_some() {
                 client.subscribe().await?;
             }
+            clients.push(client);
+        }
+        clients.extend(self.slow_clients().await?);
+        Ok(clients)
+    }
+
+    /// The subscribers of this thread that read slowly, each with a connection.
+    async fn slow_clients(&self) -> anyhow::Result<Vec<Client>> {
+        let mut clients = Vec::new();
+        let Some(slow) = self.plan.slow else {
+            return Ok(clients);
+        };
+        for _ in (self.number..slow.clients).step_by(self.plan.timing.threads) {
+            let line = match self.plan.protocol {
+                Protocol::Rest => Line::Sse(None),
+                Protocol::Grpc => {
+                    let halted = self.stop.halted();
+                    Line::Grpc(connect_grpc(&self.plan, &self.slow_lane, halted).await?, 0)
+                }
+            };
+            let receiver = Receiver::new(Arc::clone(&self.slow_lane), self.commits.clone());
+            let client = Client::new(Arc::clone(&self.plan), line, receiver);
+            let mut client = client.slowed(slow.events_per_second);
+            client.connect().await?;
+            client.subscribe().await?;
             clients.push(client);
         }
         Ok(clients)

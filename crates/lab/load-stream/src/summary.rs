@@ -108,6 +108,19 @@ fn totals(text: &mut String, outcome: &StreamOutcome) -> std::fmt::Result {
             fed.commit.value_at_quantile(0.99) as f64 / 1000.0
         )?;
     }
+    if let (Some(slow), Some(plan)) = (&outcome.slow, &outcome.plan.slow) {
+        writeln!(
+            text,
+            "  Slow clients: {} at {} events/s, {} events received, at the end up to {} events and {:.1} s behind, {} \
+             streams broke and were resumed",
+            plan.clients,
+            plan.events_per_second,
+            thousands(slow.received),
+            thousands(slow.behind_events),
+            slow.behind.as_secs_f64(),
+            thousands(slow.breaks)
+        )?;
+    }
     Ok(())
 }
 

@@ -27,6 +27,20 @@ pub fn judge(outcome: &StreamOutcome) -> Vec<Criterion> {
         let met = fed.error.is_none() && fed.committed > 0;
         criteria.push(Criterion::new(what, "all committed", measured, met));
     }
+    if let (Some(slow), Some(plan)) = (&outcome.slow, &outcome.plan.slow) {
+        let faults = slow.missed + slow.repeated + slow.out_of_order;
+        criteria.push(Criterion::new(
+            "slow clients",
+            "all served, nothing missed, repeated or misplaced",
+            format!(
+                "{} of {} opened, {} faults",
+                slow.opened,
+                plan.clients,
+                thousands(faults)
+            ),
+            slow.opened == plan.clients && slow.received > 0 && faults == 0,
+        ));
+    }
     criteria
 }
 

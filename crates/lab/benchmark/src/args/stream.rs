@@ -34,6 +34,19 @@ pub struct StreamArgs {
     #[arg(long, default_value_t = 8, value_name = "N", requires = "live")]
     pub feed_connections: usize,
 
+    /// Subscribers beside --clients that read slowly, each on a connection of its own; they are in no figure of the others
+    #[arg(long, value_name = "N", requires = "live")]
+    pub slow_clients: Option<usize>,
+
+    /// Events a second that each of them reads at most
+    #[arg(
+        long,
+        default_value_t = 10.0,
+        value_name = "N",
+        requires = "slow_clients"
+    )]
+    pub slow_rate: f64,
+
     /// The application database, for --live
     #[arg(
         long,

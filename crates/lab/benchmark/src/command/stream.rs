@@ -18,7 +18,7 @@ use load_engine::result::FORMAT;
 use load_engine::stop::Stop;
 use load_engine::usage::{Usage, require};
 use load_stream::outcome::StreamOutcome;
-use load_stream::plan::{LivePlan, SEEDED_SINCE, StreamPlan};
+use load_stream::plan::{LivePlan, SEEDED_SINCE, SlowPlan, StreamPlan};
 use load_stream::result::{StreamResult, scenario_stats};
 use load_stream::{summary, verdict};
 
@@ -183,6 +183,10 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: String) -> Result<StreamPlan, Usage>
             rate: feed_rate,
             connections: options.feed_connections,
         }),
+        slow: options.slow_clients.map(|clients| SlowPlan {
+            clients,
+            events_per_second: options.slow_rate,
+        }),
     })
 }
 
@@ -206,6 +210,8 @@ fn head<'a>(aim: &'a Aim, plans: &'a [StreamPlan]) -> Head<'a> {
             "since": plan.since,
             "rateAsked": plan.rate,
             "limit": plan.limit,
+            "slowClients": plan.slow.map(|slow| slow.clients),
+            "slowRate": plan.slow.map(|slow| slow.events_per_second),
             "feedRate": plan.live.as_ref().map(|live| live.rate),
         }),
     }

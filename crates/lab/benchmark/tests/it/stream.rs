@@ -12,7 +12,7 @@ use load_engine::progress::ProgressMode;
 use load_engine::protocol::{Endpoint, Protocol};
 use load_engine::stop::Stop;
 use load_stream::outcome::StreamOutcome;
-use load_stream::plan::{LivePlan, StreamPlan};
+use load_stream::plan::{LivePlan, SlowPlan, StreamPlan};
 use load_stream::verdict::judge;
 use metrics_db::{RunStatus, Store};
 use nix::sys::signal::{Signal, kill};
@@ -64,6 +64,7 @@ fn plan(protocol: Protocol, address: SocketAddr) -> StreamPlan {
         rate: None,
         limit: None,
         live: None,
+        slow: None,
     }
 }
 
@@ -135,6 +136,39 @@ async fn live_transactions_are_timed_from_their_commits() {
         let from_sent = quantile(&outcome.tally.from_commit_sent);
         assert!(from_sent >= quantile(&outcome.tally.from_commit_answered));
         assert!((50..2_000_000).contains(&from_sent), "{from_sent} us");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_readers_fall_behind_and_hold_up_nobody() {
+    let stream = services::start("stream", "transactions").await;
+    for protocol in BOTH {
+        let outcome = run(StreamPlan {
+            run_id: format!("slow-{}", protocol.as_str()),
+            timing: timing(1, 2000),
+            live: Some(LivePlan {
+                database_url: stream.database.url().parse().unwrap(),
+                rate: 500.0,
+                connections: 4,
+            }),
+            slow: Some(SlowPlan {
+                clients: 2,
+                events_per_second: 20.0,
+            }),
+            ..plan(protocol, address(&stream, protocol))
+        })
+        .await;
+        assert_faultless(&outcome);
+        // The others have all of it, and no event of a slow one is in their figures.
+        let fed = outcome.fed.as_ref().unwrap();
+        assert_eq!(outcome.received, 6 * fed.committed);
+        assert_eq!(outcome.tally.delivered, outcome.received);
+        let slow = outcome.slow.as_ref().unwrap();
+        assert_eq!((slow.opened, slow.missed, slow.repeated), (2, 0, 0));
+        // Two seconds make 40 events each; one read of gRPC brings up to 16 KiB, 140 events, beyond that.
+        assert!((60..600).contains(&slow.received), "{slow:?}");
+        assert!(slow.behind_events > 500, "{slow:?}");
+        assert!(slow.behind > Duration::from_millis(500), "{slow:?}");
     }
 }
 

@@ -15,7 +15,9 @@ use load_engine::protocol::connection::Connection;
 use load_engine::protocol::http1::answer::parse_head;
 
 /// Bytes that are read at once.
-const READ_BYTES: usize = 64 << 10;
+pub(super) const READ_BYTES: usize = 64 << 10;
+/// The same of one that reads slowly: some few events.
+pub(super) const SLOW_READ_BYTES: usize = 1 << 10;
 
 pub(super) struct SseStream {
     connection: Connection,
@@ -23,20 +25,22 @@ pub(super) struct SseStream {
     parser: SseParser,
     /// What was read and not looked at.
     buffer: BytesMut,
+    read_bytes: usize,
 }
 
 impl SseStream {
-    /// Asks for the stream and waits for the head of the answer.
+    /// Asks for the stream and waits for the head of the answer; reads at most `read_bytes` at once.
     pub(super) async fn open(
         mut connection: Connection,
         plan: &StreamPlan,
         from: From,
+        read_bytes: usize,
     ) -> Result<Self, String> {
         let io = |error: std::io::Error| format!("connection: {}", error.kind());
         let request = request(plan, from);
         connection.write_all(request.as_bytes()).await.map_err(io)?;
         connection.flush().await.map_err(io)?;
-        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        let mut buffer = BytesMut::with_capacity(read_bytes);
         loop {
             let read = connection.read_buf(&mut buffer).await.map_err(io)?;
             let head = parse_head(&buffer).map_err(|error| error.to_string())?;
@@ -50,6 +54,7 @@ impl SseStream {
                     unframer: Unframer::new(body),
                     parser: SseParser::default(),
                     buffer,
+                    read_bytes,
                 });
             }
             if read == 0 {
@@ -61,7 +66,7 @@ impl SseStream {
     /// Waits for more and notes it. Dropping the future loses nothing.
     pub(super) async fn read(&mut self, receiver: &mut Receiver) -> Result<Read, String> {
         if self.buffer.is_empty() {
-            self.buffer.reserve(READ_BYTES);
+            self.buffer.reserve(self.read_bytes);
             let read = self.connection.read_buf(&mut self.buffer).await;
             let read = read.map_err(|error| format!("connection: {}", error.kind()))?;
             if read == 0 {

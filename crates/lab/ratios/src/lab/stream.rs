@@ -132,6 +132,7 @@ impl Lab<'_> {
             since: (!live).then(|| SEEDED_SINCE.into()),
             rate: None,
             limit: (!live).then_some(args.replay_events.into()),
+            slow: None,
             live: feed_rate.map(|rate| LivePlan {
                 database_url,
                 rate,
