@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Measures what docs/results shows, and writes its reports and the tables of its pages again.
-# Leaves docs/results/{smoke,full,saturation,compare,reconnect,scaling}/ (report.html, report.md, verdict.json) and, in load-test/results,
+# Leaves docs/results/{smoke,full,saturation,compare,producers,reconnect,scaling}/ (report.html, report.md, verdict.json) and, in load-test/results,
 # what the sessions leave. The machine should have nothing else to do: all of it takes most of a day.
 # PHASE_SCALE shortens the phases for a trial run; the reports then say so themselves.
 # Exit status: 0 when all was measured and written, 64 on wrong usage, else that of what failed.
-# Usage: scripts/refresh-results.sh [PART...]   parts: smoke full saturation compare reconnect scaling pages; none: all of them
+# Usage: scripts/refresh-results.sh [PART...]   parts: smoke full saturation compare producers reconnect scaling pages; none: all of them
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 results=$root/docs/results
+# Every producer of the lab and of contenders/ that stores each event on its own terms: one upsert a request, or a shared commit.
+producers=producer-rest,producer-grpc,producer-rest-single,producer-grpc-single,producer-go-rest,producer-go-grpc
+producers+=,producer-java-rest,producer-java-grpc,producer-axum-rest,producer-tonic-sqlx
 front_door=$root/load-test/shared/run-sequential-throughput-tests.sh
 
 # measure NAME ARGUMENT...: a session, and its report as docs/results/NAME.
@@ -71,10 +74,12 @@ rows() {
 
 main() {
     local part
-    (($#)) || set -- smoke full saturation compare reconnect scaling pages
+    (($#)) || set -- smoke full saturation compare producers reconnect scaling pages
     for part; do
         case $part in
-            smoke | full | saturation | compare) measure "$part" "$part" '' '' --scenario all ;;
+            smoke | full | saturation) measure "$part" "$part" '' '' --scenario all ;;
+            compare) measure compare compare '' default --scenario all ;;
+            producers) measure producers compare "$producers" default --rate 300 ;;
             reconnect) measure reconnect compare producer-rest,producer-grpc,producer-grpc-reconnect default --rate 200 ;;
             scaling) report scaling "$(<"$results/full/session")" "$(<"$results/saturation/session")" ;;
             pages) fill "$results/hypotheses.md" && fill "$results/rest-and-grpc-26-times.md" ;;
