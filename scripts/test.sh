@@ -51,6 +51,19 @@ kafka_tests() {
     done
     say "cargo test ${scope[*]} with Kafka"
     cargo test "${scope[@]}" "${features[@]}" --no-fail-fast --test it -- kafka || status=1
+    session_on_kafka || status=1
+    return "$status"
+}
+
+# A session of the lab over producers, broker and sink, with the binaries that the tests before have built: the session builds
+# services without Kafka in their place.
+session_on_kafka() {
+    local built=${CARGO_TARGET_DIR:-target}/debug binaries status=0
+    binaries=$(mktemp -d "$PWD/.tools/on-kafka.XXXXXX")
+    cp "$built/producer-rest" "$built/producer-grpc" "$built/sink" "$binaries"
+    say "cargo test -p weir --features weir/kafka --test it -- kafka"
+    KAFKA_BIN_DIR=$binaries cargo test -p weir --features weir/kafka --test it -- kafka || status=1
+    rm -rf "$binaries"
     return "$status"
 }
 

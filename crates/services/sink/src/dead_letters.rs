@@ -2,7 +2,7 @@
 
 use events_kafka::{EventProducer, SendError};
 
-use super::merging::Taken;
+use super::taken::Taken;
 
 /// The topic of dead letters.
 #[derive(Debug)]

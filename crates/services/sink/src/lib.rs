@@ -19,6 +19,7 @@ mod merging;
 pub mod metrics;
 mod position;
 mod store;
+mod taken;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;

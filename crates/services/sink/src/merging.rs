@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use domain::Event;
-use events_kafka::{EventProducer, record};
+use events_kafka::EventProducer;
 use kafka_client::{Timing, connect_patiently};
+use krafka::admin::{AdminClient, DescribeTopicsOptions};
 use krafka::consumer::{
     AutoOffsetReset, Consumer, ConsumerRecord, GroupProtocol, OffsetAndMetadata, TopicPartition,
 };
@@ -19,7 +20,8 @@ use super::config::MergingConfig;
 use super::dead_letters::DeadLetters;
 use super::metrics::SinkMetrics;
 use super::position::{Positions, Verdict};
-use super::store::{self, Batch, Dead, Merged, Moves, Source};
+use super::store::{self, Batch, Merged, Moves, Source};
+use super::taken::Taken;
 
 /// How Kafka's logs name sinks.
 const CLIENT_ID: &str = "sink";
@@ -32,18 +34,22 @@ const TELL_KAFKA_EVERY: Duration = Duration::from_secs(1);
 /// How long leaving the group may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
-/// A record, and the event that it is.
-pub(crate) struct Taken {
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
-    pub(crate) key: Vec<u8>,
-    pub(crate) value: Vec<u8>,
-    event: Result<Event, String>,
+/// Why it is not known how far a partition is.
+enum Unknown {
+    Database(DatabaseError),
+    Kafka(KrafkaError),
+}
+
+/// Kafka's id of a topic in hexadecimal digits; none where the brokers give none.
+fn topic_id(bytes: [u8; 16]) -> Option<String> {
+    let is_given = bytes != [0; 16];
+    is_given.then(|| format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 /// A member of the group of sinks.
 pub(crate) struct Merging {
     consumer: Consumer,
+    admin: AdminClient,
     source: Source,
     database: Database,
     metrics: SinkMetrics,
@@ -86,8 +92,13 @@ impl Merging {
             .build()
             .await?;
         consumer.subscribe([&topic]).await?;
+        let admin = kafka
+            .admin()
+            .default_api_timeout(timeout)
+            .metrics_push(false);
         Ok(Self {
             consumer,
+            admin,
             dead_letters: DeadLetters {
                 producer,
                 topic: dead,
@@ -96,6 +107,7 @@ impl Merging {
             source: Source {
                 group: config.events.sink_group.clone(),
                 topic,
+                topic_id: None,
             },
             database,
             metrics,
@@ -174,12 +186,14 @@ impl Merging {
                 continue;
             }
             if !self.positions.knows(partition) {
-                match store::next_offset(&self.database, &self.source, partition, self.limit).await
-                {
+                match self.learn(partition).await {
                     Ok(next) => self.positions.set(partition, next),
-                    Err(error) => {
-                        self.report(&error);
-                        // Read again when the database is back.
+                    Err(unknown) => {
+                        match unknown {
+                            Unknown::Database(error) => self.report(&error),
+                            Unknown::Kafka(error) => self.after(&error),
+                        }
+                        // Read again when it is back.
                         self.seek(partition, offset).await;
                         sought.push(partition);
                         continue;
@@ -201,6 +215,28 @@ impl Merging {
             }
         }
         taken
+    }
+
+    /// How far the partition is. Kafka is asked which topic this is: one that was made again has new records at old offsets.
+    async fn learn(&mut self, partition: i32) -> Result<i64, Unknown> {
+        let topic = &self.source.topic;
+        let described = self
+            .admin
+            .describe_topics([topic], DescribeTopicsOptions::default());
+        let mut described = described.await.map_err(Unknown::Kafka)?;
+        let described = match described.remove(topic) {
+            Some(described) => described.map_err(Unknown::Kafka)?,
+            None => return Err(Unknown::Kafka(KrafkaError::unknown_topic(topic))),
+        };
+        let id = topic_id(described.topic_id);
+        if id != self.source.topic_id {
+            // What is known is of another topic.
+            self.positions.keep(|_| false);
+            self.source.topic_id = id;
+        }
+        store::next_offset(&self.database, &self.source, partition, self.limit)
+            .await
+            .map_err(Unknown::Database)
     }
 
     async fn seek(&self, partition: i32, offset: i64) {
@@ -394,27 +430,6 @@ impl Merging {
 enum Failure {
     Database(DatabaseError),
     DeadLetter,
-}
-
-impl Taken {
-    fn new(record: ConsumerRecord) -> Self {
-        let value = record.value.unwrap_or_default();
-        Self {
-            partition: record.partition,
-            offset: record.offset,
-            key: record.key.unwrap_or_default().to_vec(),
-            event: record::event(&value).map_err(|invalid| invalid.to_string()),
-            value: value.to_vec(),
-        }
-    }
-
-    fn dead(&self, reason: &str) -> Dead {
-        Dead {
-            partition: self.partition,
-            offset: self.offset,
-            reason: reason.to_owned(),
-        }
-    }
 }
 
 /// Where the partitions of a batch are before and after it.

@@ -31,6 +31,7 @@ pub(crate) fn schema() -> Schema {
                     "partition",
                     "next_offset",
                     "updated_at",
+                    "topic_id",
                 ],
             ),
             (
@@ -53,6 +54,8 @@ pub(crate) fn schema() -> Schema {
 pub(crate) struct Source {
     pub(crate) group: String,
     pub(crate) topic: String,
+    /// Kafka's id of the topic, which one that is made again does not have; none where brokers give none.
+    pub(crate) topic_id: Option<String>,
 }
 
 /// By partition, where a batch begins and where it ends: the next offset before and after it.
@@ -67,17 +70,30 @@ pub(crate) enum Merged {
     Elsewhere,
 }
 
+const FIND: &str = "\
+/* sink::store::next_offset */
+SELECT next_offset, topic_id FROM sink_offsets WHERE group_id = $1 AND topic = $2 AND partition = $3";
+
+/// A position without an id is of this topic. One of another topic of the same name is none, and neither are its dead letters.
 const BEGIN_AT: &str = "\
 /* sink::store::next_offset */
-INSERT INTO sink_offsets (group_id, topic, partition, next_offset)
-VALUES ($1, $2, $3, 0)
-    ON CONFLICT (group_id, topic, partition) DO NOTHING";
+WITH of_another AS (
+    SELECT FROM sink_offsets
+     WHERE group_id = $1 AND topic = $2 AND partition = $3 AND topic_id <> $4
+), forgotten AS (
+    DELETE FROM sink_dead_letters
+     WHERE group_id = $1 AND topic = $2 AND partition = $3 AND EXISTS (SELECT FROM of_another)
+)
+INSERT INTO sink_offsets AS known (group_id, topic, partition, next_offset, topic_id)
+VALUES ($1, $2, $3, 0, $4)
+    ON CONFLICT (group_id, topic, partition) DO UPDATE
+   SET next_offset = CASE WHEN known.topic_id <> excluded.topic_id THEN 0 ELSE known.next_offset END,
+       topic_id = coalesce(excluded.topic_id, known.topic_id),
+       updated_at = now()
+RETURNING next_offset";
 
-const NEXT: &str = "\
-/* sink::store::next_offset */
-SELECT next_offset FROM sink_offsets WHERE group_id = $1 AND topic = $2 AND partition = $3";
-
-/// The first offset of a partition that is not merged. A database that has not answered after `limit` is given up.
+/// The first offset of a partition that is not merged; 0 where the database knows another topic of the same name. A database that
+/// has not answered after `limit` is given up.
 pub(crate) async fn next_offset(
     database: &Database,
     source: &Source,
@@ -85,23 +101,35 @@ pub(crate) async fn next_offset(
     limit: Duration,
 ) -> Result<i64, DatabaseError> {
     let client = database.connection().await?;
-    let key = [
+    let key: [Parameter<'_>; 3] = [
         (&source.group as _, Type::TEXT),
         (&source.topic as _, Type::TEXT),
         (&partition as _, Type::INT4),
     ];
+    let id: Parameter<'_> = (&source.topic_id as _, Type::TEXT);
     let asked = async {
-        client.execute(BEGIN_AT, &key).await?;
-        client.query(NEXT, &key).await
+        let known = client.query(FIND, &key).await?;
+        let begun = client.query(BEGIN_AT, &[&key[..], &[id]].concat()).await?;
+        Ok::<_, DatabaseError>((known, begun))
     };
     let Ok(asked) = tokio::time::timeout(limit, asked).await else {
         return Err(no_answer(database, limit));
     };
     client.give_back_after(&asked);
-    match asked?.first() {
-        Some(row) => Ok(row.try_get(0)?),
-        None => Ok(0),
+    let (known, begun) = asked?;
+    let next = begun.first().map_or(Ok(0), |row| row.try_get(0))?;
+    if let Some(row) = known.first() {
+        let (before, of): (i64, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+        if of.is_some() && source.topic_id.is_some() && of != source.topic_id {
+            tracing::warn!(
+                topic = source.topic,
+                partition,
+                merged_of_the_former = before,
+                "the topic is another than the one merged before under this name: it is merged from its first record"
+            );
+        }
     }
+    Ok(next)
 }
 
 const ADVANCE: &str = "\
@@ -109,7 +137,7 @@ const ADVANCE: &str = "\
 UPDATE sink_offsets AS known
    SET next_offset = moved.after, updated_at = now()
   FROM unnest($3::int4[], $4::int8[], $5::int8[]) AS moved (partition, before, after)
- WHERE known.group_id = $1 AND known.topic = $2
+ WHERE known.group_id = $1 AND known.topic = $2 AND ($6::text IS NULL OR known.topic_id = $6)
    AND known.partition = moved.partition AND known.next_offset = moved.before";
 
 const NOTE_DEAD: &str = "\
@@ -206,6 +234,7 @@ async fn transaction(
                 (&partitions as _, Type::INT4_ARRAY),
                 (&before as _, Type::INT8_ARRAY),
                 (&after as _, Type::INT8_ARRAY),
+                (&source.topic_id as _, Type::TEXT),
             ],
         )
         .await?;

@@ -44,9 +44,9 @@ fn a_smoke_run_over_producers_on_kafka_waits_for_the_sink_and_counts_as_ever() {
         let done = format!("{target} default: 5 events acknowledged, 5 stored");
         assert!(said.contains(&done), "{said}");
     }
-    let report = fs::read_to_string(checkout.reports()[0].with_extension("md")).unwrap();
+    let report = fs::read_to_string(&checkout.reports()[0]).unwrap();
     let meaning = "Acknowledged means in the log, not in the table: the audit waited ";
-    assert!(report.contains(meaning), "{report}");
+    assert!(report.contains(meaning), "the page does not say what was waited for");
     assert!(checkout.databases_stopped() && checkout.processes().is_empty());
     let left = fs::read_dir(checkout.path(".weir")).unwrap();
     let left = left.flatten().map(|entry| entry.file_name());

@@ -3,4 +3,5 @@
 mod kills;
 mod letters;
 mod limits;
+mod remade;
 mod support;
