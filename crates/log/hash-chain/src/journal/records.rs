@@ -55,20 +55,25 @@ pub fn lines_kept(journal: &[u8]) -> Option<(u64, Vec<u8>)> {
 /// No file of a partition is as long as that: 256 TiB.
 const MOST_BYTES: u64 = 1 << 48;
 
-/// Whether a whole record anywhere in `journal` has lines that end behind `end` in the partition's file. Records of earlier
-/// rounds never do, since places only grow.
-pub(super) fn reach_beyond(journal: &[u8], end: u64) -> bool {
-    let mut heads = journal.windows(HEAD_BYTES).enumerate();
-    heads.any(|(at, head)| {
+/// Place and lines of each whole record anywhere in `journal` whose lines end behind `end` in the partition's file. With the
+/// end of the records that count, records of earlier rounds are never among them, since places only grow.
+pub(super) fn beyond(journal: &[u8], end: u64) -> impl Iterator<Item = (u64, &[u8])> {
+    let heads = journal.windows(HEAD_BYTES).enumerate();
+    heads.filter_map(move |(at, head)| {
         // Nearly all places are ruled out by their numbers: where a record's place or lines are taken for a length, what stands
         // where its place would be is text. Checksums of megabytes at each of them would take minutes.
         let (length, place) = numbers(head);
-        length != 0
+        let may_be_one = length != 0
             && length <= journal.len() - HEAD_BYTES - at
             && place < MOST_BYTES
-            && place + length as u64 > end
-            && first(&journal[at..]).is_some()
+            && place + length as u64 > end;
+        may_be_one.then(|| first(&journal[at..])).flatten()
     })
+}
+
+/// Whether [`beyond`] has a record.
+pub(super) fn reach_beyond(journal: &[u8], end: u64) -> bool {
+    beyond(journal, end).next().is_some()
 }
 
 /// The length and the place in a head.

@@ -27,8 +27,7 @@ pub(crate) fn recover(partition: &Path) -> Result<(), ChainError> {
         tracing::warn!(file = %journal.display(), "left alone: is no journal of a chain");
         return Ok(());
     }
-    let length = fs::metadata(partition).map_or(0, |file| file.len());
-    if records::reach_beyond(&bytes, kept.end().max(length)) {
+    if !holds_all_beyond(partition, &bytes, kept.end())? {
         let what = "is damaged, and has entries that the chain lacks: bring it back, or remove it to go on without them";
         return Err(ChainError::damaged(&journal, what));
     }
@@ -37,6 +36,33 @@ pub(crate) fn recover(partition: &Path) -> Result<(), ChainError> {
     }
     fs::remove_file(&journal)?;
     Ok(())
+}
+
+/// Whether the partition's file has, as they were written, the lines of all whole records of `journal` that end behind
+/// `end`, where the records that count end. Its length alone does not say so: a block that did not come to the disk before
+/// the machine failed reads as zeros. If the first record is damaged, records of earlier rounds are looked at too; the file
+/// has their lines, since it was synced before the round after them began.
+fn holds_all_beyond(partition: &Path, journal: &[u8], end: u64) -> io::Result<bool> {
+    let mut records = records::beyond(journal, end).peekable();
+    if records.peek().is_none() {
+        return Ok(true);
+    }
+    let file = match OpenOptions::new().read(true).write(true).open(partition) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    for (place, lines) in records {
+        let mut found = vec![0; lines.len()];
+        let read = file::read_up_to(&file, &mut found, place)?;
+        if read < lines.len() || found != lines {
+            return Ok(false);
+        }
+        // The same bytes again, for the sync below: after a failed one the kernel shows what is not on the disk.
+        file.write_all_at(lines, place)?;
+    }
+    // The journal goes after this.
+    file.sync_all()?;
+    Ok(true)
 }
 
 /// Whether a chain left it: it has whole lines, or is about to be made, or its first record was torn.

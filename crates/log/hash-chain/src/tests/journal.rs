@@ -71,7 +71,6 @@ fn acknowledged_entries_survive_the_machine() {
         }
     }
     let entries = [(); 5].map(|()| append(&log, "p"))[4] + 1;
-    type Change = fn(&mut Vec<u8>);
     let changes: [Change; 5] = [
         |lost| lost.clear(),
         |lost| lost.truncate(lost.len() / 2),
@@ -197,5 +196,84 @@ fn a_damaged_journal_with_lines_that_the_file_lacks_sets_its_partition_aside() {
         );
         assert_eq!(fs::read(&journal).expect("a journal"), bytes);
         append(&log, "q");
+    }
+}
+
+type Change = fn(&mut Vec<u8>);
+
+/// What happens to the bytes of a journal of several records, each of a line of 64 KiB; whole records stand behind it.
+const DAMAGES: [(&str, Change); 8] = [
+    ("a bit of the first checksum", |bytes| bytes[2] ^= 1),
+    ("a bit of the first length", |bytes| bytes[5] ^= 1),
+    ("a bit of the first place", |bytes| bytes[9] ^= 1),
+    ("a bit of the first line", |bytes| bytes[5000] ^= 1),
+    ("a bit of the second line", |bytes| bytes[70_000] ^= 1),
+    ("zeros for the first head", |bytes| bytes[..16].fill(0)),
+    ("zeros in the first line", |bytes| bytes[4096..8192].fill(0)),
+    ("zeros from the first line into the second", |bytes| {
+        bytes[60_000..70_000].fill(0)
+    }),
+];
+
+/// A journal that `damage` has changed, beside a file that lost in a failure of the machine what `loss` says.
+fn damaged(folder: &Path, damage: Change, loss: Change) -> (tempfile::TempDir, Vec<u8>) {
+    let settled = first_place(&folder.join("p.journal"));
+    let failed = after_a_failure(folder, settled, loss);
+    let journal = failed.path().join("p.journal");
+    let mut bytes = fs::read(&journal).expect("a journal");
+    damage(&mut bytes);
+    fs::write(&journal, &bytes).expect("a journal");
+    (failed, bytes)
+}
+
+/// A file that kept its length has zeros where blocks did not come to the disk. The journal alone has those lines, also
+/// behind its damage: it must not be removed, nor the zeros be cut as a torn line.
+#[test]
+fn a_damaged_journal_is_kept_while_the_file_has_zeros_for_its_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = synced(folder.path(), 1);
+    while append(&log, "p") < 20 {}
+    let losses: [Change; 4] = [
+        |lost| lost.clear(),
+        |lost| lost.fill(0),
+        |lost| lost[4096..].fill(0),
+        |lost| {
+            let last = lost.len() - 4096;
+            lost[last..].fill(0);
+        },
+    ];
+    for (name, damage) in DAMAGES {
+        for (at, loss) in losses.into_iter().enumerate() {
+            let (failed, bytes) = damaged(folder.path(), damage, loss);
+            let file = fs::read(failed.path().join("p.jsonl")).expect("a file");
+            let log = synced(failed.path(), 1);
+            assert_eq!(log.recover().expect("the other partitions"), 1);
+            let refused = log.append_blocking("p", b"1").expect_err("damage");
+            assert!(
+                matches!(&refused, ChainError::Damaged(text) if text.contains("p.journal: is damaged")),
+                "{name}, loss {at}: {refused}"
+            );
+            let left = |file: &str| fs::read(failed.path().join(file)).expect("a file");
+            assert!(left("p.journal") == bytes, "{name}, loss {at}");
+            assert!(left("p.jsonl") == file, "{name}, loss {at}");
+            append(&log, "q");
+        }
+    }
+}
+
+/// When the process alone ended, the file has every line: a damaged journal takes nothing away, and goes.
+#[test]
+fn a_damaged_journal_beside_a_whole_file_goes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = synced(folder.path(), 1);
+    while append(&log, "p") < 20 {}
+    for (name, damage) in DAMAGES {
+        let (failed, _) = damaged(folder.path(), damage, |_| {});
+        let log = synced(failed.path(), 1);
+        assert_eq!(log.recover().expect("files"), 1, "{name}");
+        assert!(!failed.path().join("p.journal").exists(), "{name}");
+        whole(failed.path(), 21);
+        assert_eq!(append(&log, "p"), 21, "{name}");
+        whole(failed.path(), 22);
     }
 }
