@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
+use crate::request_id;
+
 /// A future that a task of its own finishes when it is dropped before its end: a client that leaves then closes no
 /// connection to the database, as dropping a statement under way would. The work has to end by itself.
 #[derive(Debug)]
@@ -54,7 +56,11 @@ where
         if let Some(work) = self.0.take()
             && let Ok(handle) = Handle::try_current()
         {
-            drop(handle.spawn(work));
+            // Its lines still belong to the request that began it.
+            drop(match request_id::current() {
+                Some(id) => handle.spawn(request_id::scope(id, work)),
+                None => handle.spawn(work),
+            });
         }
     }
 }

@@ -2,7 +2,11 @@
 
 use std::cell::Cell;
 use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
+
+use tokio::task::futures::TaskLocalFuture;
 
 /// The name of the header, and of the metadata.
 pub const NAME: &str = "x-request-id";
@@ -15,6 +19,54 @@ const LENGTH: usize = 32;
 thread_local! {
     /// What all ids of this thread begin with, and the number of the next.
     static NEXT: Cell<(u64, u64)> = Cell::new((RandomState::new().build_hasher().finish(), 0));
+}
+
+tokio::task_local! {
+    /// The id of the request that the task works on while it is polled.
+    static CURRENT: RequestId;
+}
+
+/// An id as log lines need it. It holds no pointer, so that a request costs no allocation for lines that nobody writes.
+#[derive(Clone, Copy)]
+pub struct RequestId {
+    length: usize,
+    bytes: [u8; LONGEST],
+}
+
+impl RequestId {
+    /// An id that is taken, or was made here; of a longer one the beginning.
+    pub fn of(id: &[u8]) -> Self {
+        let length = id.len().min(LONGEST);
+        let mut bytes = [0; LONGEST];
+        bytes[..length].copy_from_slice(&id[..length]);
+        Self { length, bytes }
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+/// `work` for the request `id`: each line that it logs carries the id, also while it is dropped.
+pub fn scope<F: Future>(id: RequestId, work: F) -> TaskLocalFuture<RequestId, F> {
+    CURRENT.scope(id, work)
+}
+
+/// [`scope`] for work that awaits nothing.
+pub fn sync_scope<R>(id: RequestId, work: impl FnOnce() -> R) -> R {
+    CURRENT.sync_scope(id, work)
+}
+
+/// The id of the request that this task works on now.
+pub fn current() -> Option<RequestId> {
+    CURRENT.try_with(|id| *id).ok()
 }
 
 /// Whether an id that a client sent is taken: 1 to 128 visible ASCII characters.
@@ -36,6 +88,8 @@ pub fn make() -> [u8; LENGTH] {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -44,6 +98,31 @@ mod tests {
         assert!(ids.iter().all(|id| is_taken(id)));
         assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2]);
         assert_eq!(ids[0][..16], ids[1][..16]);
+    }
+
+    #[tokio::test]
+    async fn work_knows_its_request_until_it_is_dropped() {
+        struct AtTheEnd<'a>(&'a Cell<bool>);
+        impl Drop for AtTheEnd<'_> {
+            fn drop(&mut self) {
+                self.0.set(current().is_some_and(|id| id.as_str() == "b"));
+            }
+        }
+        let seen = scope(RequestId::of(b"a"), async {
+            tokio::task::yield_now().await;
+            current().expect("an id").as_str().to_owned()
+        });
+        assert_eq!(seen.await, "a");
+        let knew = Cell::new(false);
+        let mut aborted = Box::pin(scope(RequestId::of(b"b"), async {
+            let _end = AtTheEnd(&knew);
+            std::future::pending::<()>().await;
+        }));
+        assert!((&mut aborted).now_or_never().is_none());
+        assert!(current().is_none());
+        drop(aborted);
+        assert!(knew.get());
+        assert_eq!(RequestId::of(&[b'x'; 200]).as_str(), "x".repeat(128));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, TelemetryConfig};
 
+mod request;
+
 /// Libraries that tell more than operators want at `info`; a filter that names one of them wins. The dispatchers and the
 /// decoder of actix-http say at `error` what a client did wrong, so that any client could fill the log.
 const QUIET: &str = "actix_server=warn,actix_http=warn,actix_http::h1::dispatcher=off,actix_http::h1::decoder=off,\
@@ -35,10 +37,20 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<()> {
         .log_internal_errors(false);
     match format {
         LogFormat::Text => registry
-            .with(layer.with_ansi(std::io::stderr().is_terminal()))
+            .with(
+                layer
+                    .with_ansi(std::io::stderr().is_terminal())
+                    .map_fmt_fields(request::TextFields),
+            )
             .try_init(),
         LogFormat::Json => registry
-            .with(layer.json().flatten_event(true).with_current_span(false))
+            .with(
+                layer
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .map_event_format(request::JsonLine),
+            )
             .try_init(),
     }
     .context("the log subscriber is installed already")

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
@@ -26,7 +27,7 @@ use super::restate;
 use crate::connection::{Busy, Requests};
 use crate::metrics::GrpcCalls;
 use crate::protection::{Held, denied};
-use crate::request_id;
+use crate::request_id::{self, RequestId};
 use crate::status::{Kind, grpc_status};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(request_id::NAME);
@@ -81,7 +82,9 @@ where
         let mut request = request.map(|inner| Body::new(Inbound::new(inner, body, is_stream)));
         let deadline = Deadline::of(request.headers(), begun);
         let id = id(request.headers());
+        let log_id = RequestId::of(id.as_bytes());
         let mut call = Call {
+            id: log_id,
             metrics: Some(self.metrics.clone()),
             method: request.uri().clone(),
             begun,
@@ -101,7 +104,10 @@ where
         };
         request.extensions_mut().insert(self.peer.clone());
         // A clone is ready at once, as generated services are.
-        let answer = admitted.map(|held| (held, self.service.clone().call(request)));
+        let answer = admitted.map(|held| {
+            let answer = request_id::sync_scope(log_id, || self.service.clone().call(request));
+            (held, request_id::scope(log_id, answer))
+        });
         Box::pin(async move {
             let (held, answer) = match answer {
                 Ok(answer) => answer,
@@ -154,6 +160,7 @@ fn no_place() -> Status {
 /// A call that is counted once: when its code is known, or when it is dropped before: as cancelled, or as one whose deadline
 /// has passed.
 struct Call {
+    id: RequestId,
     metrics: Option<GrpcCalls>,
     method: Uri,
     begun: Instant,
@@ -192,8 +199,33 @@ impl Call {
             } else {
                 self.method.path()
             };
-            metrics.count(method, code, self.begun.elapsed());
+            let took = self.begun.elapsed();
+            metrics.count(method, code, took);
+            self.log(code, took);
         }
+    }
+
+    fn log(&self, code: Code, took: Duration) {
+        if code == Code::DeadlineExceeded {
+            let of_the_client = |deadline: Deadline| deadline.at().duration_since(self.begun);
+            tracing::debug!(
+                request.id = self.id.as_str(),
+                grpc.method = self.method.path(),
+                deadline_ms = self
+                    .deadline
+                    .map(|it| of_the_client(it).as_secs_f64() * 1e3),
+                duration_ms = took.as_secs_f64() * 1e3,
+                "a call was ended: its deadline has passed"
+            );
+            return;
+        }
+        tracing::debug!(
+            request.id = self.id.as_str(),
+            grpc.method = self.method.path(),
+            grpc.code = ?code,
+            duration_ms = took.as_secs_f64() * 1e3,
+            "call"
+        );
     }
 
     /// Ends an answer that is under way when the deadline passes; `None` once its code is known.
@@ -260,7 +292,8 @@ impl http_body::Body for CallBody {
             let status = denied(Refusal::BadCredentials);
             return Poll::Ready(Some(Ok(self.end_with(&status))));
         }
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        let id = self.call.id;
+        let polled = request_id::sync_scope(id, || Pin::new(&mut self.inner).poll_frame(cx));
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(trailers) = frame.trailers_ref() {

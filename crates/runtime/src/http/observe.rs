@@ -24,7 +24,7 @@ use super::cors;
 use crate::connection::{Busy, Peer, Requests};
 use crate::metrics::{HttpRoute, Metrics};
 use crate::protection::Held;
-use crate::request_id;
+use crate::request_id::{self, RequestId};
 use crate::status::{Failure, Kind, http_response};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(request_id::NAME);
@@ -120,7 +120,9 @@ where
                 }
             }
         }
-        let answer = self.service.call(request);
+        let id = RequestId::of(around.id.as_bytes());
+        let answer = request_id::sync_scope(id, || self.service.call(request));
+        let answer = request_id::scope(id, answer);
         Box::pin(async move {
             match answer.await {
                 Ok(response) => Ok(around.finish(response)),
@@ -200,6 +202,7 @@ impl Around {
         headers.insert(REQUEST_ID, self.id.clone());
         let (busy, wants_head_only) = (self.busy.take(), self.wants_head_only);
         let held = self.held.take();
+        let id = RequestId::of(self.id.as_bytes());
         response.map_body(|_, body| {
             let size = match body.size() {
                 BodySize::Stream if wants_head_only => BodySize::None,
@@ -208,6 +211,7 @@ impl Around {
             Answer {
                 body: (!wants_head_only).then_some(body),
                 size,
+                id,
                 held,
                 _busy: busy,
             }
@@ -241,6 +245,7 @@ pub(super) struct Answer {
     /// Nothing where the client asked for the head alone.
     body: Option<BoxBody>,
     size: BodySize,
+    id: RequestId,
     held: Option<Held>,
     _busy: Option<Busy>,
 }
@@ -260,8 +265,9 @@ impl MessageBody for Answer {
         if self.held.as_mut().is_some_and(revoked) {
             self.body = None;
         }
+        let id = self.id;
         match &mut self.body {
-            Some(body) => body.as_pin_mut().poll_next(cx),
+            Some(body) => request_id::sync_scope(id, || body.as_pin_mut().poll_next(cx)),
             None => Poll::Ready(None),
         }
     }
