@@ -118,9 +118,10 @@ pub async fn reading<T>(
     done
 }
 
-/// Connects to `DB_HOST` and its companions where they are set, else to localhost:5433 where it answers,
-/// else starts the metrics database of the last session (native or Docker) for as long as the returned value
-/// lives. The schema is there afterwards.
+/// Connects to `DB_HOST` and its companions where they are set, else to where the sessions of this checkout write: their
+/// server, started for as long as the returned value lives where it does not run, natively or in Docker. A server at
+/// localhost:5433 that this checkout did not make is used where the checkout has none, and named. The schema is there
+/// afterwards.
 ///
 /// # Errors
 /// There is no such database, or it cannot be started or reached.
@@ -136,23 +137,8 @@ pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected>
         reading: Some(reading),
         started,
     };
-    if answers(&config.host, config.port) {
-        let found = connected(config, None).await;
-        // Containers' databases may have been made with a password that compose alone knows.
-        let mut found = match found {
-            Err(_) if last_runtime(&state).as_deref() == Some("docker") => {
-                let (config, compose) = docker_metrics(root, &state).await?;
-                let started = docker_started(compose);
-                return connected(&config, Some(server(reading, started))).await;
-            }
-            found => found?,
-        };
-        found._server = Some(server(reading, Started::Elsewhere));
-        return Ok(found);
-    }
     let spec = Spec::metrics();
     if let Some(port) = spec.running_port(&state) {
-        // A session is on, on a port of its own.
         let server = server(reading, Started::Elsewhere);
         return connected(&at(config, port), Some(server)).await;
     }
@@ -163,13 +149,23 @@ pub async fn connect(root: &Path, config: &MetricsDbConfig) -> Result<Connected>
         let started = docker_started(compose);
         return connected(&config, Some(server(reading, started))).await;
     }
-    anyhow::ensure!(
-        spec.exists(&state),
-        "there is no metrics database yet: nothing answers at {}:{} (DB_HOST, DB_PORT), and no session has been \
-         run in this checkout",
-        config.host,
-        config.port
-    );
+    if !spec.exists(&state) {
+        anyhow::ensure!(
+            answers(&config.host, config.port),
+            "there is no metrics database yet: nothing answers at {}:{} (DB_HOST, DB_PORT), and no session has been \
+             run in this checkout",
+            config.host,
+            config.port
+        );
+        tracing::warn!(
+            "no session has been run in this checkout: the metrics database at {}:{} is used, which somebody else \
+             started; DB_HOST and DB_PORT name another one",
+            config.host,
+            config.port
+        );
+        let server = server(reading, Started::Elsewhere);
+        return connected(config, Some(server)).await;
+    }
     if state.is_locked() {
         // A session is being set up: it is about to start the same server.
         drop(reading);

@@ -21,8 +21,7 @@ pub(crate) struct Checkout {
 /// The right to run a session, of one test at a time.
 pub(crate) type Turn = MutexGuard<'static, ()>;
 
-/// Waits until no other test runs a session: a session that measures wants the machine for itself, and a command that reads takes
-/// the metrics database that answers at its port, whose session it may be.
+/// Waits until no other test runs a session: a session that measures wants the machine for itself.
 pub(crate) fn turn() -> Turn {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)

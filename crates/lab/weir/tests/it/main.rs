@@ -25,6 +25,7 @@ mod secure;
 mod seed;
 mod seeds;
 mod session;
+mod strangers;
 mod usage;
 mod verify;
 mod verify_scenarios;
