@@ -5,8 +5,8 @@
 pub struct Allowance {
     /// k6.
     pub generator: f64,
-    /// The application database.
-    pub database: f64,
+    /// The application database; none where the target uses none.
+    pub database: Option<f64>,
     /// The machine.
     pub host: f64,
 }

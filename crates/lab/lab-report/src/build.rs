@@ -29,17 +29,15 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
     let mode = first.map_or_else(String::new, |run| run.test_mode.clone());
     let scale = first.map_or(1.0, |run| run.phase_scale);
     let by_peak = mode == "saturation";
-    let intended_rate = all
-        .iter()
-        .filter(|(_, run)| run.run.test_mode == mode && run.run.phase_scale == scale)
-        .find_map(|(_, run)| intended(run));
+    let rates = rates(&all, &mode, scale);
+    let intended_rate = rates.first().map(|(_, rate)| *rate);
     let targets = targets::of(&all);
     let scenarios = scenarios::of(&all, &targets);
     let payloads: Vec<String> = scenarios.iter().flat_map(|s| s.payloads.clone()).collect();
     let like = Like {
         mode: &mode,
         scale,
-        rate: intended_rate,
+        rates: &rates,
     };
     let mut runs = runs(&all, &targets, &like, by_peak);
     scenarios::label(&mut runs, &scenarios);
@@ -123,7 +121,8 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
         runs,
         fingerprints,
     };
-    report.subtitle = subtitle(&report, &sessions);
+    let rates: Vec<f64> = rates.iter().map(|(_, rate)| *rate).collect();
+    report.subtitle = subtitle(&report, &sessions, &rates);
     report.verdict = match &report.scenarios[..] {
         [] | [_] => verdict::judge(&report),
         several => verdict::of_several(
@@ -209,8 +208,21 @@ fn phase_rows(cells: &[Cell<'_>], payloads: &[String]) -> Vec<PhaseRow> {
     rows
 }
 
-/// Arrivals a second that a run was to have, in an open model.
-/// Arrivals a second; of events, where a request has several of them.
+/// The arrivals a second of each scenario, in an open model: those of its first run. Scenarios are not compared with each
+/// other, so each may have a rate of its own.
+fn rates<'a>(all: &[(&SessionRows, &'a RunRows)], mode: &str, scale: f64) -> Vec<(&'a str, f64)> {
+    let mut rates: Vec<(&str, f64)> = Vec::new();
+    for (_, rows) in all {
+        let run = &rows.run;
+        let known = rates.iter().any(|(scenario, _)| *scenario == run.scenario);
+        if !known && run.test_mode == mode && run.phase_scale == scale {
+            rates.extend(intended(rows).map(|rate| (run.scenario.as_str(), rate)));
+        }
+    }
+    rates
+}
+
+/// Arrivals a second that a run was to have, in an open model; of events, where a request has several of them.
 fn intended(rows: &RunRows) -> Option<f64> {
     let requests = rows.performance.as_ref()?.intended_per_sec?;
     let events = match rows.run.scenario.as_str() {
@@ -224,7 +236,8 @@ fn intended(rows: &RunRows) -> Option<f64> {
 struct Like<'a> {
     mode: &'a str,
     scale: f64,
-    rate: Option<f64>,
+    /// By scenario.
+    rates: &'a [(&'a str, f64)],
 }
 
 impl Like<'_> {
@@ -237,7 +250,9 @@ impl Like<'_> {
                 run.test_mode, run.phase_scale, self.mode
             ));
         }
-        let (own, wanted) = (intended(rows)?, self.rate?);
+        let of_scenario = |(scenario, _): &&(&str, f64)| *scenario == run.scenario;
+        let (_, wanted) = *self.rates.iter().find(of_scenario)?;
+        let own = intended(rows)?;
         (own != wanted).then(|| {
             format!(
                 "{} arrivals a second are not mixed with {}",

@@ -20,7 +20,7 @@ pub(crate) fn title(mode: &str, targets: &[Target]) -> String {
 }
 
 /// When, how much, on which machine.
-pub(crate) fn subtitle(report: &Report, sessions: &[&Session]) -> String {
+pub(crate) fn subtitle(report: &Report, sessions: &[&Session], rates: &[f64]) -> String {
     let mut parts = Vec::new();
     let format =
         format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
@@ -43,11 +43,11 @@ pub(crate) fn subtitle(report: &Report, sessions: &[&Session]) -> String {
         format!(" at scale {}", report.phase_scale)
     };
     parts.push(format!("{}{scale}, {trials} each", report.mode));
-    parts.extend(
-        report
-            .intended_rate
-            .map(|rate| format!("{} arrivals/s", figure(rate))),
-    );
+    let mut told: Vec<String> = rates.iter().map(|rate| figure(*rate)).collect();
+    told.dedup();
+    if !told.is_empty() {
+        parts.push(format!("{} arrivals/s", list(&told)));
+    }
     let what = match (&report.scenarios[..], report.payloads.len()) {
         ([_, _, ..], _) => "scenarios",
         (_, 1) => "payload",

@@ -40,14 +40,14 @@ pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if let Some(rate) = report.intended_rate {
-        said.push(format!(
-            "Open model by k6: {} iterations a second are due, and each begins when it is due as long as one of the \
+    if report.intended_rate.is_some() {
+        said.push(
+            "Open model by k6: iterations are due at a fixed rate, and each begins when it is due as long as one of the \
              prepared VUs is free; an iteration for which none is free is dropped and counted. Latency counts from the \
              moment of sending, not from the moment at which it was due. One rate was tried, and what holds at it need \
-             not hold at another.",
-            super::words::figure(rate)
-        ));
+             not hold at another."
+                .to_owned(),
+        );
     } else {
         said.push(
             "Closed model: a VU sends its next request only after the answer to the one before. A slow service is \

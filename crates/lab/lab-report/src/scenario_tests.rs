@@ -46,6 +46,39 @@ fn streams_are_told_by_the_event_and_with_their_bytes() {
 }
 
 #[test]
+fn each_scenario_has_a_rate_of_its_own() {
+    let targets = [REST, GRPC, STREAM_SSE, STREAM_GRPC];
+    let mut invented = invent(&Plan {
+        mode: "compare",
+        targets: &targets,
+        trials: 8,
+        cores: 64.0,
+        ..Plan::default()
+    });
+    for run in &mut invented.runs {
+        if run.run.scenario == "stream" {
+            let performance = run.performance.as_mut().unwrap();
+            performance.intended_per_sec = Some(20.0);
+        }
+    }
+    let report = report(&invented);
+    let left_out = report.runs.iter().filter(|run| !run.reasons.is_empty());
+    assert_eq!(left_out.count(), 0);
+    let scenario_of = |target: usize| &report.targets[target].name;
+    let compared = |name: &str| {
+        let of = |pair: &&super::model::Comparison| scenario_of(pair.higher).starts_with(name);
+        report.comparisons.iter().filter(of).count()
+    };
+    // CPU and p99 of each.
+    assert_eq!((compared("producer"), compared("stream")), (2, 2));
+    assert!(
+        report.subtitle.contains("1,000 and 20 arrivals/s"),
+        "{}",
+        report.subtitle
+    );
+}
+
+#[test]
 fn scenarios_are_never_ranked_against_each_other() {
     let targets = [
         REST,

@@ -161,7 +161,7 @@ async fn one(
         ceiling: None,
         allowance: Allowance {
             generator: all,
-            database: all,
+            database: Some(all),
             host: all,
         },
         sampled: false,

@@ -227,7 +227,7 @@ mod tests {
             ceiling: None,
             allowance: Allowance {
                 generator: 2.0,
-                database: 2.0,
+                database: Some(2.0),
                 host: 2.0,
             },
             sampled: true,

@@ -20,13 +20,6 @@ pub(super) fn checks(usage: &[PhaseUsage], allowance: Allowance, sampled: bool) 
             bounds::GENERATOR_CPU,
         ),
         cpu(
-            "database_cpu",
-            usage,
-            |p| &p.database,
-            allowance.database,
-            bounds::DATABASE_CPU,
-        ),
-        cpu(
             "host_cpu",
             usage,
             |p| &p.host,
@@ -48,6 +41,15 @@ pub(super) fn checks(usage: &[PhaseUsage], allowance: Allowance, sampled: bool) 
             bounds::THROTTLED,
         ),
     ];
+    all.extend(allowance.database.map(|cpus| {
+        cpu(
+            "database_cpu",
+            usage,
+            |p| &p.database,
+            cpus,
+            bounds::DATABASE_CPU,
+        )
+    }));
     if sampled && usage.iter().any(|p| p.target.cpu_seconds.is_none()) {
         all.push(Check::warn("target_sampled"));
     }

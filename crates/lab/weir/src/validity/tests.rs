@@ -34,7 +34,7 @@ fn judged(usage: &[PhaseUsage], performance: &Performance) -> (bool, Vec<String>
         usage,
         allowance: Allowance {
             generator: 2.0,
-            database: 2.0,
+            database: Some(2.0),
             host: 2.0,
         },
         begun_late_p99: None,
@@ -115,7 +115,7 @@ fn smoke_ranks_nothing_but_is_no_failure() {
         usage: &[],
         allowance: Allowance {
             generator: 2.0,
-            database: 2.0,
+            database: Some(2.0),
             host: 2.0,
         },
         begun_late_p99: Some(6.0),
@@ -242,7 +242,7 @@ fn every_check_that_is_made_has_words_of_its_own() {
                 usage,
                 allowance: Allowance {
                     generator: 2.0,
-                    database: 2.0,
+                    database: Some(2.0),
                     host: 2.0,
                 },
                 begun_late_p99: Some(14.0),
