@@ -9,9 +9,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 mod database_url;
+mod duration;
 mod range;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlParser};
+pub use duration::duration;
 pub use range::{Within, bytes, count, duration_within, time_limit};
 
 /// Reads the settings of a binary: flags win over environment variables, those over `.env` in the
@@ -133,12 +135,6 @@ fn without_empty_variables(command: Command) -> Command {
     command
         .mut_args(unset_if_empty)
         .mut_subcommands(without_empty_variables)
-}
-
-/// Value parser of durations: `500ms`, `10s`, `2m`; a unit is required except for `0`.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text.trim())
-        .map_err(|error| format!("{error} (write for example 500ms, 10s or 2m)"))
 }
 
 /// The subcommand that every service has.

@@ -1,6 +1,7 @@
 //! The Docker runtime: the services of docker-compose.yml, k6 in a container of its own.
 //!
-//! - this file: starting, stopping, describing
+//! - this file: the session: preparing, describing, ending
+//! - `target`: starting and stopping what is measured
 //! - `generator`: how k6 is run in a container
 //! - `images`: built or pulled; `services`: those of the targets; `removal`: of volumes and containers
 
@@ -8,13 +9,12 @@ mod generator;
 mod images;
 mod removal;
 mod services;
+mod target;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab_contract::audit::CountersAt;
 use lab_host::certificates::{Certificates, Readers};
 use lab_host::child::{Spawned, output_of};
 use lab_host::compose::Compose;
@@ -22,10 +22,7 @@ use lab_host::environment::cores;
 use lab_host::port::free_port;
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
-use lab_model::access::Access;
-use lab_model::endpoint::Endpoint;
 use lab_model::files;
-use lab_model::scenario::Data;
 use lab_model::targets::{Target, Targets};
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
@@ -33,7 +30,7 @@ use time::format_description::well_known::Rfc3339;
 
 use generator::{benchmark_arguments, run_arguments};
 use images::{build, pull};
-use removal::{remove_container, remove_volume};
+use removal::remove_container;
 use services::compose_services;
 
 use crate::allowance::Allowance;
@@ -44,7 +41,7 @@ use crate::native::TLS_DIR;
 use crate::progress::Progress;
 use crate::readers::{forget_readers_server, wait_for_readers};
 use crate::settings;
-use crate::started::{LogMark, Started};
+use crate::started::LogMark;
 
 const APPLICATION: &str = "postgres-large";
 const METRICS: &str = "postgres-metrics";
@@ -178,7 +175,7 @@ impl Docker {
         };
         Allowance {
             generator: of(GENERATOR),
-            database: of(APPLICATION),
+            database: Some(of(APPLICATION)),
             host: all,
         }
     }
@@ -279,118 +276,6 @@ impl Docker {
             APPLICATION,
         ];
         self.compose.run(&args, STOP_LIMIT).await
-    }
-
-    pub(crate) async fn stop_targets(&mut self) -> Result<()> {
-        let mut args = vec!["rm", "--stop", "--force"];
-        args.extend(self.target_services.iter().map(String::as_str));
-        self.compose
-            .run(&args, STOP_LIMIT)
-            .await
-            .context("the services did not stop")?;
-        self.target = None;
-        Ok(())
-    }
-
-    /// A target without a database keeps its data in volumes, which its containers no longer use.
-    pub(crate) async fn clear_files(&mut self, target: &Target) -> Result<()> {
-        let Some(compose) = &target.compose else {
-            return Ok(());
-        };
-        if target.scenario.data() == Data::None {
-            for volume in self.compose.volumes(&compose.service) {
-                remove_volume(&volume).await?;
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn start_target(&mut self, target: &Target) -> Result<Started> {
-        let compose = target.compose.as_ref().with_context(|| {
-            format!(
-                "target {} has no [target.compose]: it cannot be started in Docker",
-                target.name
-            )
-        })?;
-        let service = &compose.service;
-        let port = target.port.context("port is missing")?;
-        self.compose.set_service_environment(self.chosen(target));
-        self.compose.avoid_taken_ports(service)?;
-        self.target = Some(service.clone());
-        for needed in &compose.needs {
-            self.compose.avoid_taken_ports(needed)?;
-            let up = [
-                "up",
-                "-d",
-                "--no-deps",
-                "--no-build",
-                "--force-recreate",
-                "--wait",
-                needed,
-            ];
-            let up = self.compose.run(&up, UP_LIMIT).await;
-            up.with_context(|| format!("{needed} did not start"))?;
-        }
-        self.compose
-            .run(
-                &[
-                    "up",
-                    "-d",
-                    "--no-deps",
-                    "--no-build",
-                    "--force-recreate",
-                    service,
-                ],
-                UP_LIMIT,
-            )
-            .await
-            .with_context(|| format!("{service} did not start"))?;
-        let container = self
-            .compose
-            .container(service)
-            .await
-            .with_context(|| format!("{service} is not running"))?;
-        let access = match &self.certificates {
-            Some(made) if target.tls => Access::secure(Some(made.ca.clone())),
-            _ => Access::default(),
-        };
-        let counters = match &target.counters {
-            Some(at) => Some(CountersAt {
-                endpoint: Endpoint::local(
-                    self.compose
-                        .published(
-                            compose.counters.as_ref().unwrap_or(service),
-                            at.port.unwrap_or(port),
-                        )
-                        .await?,
-                )
-                .with(access.clone()),
-                path: at.path.clone(),
-                lag: at.lag.clone(),
-            }),
-            None => None,
-        };
-        Ok(Started {
-            counters,
-            from_here: Endpoint::local(self.compose.published(service, port).await?)
-                .with(access.clone()),
-            from_generator: Endpoint::at(service, port).with(access),
-            probe: Some(Probe::Container { name: container }),
-        })
-    }
-
-    pub(crate) async fn save_logs(&mut self, to: &Path) -> Result<()> {
-        let Some(service) = &self.target else {
-            return Ok(());
-        };
-        let text = self
-            .compose
-            .run(
-                &["logs", "--no-color", "--no-log-prefix", service],
-                STOP_LIMIT,
-            )
-            .await?;
-        fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
     }
 
     pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {

@@ -1,18 +1,19 @@
 //! The native runtime: the services, k6 and two PostgreSQL servers as child processes.
 //!
-//! - this file: starting, stopping, describing
+//! - this file: the session: starting, describing, ending
+//! - `target`: starting and stopping what is measured
 //! - `build`: where the binaries are, and how they come to be there
 //! - `own`: what a target of a user's own file is told
 
 mod build;
 mod own;
+mod target;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab_contract::audit::CountersAt;
 use lab_host::certificates::{Certificates, Readers};
 use lab_host::child::Spawned;
 use lab_host::child_environment;
@@ -23,10 +24,7 @@ use lab_host::port::free_port;
 use lab_host::state::State;
 use lab_host::tools::Tools;
 use lab_host::variables::{self, Variables, inherited};
-use lab_model::access::Access;
-use lab_model::endpoint::Endpoint;
 use lab_model::files;
-use lab_model::scenario::Data;
 use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
@@ -41,14 +39,10 @@ use crate::metrics::{config_of, is_chosen};
 use crate::progress::Progress;
 use crate::readers::{READERS_LIMIT, forget_readers_server, wait_for_readers};
 use crate::settings;
-use crate::started::{LogMark, Started};
+use crate::started::LogMark;
 
 /// A service drains what it has accepted within its own grace of ten seconds.
 const STOP_GRACE: Duration = Duration::from_secs(15);
-
-/// Below the state directory, which is the services' working directory: what `targets.toml` gives the event log as
-/// EVENT_LOG_DIR.
-const LOG_DIR: &str = "event-log";
 
 /// A native session.
 pub struct Native {
@@ -155,7 +149,7 @@ impl Native {
         let all = cores() as f64;
         Allowance {
             generator: all,
-            database: all,
+            database: Some(all),
             host: all,
         }
     }
@@ -226,108 +220,6 @@ impl Native {
         let bytes = fs::read(&log).with_context(|| format!("{}", log.display()))?;
         let from = usize::try_from(since.length).unwrap_or(0).min(bytes.len());
         Ok(String::from_utf8_lossy(&bytes[from..]).into_owned())
-    }
-
-    pub(crate) async fn stop_targets(&mut self) -> Result<()> {
-        if let Some(target) = self.target.take() {
-            target.stop(STOP_GRACE).await?;
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn start_target(&mut self, target: &Target) -> Result<Started> {
-        let native = target.native.as_ref().with_context(|| {
-            format!(
-                "target {} has no [target.native]: it cannot be started as a process",
-                target.name
-            )
-        })?;
-        let port = own::port_of(target.port, native)?;
-        let mut command = self.command(&self.binaries.path(&self.root, native));
-        if let Some(dir) = &native.dir {
-            let told = own::Told {
-                port,
-                database_url: &self.application_url(),
-            };
-            told.prepare(&mut command, native, dir, inherited)
-                .with_context(|| format!("target {}", target.name))?;
-        } else {
-            command
-                .args(&native.args)
-                // Not the repository: a `.env` there would set what the lab has not chosen.
-                .current_dir(&self.state.dir)
-                .env("HOST", "127.0.0.1")
-                .env("DATABASE_URL", self.application_url())
-                .env("LOG_FORMAT", "text")
-                .envs(native.port_env.iter().map(|name| (name, port.to_string())));
-        }
-        let mut access = Access::default();
-        if target.tls {
-            let made = self.certificates.as_ref();
-            let made = made.context("the session has no certificates")?;
-            command
-                .env("TLS_CERT", &made.cert)
-                .env("TLS_KEY", &made.key);
-            access = Access::secure(Some(made.ca.clone()));
-        }
-        let endpoint = Endpoint::local(port).with(access);
-        let mut counters = None;
-        if let Some(at) = &target.counters {
-            let mut endpoint = endpoint.clone();
-            if let Some(name) = &at.port_env {
-                endpoint.port = free_port(at.port)?;
-                command.env(name, endpoint.port.to_string());
-            }
-            counters = Some(CountersAt {
-                endpoint,
-                path: at.path.clone(),
-                lag: at.lag.clone(),
-            });
-        }
-        if native.dir.is_none() {
-            command.envs(settings::of_process(target, inherited));
-        }
-        let log = self.state.log("target");
-        if log.exists() {
-            fs::remove_file(&log).with_context(|| format!("cannot remove {}", log.display()))?;
-        }
-        let process = self.spawn(&target.name, command, &log)?;
-        let probe = match &native.container {
-            Some(name) => Probe::Container { name: name.clone() },
-            None => Probe::Process { pid: process.pid() },
-        };
-        self.target = Some(process);
-        Ok(Started {
-            from_here: endpoint.clone(),
-            from_generator: endpoint,
-            probe: Some(probe),
-            counters,
-        })
-    }
-
-    /// A target without a database keeps its data in a directory of the state.
-    pub(crate) async fn clear_files(&mut self, target: &Target) -> Result<()> {
-        if target.data() != Data::None {
-            return Ok(());
-        }
-        let data = self.state.dir.join(LOG_DIR);
-        if data.exists() {
-            fs::remove_dir_all(&data)
-                .with_context(|| format!("cannot remove {}", data.display()))?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn check_target(&mut self) -> Result<()> {
-        self.target.as_mut().map_or(Ok(()), Spawned::check_alive)
-    }
-
-    pub(crate) async fn save_logs(&mut self, to: &Path) -> Result<()> {
-        let log = self.state.log("target");
-        if log.exists() {
-            fs::copy(&log, to).with_context(|| format!("cannot write {}", to.display()))?;
-        }
-        Ok(())
     }
 
     pub(crate) async fn start_generator(&mut self, job: &Job) -> Result<Generator> {

@@ -7,13 +7,15 @@ mod compared;
 mod notes;
 mod open;
 pub(crate) mod phrase;
+mod sentence;
 
 pub(crate) use compared::limited_phases;
 
 use super::model::{Level, Report, RunInfo, Span, Standing, Verdict, VerdictKind};
 use super::scenarios::terms;
-use super::words::{count, list, plural};
+use super::words::{capitalised, count, list, plural};
 use lab_model::scenario::Terms;
+use sentence::Sentence;
 
 /// Judges a report of one scenario that is complete but for its verdict.
 pub fn judge(report: &Report) -> Verdict {
@@ -46,7 +48,7 @@ pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
     if own.iter().all(|(_, part)| smoke(part)) {
         let mut verdict = self::smoke(report);
         let told = own.into_iter().flat_map(|(name, part)| {
-            let name = capital(&name);
+            let name = capitalised(&name);
             let notes = part.verdict.notes.into_iter();
             notes.map(move |note| (name.clone(), note))
         });
@@ -67,7 +69,7 @@ pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
         // A line for each: the page and a terminal break there.
         let gap = if sentence.is_empty() { "" } else { "\n" };
         sentence.push(Span {
-            text: format!("{gap}{}: ", capital(&name)),
+            text: format!("{gap}{}: ", capitalised(&name)),
             target: None,
         });
         sentence.extend(part.verdict.sentence.iter().map(|span| Span {
@@ -78,7 +80,7 @@ pub fn of_several(report: &Report, own: Vec<(String, Report)>) -> Verdict {
             part.verdict
                 .notes
                 .iter()
-                .map(|note| (capital(&name), note.clone())),
+                .map(|note| (capitalised(&name), note.clone())),
         );
         let found = (part.verdict.level, part.verdict.kind);
         if worst.is_none_or(|worst| found.0 > worst.0) {
@@ -106,12 +108,6 @@ fn once(notes: Vec<(String, String)>) -> Vec<String> {
     told.iter()
         .map(|(names, note)| format!("{}: {note}", list(names)))
         .collect()
-}
-
-pub(super) fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
 }
 
 fn sentence(report: &Report, terms: &Terms) -> Verdict {
@@ -309,61 +305,4 @@ fn distinct(runs: &[&RunInfo]) -> Vec<usize> {
     targets.sort_unstable();
     targets.dedup();
     targets
-}
-
-/// Builds a sentence of words and names.
-pub(super) struct Sentence(Vec<Span>);
-
-impl Sentence {
-    pub(super) fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    pub(super) fn say(mut self, words: &str) -> Self {
-        match self.0.last_mut() {
-            Some(span) if span.target.is_none() => span.text.push_str(words),
-            _ => self.0.push(Span {
-                text: words.to_owned(),
-                target: None,
-            }),
-        }
-        self
-    }
-
-    pub(super) fn name(mut self, report: &Report, target: usize) -> Self {
-        self.0.push(Span {
-            text: report.targets[target].name.clone(),
-            target: Some(target),
-        });
-        self
-    }
-
-    /// `a`, `a and b`, `a, b and c`.
-    pub(super) fn names(mut self, report: &Report, targets: &[usize]) -> Self {
-        for (place, target) in targets.iter().enumerate() {
-            if place > 0 {
-                self = self.say(if place + 1 == targets.len() {
-                    " and "
-                } else {
-                    ", "
-                });
-            }
-            self = self.name(report, *target);
-        }
-        self
-    }
-
-    pub(super) fn end(self, kind: VerdictKind, level: Level) -> Verdict {
-        let sentence = self
-            .0
-            .into_iter()
-            .filter(|span| !span.text.is_empty())
-            .collect();
-        Verdict {
-            kind,
-            level,
-            sentence,
-            notes: Vec::new(),
-        }
-    }
 }

@@ -1,12 +1,14 @@
 //! Scenarios `consume` and `follow`: what is written at a fixed rate while others receive it.
 //!
 //! - [`ledger`]: what was written, and who has received it
+//! - `shared`: what the tasks of a delivery note together
 //! - `writer`: records and entries, on a schedule that answers do not slow down
 //! - `member`: a member of a consumer group; `follower`: a reader that follows a chain
 
 mod follower;
 pub(crate) mod ledger;
 mod member;
+mod shared;
 mod writer;
 
 use std::sync::Arc;
@@ -19,12 +21,13 @@ use tokio_util::sync::CancellationToken;
 use crate::grpc::GrpcStore;
 use crate::plan::{LogPlan, LogScenario, Via};
 use follower::Follower;
-use ledger::{Ledger, Receipt};
+use ledger::Ledger;
 use load_engine::clock::Clock;
 use load_engine::schedule::Schedule;
 use load_engine::stop::Stop;
 use load_engine::tally::{Fate, Lane};
 use member::Member;
+use shared::Shared;
 use writer::Writer;
 
 /// Writes in flight at most; a write that finds none free is late, which the latency from the due moment holds.
@@ -46,32 +49,6 @@ pub(super) struct Deliveries {
 enum Receiver {
     Member(Member),
     Follower(Follower),
-}
-
-/// What the tasks of a delivery share.
-#[derive(Clone)]
-struct Shared {
-    clock: Arc<Clock>,
-    lane: Arc<Lane>,
-    ledger: Arc<Ledger>,
-}
-
-impl Shared {
-    /// Counts a record that was received now.
-    fn received(&self, receipt: Receipt) {
-        let now = std::time::Instant::now();
-        let part = self.clock.part(now);
-        let since_due = now.saturating_duration_since(receipt.due);
-        let since_sent = now.saturating_duration_since(receipt.sent);
-        let mut tally = self.lane.tally();
-        tally.settle(part, &Fate::Acknowledged, since_sent, Some(since_due));
-    }
-
-    /// Counts what went wrong.
-    fn failed(&self, fate: &Fate) {
-        let part = self.clock.part(std::time::Instant::now());
-        self.lane.tally().settle(part, fate, Duration::ZERO, None);
-    }
 }
 
 impl Deliveries {

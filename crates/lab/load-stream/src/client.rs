@@ -1,9 +1,11 @@
 //! One subscriber: opens its stream, reads it, opens it again where it breaks.
 //!
+//! - `reading`: where a stream goes on, and what a read of it brought
 //! - [`sse`]: over HTTP/1.1 by hand
 //! - [`grpc`]: on `h2`
 
 mod grpc;
+mod reading;
 mod sse;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use load_engine::protocol::grpc::GrpcConnection;
 use load_engine::tally::record;
 
 pub(super) use grpc::connect as connect_grpc;
+use reading::{From, Read};
 
 /// How long a subscriber waits before it opens a broken stream again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -33,23 +36,6 @@ pub(super) enum Stage {
     Draining(u64),
     /// Whatever has not come now is missing.
     Over,
-}
-
-/// Where a stream goes on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct From {
-    /// After this event; none: where the plan says.
-    after: Option<u64>,
-    /// Events that it had already.
-    received: u64,
-}
-
-/// What a read of an open stream brought.
-#[derive(Debug)]
-pub(super) enum Read {
-    More,
-    /// The server ended the stream in good order.
-    End,
 }
 
 /// How a subscriber reaches the server.

@@ -15,7 +15,7 @@ use lab_verdict::{log_ratio, words};
 use metrics_db::{MetricsDbConfig, Store};
 use serde::Serialize;
 
-use crate::report;
+use crate::session_rows;
 
 /// How many sessions are looked through.
 const RECENT: i64 = 50;
@@ -77,7 +77,7 @@ async fn earlier(
         if !(like && wanted) {
             continue;
         }
-        let rows = report::read(store, std::slice::from_ref(&session.id)).await?;
+        let rows = session_rows::read(store, std::slice::from_ref(&session.id)).await?;
         if rows
             .iter()
             .any(|rows| !differences(&judged(rows)).is_empty())

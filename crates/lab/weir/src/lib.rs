@@ -43,6 +43,7 @@ pub mod report;
 pub mod run;
 pub mod seed;
 mod session_id;
+mod session_rows;
 pub mod summary;
 pub mod usage;
 pub mod validity;

@@ -7,7 +7,7 @@ use lab_report::input::SessionRows;
 use lab_report::model::NoiseFloor;
 use metrics_db::{Session, Store};
 
-use crate::report;
+use crate::session_rows;
 
 /// How many sessions are looked through.
 const RECENT: i64 = 100;
@@ -29,7 +29,7 @@ pub(crate) async fn of(store: &Store, rows: &[SessionRows]) -> Result<Vec<NoiseF
         if !is_aa(&session) || !here(&session) || session.completed_at.is_none() {
             continue;
         }
-        let rows = report::read(store, std::slice::from_ref(&session.id)).await?;
+        let rows = session_rows::read(store, std::slice::from_ref(&session.id)).await?;
         let options = Options::named_beforehand(rows.iter().map(|rows| &rows.session));
         let floors = noise_floors(&lab_report::build(&rows, &options));
         if !floors.is_empty() {

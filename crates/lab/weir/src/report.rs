@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use lab_gate::VerdictFile;
 use lab_model::judging::Figure;
-use lab_report::input::{RunRows, SessionRows};
+use lab_report::input::SessionRows;
 use lab_report::model::{Metric, Report};
 use lab_report::{Options, export, html, markdown, verdict_file};
-use metrics_db::{MetricsDbConfig, RunFilter, Store};
+use metrics_db::{MetricsDbConfig, Store};
 
 use crate::noise;
 use crate::output;
+use crate::session_rows;
 use crate::usage::UsageError;
 
 /// `weir report`: write the report of a session anew.
@@ -103,7 +104,7 @@ pub(crate) async fn run(args: ReportArgs, root: &Path, json: bool) -> Result<()>
     }
     let mut named = std::collections::HashSet::new();
     sessions.retain(|session| named.insert(session.clone()));
-    let rows = read(&store, &sessions).await?;
+    let rows = session_rows::read(&store, &sessions).await?;
     let out_dir = args
         .out
         .unwrap_or_else(|| root.join("load-test/results").join(sessions.join("+")));
@@ -167,7 +168,7 @@ fn check(options: &Options, rows: &[SessionRows]) -> Result<()> {
 /// # Errors
 /// No such session, the metrics database cannot be read, or a file cannot be written.
 pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<ReportPaths> {
-    let rows = read(store, &[session.to_owned()]).await?;
+    let rows = session_rows::read(store, &[session.to_owned()]).await?;
     let options = Options {
         noise: noise::of(store, &rows).await?,
         ..Options::named_beforehand(rows.iter().map(|rows| &rows.session))
@@ -181,43 +182,12 @@ pub async fn write(store: &Store, session: &str, out_dir: &Path) -> Result<Repor
     })
 }
 
-/// Reads all rows of the sessions.
-///
-/// # Errors
-/// No such session, or the metrics database cannot be read.
-pub(crate) async fn read(store: &Store, ids: &[String]) -> Result<Vec<SessionRows>> {
-    let mut sessions = Vec::new();
-    for id in ids {
-        let Some(session) = store.session(id).await? else {
-            bail!("there is no session {id}; `weir runs list` shows what there is");
-        };
-        let filter = RunFilter {
-            session: Some(id.clone()),
-            ..RunFilter::default()
-        };
-        let mut runs = Vec::new();
-        for found in store.runs_with_performance(&filter).await? {
-            let phases = store.phases(found.run.id).await?;
-            let samples = store.samples(found.run.id).await?;
-            runs.push(RunRows {
-                run: found.run,
-                performance: found.performance,
-                phases,
-                samples,
-            });
-        }
-        runs.sort_by_key(|rows| (rows.run.run_order, rows.run.id));
-        sessions.push(SessionRows { session, runs });
-    }
-    Ok(sessions)
-}
-
 /// The verdict file of a session.
 ///
 /// # Errors
 /// No such session, or the metrics database cannot be read.
 pub(crate) async fn verdict(store: &Store, session: &str) -> Result<VerdictFile> {
-    let rows = read(store, &[session.to_owned()]).await?;
+    let rows = session_rows::read(store, &[session.to_owned()]).await?;
     let options = Options::named_beforehand(rows.iter().map(|rows| &rows.session));
     let report = lab_report::build(&rows, &options);
     Ok(verdict_of(&report, &options))

@@ -2,10 +2,8 @@
 
 use super::canonical::{self, KeyOrder};
 use super::entry::EntryHash;
-use super::error::ChainError;
+use super::error::{ChainError, MAX_DATA_BYTES};
 
-/// Longest data, in bytes as sent.
-pub const MAX_DATA_BYTES: usize = 10 * 1024 * 1024;
 /// Bytes of an entry beside its data, for the count of bytes that wait.
 const ENTRY_BYTES: usize = 512;
 

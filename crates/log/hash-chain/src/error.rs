@@ -9,6 +9,9 @@ use group_commit::{AppendError, is_out_of_room};
 use super::canonical::Refused;
 use super::name::NameError;
 
+/// Longest data, in bytes as sent.
+pub const MAX_DATA_BYTES: usize = 10 * 1024 * 1024;
+
 /// Why something was not done. `Display` is what the client may see.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
@@ -29,7 +32,7 @@ pub enum ChainError {
     #[error("data {0}")]
     Data(#[from] Refused),
     /// The data is over 10 MiB.
-    #[error("data is larger than {} bytes", super::MAX_DATA_BYTES)]
+    #[error("data is larger than {} bytes", MAX_DATA_BYTES)]
     TooLarge,
     /// There is no such partition.
     #[error("no such partition: '{0}'")]

@@ -28,10 +28,9 @@ mod recovery;
 pub mod verify;
 
 pub use counters::Counters;
-pub use data::MAX_DATA_BYTES;
 pub use entries::Entries;
 pub use entry::{Appended, Entry, Hash, Timestamp};
-pub use error::ChainError;
+pub use error::{ChainError, MAX_DATA_BYTES};
 pub use journal::lines_kept;
 pub use log::Log;
 pub use name::PartitionName;

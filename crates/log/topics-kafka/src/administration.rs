@@ -14,7 +14,7 @@ use topics::{PartitionInfo, PartitionOffsets, TopicDraft, TopicInfo, TopicsError
 
 use super::catalog::in_range;
 use super::failure;
-use super::handle::KafkaTopics;
+use super::shared::KafkaTopics;
 
 /// Our records, which have up to 10 MiB of key, value and headers, and what is around them.
 const MAX_MESSAGE_BYTES: &str = "11534336";

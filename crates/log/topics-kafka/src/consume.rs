@@ -17,7 +17,7 @@ use super::administration::key;
 use super::catalog::FOR_READERS;
 use super::deliveries::Pending;
 use super::failure;
-use super::handle::KafkaTopics;
+use super::shared::KafkaTopics;
 
 /// Longest wait for Kafka before a reader looks around.
 const POLL: Duration = Duration::from_millis(500);

@@ -1,7 +1,7 @@
 //! Who reads what, and how far: groups are Kafka's, and each member stream is a member of one.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Invalid;
@@ -18,56 +18,12 @@ use super::administration::key;
 use super::catalog::{FOR_READERS, in_range};
 use super::consume::{Reader, Reads, common};
 use super::failure;
-use super::handle::KafkaTopics;
+use super::shared::KafkaTopics;
 
 /// Contiguous ranges of partitions to the members, as our files assign them.
 const ASSIGNOR: &str = "range";
 /// A member that has just come cannot commit until Kafka knows it.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
-
-/// The members that read through this process: only a member can commit for a group that has some.
-#[derive(Debug, Default)]
-pub(crate) struct LocalMembers(Mutex<Vec<Local>>);
-
-struct Local {
-    group: String,
-    consumer: Arc<Consumer>,
-}
-
-impl std::fmt::Debug for Local {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.group)
-    }
-}
-
-impl LocalMembers {
-    fn lock(&self) -> MutexGuard<'_, Vec<Local>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.lock().len()
-    }
-
-    fn add(&self, group: &str, consumer: &Arc<Consumer>) {
-        self.lock().push(Local {
-            group: group.to_owned(),
-            consumer: Arc::clone(consumer),
-        });
-    }
-
-    /// Forgets a consumer, if it is a member's.
-    pub(crate) fn remove(&self, consumer: &Arc<Consumer>) {
-        self.lock()
-            .retain(|local| !Arc::ptr_eq(&local.consumer, consumer));
-    }
-
-    fn of(&self, group: &str) -> Vec<Arc<Consumer>> {
-        let all = self.lock();
-        let members = all.iter().filter(|local| local.group == group);
-        members.map(|local| Arc::clone(&local.consumer)).collect()
-    }
-}
 
 impl KafkaTopics {
     pub(crate) async fn read_in_group(

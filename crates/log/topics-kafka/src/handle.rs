@@ -5,9 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kafka_client::{KafkaConfig, Timing, connect_patiently};
-use krafka::Kafka;
-use krafka::admin::AdminClient;
+use kafka_client::{Timing, connect_patiently};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use topics::{
@@ -16,49 +14,14 @@ use topics::{
 };
 
 use super::catalog::Catalog;
-use super::failure;
-use super::groups::LocalMembers;
-use super::produce::Producers;
+use super::members::LocalMembers;
+use super::producers::Producers;
+use super::seen::Seen;
+use super::shared::{KafkaTopics, Settings, Shared};
 use super::watch;
 
 /// How long what runs behind may take to end: members leave their groups.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
-
-/// How topics on Kafka are used.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How to reach Kafka.
-    pub kafka: KafkaConfig,
-    /// How Kafka's logs name us, where no client names itself.
-    pub client_id: String,
-    /// Longest wait for Kafka.
-    pub timeout: Duration,
-    /// Bytes of records that may wait for Kafka, for all topics together.
-    pub queue_bytes: usize,
-}
-
-/// Topics on Kafka. Clones share everything.
-#[derive(Clone, Debug)]
-pub struct KafkaTopics(pub(crate) Arc<Shared>);
-
-/// What all clones share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) kafka: Kafka,
-    pub(crate) admin: AdminClient,
-    pub(crate) settings: Settings,
-    pub(crate) timing: Timing,
-    pub(crate) catalog: Catalog,
-    pub(crate) producers: Producers,
-    pub(crate) local: LocalMembers,
-    pub(crate) counters: Counters,
-    pub(crate) stop: CancellationToken,
-    pub(crate) behind: TaskTracker,
-    pub(crate) watch: watch::Seen,
-    /// Records without a key go round, over all topics.
-    pub(crate) round: topics::Partitioner,
-    pub(crate) topic_count: AtomicUsize,
-}
 
 impl KafkaTopics {
     /// Connects. Consumers end when `stop` is cancelled.
@@ -78,7 +41,7 @@ impl KafkaTopics {
             local: LocalMembers::default(),
             counters: Counters::default(),
             behind: TaskTracker::new(),
-            watch: watch::Seen::default(),
+            watch: Seen::default(),
             round: topics::Partitioner::default(),
             topic_count: AtomicUsize::new(0),
             kafka,
@@ -90,15 +53,6 @@ impl KafkaTopics {
         this.names().await?;
         this.0.behind.spawn(watch::watch(this.clone()));
         Ok(this)
-    }
-
-    /// Runs `work` for as long as a caller waits.
-    pub(crate) async fn bounded<T>(
-        &self,
-        work: impl Future<Output = Result<T, TopicsError>>,
-    ) -> Result<T, TopicsError> {
-        let done = tokio::time::timeout(self.0.timing.total, work).await;
-        done.unwrap_or_else(|_| Err(failure::no_answer()))
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! In reading order:
 //!
-//! - [`KafkaTopics`] ([`handle`]): the backend; `catalog`: which topics there are, as far as it was asked lately
+//! - `handle`: the backend that the faces call
+//! - [`KafkaTopics`] (`shared`): what every part works on: `catalog` (which topics there are, as far as it was asked lately),
+//!   `producers`, `members` (of groups, through this process), `seen` (whether Kafka answered)
+//! - `lookup`: topics and partitions, asked of Kafka where the catalog is old
 //! - `administration`: topics made, deleted and described
 //! - `produce`: a producer for each kind of acks
 //! - `consume`: reads partitions on and on; `deliveries`: what is given at once (pure)
@@ -19,8 +22,13 @@ mod consume;
 mod deliveries;
 mod failure;
 mod groups;
-pub mod handle;
+mod handle;
+mod lookup;
+mod members;
 mod produce;
+mod producers;
+mod seen;
+mod shared;
 mod watch;
 
-pub use handle::{KafkaTopics, Settings};
+pub use shared::{KafkaTopics, Settings};

@@ -4,48 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use krafka::producer::Producer;
-use krafka::{CloseOptions, KrafkaError, Record};
-use tokio::sync::Mutex;
+use krafka::{KrafkaError, Record};
 use topics::{Acks, NewRecord, Produced, TopicsError};
 
 use super::catalog::{FOR_PRODUCERS, in_range};
 use super::failure;
-use super::handle::KafkaTopics;
+use super::shared::KafkaTopics;
 
 /// Larger than any record of ours: what waits together makes one batch.
 const BATCH_BYTES: usize = 1024 * 1024;
-
-/// Made when first used. One whose identity Kafka no longer takes is made anew.
-#[derive(Debug, Default)]
-pub(crate) struct Producers {
-    none: Mutex<Option<Arc<Producer>>>,
-    leader: Mutex<Option<Arc<Producer>>>,
-    all: Mutex<Option<Arc<Producer>>>,
-}
-
-impl Producers {
-    fn of(&self, acks: Acks) -> &Mutex<Option<Arc<Producer>>> {
-        match acks {
-            Acks::None => &self.none,
-            Acks::Leader => &self.leader,
-            Acks::All => &self.all,
-        }
-    }
-
-    /// Sends what waits, for at most `within`.
-    pub(crate) async fn close(&self, within: Duration) {
-        for acks in [Acks::None, Acks::Leader, Acks::All] {
-            let producer = self.of(acks).lock().await.take();
-            let Some(producer) = producer else { continue };
-            let closed = producer
-                .close_with(CloseOptions::new().timeout(within))
-                .await;
-            if let Err(error) = closed {
-                tracing::warn!(%error, "records were waiting for Kafka at the end");
-            }
-        }
-    }
-}
 
 impl KafkaTopics {
     /// Sends records to one topic; where one breaks a rule, that one is refused, or with `all_or_none` all are.

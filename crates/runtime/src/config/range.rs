@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 
+use super::duration::duration;
+
 /// Value parser that takes the values of a range alone. Made by [`count`], [`bytes()`], [`duration_within`] or
 /// [`time_limit`].
 #[derive(Clone, Debug)]
@@ -45,7 +47,7 @@ where
 pub fn duration_within(range: RangeInclusive<Duration>) -> Within<Duration> {
     Within {
         range,
-        parse: super::duration,
+        parse: duration,
         show: |duration| {
             humantime::format_duration(*duration)
                 .to_string()

@@ -70,7 +70,8 @@ impl Database {
         connection.give_back();
         let mut client = self.get().await.context("no connection for the schema")?;
         let transaction = client.transaction().await.map_err(DatabaseError::from)?;
-        let applied = apply::all(&transaction, schema).await?;
+        let applied =
+            apply::all(&transaction, schema.lock, schema.history, schema.migrations).await?;
         transaction
             .commit()
             .await

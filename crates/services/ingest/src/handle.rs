@@ -1,9 +1,14 @@
 //! The handle that the faces call.
+//!
+//! - this file: one event
+//! - `in_bulk`: the events of one request; `alone`: an event without group commit
+
+mod alone;
+mod in_bulk;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use domain::{EntityUpdate, Event};
 use runtime::config::DatabaseConfig;
@@ -13,11 +18,10 @@ use runtime::threads;
 use runtime::wakeups::Forwarded;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch;
-use crate::bulk::{self, Bulk};
+use crate::bulk;
 use crate::caller::{Answer, Caller, Waiting};
 use crate::config::{IngestConfig, WriteMode};
 use crate::error::{IngestError, Outcome};
@@ -31,12 +35,6 @@ use crate::store;
 use crate::trouble::Trouble;
 use crate::wait::Wait;
 use crate::writer::Writer;
-
-/// How long an event that is written alone waits for a row that another transaction has locked, with a connection that
-/// others wait for.
-const LOCK_WAIT: Duration = Duration::from_millis(100);
-/// Pause before it is tried again.
-const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Connections of a thread whose requests write events of their own.
 const LONE_CONNECTIONS: usize = 2;
@@ -245,76 +243,6 @@ impl Ingest {
         outcome.unwrap_or(Err(IngestError::Internal))
     }
 
-    /// Stores the events of one bulk request and returns the outcome of each by its index. Events that name the same entity
-    /// are applied in the order given. `wait`: as for [`Ingest::submit`].
-    pub async fn submit_bulk(&self, events: Vec<(u64, Event)>, wait: Wait) -> Vec<(u64, Outcome)> {
-        let deadline = self.deadline();
-        #[cfg(feature = "kafka")]
-        if let Some(kafka) = &self.shared.kafka {
-            let outcomes = kafka.submit_bulk(&events, wait, deadline).await;
-            let outcomes = outcomes.into_iter();
-            return outcomes
-                .map(|(index, outcome)| (index, self.counted(outcome)))
-                .collect();
-        }
-        let indexes: Vec<u64> = events.iter().map(|(index, _)| *index).collect();
-        let outcomes = match &self.shared.queues {
-            None => self.write_each(events, wait, deadline).await,
-            Some(queues) => self.share_out(queues, events, deadline).await,
-        };
-        let outcomes = outcomes
-            .into_iter()
-            .map(|outcome| self.counted(outcome.unwrap_or(Err(IngestError::Timeout))));
-        indexes.into_iter().zip(outcomes).collect()
-    }
-
-    async fn write_each(
-        &self,
-        events: Vec<(u64, Event)>,
-        wait: Wait,
-        deadline: Instant,
-    ) -> Vec<Option<Outcome>> {
-        let mut outcomes = Vec::with_capacity(events.len());
-        for (_, event) in events {
-            outcomes.push(Some(match self.admit() {
-                Ok(()) => self.write_alone(&event, wait, deadline).await,
-                Err(away) => Err(away),
-            }));
-        }
-        outcomes
-    }
-
-    /// Lets all writers work on the events, and waits for the last outcome or for the deadline.
-    async fn share_out(
-        &self,
-        queues: &Queues,
-        events: Vec<(u64, Event)>,
-        deadline: Instant,
-    ) -> Vec<Option<Outcome>> {
-        if let Err(away) = self.admit() {
-            return vec![Some(Err(away)); events.len()];
-        }
-        let bulk = Arc::new(Bulk::new(events.len()));
-        // Also when the request is dropped: its events are not written for nobody then.
-        let sender = Leaves(&bulk);
-        let in_order = events.iter().map(|(_, event)| event);
-        let writers = bulk::spread(in_order, queues.writers(), |entity| self.hash_of(entity));
-        let events = (0..).zip(events).zip(writers);
-        let events = events.map(|((place, (_, event)), writer)| {
-            let answer = Answer::OfBulk(place, Arc::clone(&bulk));
-            let caller = Caller::new(answer, deadline);
-            (writer, Waiting { event, caller })
-        });
-        let events = events.collect();
-        let written = async {
-            queues.push_when_room(events).await;
-            bulk.complete().await;
-        };
-        // Either way what is known is told.
-        drop(timeout_at(deadline, written).await);
-        sender.leave()
-    }
-
     /// Whether the database answers now, and takes writes.
     ///
     /// # Errors
@@ -374,79 +302,12 @@ impl Ingest {
         self.shared.hasher.hash_one(key)
     }
 
-    /// Writes one event on a pooled connection of its own, or to Kafka: the write modes without group commit.
-    #[cfg_attr(
-        not(feature = "kafka"),
-        expect(unused_variables, reason = "what PostgreSQL has committed is merged")
-    )]
-    pub(crate) async fn write_alone(
-        &self,
-        event: &Event,
-        wait: Wait,
-        deadline: Instant,
-    ) -> Outcome {
-        #[cfg(feature = "kafka")]
-        if let Some(kafka) = &self.shared.kafka {
-            return kafka.submit(event, wait, deadline).await;
-        }
-        let rows = batch::fold(event.entities().iter());
-        let write = async {
-            loop {
-                let error = match self.write_once(&rows).await {
-                    Ok(()) => return Ok(()),
-                    Err(error) => error,
-                };
-                // Nothing was written. The connection goes back meanwhile: others must not wait for it.
-                if !matches!(error.cause(), Cause::Locked | Cause::Conflict) {
-                    return Err(IngestError::report(&error));
-                }
-                tracing::debug!(error = %error.chain(), "an event is tried again");
-                tokio::time::sleep(RETRY_PAUSE).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            written = timeout_at(deadline, write) => written.unwrap_or(Err(IngestError::Timeout)),
-            () = self.shared.refuse.cancelled() => Err(IngestError::ShuttingDown),
-        }
-    }
-
-    async fn write_once(&self, rows: &batch::Rows<'_>) -> Result<(), DatabaseError> {
-        let connection = self.shared.database.connection().await?;
-        let started = Instant::now();
-        let written = match self.shared.config.write_mode {
-            WriteMode::ReadThenWrite => store::read_then_write(&connection, rows).await,
-            // Kafka never comes here.
-            _ => store::upsert(&connection, rows, LOCK_WAIT).await,
-        };
-        connection.give_back_after(&written);
-        if written.is_ok() {
-            self.shared.metrics.committed(1, started.elapsed());
-            self.shared.trouble.is_over();
-        }
-        written
-    }
-
+    /// Counts a refusal.
     fn counted(&self, outcome: Outcome) -> Outcome {
         if let Err(error) = &outcome {
             self.shared.metrics.refused(error);
         }
         outcome
-    }
-}
-
-/// The sender of a bulk request, who leaves when this is dropped.
-struct Leaves<'a>(&'a Bulk);
-
-impl Leaves<'_> {
-    fn leave(self) -> Vec<Option<Outcome>> {
-        self.0.leave()
-    }
-}
-
-impl Drop for Leaves<'_> {
-    fn drop(&mut self) {
-        self.0.leave();
     }
 }
 

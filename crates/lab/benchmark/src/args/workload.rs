@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::Scenario;
+use super::scenario::Scenario;
 
 /// A load with criteria.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,7 +5,7 @@
 
 mod client;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use lab_model::endpoint::Endpoint;
 use lab_model::targets::Target;
 use serde_json::json;
@@ -179,12 +179,4 @@ async fn unknown(client: &ChainClient) -> Result<()> {
 
 fn data(n: u64) -> String {
     format!(r#"{{"n":{n},"text":"verify"}}"#)
-}
-
-/// Which interface a target is.
-fn service(target: &Target) -> Result<&str> {
-    let grpc = target.grpc.as_ref();
-    let grpc =
-        grpc.context("the scenario 'log' is measured over gRPC: [target.grpc] is missing")?;
-    Ok(&grpc.service)
 }

@@ -1,10 +1,11 @@
 //! The sentence of a run that measures: seen, limited, different or not.
 
-use super::{Sentence, phrase};
+use super::phrase;
+use super::sentence::Sentence;
 use crate::model::{
     Comparison, Level, Outcome, Report, Standing, ThroughputRow, Verdict, VerdictKind,
 };
-use crate::words::{figure, plural};
+use crate::words::{capitalised, figure, plural};
 use lab_model::scenario::Terms;
 
 pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdict {
@@ -206,7 +207,7 @@ fn top_pair(
         .first_mut()
         .filter(|span| span.target.is_none())
     {
-        first.text = super::capital(&first.text);
+        first.text = capitalised(&first.text);
     }
     verdict
 }

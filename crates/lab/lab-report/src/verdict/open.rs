@@ -1,6 +1,7 @@
 //! The sentence of an open model: the rate is given and reached, so what differs is what it costs and how long it takes.
 
-use super::{Sentence, compared, phrase};
+use super::sentence::Sentence;
+use super::{compared, phrase};
 use crate::model::{Comparison, Level, Metric, Outcome, Report, Verdict, VerdictKind};
 use crate::words::figure;
 use lab_model::scenario::Terms;

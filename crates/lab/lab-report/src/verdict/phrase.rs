@@ -1,6 +1,6 @@
 //! A comparison in words: what is said follows from its outcome, and every interval says its level.
 
-use super::Sentence;
+use super::sentence::Sentence;
 use crate::model::{Comparison, Metric, Outcome, Report};
 use crate::words::plural;
 use lab_model::scenario::Terms;

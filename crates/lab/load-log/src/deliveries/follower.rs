@@ -6,7 +6,7 @@ use api::immutable_log::{TailRequest, TailResponse};
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
-use super::Shared;
+use super::shared::Shared;
 use super::writer::number_of_data;
 use crate::grpc::GrpcStore;
 use crate::plan::LogPlan;

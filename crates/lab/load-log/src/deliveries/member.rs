@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Shared;
+use super::shared::Shared;
 use super::writer::number_of_key;
 use crate::grpc::GrpcStore;
 use crate::plan::LogPlan;

@@ -7,7 +7,7 @@ use api::takhin::{ProduceMessageRequest, ProduceMessageResponse, Record};
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::grpc::{APPEND, GrpcStore};
 use crate::plan::{LogPlan, LogScenario, data};
 use load_engine::protocol::Caller;

@@ -9,7 +9,7 @@ use h2::RecvStream;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 
-use super::{From, Read};
+use super::reading::{From, Read};
 use crate::event::SeenTransaction;
 use crate::plan::StreamPlan;
 use crate::receiver::{Moment, Receiver};

@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{From, Read};
+use super::reading::{From, Read};
 use crate::chunks::Unframer;
 use crate::plan::StreamPlan;
 use crate::receiver::{Moment, Receiver};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use lab_gate::VerdictFile;
 
-use super::GateArgs;
+use super::args::GateArgs;
 use crate::TOOL;
 use crate::judge::verdict_of_csv;
 use crate::report;

@@ -6,50 +6,39 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use lab_bench::allowance::Allowance;
-use lab_bench::k6::{Generator, Job};
+use lab_bench::k6::Generator;
 use lab_bench::started::Started;
-use lab_contract::application_db::ApplicationDb;
-use lab_contract::audit::{Baseline, CountersAt};
-use lab_contract::verify::Finding;
+use lab_contract::audit::Baseline;
 use lab_contract::{audit, verify};
 use lab_model::driver::Driver;
-use lab_model::endpoint::Endpoint;
 use lab_model::files;
 use lab_model::plan::layout::Cell;
+use lab_model::scenario::Data;
 use lab_model::targets::Target;
 use metrics_db::{NewRun, RunStatus};
 use serde_json::Value;
 
 use super::bench::Bench;
-use super::by_benchmark;
+use super::clean_up::clean_up;
 use super::data::{fresh, settle};
 use super::distance;
 use super::measure;
 use super::outcome::{Figures, Outcome};
+use super::ready::{contract, healthy, healthy_limit, start, warm_up};
 use super::running::Running;
-use super::script::{environment, script, set};
 use crate::audit::recorded_as;
 use crate::ceiling;
 use crate::judged::{self, Measured, judge};
-use crate::own::around::{self, Trial};
-use crate::own::service::Part;
-use crate::own::tried::{self, Tried};
+use crate::own::around;
 use crate::session_id::timestamp;
 
 const STOP_LIMIT: Duration = Duration::from_secs(90);
 const DATABASE_LIMIT: Duration = Duration::from_secs(120);
 const START_LIMIT: Duration = Duration::from_secs(240);
-const HEALTHY_LIMIT: Duration = Duration::from_secs(60);
 const VERIFY_LIMIT: Duration = Duration::from_secs(60);
 const WARM_UP_LIMIT: Duration = Duration::from_secs(180);
 const AUDIT_LIMIT: Duration = Duration::from_secs(900);
 const IMPORT_LIMIT: Duration = Duration::from_secs(60);
-
-/// A smoke run warms up briefly, so that it exercises the same steps as a measurement.
-const SMOKE_WARM_UP: u32 = 20;
-
-/// Requests of other warm-ups by `benchmark`; those of k6 are in `load-test/k6/lib/modes.json`.
-const WARM_UP: u32 = 1000;
 
 /// Runs a cell to its end, whatever that is.
 pub(crate) async fn run(bench: &mut Bench, cell: &Cell, label: String) -> Outcome {
@@ -199,7 +188,7 @@ async fn steps(
     );
     if let Some(own) = &bench.own {
         let setup = &own.project.setup;
-        let trial = trial(context, None);
+        let trial = context.trial(None);
         step!(bench, "setting up", AUDIT_LIMIT, around::all(setup, &trial));
     }
     let mut started = step!(bench, "starting", START_LIMIT, start(bench, target));
@@ -250,7 +239,7 @@ async fn steps(
         .as_ref()
         .and_then(|own| own.project.audit.as_ref());
     let look = look.map(|audit| audit.look.clone());
-    let during = trial(context, Some(&started));
+    let during = context.trial(Some(&started));
     let found_before = match &look {
         Some(look) => Some(
             step!(
@@ -370,159 +359,12 @@ async fn caught_up(bench: &mut Bench, started: &Started) -> Result<Option<Durati
 
 /// What each part may use: `benchmark` has as many cores as threads.
 fn allowance(bench: &Bench, target: &Target) -> Allowance {
-    let allowance = bench.backend.allowance();
-    match bench.plan.driver_of(target) {
-        Driver::K6 => allowance,
-        Driver::Benchmark => Allowance {
-            generator: lab_bench::benchmark::threads() as f64,
-            ..allowance
-        },
+    let mut allowance = bench.backend.allowance();
+    if target.scenario.data() == Data::None {
+        allowance.database = None;
     }
-}
-
-fn trial(context: &Running<'_>, started: Option<&Started>) -> Trial {
-    Trial {
-        run: context.label.clone(),
-        target: context.cell.target.name.clone(),
-        scenario: context.cell.payload.clone(),
-        at: started.map(|started| started.from_here.clone()),
+    if bench.plan.driver_of(target) == Driver::Benchmark {
+        allowance.generator = lab_bench::benchmark::threads() as f64;
     }
-}
-
-async fn start(bench: &mut Bench, target: &Target) -> Result<Started> {
-    if let Some(endpoint) = target.address() {
-        let endpoint = endpoint.given(&bench.access);
-        let counters = target.counters.as_ref().map(|at| CountersAt {
-            endpoint: Endpoint {
-                port: at.port.unwrap_or(endpoint.port),
-                ..endpoint.clone()
-            },
-            path: at.path.clone(),
-            lag: at.lag.clone(),
-        });
-        return Ok(Started {
-            counters,
-            from_here: endpoint.clone(),
-            from_generator: endpoint,
-            probe: None,
-        });
-    }
-    bench.backend.start_target(target).await
-}
-
-/// A target that works from a log starts when the log has started.
-fn healthy_limit(target: &Target) -> Duration {
-    HEALTHY_LIMIT * if target.is_done_later() { 3 } else { 1 }
-}
-
-async fn healthy(bench: &mut Bench, target: &Target, started: &Started) -> Result<()> {
-    let backend = &mut bench.backend;
-    let alive = || backend.check_target();
-    let limit = healthy_limit(target);
-    verify::wait_healthy(target, &started.from_here, limit, alive).await?;
-    // Another process may own the port: check that our target is still alive.
-    backend.check_target()
-}
-
-/// The cases of the target's contract; a user's own target is asked each of its requests once.
-async fn contract(
-    bench: &mut Bench,
-    context: &Running<'_>,
-    started: &Started,
-    database: Option<&ApplicationDb>,
-    generator: &mut Option<Generator>,
-) -> Result<Vec<Finding>> {
-    let cell = context.cell;
-    let Some(own) = &bench.own else {
-        return verify::verify(&cell.target, &started.from_here, database).await;
-    };
-    if own.scenario(&cell.payload)?.script.is_some() {
-        // Only the script knows what it expects.
-        return Ok(Vec::new());
-    }
-    let of = (&cell.target, cell.payload.as_str());
-    let log = context.results.with_extension("check.log");
-    let seed = bench.plan.seed;
-    let tried = tried::all(
-        &mut bench.backend,
-        own,
-        of,
-        started,
-        (seed, log.clone()),
-        generator,
-    );
-    let findings: Vec<Finding> = tried.await?.iter().map(Tried::finding).collect();
-    fs::remove_file(&log).context("the log of the check")?;
-    Ok(findings)
-}
-
-async fn warm_up(
-    bench: &mut Bench,
-    context: &Running<'_>,
-    started: &Started,
-    generator: &mut Option<Generator>,
-) -> Result<()> {
-    if bench.plan.driver_of(&context.cell.target) == Driver::Benchmark {
-        let iterations = if bench.plan.mode.is_timed() {
-            WARM_UP
-        } else {
-            SMOKE_WARM_UP
-        };
-        return by_benchmark::warm(bench, context, started, generator, iterations.into()).await;
-    }
-    let mut env = environment(bench, context, started, Part::WarmUp)?;
-    set(&mut env, "TEST_MODE", "warmup");
-    set(&mut env, "RUN_ID", &format!("{}-w", context.label));
-    if !bench.plan.mode.is_timed() {
-        set(&mut env, "WARMUP_ITERATIONS", &SMOKE_WARM_UP.to_string());
-    }
-    let job = Job {
-        script: script(bench, context)?,
-        env,
-        token: started.from_generator.access.token.clone(),
-        summary: None,
-        log: context.results.with_extension("k6.log"),
-        paused: false,
-        name: format!("weir-k6-{}-w", context.label),
-    };
-    let running = generator.insert(bench.backend.start_generator(&job).await?);
-    let status = running.process.wait().await?;
-    running.judge_exit(status)?;
-    *generator = None;
-    Ok(())
-}
-
-/// Stops generator and target. The logs of a cell that did not complete are kept beside its results.
-async fn clean_up(
-    bench: &mut Bench,
-    context: &Running<'_>,
-    generator: Option<Generator>,
-    status: RunStatus,
-) -> Result<()> {
-    bench.progress.step("stopping");
-    let generator_stopped = match generator {
-        Some(generator) => bench.backend.stop_generator(generator).await,
-        None => Ok(()),
-    };
-    if status == RunStatus::Failed {
-        let log = context.results.with_extension("service.log");
-        if let Err(error) = bench.backend.save_logs(&log).await {
-            tracing::warn!(%error, "the service's log could not be kept");
-        }
-    } else {
-        // The generator says the same in its summary.
-        for log in ["k6.log", "benchmark.log"] {
-            let log = context.results.with_extension(log);
-            if status == RunStatus::Completed && log.exists() {
-                fs::remove_file(&log)?;
-            }
-        }
-    }
-    bench.backend.stop_targets().await?;
-    if let Some(own) = &bench.own {
-        let after = trial(context, None);
-        let torn_down = around::all(&own.project.teardown, &after);
-        torn_down.await.context("tearing down")?;
-    }
-    generator_stopped
+    allowance
 }

@@ -7,7 +7,7 @@ use lab_verdict::Look;
 
 use super::bench::Bench;
 use crate::output::counted;
-use crate::report;
+use crate::session_rows;
 
 /// What a look has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Looked {
 
 /// Judges what the session has measured so far, at the level of this look.
 pub(crate) async fn at(bench: &Bench, look: Look) -> Result<Looked> {
-    let rows = report::read(&bench.store, std::slice::from_ref(&bench.session)).await?;
+    let rows = session_rows::read(&bench.store, std::slice::from_ref(&bench.session)).await?;
     let options = Options {
         look: Some(look),
         ..Options::of(&bench.plan.request.judging)

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use super::{MAX_INTEGER_DIGITS, Pass, Refused};
+use super::pass::Pass;
+use super::refused::{MAX_INTEGER_DIGITS, Refused};
 
 impl Pass<'_> {
     /// An integer keeps its digits, whatever its size; anything with a fraction or an exponent is a double.

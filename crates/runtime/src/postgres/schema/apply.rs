@@ -7,28 +7,28 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_postgres::{Error, SimpleQueryMessage, Transaction};
 
-use super::Schema;
-
 /// How long a migration waits for locks: the advisory one of another starting service, and those on tables.
 const SETTINGS: &str = "\
 /* runtime::postgres::schema */
 SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_min_messages = warning";
 
-/// Applies what is missing, and says how many migrations that were. Nothing is committed here.
-pub(super) async fn all(transaction: &Transaction<'_>, schema: Schema) -> anyhow::Result<usize> {
+/// Applies what is missing under the advisory lock `key`, notes it in the table `history`, and says how many migrations that
+/// were. Nothing is committed here.
+pub(super) async fn all(
+    transaction: &Transaction<'_>,
+    key: i64,
+    history: &str,
+    mut migrations: refinery::Runner,
+) -> anyhow::Result<usize> {
     transaction.batch_execute(SETTINGS).await?;
     // The key is a number of ours: it needs no parameter, and so no prepared statement.
-    let lock = format!(
-        "/* runtime::postgres::schema */ SELECT pg_advisory_xact_lock({})",
-        schema.lock
-    );
+    let lock = format!("/* runtime::postgres::schema */ SELECT pg_advisory_xact_lock({key})");
     transaction
         .batch_execute(&lock)
         .await
         .context("no lock for the schema")?;
-    let mut migrations = schema.migrations;
-    migrations.set_migration_table_name(schema.history);
+    migrations.set_migration_table_name(history);
     let report = migrations
         .run_async(&mut Inside(transaction))
         .await

@@ -44,7 +44,7 @@ impl LogClient {
                 bail!("rest.path {path}: of the scenario 'log' it holds {{topic}} or {{partition}}")
             };
         }
-        let service = super::service(target)?;
+        let service = service(target)?;
         let channel = connect(at).await?;
         match service {
             TOPICS => Ok(Self::Topics(TopicsClient::Grpc(channel))),
@@ -233,4 +233,12 @@ impl ChainClient {
             })
             .collect())
     }
+}
+
+/// Which interface a target is.
+fn service(target: &Target) -> Result<&str> {
+    let grpc = target.grpc.as_ref();
+    let grpc =
+        grpc.context("the scenario 'log' is measured over gRPC: [target.grpc] is missing")?;
+    Ok(&grpc.service)
 }
