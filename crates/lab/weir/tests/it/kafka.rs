@@ -46,7 +46,10 @@ fn a_smoke_run_over_producers_on_kafka_waits_for_the_sink_and_counts_as_ever() {
     }
     let report = fs::read_to_string(&checkout.reports()[0]).unwrap();
     let meaning = "Acknowledged means in the log, not in the table: the audit waited ";
-    assert!(report.contains(meaning), "the page does not say what was waited for");
+    assert!(
+        report.contains(meaning),
+        "the page does not say what was waited for"
+    );
     assert!(checkout.databases_stopped() && checkout.processes().is_empty());
     let left = fs::read_dir(checkout.path(".weir")).unwrap();
     let left = left.flatten().map(|entry| entry.file_name());
