@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Measures what docs/results shows, and writes its reports and the tables of its pages again.
-# Leaves docs/results/{smoke,full,saturation,compare,producers,hypotheses,reconnect,scaling}/ (report.html, report.md, verdict.json) and, in load-test/results,
+# Leaves docs/results/{smoke,full,saturation,compare,producers,reconnect,scaling}/ (report.html, report.md, verdict.json) and, in load-test/results,
 # what the sessions leave. The machine should have nothing else to do: all of it takes most of a day.
 # PHASE_SCALE shortens the phases for a trial run; the reports then say so themselves.
 # Exit status: 0 when all was measured and written, 64 on wrong usage, else that of what failed.
-# Usage: scripts/refresh-results.sh [PART...]   parts: smoke full saturation compare producers hypotheses reconnect scaling pages; none: all of them
+# Usage: scripts/refresh-results.sh [PART...]   parts: smoke full saturation compare producers reconnect scaling pages; none: all of them
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -74,13 +74,13 @@ rows() {
 
 main() {
     local part
-    (($#)) || set -- smoke full saturation compare producers hypotheses reconnect scaling pages
+    (($#)) || set -- smoke full saturation compare producers reconnect scaling pages
     for part; do
         case $part in
             smoke | full | saturation) measure "$part" "$part" '' '' --scenario all ;;
             compare) measure compare compare '' default --scenario all ;;
-            producers) measure producers compare "$producers" default --rate 300 ;;
-            hypotheses) measure hypotheses compare balance-rest,balance-grpc,stream-sse,stream-grpc default ;;
+            # Ten rounds are the fewest that can decide nine comparisons.
+            producers) measure producers compare "$producers" default --rate 300 --trials 10 --reference producer-rest --primary cpu ;;
             reconnect) measure reconnect compare producer-rest,producer-grpc,producer-grpc-reconnect default --rate 200 ;;
             scaling) report scaling "$(<"$results/full/session")" "$(<"$results/saturation/session")" ;;
             pages) fill "$results/hypotheses.md" && fill "$results/rest-and-grpc-26-times.md" ;;

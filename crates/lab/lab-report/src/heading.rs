@@ -43,8 +43,12 @@ pub(crate) fn subtitle(report: &Report, sessions: &[&Session], rates: &[f64]) ->
         format!(" at scale {}", report.phase_scale)
     };
     parts.push(format!("{}{scale}, {trials} each", report.mode));
-    let mut told: Vec<String> = rates.iter().map(|rate| figure(*rate)).collect();
-    told.dedup();
+    let mut told: Vec<String> = Vec::new();
+    for rate in rates.iter().map(|rate| figure(*rate)) {
+        if !told.contains(&rate) {
+            told.push(rate);
+        }
+    }
     if !told.is_empty() {
         parts.push(format!("{} arrivals/s", list(&told)));
     }
