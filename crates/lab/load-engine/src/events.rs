@@ -27,7 +27,7 @@ use prost::Message;
 use serde::Deserialize;
 
 use crate::protocol::{Protocol, Wording};
-use crate::tally::{EventEnd, Fate};
+use crate::tally::{EventEnd, RequestOutcome};
 use attributes::EventType;
 use batch::Batch;
 pub use encoding::Encoding;
@@ -193,7 +193,7 @@ impl EventSource {
     }
 
     /// Notes how the request ended, and each of its events where it had several.
-    pub fn settle(&mut self, fate: Fate) -> (Fate, Option<&[EventEnd]>) {
+    pub fn settle(&mut self, fate: RequestOutcome) -> (RequestOutcome, Option<&[EventEnd]>) {
         let Some(batch) = &mut self.batch else {
             if let Some(keys) = &mut self.keys {
                 keys.settle([&fate]);

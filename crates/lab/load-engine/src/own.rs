@@ -25,7 +25,7 @@ use serde_json::Value;
 use crate::protocol::grpc::{self, framed};
 use crate::protocol::{Caller, Endpoint, Incoming, Outgoing, Protocol, Wording};
 use crate::stop::Stop;
-use crate::tally::{EventEnd, Fate};
+use crate::tally::{EventEnd, RequestOutcome};
 use crate::usage::{Usage, require};
 use calls::Calls;
 use expect::{captured, looks_into_body, wrong};
@@ -194,17 +194,17 @@ impl OwnSource {
     }
 
     /// Sends the next request: its steps one after the other, until one is not answered as expected. They count as one.
-    pub async fn exchange(&mut self, caller: &mut impl Caller) -> Fate {
+    pub async fn exchange(&mut self, caller: &mut impl Caller) -> RequestOutcome {
         let set = Arc::clone(&self.set);
         let drawn = &set.file.sequence[self.place];
         self.place = (self.place + 1) % set.file.sequence.len();
         self.sent += 1;
         self.captured.clear();
         let counter = set.plan.counter_base + (self.sent - 1) * STRIDE + self.worker;
-        let mut fate = Fate::Acknowledged;
+        let mut fate = RequestOutcome::Acknowledged;
         for step in &set.file.requests[drawn.request].steps {
             fate = self.step(&set, step, drawn, counter, caller).await;
-            if fate != Fate::Acknowledged {
+            if fate != RequestOutcome::Acknowledged {
                 break;
             }
         }
@@ -225,7 +225,7 @@ impl OwnSource {
         drawn: &Drawn,
         counter: u64,
         caller: &mut impl Caller,
-    ) -> Fate {
+    ) -> RequestOutcome {
         let mut moment = Moment {
             counter,
             run: &set.plan.run_id,
@@ -235,7 +235,7 @@ impl OwnSource {
         };
         let outgoing = match set.outgoing(step, drawn, &mut moment) {
             Ok(outgoing) => outgoing,
-            Err(error) => return Fate::NotSent(format!("{error:#}")),
+            Err(error) => return RequestOutcome::NotSent(format!("{error:#}")),
         };
         let begun = Instant::now();
         let captures = &mut self.captured;

@@ -19,7 +19,7 @@ use http::{HeaderMap, Uri};
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::tally::Fate;
+use crate::tally::RequestOutcome;
 pub use endpoint::{Endpoint, Place};
 pub use lab_model::targets::Protocol;
 
@@ -43,7 +43,7 @@ pub trait Caller: Send + 'static {
         &mut self,
         request: &mut BytesMut,
         check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
-    ) -> impl Future<Output = Fate> + Send;
+    ) -> impl Future<Output = RequestOutcome> + Send;
 
     /// Sends `request` and gives the answer, whatever its status, to `judge`, which says what is wrong with it in a few
     /// words.
@@ -51,7 +51,7 @@ pub trait Caller: Send + 'static {
         &mut self,
         request: &Outgoing,
         judge: impl FnMut(&Incoming<'_>) -> Result<(), String> + Send,
-    ) -> impl Future<Output = Fate> + Send;
+    ) -> impl Future<Output = RequestOutcome> + Send;
 }
 
 /// A request in full.
@@ -192,16 +192,16 @@ pub(crate) const LONG_IDLE: Duration = Duration::from_millis(100);
 /// What an attempt to make a request came to.
 pub(crate) enum Attempt {
     /// It ended in one way or another.
-    Ended(Fate),
+    Ended(RequestOutcome),
     /// The target had closed the connection before it read the request; the text is how that showed.
     ClosedBefore(String),
 }
 
 /// Joins the outcome of a second attempt with what became of the first: unless the second was answered, nobody knows
 /// whether the first was taken.
-pub(crate) fn after_another(first: Option<String>, second: Fate) -> Fate {
+pub(crate) fn after_another(first: Option<String>, second: RequestOutcome) -> RequestOutcome {
     match (first, second) {
-        (Some(_), Fate::NotSent(kind)) => Fate::Unanswered(kind),
+        (Some(_), RequestOutcome::NotSent(kind)) => RequestOutcome::Unanswered(kind),
         (_, second) => second,
     }
 }
@@ -210,9 +210,9 @@ pub(crate) fn after_another(first: Option<String>, second: Fate) -> Fate {
 /// asked at full speed.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-async fn not_connected(error: &std::io::Error) -> Fate {
+async fn not_connected(error: &std::io::Error) -> RequestOutcome {
     tokio::time::sleep(RETRY_PAUSE).await;
-    Fate::NotSent(format!("connect: {}", error.kind()))
+    RequestOutcome::NotSent(format!("connect: {}", error.kind()))
 }
 
 #[cfg(test)]

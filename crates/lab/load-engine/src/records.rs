@@ -17,7 +17,7 @@ use crate::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS, framed};
 use crate::protocol::http1::HttpCaller;
 use crate::protocol::{Caller, Endpoint, Protocol, Wording};
 use crate::stop::Stop;
-use crate::tally::{Fate, Wire};
+use crate::tally::{RequestOutcome, Wire};
 
 /// Partitions of a run's topic. A worker writes to one of them, so that its records are in order there.
 const PARTITIONS: usize = 4;
@@ -160,7 +160,7 @@ pub(crate) async fn make_topic(
         }
     };
     ensure!(
-        fate == Fate::Acknowledged,
+        fate == RequestOutcome::Acknowledged,
         "the topic {} was not made: {fate:?}",
         plan.run_id
     );

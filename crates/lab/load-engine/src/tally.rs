@@ -38,7 +38,7 @@ pub fn merge(histogram: &mut Histogram<u64>, other: &Histogram<u64>) {
 
 /// How one request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum RequestOutcome {
     /// Answered with success, and the answer is right: an event is durable, a balance is that of the account.
     Acknowledged,
     /// Answered with an error, or wrongly; the text is its kind, such as `http 503`.
@@ -74,7 +74,7 @@ pub struct Tally {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventEnd {
     /// In which way.
-    pub fate: Fate,
+    pub fate: RequestOutcome,
     /// When its outcome came; none where none did, or where it came with the answer to the request.
     pub latency: Option<Duration>,
 }
@@ -114,8 +114,12 @@ impl EventTally {
         }
         self.measured.add(&end.fate);
         match &end.fate {
-            Fate::Acknowledged => record(&mut self.histogram, end.latency.unwrap_or(request)),
-            Fate::Failed(reason) | Fate::Unanswered(reason) | Fate::NotSent(reason) => {
+            RequestOutcome::Acknowledged => {
+                record(&mut self.histogram, end.latency.unwrap_or(request))
+            }
+            RequestOutcome::Failed(reason)
+            | RequestOutcome::Unanswered(reason)
+            | RequestOutcome::NotSent(reason) => {
                 let known = self.errors.len() < REASONS || self.errors.contains_key(reason);
                 let reason = if known { reason } else { "other reasons" };
                 *self.errors.entry(reason.to_owned()).or_default() += 1;
@@ -136,13 +140,13 @@ impl EventTally {
 /// How many requests ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// See [`Fate::Acknowledged`].
+    /// See [`RequestOutcome::Acknowledged`].
     pub acknowledged: u64,
-    /// See [`Fate::Failed`].
+    /// See [`RequestOutcome::Failed`].
     pub failed: u64,
-    /// See [`Fate::Unanswered`].
+    /// See [`RequestOutcome::Unanswered`].
     pub unanswered: u64,
-    /// See [`Fate::NotSent`].
+    /// See [`RequestOutcome::NotSent`].
     pub not_sent: u64,
 }
 
@@ -162,12 +166,12 @@ impl Counts {
         self.failed + self.unanswered + self.not_sent
     }
 
-    fn add(&mut self, fate: &Fate) {
+    fn add(&mut self, fate: &RequestOutcome) {
         match fate {
-            Fate::Acknowledged => self.acknowledged += 1,
-            Fate::Failed(_) => self.failed += 1,
-            Fate::Unanswered(_) => self.unanswered += 1,
-            Fate::NotSent(_) => self.not_sent += 1,
+            RequestOutcome::Acknowledged => self.acknowledged += 1,
+            RequestOutcome::Failed(_) => self.failed += 1,
+            RequestOutcome::Unanswered(_) => self.unanswered += 1,
+            RequestOutcome::NotSent(_) => self.not_sent += 1,
         }
     }
 
@@ -200,7 +204,7 @@ impl Tally {
     pub fn settle(
         &mut self,
         part: Part,
-        fate: &Fate,
+        fate: &RequestOutcome,
         latency: Duration,
         since_intended: Option<Duration>,
     ) {
@@ -212,14 +216,16 @@ impl Tally {
             self.late += u64::from(late);
         }
         match fate {
-            Fate::Acknowledged if measured => {
+            RequestOutcome::Acknowledged if measured => {
                 record(&mut self.histogram, latency);
                 if let Some(since) = since_intended {
                     record(&mut self.from_intended, since);
                 }
             }
-            Fate::Acknowledged => {}
-            Fate::Failed(kind) | Fate::Unanswered(kind) | Fate::NotSent(kind) => {
+            RequestOutcome::Acknowledged => {}
+            RequestOutcome::Failed(kind)
+            | RequestOutcome::Unanswered(kind)
+            | RequestOutcome::NotSent(kind) => {
                 *self.errors_whole.entry(kind.clone()).or_default() += 1;
                 if measured {
                     *self.errors.entry(kind.clone()).or_default() += 1;
@@ -345,10 +351,10 @@ mod tests {
         let mut tally = Tally::default();
         let ms = Duration::from_millis(2);
         for (part, fate) in [
-            (Part::WarmUp, Fate::Acknowledged),
-            (Part::Measured, Fate::Acknowledged),
-            (Part::Measured, Fate::Failed("http 503".into())),
-            (Part::Over, Fate::Unanswered("timeout".into())),
+            (Part::WarmUp, RequestOutcome::Acknowledged),
+            (Part::Measured, RequestOutcome::Acknowledged),
+            (Part::Measured, RequestOutcome::Failed("http 503".into())),
+            (Part::Over, RequestOutcome::Unanswered("timeout".into())),
         ] {
             tally.settle(part, &fate, ms, Some(2 * ms));
         }
@@ -373,8 +379,13 @@ mod tests {
     fn merge_adds_everything() {
         let mut one = Tally::default();
         let ms = Duration::from_millis(1);
-        one.settle(Part::Measured, &Fate::Acknowledged, ms, None);
-        one.settle(Part::Measured, &Fate::NotSent("connect".into()), ms, None);
+        one.settle(Part::Measured, &RequestOutcome::Acknowledged, ms, None);
+        one.settle(
+            Part::Measured,
+            &RequestOutcome::NotSent("connect".into()),
+            ms,
+            None,
+        );
         let mut sum = one.clone();
         sum.merge(&one);
         assert_eq!(sum.histogram.len(), 2);

@@ -13,7 +13,7 @@ use crate::own::{OwnPlan, OwnSet, OwnSource};
 use crate::protocol::{Caller, Protocol, Wording};
 use crate::records::{RecordPlan, RecordSet, RecordSource};
 use crate::stop::Stop;
-use crate::tally::{EventEnd, Fate};
+use crate::tally::{EventEnd, RequestOutcome};
 use crate::usage::Usage;
 
 /// What is asked.
@@ -205,7 +205,11 @@ impl Source {
 
     /// Sends the next request over `caller`, out of `buffer`, and waits for its answer. Each call is followed by one
     /// [`Self::settle`].
-    pub async fn exchange(&mut self, caller: &mut impl Caller, buffer: &mut BytesMut) -> Fate {
+    pub async fn exchange(
+        &mut self,
+        caller: &mut impl Caller,
+        buffer: &mut BytesMut,
+    ) -> RequestOutcome {
         if let Self::Own(source) = self {
             return source.exchange(caller).await;
         }
@@ -236,7 +240,7 @@ impl Source {
     }
 
     /// Notes how the request ended. Gives that of each of its events, where it had several.
-    pub fn settle(&mut self, fate: Fate) -> (Fate, Option<&[EventEnd]>) {
+    pub fn settle(&mut self, fate: RequestOutcome) -> (RequestOutcome, Option<&[EventEnd]>) {
         match self {
             Self::Events(source) => source.settle(fate),
             Self::Accounts(_) | Self::Records(_) => (fate, None),

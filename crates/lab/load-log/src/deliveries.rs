@@ -25,7 +25,7 @@ use ledger::Ledger;
 use load_engine::clock::Clock;
 use load_engine::schedule::Schedule;
 use load_engine::stop::Stop;
-use load_engine::tally::{Fate, Lane};
+use load_engine::tally::{Lane, RequestOutcome};
 use member::Member;
 use shared::Shared;
 use writer::Writer;
@@ -67,7 +67,7 @@ impl Deliveries {
                 // A partition exists from its first entry on.
                 let first = store.append(plan, 0).await?.run().await;
                 anyhow::ensure!(
-                    first == Fate::Acknowledged,
+                    first == RequestOutcome::Acknowledged,
                     "cannot append the first entry: {first:?}"
                 );
                 for _ in 0..plan.concurrency {
@@ -131,7 +131,7 @@ impl Deliveries {
                     Receiver::Follower(follower) => follower.run(&shared, &ending).await,
                 };
                 if let Err(error) = ended {
-                    shared.failed(&Fate::Failed(error));
+                    shared.failed(&RequestOutcome::Failed(error));
                 }
             });
         }

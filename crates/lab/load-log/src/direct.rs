@@ -10,7 +10,7 @@ use topics::Topics;
 
 use crate::direct_produce::{self, DirectProduce};
 use crate::plan::{Direct, LogPlan, LogScenario, data};
-use load_engine::tally::Fate;
+use load_engine::tally::RequestOutcome;
 
 /// An open log.
 pub(super) struct DirectStore {
@@ -106,17 +106,17 @@ pub(super) struct DirectAppend {
 }
 
 impl DirectAppend {
-    pub(super) async fn run(&mut self) -> Fate {
+    pub(super) async fn run(&mut self) -> RequestOutcome {
         let data = data(self.worker, self.number);
         self.number += 1;
         match self.log.append(&self.partition, data.as_bytes()).await {
             // An append that begins after another's end stands after it.
             Ok(appended) if self.last.is_none_or(|last| appended.seq > last) => {
                 self.last = Some(appended.seq);
-                Fate::Acknowledged
+                RequestOutcome::Acknowledged
             }
-            Ok(_) => Fate::Failed("appended before an earlier entry".into()),
-            Err(error) => Fate::Failed(error.to_string()),
+            Ok(_) => RequestOutcome::Failed("appended before an earlier entry".into()),
+            Err(error) => RequestOutcome::Failed(error.to_string()),
         }
     }
 }
@@ -128,11 +128,11 @@ pub(super) struct DirectTail {
 }
 
 impl DirectTail {
-    pub(super) async fn run(&mut self) -> Fate {
+    pub(super) async fn run(&mut self) -> RequestOutcome {
         match self.read().await {
-            Ok(read) if read == self.entries => Fate::Acknowledged,
-            Ok(read) => Fate::Failed(format!("{read} entries of {}", self.entries)),
-            Err(error) => Fate::Failed(error.to_string()),
+            Ok(read) if read == self.entries => RequestOutcome::Acknowledged,
+            Ok(read) => RequestOutcome::Failed(format!("{read} entries of {}", self.entries)),
+            Err(error) => RequestOutcome::Failed(error.to_string()),
         }
     }
 
@@ -153,15 +153,15 @@ pub(super) struct DirectVerify {
 }
 
 impl DirectVerify {
-    pub(super) async fn run(&mut self) -> Fate {
+    pub(super) async fn run(&mut self) -> RequestOutcome {
         match self.log.verify(&self.partition).await {
             Ok(found) if found.valid && found.entries_verified == self.entries => {
-                Fate::Acknowledged
+                RequestOutcome::Acknowledged
             }
-            Ok(found) => Fate::Failed(found.error.unwrap_or_else(|| {
+            Ok(found) => RequestOutcome::Failed(found.error.unwrap_or_else(|| {
                 format!("{} entries of {}", found.entries_verified, self.entries)
             })),
-            Err(error) => Fate::Failed(error.to_string()),
+            Err(error) => RequestOutcome::Failed(error.to_string()),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use topics::{NewRecord, Options, TopicDraft, Topics};
 
 use crate::plan::{LogPlan, data};
-use load_engine::tally::Fate;
+use load_engine::tally::RequestOutcome;
 
 /// Opens the topics of a directory, and makes the one that is produced to.
 pub(super) fn open(directory: Arc<Directory>, plan: &LogPlan) -> anyhow::Result<Topics> {
@@ -55,7 +55,7 @@ impl DirectProduce {
     }
 
     /// A batch, record by record.
-    pub(super) fn run(&mut self) -> Fate {
+    pub(super) fn run(&mut self) -> RequestOutcome {
         tokio::task::block_in_place(|| {
             for record in &self.records {
                 let produced =
@@ -63,11 +63,13 @@ impl DirectProduce {
                         .produce_blocking(&self.topic, 0, record.clone(), self.durability);
                 match produced.map(|produced| produced.offset) {
                     Ok(Some(offset)) if offset >= self.after => self.after = offset + 1,
-                    Ok(_) => return Fate::Failed("stored before an earlier record".into()),
-                    Err(error) => return Fate::Failed(error.to_string()),
+                    Ok(_) => {
+                        return RequestOutcome::Failed("stored before an earlier record".into());
+                    }
+                    Err(error) => return RequestOutcome::Failed(error.to_string()),
                 }
             }
-            Fate::Acknowledged
+            RequestOutcome::Acknowledged
         })
     }
 }

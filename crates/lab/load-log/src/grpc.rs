@@ -18,7 +18,7 @@ use crate::produce::{self, GrpcProduce};
 use load_engine::plan::Route;
 use load_engine::protocol::Caller;
 use load_engine::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS, framed};
-use load_engine::tally::{Fate, Wire};
+use load_engine::tally::{RequestOutcome, Wire};
 
 pub(super) const APPEND: &str = "/immutablelog.ImmutableLogService/Append";
 const VERIFY: &str = "/immutablelog.ImmutableLogService/Verify";
@@ -128,7 +128,7 @@ pub(super) struct GrpcAppend {
 }
 
 impl GrpcAppend {
-    pub(super) async fn run(&mut self) -> Fate {
+    pub(super) async fn run(&mut self) -> RequestOutcome {
         let request = AppendRequest {
             partition: self.partition.clone(),
             data: data(self.worker, self.number),
@@ -159,7 +159,7 @@ pub(super) struct GrpcVerify {
 }
 
 impl GrpcVerify {
-    pub(super) async fn run(&mut self) -> Fate {
+    pub(super) async fn run(&mut self) -> RequestOutcome {
         let request = VerifyRequest {
             partition: self.partition.clone(),
         };
@@ -186,11 +186,11 @@ pub(super) struct GrpcTail {
 }
 
 impl GrpcTail {
-    pub(super) async fn run(&mut self) -> Fate {
+    pub(super) async fn run(&mut self) -> RequestOutcome {
         match self.read().await {
-            Ok(read) if read == self.entries => Fate::Acknowledged,
-            Ok(read) => Fate::Failed(format!("{read} entries of {}", self.entries)),
-            Err(status) => Fate::Failed(format!("grpc {:?}", status.code())),
+            Ok(read) if read == self.entries => RequestOutcome::Acknowledged,
+            Ok(read) => RequestOutcome::Failed(format!("{read} entries of {}", self.entries)),
+            Err(status) => RequestOutcome::Failed(format!("grpc {:?}", status.code())),
         }
     }
 

@@ -31,7 +31,7 @@ use grpc::GrpcStore;
 use load_engine::clock::{Clock, Part};
 use load_engine::load::{Load, Standing, Window};
 use load_engine::stop::Stop;
-use load_engine::tally::{Fate, Lane, WireCounts};
+use load_engine::tally::{Lane, RequestOutcome, WireCounts};
 use operation::{Operation, Store};
 use outcome::{Audit, LogOutcome};
 use plan::{LogPlan, LogScenario, Via};
@@ -146,7 +146,7 @@ async fn fill(plan: &LogPlan, store: &Store) -> anyhow::Result<()> {
         writers.spawn(async move {
             for _ in 0..share {
                 let fate = append.run().await;
-                if fate != load_engine::tally::Fate::Acknowledged {
+                if fate != load_engine::tally::RequestOutcome::Acknowledged {
                     return Err(anyhow::anyhow!(
                         "cannot append what is to be read: {fate:?}"
                     ));
@@ -169,7 +169,7 @@ async fn repeat(clock: Arc<Clock>, lane: Arc<Lane>, mut operation: Operation, st
         let fate = tokio::select! {
             biased;
             fate = operation.run() => fate,
-            () = &mut halted => Fate::Unanswered("interrupted".into()),
+            () = &mut halted => RequestOutcome::Unanswered("interrupted".into()),
         };
         let ended = Instant::now();
         lane.tally()

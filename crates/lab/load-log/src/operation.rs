@@ -5,7 +5,7 @@ use crate::direct_produce::DirectProduce;
 use crate::grpc::{GrpcAppend, GrpcStore, GrpcTail, GrpcVerify};
 use crate::plan::{LogPlan, LogScenario};
 use crate::produce::GrpcProduce;
-use load_engine::tally::Fate;
+use load_engine::tally::RequestOutcome;
 
 /// Where requests go.
 pub(super) enum Store {
@@ -72,7 +72,7 @@ impl Store {
 
 impl Operation {
     /// Makes the request, and checks the answer.
-    pub(super) async fn run(&mut self) -> Fate {
+    pub(super) async fn run(&mut self) -> RequestOutcome {
         match self {
             Self::DirectAppend(operation) => operation.run().await,
             Self::DirectTail(operation) => operation.run().await,

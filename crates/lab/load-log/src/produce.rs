@@ -16,7 +16,7 @@ use load_engine::plan::Route;
 use load_engine::protocol::grpc::{
     STREAM_WINDOWS, describe, framed, grpc_status, head, next_message, open, status_name, target,
 };
-use load_engine::tally::{Fate, Wire};
+use load_engine::tally::{RequestOutcome, Wire};
 
 const PRODUCE: &str = "/takhin.v1.TakhinService/ProduceMessageStream";
 
@@ -87,21 +87,21 @@ impl GrpcProduce {
     }
 
     /// Sends a batch and waits for the answers to all of it.
-    pub(super) async fn run(&mut self) -> Fate {
+    pub(super) async fn run(&mut self) -> RequestOutcome {
         if self.broken {
             // Nothing will come of this stream any more.
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            return Fate::NotSent("the stream is broken".into());
+            return RequestOutcome::NotSent("the stream is broken".into());
         }
         if let Err(error) = self.requests.send_data(self.batch.clone(), false) {
             self.broken = true;
-            return Fate::NotSent(describe(&error));
+            return RequestOutcome::NotSent(describe(&error));
         }
         match self.collect().await {
-            Ok(()) => Fate::Acknowledged,
+            Ok(()) => RequestOutcome::Acknowledged,
             Err(error) => {
                 self.broken = true;
-                Fate::Unanswered(error)
+                RequestOutcome::Unanswered(error)
             }
         }
     }

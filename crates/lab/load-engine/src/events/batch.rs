@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use prost::Message;
 use serde::Deserialize;
 
-use crate::tally::{EventEnd, Fate};
+use crate::tally::{EventEnd, RequestOutcome};
 
 /// A request's events.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Batch {
         }
         for known in &mut self.known {
             *known = Some(EventEnd {
-                fate: Fate::Acknowledged,
+                fate: RequestOutcome::Acknowledged,
                 latency: None,
             });
         }
@@ -74,7 +74,7 @@ impl Batch {
             let known = self.known.get_mut(failure.index);
             let known = known.ok_or("a failure of an event that was not sent")?;
             *known = Some(EventEnd {
-                fate: Fate::Failed(failure.error),
+                fate: RequestOutcome::Failed(failure.error),
                 latency: None,
             });
         }
@@ -92,8 +92,8 @@ impl Batch {
         }
         *known = Some(EventEnd {
             fate: match outcome.success {
-                true => Fate::Acknowledged,
-                false => Fate::Failed(outcome.message),
+                true => RequestOutcome::Acknowledged,
+                false => RequestOutcome::Failed(outcome.message),
             },
             latency: Some(self.begun.elapsed()),
         });
@@ -101,10 +101,10 @@ impl Batch {
     }
 
     /// How the request and each event ended. A request succeeded when all its events did.
-    pub(super) fn end(&mut self, fate: Fate) -> (Fate, &[EventEnd]) {
+    pub(super) fn end(&mut self, fate: RequestOutcome) -> (RequestOutcome, &[EventEnd]) {
         self.ends.clear();
         let unknown = match &fate {
-            Fate::Acknowledged => Fate::Failed("no outcome".into()),
+            RequestOutcome::Acknowledged => RequestOutcome::Failed("no outcome".into()),
             other => other.clone(),
         };
         for known in &mut self.known {
@@ -113,9 +113,12 @@ impl Batch {
                 latency: None,
             }));
         }
-        let all = self.ends.iter().all(|end| end.fate == Fate::Acknowledged);
+        let all = self
+            .ends
+            .iter()
+            .all(|end| end.fate == RequestOutcome::Acknowledged);
         let fate = match fate {
-            Fate::Acknowledged if !all => Fate::Failed("events failed".into()),
+            RequestOutcome::Acknowledged if !all => RequestOutcome::Failed("events failed".into()),
             other => other,
         };
         (fate, &self.ends)
@@ -126,12 +129,12 @@ impl Batch {
 mod tests {
     use super::*;
 
-    fn fates(ends: &[EventEnd]) -> Vec<Fate> {
+    fn fates(ends: &[EventEnd]) -> Vec<RequestOutcome> {
         ends.iter().map(|end| end.fate.clone()).collect()
     }
 
-    fn failed(reason: &str) -> Fate {
-        Fate::Failed(reason.into())
+    fn failed(reason: &str) -> RequestOutcome {
+        RequestOutcome::Failed(reason.into())
     }
 
     #[test]
@@ -140,11 +143,15 @@ mod tests {
         batch.begin();
         let answer = br#"{"success":false,"message":"","processedCount":2,"failedCount":1,"batchId":"b","processingTimeMs":1,"failures":[{"index":1,"error":"bad"}]}"#;
         assert_eq!(batch.read_answer(answer), Ok(()));
-        let (fate, ends) = batch.end(Fate::Acknowledged);
+        let (fate, ends) = batch.end(RequestOutcome::Acknowledged);
         assert_eq!(fate, failed("events failed"));
         assert_eq!(
             fates(ends),
-            [Fate::Acknowledged, failed("bad"), Fate::Acknowledged]
+            [
+                RequestOutcome::Acknowledged,
+                failed("bad"),
+                RequestOutcome::Acknowledged
+            ]
         );
         batch.begin();
         assert!(batch.read_answer(br#"{"processedCount":2}"#).is_err());
@@ -172,13 +179,16 @@ mod tests {
         assert_eq!(batch.read_outcome(&outcome(0, false)), Ok(()));
         assert!(batch.read_outcome(&outcome(2, true)).is_err());
         assert!(batch.read_outcome(&outcome(3, true)).is_err());
-        let lost = Fate::Unanswered("connection closed".into());
+        let lost = RequestOutcome::Unanswered("connection closed".into());
         let (fate, ends) = batch.end(lost.clone());
         assert_eq!(fate, lost);
-        assert_eq!(fates(ends), [failed("refused"), lost, Fate::Acknowledged]);
+        assert_eq!(
+            fates(ends),
+            [failed("refused"), lost, RequestOutcome::Acknowledged]
+        );
         assert!(ends[2].latency.is_some());
         batch.begin();
-        let (fate, ends) = batch.end(Fate::Acknowledged);
+        let (fate, ends) = batch.end(RequestOutcome::Acknowledged);
         assert_eq!(fate, failed("events failed"));
         assert_eq!(fates(ends), vec![failed("no outcome"); 3]);
     }

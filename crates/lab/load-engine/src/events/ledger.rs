@@ -7,7 +7,7 @@
 //! own. Workers go through their keys in rounds of random order, so keys get the same number of events
 //! give or take one, and a run of fewer than `SLOTS` x keys events is visible in full.
 
-use crate::tally::Fate;
+use crate::tally::RequestOutcome;
 use lab_verdict::random::SplitMix64;
 
 /// How many events of one key its row shows.
@@ -91,13 +91,17 @@ impl KeyWriter {
     }
 
     /// Notes how the writes since the last time ended, in their order.
-    pub fn settle<'a>(&mut self, fates: impl IntoIterator<Item = &'a Fate>) {
+    pub fn settle<'a>(&mut self, fates: impl IntoIterator<Item = &'a RequestOutcome>) {
         for (write, fate) in self.pending.drain(..).zip(fates) {
             match fate {
-                Fate::Acknowledged => {}
-                Fate::Failed(_) | Fate::Unanswered(_) => self.doubts.push(write),
+                RequestOutcome::Acknowledged => {}
+                RequestOutcome::Failed(_) | RequestOutcome::Unanswered(_) => {
+                    self.doubts.push(write)
+                }
                 // It never left: its number is free again. Of a request either all events are sent or none.
-                Fate::NotSent(_) => self.counts[write.key as usize / self.keys.workers] -= 1,
+                RequestOutcome::NotSent(_) => {
+                    self.counts[write.key as usize / self.keys.workers] -= 1
+                }
             }
         }
     }
@@ -200,7 +204,10 @@ mod tests {
     use super::*;
 
     /// Three workers write to ten keys; the table is what the events left.
-    fn write(events: usize, mut fate: impl FnMut(KeyWrite) -> (Fate, bool)) -> (Ledger, Vec<Row>) {
+    fn write(
+        events: usize,
+        mut fate: impl FnMut(KeyWrite) -> (RequestOutcome, bool),
+    ) -> (Ledger, Vec<Row>) {
         let mut rows = vec![[None; SLOTS as usize]; 10];
         let mut ledger = Ledger::default();
         for worker in 0..3 {
@@ -229,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_faultless_run_is_verified_in_full() {
-        let (ledger, rows) = write(30, |_| (Fate::Acknowledged, true));
+        let (ledger, rows) = write(30, |_| (RequestOutcome::Acknowledged, true));
         let findings = ledger.audit(|key| rows[key as usize]);
         assert_eq!(findings.acknowledged, 90);
         assert_eq!(findings.verified, 90);
@@ -239,7 +246,10 @@ mod tests {
     #[test]
     fn one_lost_event_is_found_even_when_later_ones_follow() {
         let (ledger, rows) = write(30, |write| {
-            (Fate::Acknowledged, write != KeyWrite { key: 4, number: 2 })
+            (
+                RequestOutcome::Acknowledged,
+                write != KeyWrite { key: 4, number: 2 },
+            )
         });
         let findings = ledger.audit(|key| rows[key as usize]);
         assert_eq!((findings.lost, findings.verified), (1, 89));
@@ -249,9 +259,9 @@ mod tests {
     #[test]
     fn doubtful_events_may_be_there_or_not() {
         let (ledger, rows) = write(30, |write| match write.number {
-            2 => (Fate::Unanswered("timeout".into()), true),
-            3 => (Fate::Failed("http 503".into()), false),
-            _ => (Fate::Acknowledged, true),
+            2 => (RequestOutcome::Unanswered("timeout".into()), true),
+            3 => (RequestOutcome::Failed("http 503".into()), false),
+            _ => (RequestOutcome::Acknowledged, true),
         });
         let findings = ledger.audit(|key| rows[key as usize]);
         assert_eq!((findings.lost, findings.doubtful_stored), (0, 10));
@@ -264,9 +274,9 @@ mod tests {
         let (ledger, rows) = write(30, |_| {
             turn += 1;
             if turn % 3 == 0 {
-                (Fate::NotSent("connect".into()), false)
+                (RequestOutcome::NotSent("connect".into()), false)
             } else {
-                (Fate::Acknowledged, true)
+                (RequestOutcome::Acknowledged, true)
             }
         });
         let findings = ledger.audit(|key| rows[key as usize]);
@@ -276,7 +286,7 @@ mod tests {
 
     #[test]
     fn covered_events_are_reported_as_such() {
-        let (ledger, rows) = write(100, |_| (Fate::Acknowledged, true));
+        let (ledger, rows) = write(100, |_| (RequestOutcome::Acknowledged, true));
         let findings = ledger.audit(|key| rows[key as usize]);
         assert_eq!(findings.verified + findings.covered, 300);
         assert_eq!(findings.verified, 160);
@@ -285,7 +295,7 @@ mod tests {
 
     #[test]
     fn attributes_of_nobody_are_found() {
-        let (ledger, mut rows) = write(3, |_| (Fate::Acknowledged, true));
+        let (ledger, mut rows) = write(3, |_| (RequestOutcome::Acknowledged, true));
         rows[0][9] = Some(9);
         assert_eq!(ledger.audit(|key| rows[key as usize]).unexplained, 1);
     }

@@ -16,7 +16,7 @@ use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse
 use crate::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS, framed};
 use crate::protocol::{Caller, Endpoint};
 use crate::stop::Stop;
-use crate::tally::{Fate, Wire};
+use crate::tally::{RequestOutcome, Wire};
 
 /// Newest first; their messages are the same.
 const VERSIONS: [&str; 2] = ["v1", "v1alpha"];
@@ -105,8 +105,10 @@ async fn ask(
         Ok(())
     };
     match caller.call(&mut request, keep).await {
-        Fate::Acknowledged => {}
-        Fate::Failed(kind) | Fate::Unanswered(kind) | Fate::NotSent(kind) => bail!(kind),
+        RequestOutcome::Acknowledged => {}
+        RequestOutcome::Failed(kind)
+        | RequestOutcome::Unanswered(kind)
+        | RequestOutcome::NotSent(kind) => bail!(kind),
     }
     match answered {
         Some(MessageResponse::FileDescriptorResponse(found)) => {

@@ -54,17 +54,17 @@ impl Caller for Answers {
         &mut self,
         _: &mut BytesMut,
         _: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
-    ) -> Fate {
-        Fate::NotSent("not asked for".into())
+    ) -> RequestOutcome {
+        RequestOutcome::NotSent("not asked for".into())
     }
 
     async fn ask(
         &mut self,
         request: &Outgoing,
         mut judge: impl FnMut(&Incoming<'_>) -> Result<(), String> + Send,
-    ) -> Fate {
+    ) -> RequestOutcome {
         let Outgoing::Http { bytes, .. } = request else {
-            return Fate::NotSent("no http".into());
+            return RequestOutcome::NotSent("no http".into());
         };
         self.sent.push(String::from_utf8(bytes.to_vec()).unwrap());
         let (status, body) = self.answers.remove(0);
@@ -75,8 +75,8 @@ impl Caller for Answers {
             messages: 1,
         };
         match judge(&incoming) {
-            Ok(()) => Fate::Acknowledged,
-            Err(wrong) => Fate::Failed(wrong),
+            Ok(()) => RequestOutcome::Acknowledged,
+            Err(wrong) => RequestOutcome::Failed(wrong),
         }
     }
 }
@@ -115,7 +115,10 @@ async fn steps_that_depend_on_each_other_count_as_one() {
         answers: vec![(201, r#"{"id":"a b"}"#), (200, ""), (500, ""), (201, "{}")],
         sent: Vec::new(),
     };
-    assert_eq!(source.exchange(&mut answers).await, Fate::Acknowledged);
+    assert_eq!(
+        source.exchange(&mut answers).await,
+        RequestOutcome::Acknowledged
+    );
     assert!(
         answers.sent[0]
             .starts_with("POST /login HTTP/1.1\r\nhost: 127.0.0.1:1\r\ncontent-length: 0\r\n\r\n"),
@@ -131,11 +134,11 @@ async fn steps_that_depend_on_each_other_count_as_one() {
     // The second request ends with its first step.
     assert_eq!(
         source.exchange(&mut answers).await,
-        Fate::Failed("status 500".into())
+        RequestOutcome::Failed("status 500".into())
     );
     assert_eq!(
         source.exchange(&mut answers).await,
-        Fate::Failed("nothing at /id".into())
+        RequestOutcome::Failed("nothing at /id".into())
     );
     assert_eq!(answers.sent.len(), 4);
 }

@@ -22,7 +22,7 @@ use super::{
     Attempt, Caller, Deadline, Endpoint, Incoming, LONG_IDLE, Outgoing, after_another,
     not_connected,
 };
-use crate::tally::{Fate, Wire};
+use crate::tally::{RequestOutcome, Wire};
 
 pub use self::messages::{PREFIX, framed, grpc_status, next_message, status_name};
 
@@ -213,7 +213,7 @@ impl Caller for GrpcCaller {
         &mut self,
         request: &mut BytesMut,
         check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
-    ) -> Fate {
+    ) -> RequestOutcome {
         let message = request.split().freeze();
         // Lent, not copied: a copy for each call would cost more than the rest of the bookkeeping.
         let (uri, headers) = (self.uri.clone(), std::mem::take(&mut self.headers));
@@ -232,14 +232,14 @@ impl Caller for GrpcCaller {
         &mut self,
         request: &Outgoing,
         judge: impl FnMut(&Incoming<'_>) -> Result<(), String> + Send,
-    ) -> Fate {
+    ) -> RequestOutcome {
         let Outgoing::Grpc {
             uri,
             headers,
             message,
         } = request
         else {
-            return Fate::NotSent("not a call of gRPC".into());
+            return RequestOutcome::NotSent("not a call of gRPC".into());
         };
         let mut reader = Judged {
             judge,
@@ -258,7 +258,7 @@ impl GrpcCaller {
         head: impl Fn() -> Request<()> + Send,
         message: Bytes,
         reader: &mut impl Reader,
-    ) -> Fate {
+    ) -> RequestOutcome {
         let mut first = None;
         for _ in 1..ATTEMPTS {
             match self.attempt(head(), message.clone(), reader).await {
@@ -271,7 +271,7 @@ impl GrpcCaller {
         }
         match self.attempt(head(), message, reader).await {
             Attempt::Ended(fate) => after_another(first, fate),
-            Attempt::ClosedBefore(kind) => Fate::Unanswered(kind),
+            Attempt::ClosedBefore(kind) => RequestOutcome::Unanswered(kind),
         }
     }
 
@@ -286,7 +286,7 @@ impl GrpcCaller {
         let mut sender = match self.sender.take() {
             Some(sender) => match self.deadline.within(sender.ready()).await {
                 Ok(ready) => ready.ok(),
-                Err(given_up) => return Attempt::Ended(Fate::NotSent(given_up.kind())),
+                Err(given_up) => return Attempt::Ended(RequestOutcome::NotSent(given_up.kind())),
             },
             None => None,
         };
@@ -294,7 +294,7 @@ impl GrpcCaller {
             let renewing = self.connection.renew(self.generation);
             let renewed = match self.deadline.within(renewing).await {
                 Ok(renewed) => renewed,
-                Err(given_up) => return Attempt::Ended(Fate::NotSent(given_up.kind())),
+                Err(given_up) => return Attempt::Ended(RequestOutcome::NotSent(given_up.kind())),
             };
             sender = match renewed {
                 Ok((generation, sender)) => {
@@ -318,12 +318,12 @@ impl GrpcCaller {
         let (response, mut body) = match sender.send_request(head, false) {
             Ok(sent) => sent,
             Err(error) if closed(&error) => return Attempt::ClosedBefore(describe(&error)),
-            Err(error) => return Attempt::Ended(Fate::NotSent(describe(&error))),
+            Err(error) => return Attempt::Ended(RequestOutcome::NotSent(describe(&error))),
         };
         if let Err(error) = body.send_data(message, true) {
             return match closed(&error) {
                 true => Attempt::ClosedBefore(describe(&error)),
-                false => Attempt::Ended(Fate::Unanswered(describe(&error))),
+                false => Attempt::Ended(RequestOutcome::Unanswered(describe(&error))),
             };
         }
         let answered = self.deadline.within(answer(response, &said, reader)).await;
@@ -344,11 +344,11 @@ impl GrpcCaller {
                 if error.is_reset() {
                     self.sender = Some(sender);
                 }
-                Fate::Unanswered(describe(&error))
+                RequestOutcome::Unanswered(describe(&error))
             }
             Err(given_up) => {
                 self.sender = Some(sender);
-                Fate::Unanswered(given_up.kind())
+                RequestOutcome::Unanswered(given_up.kind())
             }
         })
     }

@@ -17,7 +17,7 @@ use super::{
     Attempt, Caller, Deadline, Endpoint, Headers, IDLE, Incoming, LONG_IDLE, Outgoing,
     after_another, not_connected,
 };
-use crate::tally::{Fate, Wire};
+use crate::tally::{RequestOutcome, Wire};
 use answer::{Progress, Whole};
 
 /// A caller with a keep-alive connection of its own.
@@ -91,7 +91,7 @@ impl HttpCaller {
         &mut self,
         request: &[u8],
         head_only: bool,
-        read: &mut (impl FnMut(&Whole, &[u8]) -> Fate + Send),
+        read: &mut (impl FnMut(&Whole, &[u8]) -> RequestOutcome + Send),
     ) -> Attempt {
         let (mut stream, idle) = match self.take_kept().await {
             Some(kept) => kept,
@@ -100,7 +100,9 @@ impl HttpCaller {
                 match self.deadline.within(connecting).await {
                     Ok(Ok(stream)) => (stream, Duration::ZERO),
                     Ok(Err(error)) => return Attempt::Ended(not_connected(&error).await),
-                    Err(given_up) => return Attempt::Ended(Fate::NotSent(given_up.kind())),
+                    Err(given_up) => {
+                        return Attempt::Ended(RequestOutcome::NotSent(given_up.kind()));
+                    }
                 }
             }
         };
@@ -122,9 +124,9 @@ impl HttpCaller {
                 if idle > LONG_IDLE && at_once {
                     return Attempt::ClosedBefore(kind);
                 }
-                Fate::Unanswered(kind)
+                RequestOutcome::Unanswered(kind)
             }
-            Err(given_up) => Fate::Unanswered(given_up.kind()),
+            Err(given_up) => RequestOutcome::Unanswered(given_up.kind()),
         })
     }
 }
@@ -135,8 +137,8 @@ impl HttpCaller {
         &mut self,
         request: &[u8],
         head_only: bool,
-        mut read: impl FnMut(&Whole, &[u8]) -> Fate + Send,
-    ) -> Fate {
+        mut read: impl FnMut(&Whole, &[u8]) -> RequestOutcome + Send,
+    ) -> RequestOutcome {
         let mut first = None;
         let fate = loop {
             match self.attempt(request, head_only, &mut read).await {
@@ -157,13 +159,13 @@ impl Caller for HttpCaller {
         &mut self,
         request: &mut BytesMut,
         mut check: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
-    ) -> Fate {
+    ) -> RequestOutcome {
         let read = |whole: &Whole, bytes: &[u8]| match whole.answer.status {
             200..=299 => match check(&whole.body(bytes)) {
-                Ok(()) => Fate::Acknowledged,
-                Err(wrong) => Fate::Failed(wrong.into()),
+                Ok(()) => RequestOutcome::Acknowledged,
+                Err(wrong) => RequestOutcome::Failed(wrong.into()),
             },
-            status => Fate::Failed(format!("http {status}")),
+            status => RequestOutcome::Failed(format!("http {status}")),
         };
         let fate = self.request(request, false, read).await;
         request.clear();
@@ -174,9 +176,9 @@ impl Caller for HttpCaller {
         &mut self,
         request: &Outgoing,
         mut judge: impl FnMut(&Incoming<'_>) -> Result<(), String> + Send,
-    ) -> Fate {
+    ) -> RequestOutcome {
         let Outgoing::Http { bytes, head_only } = request else {
-            return Fate::NotSent("not a request of HTTP/1.1".into());
+            return RequestOutcome::NotSent("not a request of HTTP/1.1".into());
         };
         let read = |whole: &Whole, bytes: &[u8]| {
             let body = whole.body(bytes);
@@ -187,8 +189,8 @@ impl Caller for HttpCaller {
                 messages: 1,
             };
             match judge(&incoming) {
-                Ok(()) => Fate::Acknowledged,
-                Err(wrong) => Fate::Failed(wrong),
+                Ok(()) => RequestOutcome::Acknowledged,
+                Err(wrong) => RequestOutcome::Failed(wrong),
             }
         };
         self.request(bytes, *head_only, read).await

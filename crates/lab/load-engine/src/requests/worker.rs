@@ -16,7 +16,7 @@ use crate::protocol::http1::HttpCaller;
 use crate::protocol::{Caller, Protocol};
 use crate::schedule::Schedule;
 use crate::stop::Stop;
-use crate::tally::{Fate, Lane};
+use crate::tally::{Lane, RequestOutcome};
 use crate::work::{Requests, Source, Work};
 
 /// What a thread waits for when it has connected.
@@ -221,13 +221,19 @@ impl<C: Caller> Worker<C> {
         self.source
     }
 
-    async fn exchange(&mut self) -> Fate {
+    async fn exchange(&mut self) -> RequestOutcome {
         self.source
             .exchange(&mut self.caller, &mut self.request)
             .await
     }
 
-    fn settle(&mut self, fate: Fate, part: Part, latency: Duration, since_due: Option<Duration>) {
+    fn settle(
+        &mut self,
+        fate: RequestOutcome,
+        part: Part,
+        latency: Duration,
+        since_due: Option<Duration>,
+    ) {
         let (fate, events) = self.source.settle(fate);
         let mut tally = self.lane.tally();
         tally.settle(part, &fate, latency, since_due);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ledger::{Ledger, Receipt};
 use load_engine::clock::Clock;
-use load_engine::tally::{Fate, Lane};
+use load_engine::tally::{Lane, RequestOutcome};
 
 /// What the tasks of a delivery share.
 #[derive(Clone)]
@@ -23,11 +23,16 @@ impl Shared {
         let since_due = now.saturating_duration_since(receipt.due);
         let since_sent = now.saturating_duration_since(receipt.sent);
         let mut tally = self.lane.tally();
-        tally.settle(part, &Fate::Acknowledged, since_sent, Some(since_due));
+        tally.settle(
+            part,
+            &RequestOutcome::Acknowledged,
+            since_sent,
+            Some(since_due),
+        );
     }
 
     /// Counts what went wrong.
-    pub(super) fn failed(&self, fate: &Fate) {
+    pub(super) fn failed(&self, fate: &RequestOutcome) {
         let part = self.clock.part(Instant::now());
         self.lane.tally().settle(part, fate, Duration::ZERO, None);
     }

@@ -13,7 +13,7 @@ use crate::plan::{LogPlan, LogScenario, data};
 use load_engine::protocol::Caller;
 use load_engine::protocol::grpc::{GrpcCaller, framed};
 use load_engine::schedule::Schedule;
-use load_engine::tally::Fate;
+use load_engine::tally::RequestOutcome;
 
 const PRODUCE: &str = "/takhin.v1.TakhinService/ProduceMessage";
 /// What begins the data of an entry of this load, before its number.
@@ -51,7 +51,7 @@ impl Writer {
         while let Some((_, due)) = schedule.next().await {
             let number = shared.ledger.sending(due);
             let fate = self.write(number).await;
-            let acknowledged = fate == Fate::Acknowledged;
+            let acknowledged = fate == RequestOutcome::Acknowledged;
             shared.ledger.settled(number, acknowledged);
             if !acknowledged {
                 shared.failed(&fate);
@@ -59,14 +59,14 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, number: u64) -> Fate {
+    async fn write(&mut self, number: u64) -> RequestOutcome {
         match self.of {
             LogScenario::Follow => self.append(number).await,
             _ => self.produce(number).await,
         }
     }
 
-    async fn append(&mut self, number: u64) -> Fate {
+    async fn append(&mut self, number: u64) -> RequestOutcome {
         let request = AppendRequest {
             partition: self.name.clone(),
             data: data(0, number),
@@ -80,7 +80,7 @@ impl Writer {
         self.caller.call(&mut request, check).await
     }
 
-    async fn produce(&mut self, number: u64) -> Fate {
+    async fn produce(&mut self, number: u64) -> RequestOutcome {
         let request = ProduceMessageRequest {
             topic: self.name.clone(),
             partition: (number % u64::from(self.partitions)) as i32,

@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::messages::{failed, grpc_status, next_message};
 use crate::protocol::{Headers, Incoming};
-use crate::tally::Fate;
+use crate::tally::RequestOutcome;
 
 /// What is made of an answer as it comes.
 pub(super) trait Reader: Send {
@@ -15,7 +15,7 @@ pub(super) trait Reader: Send {
     fn message(&mut self, message: Bytes);
 
     /// The call has ended.
-    fn end(&mut self, headers: &HeaderMap, trailers: &HeaderMap) -> Fate;
+    fn end(&mut self, headers: &HeaderMap, trailers: &HeaderMap) -> RequestOutcome;
 }
 
 /// Every message of a success has to be right.
@@ -30,15 +30,15 @@ impl<C: FnMut(&[u8]) -> Result<(), &'static str> + Send> Reader for Checked<C> {
         self.checked = Some(self.checked.unwrap_or(Ok(())).and(result));
     }
 
-    fn end(&mut self, headers: &HeaderMap, trailers: &HeaderMap) -> Fate {
+    fn end(&mut self, headers: &HeaderMap, trailers: &HeaderMap) -> RequestOutcome {
         match grpc_status(trailers).or_else(|| grpc_status(headers)) {
             Some("0") => match self.checked {
-                Some(Ok(())) => Fate::Acknowledged,
-                Some(Err(wrong)) => Fate::Failed(wrong.into()),
-                None => Fate::Failed("grpc: no message".into()),
+                Some(Ok(())) => RequestOutcome::Acknowledged,
+                Some(Err(wrong)) => RequestOutcome::Failed(wrong.into()),
+                None => RequestOutcome::Failed("grpc: no message".into()),
             },
             Some(status) => failed(status),
-            None => Fate::Failed("grpc: no status".into()),
+            None => RequestOutcome::Failed("grpc: no status".into()),
         }
     }
 }
@@ -56,10 +56,10 @@ impl<J: FnMut(&Incoming<'_>) -> Result<(), String> + Send> Reader for Judged<J> 
         self.messages += 1;
     }
 
-    fn end(&mut self, headers: &HeaderMap, trailers: &HeaderMap) -> Fate {
+    fn end(&mut self, headers: &HeaderMap, trailers: &HeaderMap) -> RequestOutcome {
         let status = grpc_status(trailers).or_else(|| grpc_status(headers));
         let Some(status) = status.and_then(|status| status.parse().ok()) else {
-            return Fate::Failed("grpc: no status".into());
+            return RequestOutcome::Failed("grpc: no status".into());
         };
         let incoming = Incoming {
             status,
@@ -68,8 +68,8 @@ impl<J: FnMut(&Incoming<'_>) -> Result<(), String> + Send> Reader for Judged<J> 
             messages: self.messages,
         };
         match (self.judge)(&incoming) {
-            Ok(()) => Fate::Acknowledged,
-            Err(wrong) => Fate::Failed(wrong),
+            Ok(()) => RequestOutcome::Acknowledged,
+            Err(wrong) => RequestOutcome::Failed(wrong),
         }
     }
 }
@@ -79,10 +79,13 @@ pub(super) async fn answer(
     response: h2::client::ResponseFuture,
     said: &AtomicBool,
     reader: &mut impl Reader,
-) -> Result<Fate, h2::Error> {
+) -> Result<RequestOutcome, h2::Error> {
     let response = response.await?;
     if response.status() != 200 {
-        return Ok(Fate::Failed(format!("http {}", response.status().as_u16())));
+        return Ok(RequestOutcome::Failed(format!(
+            "http {}",
+            response.status().as_u16()
+        )));
     }
     let (http::response::Parts { headers, .. }, mut body) = response.into_parts();
     let mut partial = BytesMut::new();

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 
-use crate::tally::Fate;
+use crate::tally::RequestOutcome;
 
 /// Takes a whole message off the front of `buffer`, without its prefix.
 pub fn next_message(buffer: &mut BytesMut) -> Option<Bytes> {
@@ -32,8 +32,8 @@ pub fn grpc_status(headers: &HeaderMap) -> Option<&str> {
     headers.get("grpc-status")?.to_str().ok()
 }
 
-pub(super) fn failed(status: &str) -> Fate {
-    Fate::Failed(format!("grpc {}", status_name(status)))
+pub(super) fn failed(status: &str) -> RequestOutcome {
+    RequestOutcome::Failed(format!("grpc {}", status_name(status)))
 }
 
 /// The name of a status that is given by its number.
