@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use domain::{EntityUpdate, Event};
 use runtime::config::DatabaseConfig;
 use runtime::metrics::Metrics;
-use runtime::postgres::{Cause, Database, DatabaseError};
+#[cfg(feature = "kafka")]
+use runtime::postgres::Cause;
+use runtime::postgres::{Database, DatabaseError};
 use runtime::threads;
 use runtime::wakeups::Forwarded;
 use tokio::sync::oneshot;
