@@ -37,7 +37,7 @@ pub struct KafkaConfig {
     #[arg(long, env = "KAFKA_TLS_KEY", value_name = "FILE")]
     pub kafka_tls_key: Option<PathBuf>,
 
-    /// How we say who we are; without it Kafka is not told
+    /// SASL mechanism; without it the client does not authenticate
     #[arg(long, env = "KAFKA_SASL_MECHANISM", value_name = "MECHANISM")]
     pub kafka_sasl_mechanism: Option<SaslMechanism>,
 

@@ -162,7 +162,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// Write the run into the metrics database, as is done without it where DB_HOST is set
+    /// Write the run into the metrics database; on by default where DB_HOST is set
     #[arg(long, alias = "record")]
     pub store: bool,
 

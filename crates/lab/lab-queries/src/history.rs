@@ -37,7 +37,7 @@ pub struct HistoryArgs {
     /// Probability of naming a change in a stretch that has none
     #[arg(long, value_name = "LEVEL", default_value = "0.01", value_parser = crate::judge::share)]
     alpha: f64,
-    /// Changes within this margin are not told
+    /// Changes within this margin are not reported
     #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = crate::judge::share)]
     margin: f64,
     /// Write a page too

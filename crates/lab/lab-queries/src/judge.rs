@@ -45,7 +45,8 @@ pub struct JudgeArgs {
     /// Compare the other targets with this one only; name it before you look at the figures
     #[arg(long, value_name = "TARGET")]
     reference: Option<String>,
-    /// The figure that decides, named before you look; the others are corrected apart and describe
+    /// The figure that decides; choose it before you look at the figures. The others are corrected separately and shown
+    /// for information
     #[arg(long, value_name = "FIGURE")]
     primary: Option<String>,
     /// This is look K of N planned looks (at 8, 10, ... rounds) at a session that grows

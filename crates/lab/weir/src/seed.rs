@@ -38,8 +38,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Make the 10,000 accounts and 100,000 transactions that balance and stream are measured with
 ///
-/// Creates the tables where they are missing. The same rows come out everywhere; rows that are there already stay as
-/// they are, so that a second run changes nothing.
+/// Creates the tables where they are missing. Every machine gets the same rows; existing rows stay as they
+/// are, so a second run changes nothing.
 #[derive(Args, Debug)]
 pub struct SeedArgs {
     /// The application database

@@ -52,15 +52,15 @@ pub struct GrpcConnectionConfig {
     #[arg(long, env = "GRPC_KEEPALIVE_TIMEOUT", default_value = "20s", value_name = "DURATION", value_parser = age)]
     pub grpc_keepalive_timeout: Duration,
 
-    /// Idle time after which a gRPC connection is closed, once its client is told to go away [default: none]
+    /// Idle time after which the server sends GOAWAY and closes a gRPC connection [default: none]
     #[arg(long, env = "GRPC_MAX_CONNECTION_IDLE", value_name = "DURATION", value_parser = age)]
     pub grpc_max_connection_idle: Option<Duration>,
 
-    /// Age at which a gRPC connection takes no more calls, so that clients spread anew [default: none]
+    /// Age at which a gRPC connection accepts no more calls, so that clients reconnect, to other instances too [default: none]
     #[arg(long, env = "GRPC_MAX_CONNECTION_AGE", value_name = "DURATION", value_parser = age)]
     pub grpc_max_connection_age: Option<Duration>,
 
-    /// How long the calls of such a connection may go on, streams too [default: without a limit]
+    /// Longest time that open calls and streams of such a connection may continue [default: without a limit]
     #[arg(long, env = "GRPC_MAX_CONNECTION_AGE_GRACE", value_name = "DURATION", value_parser = age)]
     pub grpc_max_connection_age_grace: Option<Duration>,
 }

@@ -54,7 +54,7 @@ pub struct IngestConfig {
     #[arg(long, env = "MAX_BULK_BYTES", default_value = "10485760", value_parser = bytes(1..=MOST_BYTES))]
     pub max_bulk_bytes: u32,
 
-    /// A log line `Persisted events count: N` every so many events; 0 for none
+    /// Log a line `Persisted events count: N` every so many events; 0 turns it off
     #[arg(long, env = "PERSISTED_COUNT_LOG_EVERY", default_value = "10", value_parser = count(0..=u64::MAX))]
     pub persisted_count_log_every: u64,
 

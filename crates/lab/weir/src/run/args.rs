@@ -72,8 +72,8 @@ pub struct RunArgs {
     /// Where the services run; auto: Docker where it works, else natively
     #[arg(long, value_enum, default_value_t = RuntimeArg::Auto, value_name = "RUNTIME")]
     pub(super) runtime: RuntimeArg,
-    /// Go on with a session that was not finished: only the runs that are left, with its plan and seed [default: the
-    /// newest that was not finished]
+    /// Continue an unfinished session: make only its missing runs, with its plan and seed [default: the newest
+    /// unfinished one]
     #[arg(long, num_args = 0..=1, default_missing_value = "", value_name = "SESSION")]
     pub(super) resume: Option<String>,
     /// Leave the databases running at the end

@@ -18,7 +18,7 @@ use crate::usage::UsageError;
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 #[command(next_help_heading = "Distance (natively)")]
 pub(super) struct DistanceArgs {
-    /// Time that what generator and target send each other is on its way, in each direction, e.g. 20ms
+    /// One-way network delay between generator and target, e.g. 20ms
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<Duration>,
     /// Time by which the delay differs at most, to either side, e.g. 2ms

@@ -12,7 +12,7 @@ pub(super) struct JudgingArgs {
     /// Ratios within this margin of 1 count as equal [default: 3%]
     #[arg(long, value_name = "PERCENT", value_parser = crate::judge::share)]
     margin: Option<f64>,
-    /// The figure that decides; the others are corrected apart and describe [default: all decide]
+    /// The figure that decides; the others are corrected separately and shown for information [default: all decide]
     #[arg(long, value_enum, value_name = "FIGURE")]
     primary: Option<Primary>,
     /// Compare the other targets with this one only [default: all pairs]
