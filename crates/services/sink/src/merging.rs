@@ -34,12 +34,6 @@ const TELL_KAFKA_EVERY: Duration = Duration::from_secs(1);
 /// How long leaving the group may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Why it is not known how far a partition is.
-enum Unknown {
-    Database(DatabaseError),
-    Kafka(KrafkaError),
-}
-
 /// Kafka's id of a topic in hexadecimal digits; none where the brokers give none.
 fn topic_id(bytes: [u8; 16]) -> Option<String> {
     let is_given = bytes != [0; 16];
@@ -180,25 +174,38 @@ impl Merging {
         let mut expected: BTreeMap<i32, i64> = BTreeMap::new();
         let mut sought = Vec::new();
         let mut taken = VecDeque::with_capacity(records.len());
+        let is_strange = |record: &ConsumerRecord| {
+            let (positions, partition) = (&self.positions, record.partition);
+            !positions.knows(partition) || positions.went_back(partition, record.offset)
+        };
+        let identified = match records.iter().any(is_strange) {
+            true => self.identify().await,
+            false => Ok(()),
+        };
+        if let Err(error) = &identified {
+            self.after(error);
+        }
         for record in records {
             let (partition, offset) = (record.partition, record.offset);
             if sought.contains(&partition) {
                 continue;
             }
             if !self.positions.knows(partition) {
-                match self.learn(partition).await {
-                    Ok(next) => self.positions.set(partition, next),
-                    Err(unknown) => {
-                        match unknown {
-                            Unknown::Database(error) => self.report(&error),
-                            Unknown::Kafka(error) => self.after(&error),
-                        }
-                        // Read again when it is back.
-                        self.seek(partition, offset).await;
-                        sought.push(partition);
-                        continue;
+                let next = match identified {
+                    Ok(()) => {
+                        let known = &self.database;
+                        let next = store::next_offset(known, &self.source, partition, self.limit);
+                        next.await.map_err(|error| self.report(&error)).ok()
                     }
-                }
+                    Err(_) => None,
+                };
+                let Some(next) = next else {
+                    // Read again when Kafka or the database is back.
+                    self.seek(partition, offset).await;
+                    sought.push(partition);
+                    continue;
+                };
+                self.positions.set(partition, next);
             }
             let next = self.positions.next(partition);
             let expected = expected.entry(partition).or_insert(next);
@@ -217,26 +224,23 @@ impl Merging {
         taken
     }
 
-    /// How far the partition is. Kafka is asked which topic this is: one that was made again has new records at old offsets.
-    async fn learn(&mut self, partition: i32) -> Result<i64, Unknown> {
+    /// Asks Kafka which topic this is: one that was made again has new records at old offsets. What is known of another topic
+    /// is forgotten.
+    async fn identify(&mut self) -> Result<(), KrafkaError> {
         let topic = &self.source.topic;
         let described = self
             .admin
             .describe_topics([topic], DescribeTopicsOptions::default());
-        let mut described = described.await.map_err(Unknown::Kafka)?;
-        let described = match described.remove(topic) {
-            Some(described) => described.map_err(Unknown::Kafka)?,
-            None => return Err(Unknown::Kafka(KrafkaError::unknown_topic(topic))),
+        let described = match described.await?.remove(topic) {
+            Some(described) => described?,
+            None => return Err(KrafkaError::unknown_topic(topic)),
         };
         let id = topic_id(described.topic_id);
         if id != self.source.topic_id {
-            // What is known is of another topic.
             self.positions.keep(|_| false);
             self.source.topic_id = id;
         }
-        store::next_offset(&self.database, &self.source, partition, self.limit)
-            .await
-            .map_err(Unknown::Database)
+        Ok(())
     }
 
     async fn seek(&self, partition: i32, offset: i64) {

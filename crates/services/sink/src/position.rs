@@ -43,6 +43,13 @@ impl Positions {
         self.0.retain(|partition, _| is_kept(*partition));
     }
 
+    /// Whether a record comes from before the last one merged, though Kafka was asked for the next one: it may be of a topic that
+    /// was made again.
+    pub(crate) fn went_back(&self, partition: i32, offset: i64) -> bool {
+        let position = self.0.get(&partition);
+        position.is_some_and(|position| position.sought && offset < position.next)
+    }
+
     /// The next offset to merge.
     pub(crate) fn next(&self, partition: i32) -> i64 {
         self.0.get(&partition).map_or(0, |position| position.next)
@@ -87,6 +94,8 @@ mod tests {
         // Asked for, and there is none: the topic has a gap.
         assert_eq!(positions.judge(0, 9, 5), Verdict::Merge);
         positions.advance(0, 10);
+        assert!(positions.went_back(0, 0) && !positions.went_back(0, 10));
+        assert!(!positions.went_back(1, 0), "another sink's");
         assert_eq!(positions.judge(0, 9, 10), Verdict::Skip);
         assert_eq!(positions.judge(0, 12, 10), Verdict::Merge);
         // Another sink's.
