@@ -27,6 +27,17 @@ pub struct Route {
     pub timeout: Duration,
 }
 
+/// Checks the rate of a schedule, requests or records a second.
+///
+/// # Errors
+/// It is none that a schedule can keep.
+pub fn check_rate(rate: f64) -> Result<(), Usage> {
+    require(
+        (0.01..=1e6).contains(&rate),
+        "--rate must be 0.01 to 1000000 requests a second",
+    )
+}
+
 impl Timing {
     /// Checks it.
     ///

@@ -52,7 +52,7 @@ enum Receiver {
 }
 
 impl Deliveries {
-    /// Makes the topic or the partition, connects writers and receivers, and waits until all receivers are served.
+    /// Makes the partition, connects writers and receivers, and waits until all receivers are served.
     pub(super) async fn prepare(plan: &LogPlan, store: &GrpcStore) -> anyhow::Result<Self> {
         let Via::Grpc(route) = &plan.via else {
             anyhow::bail!("deliveries go over a server");
@@ -75,7 +75,6 @@ impl Deliveries {
                 }
             }
             _ => {
-                member::make_topic(plan, store).await?;
                 for number in 0..plan.concurrency {
                     receivers.push(Receiver::Member(Member::open(plan, store, number)?));
                 }

@@ -14,7 +14,8 @@ use service_client::channel::endpoint;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::{LogPlan, data};
-use crate::produce::{self, GrpcProduce};
+use crate::produce::GrpcProduce;
+use crate::topic;
 use load_engine::plan::Route;
 use load_engine::protocol::Caller;
 use load_engine::protocol::grpc::{GrpcCaller, GrpcConnection, WINDOWS, framed};
@@ -51,7 +52,7 @@ impl GrpcStore {
             wire,
             connections,
         };
-        produce::prepare(plan, store.channel()?).await?;
+        topic::make(plan, store.channel()?).await?;
         Ok(store)
     }
 

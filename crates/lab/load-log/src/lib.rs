@@ -4,6 +4,7 @@
 //!
 //! - [`plan`]: what is asked for
 //! - `operation`: one request of either kind; [`direct`], [`direct_produce`], [`grpc`], [`produce`]: how it is made
+//! - `topic`: the topic of a run that has one
 //! - `deliveries`: records that are written at a fixed rate, and who receives them
 //! - [`start`]: the beginning of a run; [`LogRun`]: the run while it is on
 //! - [`outcome`]: what came of it
@@ -16,6 +17,7 @@ mod operation;
 pub mod outcome;
 pub mod plan;
 mod produce;
+mod topic;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// When an in-process append counts as done.
 pub use group_commit::Durability;
 
-use load_engine::plan::{Route, Timing};
+use load_engine::plan::{Route, Timing, check_rate};
 use load_engine::usage::{Usage, require};
 
 /// What is asked of the log.
@@ -149,7 +149,7 @@ impl LogPlan {
                 self.scenario.name()
             ),
         )?;
-        require(rate > 0.0, "--rate must be more than 0")?;
+        check_rate(rate)?;
         require(
             self.scenario == LogScenario::Follow || self.concurrency <= partitions as usize,
             format_args!(
@@ -160,6 +160,17 @@ impl LogPlan {
             !kill_member || (self.scenario == LogScenario::Consume && self.concurrency > 1),
             "--kill-member goes with scenario consume and at least 2 --clients, one of which takes over",
         )
+    }
+
+    /// Partitions of the run's topic; none where it has no topic.
+    pub(super) fn partitions(&self) -> Option<u32> {
+        match self.scenario {
+            LogScenario::Produce => Some(1),
+            LogScenario::Consume => Some(self.feed.partitions),
+            LogScenario::Append | LogScenario::Tail | LogScenario::Verify | LogScenario::Follow => {
+                None
+            }
+        }
     }
 
     /// How many receivers each record has.

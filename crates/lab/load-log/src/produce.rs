@@ -4,14 +4,12 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use api::takhin::takhin_service_client::TakhinServiceClient;
-use api::takhin::{CreateTopicRequest, ProduceMessageRequest, ProduceMessageResponse, Record};
+use api::takhin::{ProduceMessageRequest, ProduceMessageResponse, Record};
 use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
 use prost::Message;
-use service_client::ClientChannel;
 
-use crate::plan::{LogPlan, LogScenario, data};
+use crate::plan::{LogPlan, data};
 use load_engine::plan::Route;
 use load_engine::protocol::grpc::{
     STREAM_WINDOWS, describe, framed, grpc_status, head, next_message, open, status_name, target,
@@ -19,25 +17,6 @@ use load_engine::protocol::grpc::{
 use load_engine::tally::{RequestOutcome, Wire};
 
 const PRODUCE: &str = "/takhin.v1.TakhinService/ProduceMessageStream";
-
-/// Makes the topic, with one partition, for a run that produces.
-pub(super) async fn prepare(plan: &LogPlan, channel: ClientChannel) -> anyhow::Result<()> {
-    if plan.scenario != LogScenario::Produce {
-        return Ok(());
-    }
-    let request = CreateTopicRequest {
-        name: plan.name(),
-        num_partitions: 1,
-        ..CreateTopicRequest::default()
-    };
-    let created = TakhinServiceClient::new(channel)
-        .create_topic(request)
-        .await
-        .context("cannot make the topic")?
-        .into_inner();
-    anyhow::ensure!(created.success, "cannot make the topic: {}", created.error);
-    Ok(())
-}
 
 /// An open stream.
 pub(super) struct GrpcProduce {

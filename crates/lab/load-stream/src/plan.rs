@@ -86,8 +86,8 @@ impl StreamPlan {
             )?;
             require(slow.clients > 0, "--slow-clients must be at least 1")?;
             require(
-                slow.events_per_second > 0.0,
-                "--slow-rate must be more than 0 events a second",
+                (0.01..=1e6).contains(&slow.events_per_second),
+                "--slow-rate must be 0.01 to 1000000 events a second",
             )?;
         }
         if let Some(live) = &self.live {

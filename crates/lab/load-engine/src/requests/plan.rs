@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::plan::{Route, Timing};
+use crate::plan::{Route, Timing, check_rate};
 use crate::protocol::{Protocol, Wording};
 use crate::usage::{Usage, require};
 use crate::work::Work;
@@ -57,10 +57,7 @@ impl Plan {
             "over REST a connection carries one request at a time: --connections must equal --concurrency",
         )?;
         self.route.check_threads(self.timing.threads)?;
-        require(
-            self.rate.is_none_or(|rate| (0.01..=1e6).contains(&rate)),
-            "--rate must be 0.01 to 1000000 requests a second",
-        )?;
+        self.rate.map_or(Ok(()), check_rate)?;
         require(
             self.rate.is_none()
                 || (self.pacing.requests.is_none() && self.pacing.think_time.is_zero()),

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::Context;
 use api::takhin::takhin_service_client::TakhinServiceClient;
 use api::takhin::{
-    CommitOffsetRequest, ConsumeMessagesRequest, ConsumeMessagesResponse, CreateTopicRequest,
+    CommitOffsetRequest, ConsumeMessagesRequest, ConsumeMessagesResponse,
     DescribeConsumerGroupRequest, TopicPartitionOffset,
 };
 use service_client::ClientChannel;
@@ -37,22 +36,6 @@ pub(super) struct Member {
     joining: AbortOnDropHandle<Result<Response<Streaming<ConsumeMessagesResponse>>, Status>>,
     /// The next offset of each partition since the last commit.
     read: BTreeMap<i32, i64>,
-}
-
-/// Makes the topic.
-pub(super) async fn make_topic(plan: &LogPlan, store: &GrpcStore) -> anyhow::Result<()> {
-    let request = CreateTopicRequest {
-        name: plan.name(),
-        num_partitions: plan.feed.partitions as i32,
-        ..CreateTopicRequest::default()
-    };
-    let created = TakhinServiceClient::new(store.channel()?)
-        .create_topic(request)
-        .await
-        .context("cannot make the topic")?
-        .into_inner();
-    anyhow::ensure!(created.success, "cannot make the topic: {}", created.error);
-    Ok(())
 }
 
 /// Waits until the group has all its members and is stable, for `limit` at most.
