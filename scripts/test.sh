@@ -58,13 +58,13 @@ kafka_tests() {
 # A session of the lab over producers, broker and sink, with the binaries that the tests before have built: the session builds
 # services without Kafka in their place.
 session_on_kafka() {
-    local built=${CARGO_TARGET_DIR:-target}/debug binaries status=0
-    binaries=$(mktemp -d "$PWD/.tools/on-kafka.XXXXXX")
-    cp "$built/producer-rest" "$built/producer-grpc" "$built/sink" "$binaries"
+    local target binaries
+    target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
+    binaries=$target/on-kafka
+    mkdir -p "$binaries"
+    cp "$target"/debug/{producer-rest,producer-grpc,sink} "$binaries"
     say "cargo test -p weir --features weir/kafka --test it -- kafka"
-    KAFKA_BIN_DIR=$binaries cargo test -p weir --features weir/kafka --test it -- kafka || status=1
-    rm -rf "$binaries"
-    return "$status"
+    KAFKA_BIN_DIR=$binaries cargo test -p weir --features weir/kafka --test it -- kafka
 }
 
 # contender NAME TOOL PATTERN COMMAND...: the tests of one contender, and a line that counts those that match PATTERN.
