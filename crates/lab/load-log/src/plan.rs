@@ -127,6 +127,11 @@ impl LogPlan {
         self.timing.check()?;
         require(self.entries > 0, "--entries must be at least 1")?;
         require([0, 1, -1].contains(&self.acks), "--acks must be 0, 1 or -1")?;
+        require(
+            !self.feed.kill_member
+                || (self.scenario == LogScenario::Consume && self.concurrency > 1),
+            "--kill-member goes with scenario consume and at least 2 --clients, one of which takes over",
+        )?;
         if self.scenario.delivers() {
             self.check_feed()?;
         }
@@ -137,11 +142,7 @@ impl LogPlan {
     }
 
     fn check_feed(&self) -> Result<(), Usage> {
-        let Feed {
-            rate,
-            partitions,
-            kill_member,
-        } = self.feed;
+        let partitions = self.feed.partitions;
         require(
             matches!(self.via, Via::Grpc(_)),
             format_args!(
@@ -149,16 +150,12 @@ impl LogPlan {
                 self.scenario.name()
             ),
         )?;
-        check_rate(rate)?;
+        check_rate(self.feed.rate)?;
         require(
             self.scenario == LogScenario::Follow || self.concurrency <= partitions as usize,
             format_args!(
                 "--clients must be at most --partitions ({partitions}): a member without a partition receives nothing"
             ),
-        )?;
-        require(
-            !kill_member || (self.scenario == LogScenario::Consume && self.concurrency > 1),
-            "--kill-member goes with scenario consume and at least 2 --clients, one of which takes over",
         )
     }
 

@@ -270,7 +270,9 @@ async fn a_delivery_that_contradicts_itself_is_refused() {
             &["--scenario=follow", "--kill-member", "--clients=2"],
             "--kill-member",
         ),
+        (&["--scenario=append", "--kill-member"], "--kill-member"),
         (&["--scenario=follow", "--rate=0"], "--rate"),
+        (&["--scenario=follow", "--rate=1e12"], "--rate"),
     ] {
         let output = command(options).output().await.unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
