@@ -8,7 +8,8 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 # --- recipe: which dependencies there are --------------------------------------------------------
 # cargo-chef keeps the dependencies in a layer of their own, which an edit of the code leaves valid.
 FROM ${RUST_IMAGE} AS chef
-RUN cargo install --locked cargo-chef@0.1.78
+# Not optimised: it only reads manifests.
+RUN cargo install --locked --debug cargo-chef@0.1.78
 WORKDIR /src
 
 FROM chef AS recipe
@@ -17,7 +18,7 @@ RUN cargo chef prepare --recipe-path recipe.json
 
 # --- build ------------------------------------------------------------------------------------
 FROM chef AS build
-# `dist` for images that are published: link-time optimisation, some minutes more.
+# `dist` for images that are published: link-time optimisation, some minutes more. `quick` for images that measure nothing.
 ARG PROFILE=release
 ARG PACKAGES="-p producer-rest -p producer-grpc -p balance -p stream -p event-log -p stats-sidecar -p benchmark -p weir"
 COPY --from=recipe /src/recipe.json ./

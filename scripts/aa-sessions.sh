@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Runs real A/A sessions and sessions with a planted difference of 10 % of CPU, over null targets, and counts what they say.
-# Prints a line a session and both counts; leaves the sessions in the metrics database and their reports below
-# load-test/results/. Expected of 20: 0 or 1 A/A session that names a difference, at least 18 that find the planted one.
+# Runs real sessions over null targets, and counts what they say:
+#   aa        one target under two names: nothing may be named (0 or 1 of 20 expected)
+#   planted   10 % of CPU more in one of two equal targets, with --until-decided: to be found (at least 18 of 20)
+#   planned   eight rounds, and as much more CPU as `weir plan` says that they find in 80 % of sessions (13 to 19 of 20). Needs
+#             earlier sessions, whose spread says how much that is
+# Prints a line a session and the count of each kind; leaves the sessions in the metrics database and their reports below
+# load-test/results/.
 # Environment: WEIR (default target/release/weir), PHASE_SCALE (default 0.1: rounds of 3 s), RATE (default 2000 a second).
 set -euo pipefail
 
 usage() {
-  echo "Usage: scripts/aa-sessions.sh SESSIONS [aa|planted|both]" >&2
+  echo "Usage: scripts/aa-sessions.sh SESSIONS [aa|planted|both|planned]" >&2
   exit 64
 }
 
@@ -43,19 +47,41 @@ aa() {
   echo "A/A: $named of $1 sessions named a difference"
 }
 
-planted() {
-  local found=0 number
-  for ((number = 1; number <= $1; number++)); do
-    session null-rest,null-rest-burn default --primary cpu --until-decided
+# burn SESSIONS NAME OPTION...: sessions in which one of two targets burns BURN_PERCENT of its requests' CPU on top.
+burn() {
+  local found=0 number sessions=$1 name=$2
+  shift 2
+  for ((number = 1; number <= sessions; number++)); do
+    session null-rest,null-rest-burn default --primary cpu "$@"
     local said="not found" status
     status=$(gate null-rest null-rest-burn)
     if [[ $status == 1 ]]; then
       found=$((found + 1))
       said="found"
     fi
-    echo "planted 10 % $number of $1: $said"
+    echo "$name $number of $sessions: $said"
   done
-  echo "planted 10 %: found in $found of $1 sessions"
+  echo "$name: found in $found of $sessions sessions"
+}
+
+planted() {
+  BURN_PERCENT=10 burn "$1" "planted 10 %" --until-decided
+}
+
+# The difference in percent that eight rounds find in 80 % of sessions, at the spread of the sessions so far.
+promised() {
+  "$weir" plan compare null-rest,null-rest-burn default --primary cpu --driver benchmark --rate "$rate" --json |
+    python3 -c 'import json, sys
+found = [one["detectable"] for one in json.load(sys.stdin)["finds"] if one["figure"] == "service CPU"]
+if not found or found[0] is None:
+    sys.exit("scripts/aa-sessions.sh: no earlier session says how rounds spread: run the kind aa first")
+print(f"{100 * found[0]:.2f}")'
+}
+
+planned() {
+  local size
+  size=$(promised)
+  BURN_PERCENT=$size burn "$1" "planned $size %"
 }
 
 main() {
@@ -67,6 +93,7 @@ main() {
   case ${2:-both} in
     aa) aa "$1" ;;
     planted) planted "$1" ;;
+    planned) planned "$1" ;;
     both)
       aa "$1"
       planted "$1"

@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 rounds=${1-8} seconds=${2-8}
-folder='' database='' service=''
+service=''
 
 usage() {
     sed -n 's/^# Usage: //p' "${BASH_SOURCE[0]}" >&2
@@ -16,52 +16,18 @@ usage() {
 
 stop() {
     local status=$?
-    for process in "$service" "$database"; do
-        if [[ -n $process ]]; then kill -INT "$process" && wait "$process" || true; fi
-    done 2>/dev/null
-    [[ -z $folder ]] || rm -rf "$folder"
+    end "$service"
+    stop_database
     exit "$status"
 }
 
-# PostgreSQL refuses to run as root.
-as_postgres=()
-if ((EUID == 0)); then as_postgres=(setpriv --reuid postgres --regid postgres --clear-groups); fi
-
-query() { "$WEIR_PG_BIN/psql" --host "$folder" --username postgres --no-psqlrc --quiet --tuples-only --no-align --command "$1" "${2-car_entities}"; }
-
-await() {
-    local what=$1 tries
-    shift
-    for ((tries = 0; tries < 300; tries++)); do
-        if "$@" >/dev/null 2>&1; then return; fi
-        sleep 0.1
-    done
-    printf '%s did not become ready\n' "$what" >&2
-    return 1
-}
-
-start_database() {
-    folder=$(mktemp -d)
-    if ((EUID == 0)); then chown postgres "$folder"; fi
-    chmod 755 "$folder"
-    "${as_postgres[@]}" "$WEIR_PG_BIN/initdb" --pgdata "$folder/data" --username postgres --auth trust --no-sync >/dev/null
-    install -m 644 "$root/postgres/settings.conf" "$folder/settings.conf"
-    # exec: what is stopped has to be the server; a shell in the background ignores SIGINT.
-    (cd / && exec "${as_postgres[@]}" "$WEIR_PG_BIN/postgres" -D "$folder/data" -c config_file="$folder/settings.conf" -c listen_addresses=127.0.0.1 \
-        -c port=15432 -c unix_socket_directories="$folder" -c shared_buffers=512MB) >"$folder/log" 2>&1 &
-    database=$!
-    export PGPORT=15432
-    await PostgreSQL query 'SELECT 1' postgres
-    query 'CREATE DATABASE car_entities' postgres
-}
-
-# ticks PID: CPU of a process so far, in hundredths of a second.
-ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+# shellcheck source=shared/own-database.sh
+source "$root/scripts/shared/own-database.sh"
 
 # trial ROUND NAME PROGRAM
 trial() {
     local used stored
-    DATABASE_URL=postgresql://postgres@127.0.0.1:15432/car_entities SERVER_PORT=18081 LOG_LEVEL=warn "$3" >/dev/null 2>&1 &
+    SERVER_PORT=18081 LOG_LEVEL=warn "$3" >/dev/null 2>&1 &
     service=$!
     await "$2" curl --silent --fail http://127.0.0.1:18081/api/v1/events/health
     query 'TRUNCATE car_entities'
@@ -70,7 +36,7 @@ trial() {
     "$root/target/release/benchmark" --url http://127.0.0.1:18081 --concurrency 200 --warmup 0s --duration "${seconds}s" --progress none >/dev/null
     used=$(($(ticks "$service") - used))
     stored=$(query 'SELECT count(*) FROM car_entities')
-    kill -INT "$service" && wait "$service" || true
+    end "$service"
     service=
     awk -v round="$1" -v target="$2" -v used="$used" -v stored="$stored" -v seconds="$seconds" \
         'BEGIN { printf "%d,%s,%.2f,%.0f\n", round, target, used * 10000 / stored, stored / seconds }'

@@ -15,8 +15,9 @@ main() {
     command -v cargo >/dev/null || { echo "cargo is needed and not installed: see https://rustup.rs" >&2; exit 1; }
     # Not --package: all members choose the features, as when weir builds the services, and nothing is compiled twice.
     local weir=(--release --locked --manifest-path "$root/Cargo.toml" --bin weir)
-    echo "Building weir where it is not up to date; the first time this takes several minutes." >&2
-    cargo build "${weir[@]}"
+    echo "Building weir and the default targets where they are not up to date; the first time this takes several minutes." >&2
+    # In one go, so that no core waits for the last crate of weir; what else a session needs, weir builds.
+    cargo build "${weir[@]}" --bin stats-sidecar --bin producer-rest --bin producer-grpc
     # Cargo knows where it has put the binary, and becomes it.
     exec cargo run --quiet "${weir[@]}" -- run "$@"
 }

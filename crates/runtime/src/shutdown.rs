@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::status::{Failure, Kind};
+use crate::telemetry::stopping;
 
 /// How long refused requests may take to leave once they are told, before the process ends anyway.
 const REFUSAL_TIME: Duration = Duration::from_millis(500);
@@ -44,6 +45,7 @@ pub fn on_signals() -> io::Result<CancellationToken> {
                     signal = name,
                     "stopping: no new work, finishing what was accepted"
                 );
+                stopping::begin();
                 cancelled.cancel();
             }
         }

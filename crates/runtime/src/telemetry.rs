@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::config::{LogFormat, TelemetryConfig};
 
 mod request;
+pub(crate) mod stopping;
 
 /// Libraries that tell more than operators want at `info`; a filter that names one of them wins. The dispatchers and the
 /// decoder of actix-http say at `error` what a client did wrong, so that any client could fill the log.
@@ -30,7 +31,9 @@ pub fn init(config: &TelemetryConfig) -> anyhow::Result<()> {
             LogFormat::Json
         }
     });
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry()
+        .with(filter)
+        .with(stopping::Stopping::of_process());
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // Of a line that nobody reads it would tell on standard error, and panic where that is closed.

@@ -17,6 +17,7 @@ const LAB: &[&str] = &[
     "lab-bench",
     "lab-queries",
     "lab-report",
+    "lab-trial",
     "stats-sidecar",
     "weir",
 ];
@@ -67,10 +68,12 @@ const STARTERS: &[&str] = &[
 /// What plans, drives or shows a measurement.
 const MODEL_READERS: &[&str] = &[
     "benchmark",
+    "database-link",
     "lab-bench",
     "lab-contract",
     "lab-queries",
     "lab-report",
+    "lab-trial",
     "load-engine",
     "load-stream",
     "ratios",
@@ -184,7 +187,7 @@ fn violations(graph: &Graph) -> Vec<String> {
     for (layer, below) in [
         ("domain", &[][..]),
         ("api", &["domain"][..]),
-        ("database-link", &[][..]),
+        ("database-link", &["lab-model"][..]),
         ("env-file", &[][..]),
         ("usage-error", &[][..]),
         ("wakeups", &[][..]),
@@ -223,6 +226,10 @@ fn violations(graph: &Graph) -> Vec<String> {
             ][..],
         ),
         ("lab-output", &["lab-verdict"][..]),
+        (
+            "lab-trial",
+            &["lab-contract", "lab-model", "lab-report", "metrics-db"][..],
+        ),
         (
             "lab-queries",
             &[

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"time"
 
 	"google.golang.org/grpc"
@@ -49,7 +50,12 @@ func serve(ctx context.Context, address string, w service.Writer) error {
 }
 
 func newServer(w service.Writer) *grpc.Server {
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(service.MaxEvent + 64<<10))
+	server := grpc.NewServer(
+		grpc.MaxRecvMsgSize(service.MaxEvent+64<<10),
+		// A goroutine that waits for the next call instead of one a call, whose stack would have to grow again each time.
+		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))),
+		grpc.SharedWriteBuffer(true),
+	)
 	pb.RegisterEventServiceServer(server, &events{writer: w})
 	up := health.NewServer()
 	up.SetServingStatus(pb.EventService_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)

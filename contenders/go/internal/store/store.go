@@ -24,6 +24,12 @@ SELECT t, i, d::jsonb FROM unnest($1::text[], $2::text[], $3::text[]) AS new (t,
 ON CONFLICT (entity_type, id) DO UPDATE
 SET data = car_entities.data || excluded.data, updated_at = now()`
 
+// upsertOne is the same for the one row that most events have: PostgreSQL plans no arrays.
+const upsertOne = `/* contender go: store.upsert_one */
+INSERT INTO car_entities (entity_type, id, data) VALUES ($1, $2, $3)
+ON CONFLICT (entity_type, id) DO UPDATE
+SET data = car_entities.data || excluded.data, updated_at = now()`
+
 // schema is that of postgres/migrations/ingest; a table that is there is kept with all it holds.
 //
 //go:embed schema.sql
@@ -100,6 +106,11 @@ type executor interface {
 }
 
 func (s *Store) exec(ctx context.Context, on executor, entities []event.Entity) error {
+	if len(entities) == 1 {
+		e := entities[0]
+		_, err := on.Exec(ctx, upsertOne, e.Type, e.ID, string(e.Attributes))
+		return told(err)
+	}
 	types, ids, data := make([]string, len(entities)), make([]string, len(entities)), make([]string, len(entities))
 	for i, e := range entities {
 		types[i], ids[i], data[i] = e.Type, e.ID, string(e.Attributes)

@@ -64,6 +64,8 @@ pub enum Command {
         )]
         options: Vec<OsString>,
     },
+    /// Answer each line of standard input with the time of this machine, microseconds since 1970: weir compares clocks by it
+    Clock,
 }
 
 /// Options of a load.
@@ -200,6 +202,11 @@ impl LoadArgs {
     /// Whether the run goes into the metrics database.
     pub fn stored(&self) -> bool {
         self.store || std::env::var_os("DB_HOST").is_some()
+    }
+
+    /// Number of the first worker.
+    pub fn first_worker(&self) -> usize {
+        usize::try_from(self.pacing.first_worker).unwrap_or(usize::MAX)
     }
 
     /// Requests in flight.

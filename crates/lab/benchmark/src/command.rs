@@ -20,6 +20,9 @@ use load_engine::usage::require;
 pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
     args.check()?;
     let stop = Stop::listen()?;
+    if args.pacing.stop_on_eof {
+        stop.clone().at_end_of_input()?;
+    }
     // Looking a name up takes as long as the resolver likes.
     let asked = args.clone();
     let looking = tokio::task::spawn_blocking(move || Aim::take(&asked));
@@ -28,11 +31,11 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<Ending> {
     let is_stream = aim.scenario == Scenario::Stream;
     require(
         aim.scenario.log().is_none() || !args.pacing.is_given(),
-        "--steps, --begin-at, --think-time and --requests are for the scenarios ingest, balance, log, own and stream",
+        "--steps, --begin-at, --first-worker, --think-time and --requests are for the scenarios ingest, balance, log, own and stream",
     )?;
     require(
         !is_stream || !args.pacing.is_of_requests(),
-        "--think-time and --requests are for the scenarios ingest, balance, log and own",
+        "--first-worker, --think-time and --requests are for the scenarios ingest, balance, log and own",
     )?;
     require(
         (aim.scenario == Scenario::Own) == args.own.requests_file.is_some(),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use benchmark::args::{Cli, Command};
+use benchmark::clock;
 use benchmark::command;
 use benchmark::handover;
 use load_engine::ending::{Ending, allow_files};
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     Ending::of(async {
         match cli.command {
             Some(Command::Ratios { options }) => Err(handover::to_ratios(&options)),
+            Some(Command::Clock) => clock::answer(),
             None => command::run(cli.load).await,
         }
     })

@@ -1,7 +1,9 @@
 //! A connection to PostgreSQL that says why it ended, for the programs of the lab. Services have a pool (`runtime::postgres`).
 //!
 //! A statement on a connection that has ended fails with "connection closed". Why it ended, the server has told the
-//! connection, not the statement.
+//! connection, not the statement. [`live`] is one that inserts live transactions.
+
+pub mod live;
 
 use std::time::Duration;
 

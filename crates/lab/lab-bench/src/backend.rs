@@ -1,16 +1,16 @@
 //! Where a session runs: in containers, or as processes of this machine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lab_host::cluster::trouble_in;
 use lab_host::variables::Variables;
+use lab_model::allowance::Allowance;
 use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::allowance::Allowance;
 use crate::benchmark::BenchmarkJob;
 use crate::docker::Docker;
 use crate::k6::{Generator, Job};
@@ -154,6 +154,17 @@ impl Backend {
         match self {
             Self::Docker(docker) => docker.start_benchmark(job).await,
             Self::Native(native) => native.start_benchmark(job),
+        }
+    }
+
+    /// The program `benchmark` on this machine, which several generators run where they name no other.
+    ///
+    /// # Errors
+    /// In Docker it has none.
+    pub fn benchmark(&self) -> Result<PathBuf> {
+        match self {
+            Self::Native(native) => Ok(native.benchmark()),
+            Self::Docker(_) => bail!("several generators make the load of a native session only"),
         }
     }
 

@@ -28,31 +28,42 @@ impl BenchmarkJob {
     /// All arguments, with the result at `result` as the process sees it.
     pub(crate) fn all_arguments(&self, result: Option<&str>) -> Vec<String> {
         let mut all = self.arguments.clone();
-        for (option, path) in self.tls_files() {
-            all.push(format!("{option}={}", path.display()));
-        }
+        all.extend(tls_arguments(&self.access));
         all.extend(result.map(|path| format!("--json={path}")));
         all
     }
 
     /// The options that name files of TLS, with those files.
     pub(crate) fn tls_files(&self) -> Vec<(&'static str, &Path)> {
-        let Some(Tls { ca, identity }) = &self.access.tls else {
-            return Vec::new();
-        };
-        let mut all: Vec<(&'static str, &Path)> = Vec::new();
-        all.extend(ca.as_deref().map(|ca| ("--tls-ca", ca)));
-        if let Some((cert, key)) = identity {
-            all.push(("--tls-cert", cert));
-            all.push(("--tls-key", key));
-        }
-        all
+        tls_files(&self.access)
     }
 
     /// The token, which goes through the environment, never into a command line.
     pub(crate) fn token(&self) -> Option<&str> {
         self.access.token.as_ref().map(Token::reveal)
     }
+}
+
+fn tls_files(access: &Access) -> Vec<(&'static str, &Path)> {
+    let Some(Tls { ca, identity }) = &access.tls else {
+        return Vec::new();
+    };
+    let mut all: Vec<(&'static str, &Path)> = Vec::new();
+    all.extend(ca.as_deref().map(|ca| ("--tls-ca", ca)));
+    if let Some((cert, key)) = identity {
+        all.push(("--tls-cert", cert));
+        all.push(("--tls-key", key));
+    }
+    all
+}
+
+/// The arguments that name files of TLS.
+#[must_use]
+pub fn tls_arguments(access: &Access) -> Vec<String> {
+    let files = tls_files(access).into_iter();
+    files
+        .map(|(option, path)| format!("{option}={}", path.display()))
+        .collect()
 }
 
 /// Threads that make the load: half the machine's cores, so that what is measured has the others.

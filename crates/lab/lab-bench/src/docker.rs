@@ -22,6 +22,7 @@ use lab_host::environment::cores;
 use lab_host::port::free_port;
 use lab_host::state::State;
 use lab_host::variables::{self, Variables};
+use lab_model::allowance::Allowance;
 use lab_model::files;
 use lab_model::targets::{Target, Targets};
 use metrics_db::{MetricsDbConfig, Probe};
@@ -33,7 +34,6 @@ use images::{build, pull};
 use removal::remove_container;
 use services::compose_services;
 
-use crate::allowance::Allowance;
 use crate::application::application_url;
 use crate::benchmark::BenchmarkJob;
 use crate::k6::{Generator, Job, TOKEN};

@@ -13,6 +13,7 @@ use http::Method;
 use lab_contract::http::request;
 use lab_host::child::{Spawned, tail};
 use lab_model::access::Token;
+use lab_model::driver::latency_metric;
 use lab_model::endpoint::Endpoint;
 use lab_model::modes::Mode;
 use lab_model::targets::Protocol;
@@ -253,15 +254,5 @@ impl<'a> Watch<'a> {
             p95_ms: self.p95,
             errors: errors as u64,
         })
-    }
-}
-
-/// The submetric that holds the latencies of a phase's successes.
-pub fn latency_metric(protocol: Protocol, scenario: &str) -> String {
-    match protocol {
-        Protocol::Rest => {
-            format!("http_req_duration{{scenario:{scenario},expected_response:true}}")
-        }
-        Protocol::Grpc => format!("grpc_req_duration{{scenario:{scenario},status:0}}"),
     }
 }

@@ -5,17 +5,17 @@
 //! In reading order:
 //!
 //! - [`backend`]: one of the two runtimes, [`docker`] or [`native`]; both offer the same
-//! - [`started`], [`allowance`], `settings`: what a runtime hands out, what each part may use, what services are told
-//! - [`k6`], [`benchmark`]: one run of either generator
+//! - [`started`], `settings`: what a runtime hands out, what services are told
+//! - [`k6`], [`benchmark`]: one run of either generator; [`generators`]: one of several `benchmark`s together
 //! - [`metrics`], [`application`]: the two databases for commands outside a session; `readers`: sessions wait for those
 //! - [`progress`]: what the user sees meanwhile
 
-pub mod allowance;
 pub mod application;
 pub mod backend;
 pub mod benchmark;
 pub mod docker;
 mod found;
+pub mod generators;
 pub mod k6;
 pub mod metrics;
 pub mod native;

@@ -10,6 +10,7 @@ mod own;
 mod target;
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +25,9 @@ use lab_host::port::free_port;
 use lab_host::state::State;
 use lab_host::tools::Tools;
 use lab_host::variables::{self, Variables, inherited};
+use lab_model::allowance::Allowance;
 use lab_model::files;
+use lab_model::generators::Generators;
 use lab_model::targets::Target;
 use metrics_db::{MetricsDbConfig, Probe};
 use serde_json::{Value, json};
@@ -32,7 +35,6 @@ use tokio::process::Command;
 
 pub(crate) use build::Binaries;
 
-use crate::allowance::Allowance;
 use crate::benchmark::BenchmarkJob;
 use crate::k6::{Generator, Job, TOKEN};
 use crate::metrics::{config_of, is_chosen};
@@ -60,6 +62,8 @@ pub struct Native {
     certificates: Option<Certificates>,
     sidecar: Option<Spawned>,
     target: Option<Spawned>,
+    /// The address on which the targets listen.
+    listen: IpAddr,
 }
 
 /// Below the state directory: the certificates of the session.
@@ -71,12 +75,19 @@ pub fn has_benchmark() -> bool {
     std::env::current_exe().is_ok_and(|weir| weir.with_file_name("benchmark").is_file())
 }
 
-/// Made where a target serves over TLS.
-fn certificates(state: &State, targets: &[&Target]) -> Result<Option<Certificates>> {
+/// Made where a target serves over TLS, for every name by which a generator comes to it.
+fn certificates(
+    state: &State,
+    targets: &[&Target],
+    generators: Option<&Generators>,
+) -> Result<Option<Certificates>> {
     if !targets.iter().any(|target| target.tls) {
         return Ok(None);
     }
-    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let mut names = ["localhost", "127.0.0.1"].map(str::to_owned).to_vec();
+    for generator in generators.iter().flat_map(|all| &all.each) {
+        names.extend(generator.target_host.clone());
+    }
     Certificates::make(&state.dir.join(TLS_DIR), &names, Readers::Owner).map(Some)
 }
 
@@ -88,6 +99,7 @@ impl Native {
         state: &State,
         targets: &[&Target],
         with_benchmark: bool,
+        generators: Option<&Generators>,
         metrics: &MetricsDbConfig,
         progress: &Progress,
     ) -> Result<Self> {
@@ -122,9 +134,10 @@ impl Native {
             application,
             metrics_cluster,
             metrics,
-            certificates: certificates(state, targets)?,
+            certificates: certificates(state, targets, generators)?,
             sidecar: None,
             target: None,
+            listen: generators.map_or(Ipv4Addr::LOCALHOST.into(), |all| all.listen),
         })
     }
 
@@ -265,6 +278,11 @@ impl Native {
             api_port: 0,
             container: None,
         })
+    }
+
+    /// The program of several generators, where one says no other.
+    pub(crate) fn benchmark(&self) -> PathBuf {
+        self.binaries.benchmark()
     }
 
     pub(crate) fn describe_benchmark(&self) -> Value {

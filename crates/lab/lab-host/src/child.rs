@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 /// A started process. Dropping it kills its group.
 #[derive(Debug)]
@@ -32,24 +32,52 @@ pub struct Spawned {
 impl Spawned {
     /// Starts `command` with both outputs appended to `log`.
     pub fn start(name: &str, mut command: Command, log: &Path) -> Result<Self> {
+        let errors = Self::open(log)?;
+        command
+            .stdin(Stdio::null())
+            .stdout(errors.try_clone()?)
+            .stderr(errors);
+        Self::launch(name, command, log)
+    }
+
+    /// Starts `command` with its standard output written to `out`, what it says of itself appended to `log`, and an input that
+    /// stays open for as long as the caller keeps it.
+    pub fn start_with_input(
+        name: &str,
+        mut command: Command,
+        out: File,
+        log: &Path,
+    ) -> Result<(Self, ChildStdin)> {
+        command
+            .stdin(Stdio::piped())
+            .stdout(out)
+            .stderr(Self::open(log)?);
+        let mut started = Self::launch(name, command, log)?;
+        let input = started.child.stdin.take();
+        let input = input.with_context(|| format!("{name} has no standard input"))?;
+        Ok((started, input))
+    }
+
+    /// The log, to be appended to.
+    fn open(log: &Path) -> Result<File> {
         if let Some(directory) = log.parent() {
             std::fs::create_dir_all(directory)
                 .with_context(|| format!("cannot create {}", directory.display()))?;
         }
-        let out = File::options()
+        File::options()
             .create(true)
             .append(true)
             .open(log)
-            .with_context(|| format!("cannot write {}", log.display()))?;
+            .with_context(|| format!("cannot write {}", log.display()))
+    }
+
+    fn launch(name: &str, mut command: Command, log: &Path) -> Result<Self> {
         let program = command
             .as_std()
             .get_program()
             .to_string_lossy()
             .into_owned();
         let child = command
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name} ({program})"))?;

@@ -3,7 +3,7 @@
 use crate::error::RequestError;
 use crate::modes::Mode;
 use crate::scenario::Scenario;
-use crate::targets::{Grpc, Target};
+use crate::targets::{Grpc, Protocol, Target};
 
 pub use crate::generator::Driver;
 
@@ -68,6 +68,16 @@ pub fn choose(asked: Option<Driver>, target: &Target, mode: &Mode) -> Result<Dri
         return Ok(Driver::Benchmark);
     }
     Ok(of_mode.unwrap_or(Driver::K6))
+}
+
+/// k6's submetric that holds the latencies of a phase's successes.
+pub fn latency_metric(protocol: Protocol, scenario: &str) -> String {
+    match protocol {
+        Protocol::Rest => {
+            format!("http_req_duration{{scenario:{scenario},expected_response:true}}")
+        }
+        Protocol::Grpc => format!("grpc_req_duration{{scenario:{scenario},status:0}}"),
+    }
 }
 
 #[cfg(test)]

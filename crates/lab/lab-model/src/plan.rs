@@ -10,6 +10,7 @@ use self::layout::{Cell, Layout};
 use crate::distance::Distance;
 use crate::driver::{self, Driver};
 use crate::error::RequestError;
+use crate::generators::Generators;
 use crate::judging::{AA_SUFFIX, Figure, Judging, Repeat, rounds_at};
 use crate::modes::{Mode, Modes};
 use crate::scenario::Scenario;
@@ -51,6 +52,9 @@ pub struct Request {
     /// The network between generator and target; none: that of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distance: Option<Distance>,
+    /// The machines that make the load together; none: this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generators: Option<Generators>,
     /// Rounds that were repeated, in the order in which that was decided.
     #[serde(default)]
     pub repeats: Vec<Repeat>,
@@ -114,7 +118,8 @@ impl Plan {
         }
         check_judging(request, &mode, &chosen)?;
         for target in &chosen {
-            driver::choose(request.driver, target, &mode)?;
+            let driver = driver::choose(request.driver, target, &mode)?;
+            check_generators(request, &mode, target, driver)?;
         }
         let trials = match request.judging.looks()? {
             Some(looks) => u32::try_from(rounds_at(looks)).unwrap_or(u32::MAX),
@@ -176,6 +181,38 @@ impl Plan {
         }
         all
     }
+}
+
+/// Several generators make the load of what one of them could make, each its part.
+fn check_generators(
+    request: &Request,
+    mode: &Mode,
+    target: &Target,
+    driver: Driver,
+) -> Result<(), RequestError> {
+    let Some(generators) = &request.generators else {
+        return Ok(());
+    };
+    let refuse = |problem: String| Err(RequestError(problem));
+    if request.distance.is_some() {
+        return refuse(
+            "--generators: leave out --delay, --jitter and --loss, whose network is on this machine alone".into(),
+        );
+    }
+    if driver == Driver::K6 {
+        return refuse(format!(
+            "--generators: the load of target {} is made by k6, which is not divided among machines: add --driver benchmark",
+            target.name
+        ));
+    }
+    if target.scenario == Scenario::Stream {
+        return refuse(format!(
+            "--generators: target {} is a stream, whose transactions one generator writes: name targets of ingest, balance, log \
+             or of your own",
+            target.name
+        ));
+    }
+    generators.check(&request.mode, mode).map_err(RequestError)
 }
 
 /// The targets; in an A/A session the one target under two names.

@@ -14,8 +14,8 @@ use super::model::{
 use super::options::Options;
 use super::words::figure;
 use super::{
-    across, badges, compare, environment, grouping, head, limits, places, ranking, scaling,
-    scenarios, series, targets, trial, verdict,
+    across, badges, compare, environment, generators, grouping, head, limits, places, ranking,
+    scaling, scenarios, series, targets, trial, verdict,
 };
 
 /// Builds the report of these sessions. `points`: the most points a time series may have.
@@ -43,6 +43,7 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
     scenarios::label(&mut runs, &scenarios);
     let scaling = scaling(&all, &targets, &scenarios);
     let phases = phases(&runs);
+    let generators = generators::rows(&all, &runs);
     let fingerprints = environment::fingerprints(&sessions);
 
     let cells = cell::cells(&runs, &payloads, targets.len(), by_peak);
@@ -108,6 +109,7 @@ pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {
         places: Vec::new(),
         scaling_rows: scaling::rows(&scaling, &payloads),
         scaling,
+        generators,
         badges: Vec::new(),
         across: across(rows, options),
         limits: Vec::new(),

@@ -61,6 +61,8 @@ pub fn words(check: &Check) -> CheckWords {
         "thresholds" => ("Thresholds", requests::thresholds(&facts)),
         "samples_csv" => ("Samples as CSV", requests::samples_csv(&facts)),
         "generator_cpu" => ("Generator CPU", resources::generator(&facts)),
+        "generator_missed" => ("Each generator", resources::generator_missed(&facts)),
+        "clock_skew" => ("Clocks", resources::clock_skew(&facts)),
         "ceiling" => ("Generator's ceiling", resources::ceiling(&facts)),
         "database_cpu" => ("Database CPU", resources::cpu(&facts, "the database")),
         "host_cpu" => ("Machine CPU", resources::cpu(&facts, "the machine")),

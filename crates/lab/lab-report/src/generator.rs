@@ -35,6 +35,13 @@ pub fn cores(environment: &Value, driver: &str) -> Cores {
             .and_then(number_of)
             .filter(|n| *n > 0.0)
     };
+    if let Some(several) = of_several(environment) {
+        // They are elsewhere: what this machine has is not theirs to use.
+        return Cores {
+            generator: Some(several),
+            machine: None,
+        };
+    }
     let machine = number("/machine/cores");
     let own = match driver {
         // A thread uses one core at most.
@@ -46,6 +53,18 @@ pub fn cores(environment: &Value, driver: &str) -> Cores {
         _ => own.or(machine),
     };
     Cores { generator, machine }
+}
+
+/// The threads of several generators together; none where one makes the load.
+fn of_several(environment: &Value) -> Option<f64> {
+    let each = environment
+        .pointer("/lab/generators/generator")?
+        .as_array()?;
+    let usual = environment
+        .pointer("/lab/benchmark/threads")
+        .and_then(number_of);
+    let threads = |one: &Value| one.get("threads").and_then(number_of).or(usual);
+    each.iter().map(threads).sum()
 }
 
 /// Numbers come as such or, from compose files, as text.
@@ -89,6 +108,19 @@ mod tests {
             database_cpu_seconds: Some(database),
             ..Phase::default()
         }
+    }
+
+    #[test]
+    fn several_generators_have_the_threads_of_all() {
+        let environment = json!({
+            "machine": {"cores": 2},
+            "lab": {
+                "benchmark": {"threads": 1},
+                "generators": {"generator": [{"name": "a"}, {"name": "b", "threads": 3}]},
+            },
+        });
+        let found = cores(&environment, "benchmark");
+        assert_eq!((found.generator, found.machine), (Some(4.0), None));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
 //!   - [`mod@scenarios`] what belongs together, [`checks`] what a check says, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
 //!   - [`generator`] was the generator the limit, [`series`] samples over time
-//!   - [`mod@grouping`] targets by protocol, language and framework, [`places`] does the place in a round matter, [`scaling`] rate by number of VUs
+//!   - [`mod@grouping`] targets by protocol, language and framework, [`places`] does the place in a round matter, [`scaling`] rate by number of VUs, [`generators`] what each of several made of the load
 //!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`ranking`] the same for more than two targets, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
 //! - [`mod@verdict_file`]: what the first sentence says, as a file for gates
@@ -23,6 +23,7 @@ mod detail;
 pub mod environment;
 pub mod export;
 pub mod generator;
+pub mod generators;
 pub mod grouping;
 pub mod head;
 mod heading;

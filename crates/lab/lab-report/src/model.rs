@@ -18,7 +18,9 @@ pub use figures::{
     RunInfo, Series, Standing, ThroughputRow, TrialRate, WireRow,
 };
 pub use heads::{Drawing, HeadRow, Places, RankedTarget, Ranking};
-pub use overview::{Group, GroupRow, Grouping, PlaceRatio, ProtocolPair, ScalePoint, ScaleRow};
+pub use overview::{
+    GeneratorRow, Group, GroupRow, Grouping, PlaceRatio, ProtocolPair, ScalePoint, ScaleRow,
+};
 
 /// Version of the shape below; raised when a field changes its meaning or goes.
 pub const FORMAT: &str = "weir-report/2";
@@ -74,6 +76,8 @@ pub struct Report {
     pub scaling: Vec<ScalePoint>,
     /// The same summed up for each target.
     pub scaling_rows: Vec<ScaleRow>,
+    /// Each of several generators that made the load together; empty where one made it.
+    pub generators: Vec<GeneratorRow>,
     /// Why it may be believed.
     pub badges: Vec<Badge>,
     /// One row a payload and target.

@@ -211,6 +211,38 @@ fn sessions_of_full_and_saturation_show_how_each_target_scales() {
 }
 
 #[test]
+fn several_generators_have_a_row_each_with_what_all_made_together() {
+    let mut invented = invent(&Plan {
+        trials: 3,
+        ..Plan::default()
+    });
+    for (number, run) in invented.runs.iter_mut().enumerate() {
+        run.run.scenario_stats = Some(serde_json::json!({
+            "generators": [
+                {"name": "near", "per_second": 300.0, "cpu_share": 0.2, "due": 3000, "missed": 0, "clock_offset_ms": 0.1},
+                {"name": "far", "per_second": 700.0, "cpu_share": 0.5, "due": 7000, "missed": number, "clock_offset_ms": -2.5},
+            ]
+        }));
+    }
+    let report = build::build(&rows(&invented), 60, &Default::default());
+    assert_eq!(report.generators.len(), 4, "two of each target");
+    let far = &report.generators[1];
+    assert_eq!(
+        (far.name.as_str(), far.rate, far.rate_of_all),
+        ("far", 700.0, 1000.0)
+    );
+    assert_eq!((far.cpu_share, far.clock_offset_ms), (Some(0.5), Some(2.5)));
+    let missed: i64 = report.generators.iter().map(|row| row.missed).sum();
+    assert_eq!(missed, (0..6).sum::<i64>());
+    assert!(html::page(&report).unwrap().contains("id=\"generators\""));
+    let text = markdown::text(&report).unwrap();
+    assert!(text.contains("| far | 700 | 1,000 |"), "{text}");
+    let one = build::build(&rows(&invent(&Plan::default())), 60, &Default::default());
+    assert!(one.generators.is_empty());
+    assert!(!html::page(&one).unwrap().contains("id=\"generators\""));
+}
+
+#[test]
 fn the_verdict_file_says_at_which_look_a_session_was_judged() {
     let options = Options {
         look: lab_verdict::Look::new(3, 7),

@@ -44,6 +44,25 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Asks the run to stop, too, once standard input has ended. What is read until then is thrown away.
+    ///
+    /// # Errors
+    /// The thread that reads it cannot be started.
+    pub fn at_end_of_input(self) -> std::io::Result<()> {
+        let read = move || {
+            // An input that cannot be read has ended as well.
+            std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()).ok();
+            self.asked.cancel();
+            std::thread::sleep(LAST_ANSWERS);
+            self.halted.cancel();
+        };
+        // A thread of its own, which nobody waits for: a runtime would wait for its blocking read.
+        std::thread::Builder::new()
+            .name("end-of-input".into())
+            .spawn(read)?;
+        Ok(())
+    }
+
     /// One that no signal reaches.
     pub fn never() -> Self {
         Self {

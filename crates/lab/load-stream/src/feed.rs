@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use database_link::Link;
+use database_link::live::LiveWriter;
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
-use tokio_postgres::Statement;
 
 use crate::commits::Commits;
 use crate::plan::LivePlan;
@@ -18,12 +16,6 @@ use load_engine::clock::{Clock, Part};
 use load_engine::schedule::Schedule;
 use load_engine::stop::Stop;
 use load_engine::tally::{histogram, merge, record};
-
-/// Commits itself: what is timed is one round trip, INSERT and commit together.
-const INSERT: &str = "\
-/* benchmark::feed */
-INSERT INTO transactions (tx_id, from_account, to_account, amount_tinybar, tx_type, timestamp)
-VALUES ($1, $2, $3, $4, $5, clock_timestamp())";
 
 /// What a feed did.
 #[derive(Clone, Debug)]
@@ -40,14 +32,9 @@ pub struct Fed {
 
 /// Connections that are ready to insert.
 pub(super) struct Feed {
-    writers: Vec<Writer>,
+    writers: Vec<LiveWriter>,
     rate: f64,
     commits: Arc<Commits>,
-}
-
-struct Writer {
-    client: Link,
-    insert: Statement,
 }
 
 /// Room for the times of all transactions that can become due.
@@ -60,17 +47,8 @@ impl Feed {
     pub(super) async fn connect(live: &LivePlan, commits: Arc<Commits>) -> anyhow::Result<Self> {
         let mut writers = Vec::new();
         for _ in 0..live.connections {
-            let mut config = live.database_url.config().clone();
-            config
-                .application_name("benchmark feed")
-                .connect_timeout(Duration::from_secs(10));
-            let client = Link::connect(&config)
-                .await
-                .with_context(|| format!("cannot connect to DATABASE_URL {}", live.database_url))?;
-            let insert = client.prepare(INSERT).await.context(
-                "the table transactions is not as it should be: start stream or run weir seed first",
-            )?;
-            writers.push(Writer { client, insert });
+            let url = &live.database_url;
+            writers.push(LiveWriter::connect(url.config(), url, "benchmark feed").await?);
         }
         Ok(Self {
             writers,
@@ -89,7 +67,8 @@ impl Feed {
         let committed = Arc::new(AtomicU64::new(0));
         let mut writing = JoinSet::new();
         for writer in self.writers {
-            writing.spawn(writer.write(
+            writing.spawn(write(
+                writer,
                 Arc::clone(&schedule),
                 Arc::clone(&self.commits),
                 Arc::clone(&clock),
@@ -133,38 +112,30 @@ impl Feed {
     }
 }
 
-impl Writer {
-    async fn write(
-        self,
-        schedule: Arc<Schedule>,
-        commits: Arc<Commits>,
-        clock: Arc<Clock>,
-        committed: Arc<AtomicU64>,
-    ) -> anyhow::Result<Histogram<u64>> {
-        let mut latencies = histogram();
-        while let Some((number, _)) = schedule.next().await {
-            if number >= commits.room() as u64 {
-                break;
-            }
-            let LiveTransaction {
-                from,
-                to,
-                amount,
-                kind,
-            } = LiveTransaction::new(number, SplitMix64::of_stream(1, number).next_u64());
-            let tx_id = commits.tx_id(number);
-            let begun = Instant::now();
-            commits.send(number);
-            self.client
-                .execute(&self.insert, &[&tx_id, &from, &to, &amount, &kind])
-                .await
-                .context("a transaction cannot be inserted")?;
-            commits.answer(number);
-            committed.fetch_add(1, Ordering::Relaxed);
-            if clock.part(begun) == Part::Measured {
-                record(&mut latencies, begun.elapsed());
-            }
+/// What is timed is one round trip, INSERT and commit together.
+async fn write(
+    writer: LiveWriter,
+    schedule: Arc<Schedule>,
+    commits: Arc<Commits>,
+    clock: Arc<Clock>,
+    committed: Arc<AtomicU64>,
+) -> anyhow::Result<Histogram<u64>> {
+    let mut latencies = histogram();
+    while let Some((number, _)) = schedule.next().await {
+        if number >= commits.room() as u64 {
+            break;
         }
-        Ok(latencies)
+        let drawn = SplitMix64::of_stream(1, number).next_u64();
+        let transaction = LiveTransaction::new(number, drawn);
+        let tx_id = commits.tx_id(number);
+        let begun = Instant::now();
+        commits.send(number);
+        writer.insert(&tx_id, &transaction).await?;
+        commits.answer(number);
+        committed.fetch_add(1, Ordering::Relaxed);
+        if clock.part(begun) == Part::Measured {
+            record(&mut latencies, begun.elapsed());
+        }
     }
+    Ok(latencies)
 }

@@ -82,7 +82,9 @@ impl PhaseUsage {
     pub fn apply(&self, phase: &mut Phase) {
         phase.target_cpu_seconds = self.target.cpu_seconds;
         phase.database_cpu_seconds = self.database.cpu_seconds;
-        phase.generator_cpu_seconds = self.generator.cpu_seconds;
+        // What a generator elsewhere says of itself stays.
+        let sampled = self.generator.cpu_seconds;
+        phase.generator_cpu_seconds = sampled.or(phase.generator_cpu_seconds);
         phase.target_memory_avg_mb = self.target.memory_avg_mb;
         phase.target_memory_peak_mb = self.target.memory_peak_mb;
         phase.target_cpu_avg_percent = self.target.cpu_avg_percent;

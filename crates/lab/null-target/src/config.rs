@@ -16,8 +16,8 @@ pub struct Config {
     #[arg(long, env = "GRPC_SERVER_PORT", default_value_t = 8091)]
     pub grpc_server_port: u16,
     /// CPU that is burned on top of what the requests cost, percent of it: a planted difference
-    #[arg(long, env = "BURN_PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
-    pub burn_percent: u32,
+    #[arg(long, env = "BURN_PERCENT", default_value_t = 0.0, value_parser = percent)]
+    pub burn_percent: f64,
     /// Store events: acknowledge each after its commit in the database of DATABASE_URL
     #[arg(long, env = "STORE")]
     pub store: bool,
@@ -27,6 +27,13 @@ pub struct Config {
     /// What is done wrong on purpose
     #[arg(long, env = "FAULT", value_enum, default_value_t)]
     pub fault: Fault,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.parse().ok();
+    percent
+        .filter(|percent| (0.0..=1000.0).contains(percent))
+        .ok_or_else(|| "expected 0 to 1000".to_owned())
 }
 
 /// A fault that contract check or audit must notice.

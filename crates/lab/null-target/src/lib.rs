@@ -66,7 +66,7 @@ impl NullTarget {
             rest: listen(config.server_port, "SERVER_PORT").await?,
             grpc: listen(config.grpc_server_port, "GRPC_SERVER_PORT").await?,
             work: Arc::new(Work::new(config).await?),
-            burn_share: f64::from(config.burn_percent) / 100.0,
+            burn_share: config.burn_percent / 100.0,
         })
     }
 

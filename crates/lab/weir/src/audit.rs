@@ -57,57 +57,65 @@ pub async fn run(args: AuditArgs, root: &Path, json: bool) -> Result<ExitCode> {
         }
         Err(error) => format!("Not counted again: {error:#}"),
     };
-    if json {
-        output::json(&json!({
-            "run": run.id,
-            "run_label": run.run_label,
-            "recorded": recorded,
-            "today": today.as_ref().ok().cloned().flatten(),
-            "message": words,
-            "passed": passed,
-        }))?;
-    } else {
-        output::line(&format!(
-            "run {} ({}), {} {} {}",
-            run.id, run.run_label, run.api_name, run.test_mode, run.payload_size
-        ));
-        match recorded {
-            Some(audit) => output::line(&format!("recorded: {}", sentence(audit))),
-            None => output::line("recorded: no audit was made"),
+    let shown = Shown {
+        today: today.as_ref().ok().cloned().flatten(),
+        message: &words,
+        recorded: recorded.map_or_else(|| NO_AUDIT.to_owned(), sentence),
+        now: &words,
+        passed,
+    };
+    shown.print(&run, json)
+}
+
+const NO_AUDIT: &str = "no audit was made";
+
+/// What is said of a run.
+struct Shown<'a> {
+    today: Option<Audit>,
+    /// What `--json` says.
+    message: &'a str,
+    /// What was recorded, and what is there now, as sentences.
+    recorded: String,
+    now: &'a str,
+    passed: bool,
+}
+
+impl Shown<'_> {
+    fn print(&self, run: &Run, json: bool) -> Result<ExitCode> {
+        if json {
+            output::json(&json!({
+                "run": run.id,
+                "run_label": run.run_label,
+                "recorded": run.audit,
+                "today": self.today,
+                "message": self.message,
+                "passed": self.passed,
+            }))?;
+        } else {
+            output::line(&format!(
+                "run {} ({}), {} {} {}",
+                run.id, run.run_label, run.api_name, run.test_mode, run.payload_size
+            ));
+            output::line(&format!("recorded: {}", self.recorded));
+            output::line(&format!("now:      {}", self.now));
         }
-        output::line(&format!("now:      {words}"));
+        Ok(ExitCode::from(u8::from(!self.passed)))
     }
-    Ok(ExitCode::from(u8::from(!passed)))
 }
 
 /// What the other audits looked at is gone with the service that ran: there is the recorded audit alone.
 fn other_scenario(run: &Run, json: bool) -> Result<ExitCode> {
     let check = run.checks.iter().find(|check| check.id == "audit");
     let passed = check.is_some_and(|check| check.status != CheckStatus::Bad);
-    let words = check.map_or_else(
-        || "no audit was made".to_owned(),
-        |check| checks::words(check).detail,
-    );
-    if json {
-        output::json(&json!({
-            "run": run.id,
-            "run_label": run.run_label,
-            "recorded": run.audit,
-            "today": null,
-            "message": words,
-            "passed": passed,
-        }))?;
-    } else {
-        output::line(&format!(
-            "run {} ({}), {} {} {}",
-            run.id, run.run_label, run.api_name, run.test_mode, run.payload_size
-        ));
-        output::line(&format!("recorded: {words}"));
-        output::line(
-            "now:      not counted again: it compared what the service counted while it ran",
-        );
-    }
-    Ok(ExitCode::from(u8::from(!passed)))
+    let words = check.map_or_else(|| NO_AUDIT.to_owned(), |check| checks::words(check).detail);
+    let shown = Shown {
+        today: None,
+        message: &words,
+        recorded: words.clone(),
+        now: "not counted again: it compared what the service counted while it ran",
+        passed,
+    };
+    shown.print(run, json)
 }
 
 /// Today's count; none where the run's events are gone.

@@ -9,10 +9,10 @@ use lab_model::driver::Driver;
 use lab_model::modes::Modes;
 use lab_model::scenario::Scenario;
 use lab_model::targets::Targets;
+use lab_trial::ceiling;
 use metrics_db::{MetricsDbConfig, RunFilter, RunStatus, Store};
 use serde::Serialize;
 
-use crate::ceiling;
 use crate::output::{self, Table, thousands};
 use crate::run::{self, RunArgs};
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use database_link::Link;
+use database_link::live::LiveWriter;
 use hdrhistogram::Histogram;
 use lab_model::seeded::LiveTransaction;
 use lab_verdict::random;
@@ -17,15 +17,9 @@ use runtime::shutdown;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_postgres::Statement;
 use tokio_util::sync::CancellationToken;
 
 use crate::output;
-
-const INSERT: &str = "\
-/* weir::feed */
-INSERT INTO transactions (tx_id, from_account, to_account, amount_tinybar, tx_type, timestamp)
-VALUES ($1, $2, $3, $4, $5, clock_timestamp())";
 
 /// Insert live transactions at a steady rate, each in a database transaction of its own
 ///
@@ -73,7 +67,8 @@ pub async fn run(args: FeedArgs, json: bool) -> Result<ExitCode> {
     let stop = shutdown::on_signals()?;
     let mut writers = Vec::with_capacity(args.connections.get());
     for _ in 0..args.connections.get() {
-        writers.push(Writer::connect(&args.database_url).await?);
+        let url = &args.database_url;
+        writers.push(LiveWriter::connect(url.config(), url, "weir feed").await?);
     }
     let fed = feed(writers, args.rate, args.duration, stop).await?;
     if json {
@@ -109,7 +104,7 @@ impl Schedule {
 }
 
 async fn feed(
-    writers: Vec<Writer>,
+    writers: Vec<LiveWriter>,
     rate: NonZeroU32,
     duration: Option<Duration>,
     stop: CancellationToken,
@@ -124,7 +119,7 @@ async fn feed(
     });
     let mut writing = JoinSet::new();
     for writer in writers {
-        writing.spawn(writer.write(Arc::clone(&schedule), stop.clone()));
+        writing.spawn(write(writer, Arc::clone(&schedule), stop.clone()));
     }
     let mut latencies = Histogram::<u64>::new(3)?;
     let mut shown = Instant::now();
@@ -164,56 +159,25 @@ async fn feed(
     })
 }
 
-/// A connection that inserts.
-struct Writer {
-    client: Link,
-    insert: Statement,
-}
-
-impl Writer {
-    async fn connect(url: &DatabaseUrl) -> Result<Self> {
-        let mut config = url.config().clone();
-        config
-            .application_name("weir feed")
-            .connect_timeout(Duration::from_secs(10));
-        let client = Link::connect(&config)
-            .await
-            .with_context(|| format!("cannot connect to DATABASE_URL {url}"))?;
-        let insert = client.prepare(INSERT).await.context(
-            "the table transactions is not as it should be: start stream or run weir seed first",
-        )?;
-        Ok(Self { client, insert })
-    }
-
-    /// Inserts what falls to this connection until the schedule or the user ends it; gives the latencies in
-    /// microseconds.
-    async fn write(
-        self,
-        schedule: Arc<Schedule>,
-        stop: CancellationToken,
-    ) -> Result<Histogram<u64>> {
-        let mut latencies = Histogram::new(3)?;
-        while let Some((number, due)) = schedule.take() {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep_until(due) => {}
-            }
-            let id = uuid::Uuid::now_v7();
-            let LiveTransaction {
-                from,
-                to,
-                amount,
-                kind,
-            } = LiveTransaction::new(number, random::mix(id.as_u64_pair().1 ^ number));
-            let id = id.to_string();
-            self.client
-                .execute(&self.insert, &[&id, &from, &to, &amount, &kind])
-                .await
-                .context("a transaction cannot be inserted")?;
-            schedule.inserted.fetch_add(1, Ordering::Relaxed);
-            latencies.record(u64::try_from(due.elapsed().as_micros())?)?;
+/// Inserts what falls to this connection until the schedule or the user ends it; gives the latencies in microseconds.
+async fn write(
+    writer: LiveWriter,
+    schedule: Arc<Schedule>,
+    stop: CancellationToken,
+) -> Result<Histogram<u64>> {
+    let mut latencies = Histogram::new(3)?;
+    while let Some((number, due)) = schedule.take() {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep_until(due) => {}
         }
-        Ok(latencies)
+        let id = uuid::Uuid::now_v7();
+        let drawn = random::mix(id.as_u64_pair().1 ^ number);
+        let transaction = LiveTransaction::new(number, drawn);
+        writer.insert(&id.to_string(), &transaction).await?;
+        schedule.inserted.fetch_add(1, Ordering::Relaxed);
+        latencies.record(u64::try_from(due.elapsed().as_micros())?)?;
     }
+    Ok(latencies)
 }

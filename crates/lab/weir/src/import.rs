@@ -5,19 +5,19 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use lab_bench::allowance::Allowance;
 use lab_bench::metrics;
 use lab_host::environment;
 use lab_host::environment::{cores, fingerprint};
+use lab_model::allowance::Allowance;
 use lab_model::scenario::Scenario;
 use lab_model::targets::Targets;
+use lab_trial::judged::{Measured, judge};
+use lab_trial::summary::Summary;
 use metrics_db::{MetricsDbConfig, NewRun, NewSession, RunStatus, Store};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::judged::{Measured, judge};
 use crate::output::{self, Table};
-use crate::summary::Summary;
 
 /// Import summaries of k6 runs that were made by hand
 #[derive(Args, Debug)]

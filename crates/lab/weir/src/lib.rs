@@ -6,13 +6,11 @@
 //! - [`listing`]: what is measured, in which order, as the crate `lab-model` reads it from its files
 //! - [`own`]: services of a user's own, by a `weir.toml`
 //! - `access`: how targets are come to, as the command line says it
-//! - `calibrate`, `ceiling`: what a generator reaches at most, and how close a run comes to that
-//! - `criteria`: what a mode asks of its phases
+//! - `calibrate`: what a generator reaches at most
 //! - `forecast`: which difference a plan would find; `noise`: how far apart two equal targets seem to be
 //! - [`run`]: a session, and the cells of its matrix under Docker or natively
 //! - [`verify`], [`audit`]: the commands of the contract check and of the audit, which are the crate `lab-contract`
-//! - [`generated`]: what a generator leaves, read by [`summary`] (k6) and `benchmark_result`
-//! - [`judged`], [`import`], [`validity`]: from its figures to rows that can be trusted
+//! - [`import`]: k6 summaries of manual runs; from figures to rows that can be trusted is the crate `lab-trial`
 //! - [`report`]: a session from the metrics database; what else is asked of it, and of figures from any tool, is the crate
 //!   `lab-queries`
 //! - [`gate`]: may a candidate replace a baseline
@@ -24,18 +22,13 @@
 
 mod access;
 pub mod audit;
-mod benchmark_result;
 mod calibrate;
-mod ceiling;
 pub mod cli;
-mod criteria;
 pub mod db;
 pub mod feed;
 mod forecast;
 pub mod gate;
-pub mod generated;
 pub mod import;
-pub mod judged;
 pub mod listing;
 mod noise;
 pub mod own;
@@ -44,9 +37,7 @@ pub mod run;
 pub mod seed;
 mod session_id;
 mod session_rows;
-pub mod summary;
 pub mod usage;
-pub mod validity;
 pub mod verify;
 
 /// The program as verdict files name their source.

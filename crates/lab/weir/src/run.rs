@@ -5,7 +5,7 @@
 //! - `judging`: its arguments that say how it is judged
 //! - `session`: what is kept of it; `progression`: its cells one after the other; `rounds`, `look`: what runs again, and when
 //!   it is decided
-//! - `distance`: the network that stands between generator and target
+//! - `distance`: the network that stands between generator and target; `generators`: several machines that make the load
 //! - `cell`, `running`, `outcome`: the steps of one cell, and how it ended; `data`, `script`: what its target finds, what k6 is told
 //! - `measure`: one measurement, from its generator's start to what that leaves; `by_benchmark`: what `benchmark` is told
 //! - `resume`: going on with an unfinished session
@@ -22,6 +22,7 @@ mod choice;
 mod clean_up;
 mod data;
 mod distance;
+mod generators;
 mod judging;
 mod look;
 mod measure;
@@ -58,7 +59,7 @@ use crate::own::service::Own;
 pub use args::{PlanArgs, RunArgs};
 
 use args::RuntimeArg;
-use choice::{driver_of_own, own_runtime, runtime_for, runtime_with_distance};
+use choice::{driver_of_own, natively, own_runtime, runtime_for};
 use resume::Resumed;
 use stop::Stop;
 
@@ -99,7 +100,10 @@ pub async fn run(mut args: RunArgs, root: &Path, json: bool) -> Result<ExitCode>
         plan.request.driver = driver_of_own(own, &plan)?;
     }
     if plan.request.distance.is_some() {
-        args.runtime = runtime_with_distance(args.runtime)?;
+        args.runtime = natively(args.runtime, "--delay, --jitter and --loss")?;
+    }
+    if plan.request.generators.is_some() {
+        args.runtime = natively(args.runtime, "--generators")?;
     }
     let cells = plan.cells.iter();
     let left = cells
@@ -210,6 +214,7 @@ async fn choose(
         state,
         &used,
         plan.uses(Driver::Benchmark),
+        plan.request.generators.as_ref(),
         &args.metrics,
         progress,
     );
@@ -308,6 +313,7 @@ mod tests {
             rate: None,
             seed: None,
             driver: None,
+            generators: None,
             judging: Default::default(),
             distance: Default::default(),
         };
@@ -327,6 +333,7 @@ mod tests {
             rate: None,
             seed: Some(7),
             driver: None,
+            generators: None,
             judging: Default::default(),
             distance: Default::default(),
         };

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use clap::Args;
 use load_engine::usage::{Usage, require};
 
+/// The highest number of a first worker.
+const MOST_WORKERS: i64 = 1_000_000;
+
 /// Steps, and how they are paced.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Scenarios ingest, balance, log and stream: steps and pacing")]
@@ -21,6 +24,14 @@ pub struct PacingArgs {
     /// Begin the first measured window at this moment, microseconds since 1970; the load before it is the warm-up
     #[arg(long, value_name = "MICROSECONDS")]
     pub begin_at: Option<u64>,
+
+    /// Number of the first worker: of several generators that make one load, each has numbers of its own, and so ids of its own
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(..=MOST_WORKERS))]
+    pub first_worker: u32,
+
+    /// End as after Ctrl-C once standard input has ended: whoever started this is gone
+    #[arg(long)]
+    pub stop_on_eof: bool,
 
     /// Pause after each answer, in a closed loop
     #[arg(long, default_value = "0s", value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -71,7 +82,7 @@ impl PacingArgs {
 
     /// Whether something is given that streams do not have.
     pub fn is_of_requests(&self) -> bool {
-        !self.think_time.is_zero() || self.requests.is_some()
+        !self.think_time.is_zero() || self.requests.is_some() || self.first_worker > 0
     }
 }
 

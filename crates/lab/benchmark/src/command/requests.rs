@@ -158,6 +158,7 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: &str, concurrency: usize) -> Plan {
         pacing: Pacing {
             think_time: args.pacing.think_time,
             requests: args.pacing.requests,
+            first_worker: args.first_worker(),
             ..Pacing::default()
         },
     }
@@ -165,7 +166,7 @@ fn plan(args: &LoadArgs, aim: &Aim, run_id: &str, concurrency: usize) -> Plan {
 
 /// One load a step: the first begins when it is told, or after its warm-up; each other a pause after the one before.
 fn steps(args: &LoadArgs, aim: &Aim, run_id: &str) -> anyhow::Result<Vec<Plan>> {
-    let mut first_worker = 0;
+    let mut first_worker = args.first_worker();
     let mut begin = args.pacing.begin()?;
     let mut plans = Vec::new();
     for step in &args.pacing.steps {

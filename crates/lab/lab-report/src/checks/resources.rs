@@ -12,7 +12,38 @@ pub(super) fn generator(facts: &Facts<'_>) -> Option<Said> {
             "No resource was sampled, so it is not known whether the generator was the limit.";
         return Some(("not sampled".into(), detail.into()));
     }
-    cpu(facts, "the generator")
+    match facts.text("generator") {
+        Some(name) => cpu(facts, &format!("generator {name}, the busiest of all,")),
+        None => cpu(facts, "the generator"),
+    }
+}
+
+/// What one of several generators did not send.
+pub(super) fn generator_missed(facts: &Facts<'_>) -> Option<Said> {
+    let (share, bound) = (
+        share_by_bound(facts.value()?),
+        share_by_bound(facts.bound()?),
+    );
+    let (missed, due) = (facts.whole("missed")?, facts.whole("due")?);
+    let detail = format!(
+        "Of {} generators {} missed most: {missed} of the {due} requests that were due, {share}; the bound is {bound}.",
+        facts.whole("generators")?,
+        facts.text("generator")?
+    );
+    Some((format!("{missed} of {due}"), detail))
+}
+
+/// How far apart the clocks of several generators were.
+pub(super) fn clock_skew(facts: &Facts<'_>) -> Option<Said> {
+    let (skew, bound) = (facts.value()?, facts.bound()?);
+    let detail = format!(
+        "The clock of generator {} was {:.2} ms from weir's, give or take {:.2} ms, the most of all; its start was moved by \
+         that. The bound is {bound} ms.",
+        facts.text("generator")?,
+        facts.number("offset_ms")?,
+        facts.number("within_ms")?
+    );
+    Some((format!("at most {skew:.2} ms"), detail))
 }
 
 /// The busiest phase against the bound.

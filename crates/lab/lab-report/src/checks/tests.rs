@@ -189,6 +189,34 @@ fn every_check_is_said_in_words() {
             "No resource was sampled, so it is not known whether the generator was the limit.",
         ),
         (
+            check(
+                "generator_cpu",
+                share(0.4, 0.8),
+                json!({"generator": "far", "cpus": 1.0, "phase": 1, "over": 0, "phases": 1}),
+            ),
+            "Generator CPU: 40 % of 1 core",
+            "In its busiest phase (1) generator far, the busiest of all, used 40 % of 1 core; the bound is 80 %.",
+        ),
+        (
+            check(
+                "generator_missed",
+                share(0.002, 0.001),
+                json!({"generator": "far", "missed": 20, "due": 10_000, "generators": 2}),
+            ),
+            "Each generator: 20 of 10000",
+            "Of 2 generators far missed most: 20 of the 10000 requests that were due, 0.2 %; the bound is 0.1 %.",
+        ),
+        (
+            check(
+                "clock_skew",
+                Some((1.75, 100.0, "ms")),
+                json!({"generator": "far", "offset_ms": -1.5, "within_ms": 0.25}),
+            ),
+            "Clocks: at most 1.75 ms",
+            "The clock of generator far was -1.50 ms from weir's, give or take 0.25 ms, the most of all; its start was moved by \
+             that. The bound is 100 ms.",
+        ),
+        (
             check("database_cpu", None, json!({"phases": 2})),
             "Database CPU: not sampled",
             "The CPU of the database was not sampled.",

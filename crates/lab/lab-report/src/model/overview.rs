@@ -125,3 +125,24 @@ pub struct ScaleRow {
     /// CPU of a success under most VUs to that under the fewest.
     pub cpu_growth: Option<f64>,
 }
+
+/// What one of several generators made of a load.
+#[derive(Clone, Debug, Serialize)]
+pub struct GeneratorRow {
+    /// Payload.
+    pub payload: String,
+    /// Index into targets.
+    pub target: usize,
+    /// Its name.
+    pub name: String,
+    /// Successes a second that it had.
+    pub rate: f64,
+    /// Successes a second that all of them had together.
+    pub rate_of_all: f64,
+    /// Highest share of its threads' time, 0 to 1.
+    pub cpu_share: Option<f64>,
+    /// Requests of all trials that were due and never sent.
+    pub missed: i64,
+    /// The most by which its clock differed from weir's, ms.
+    pub clock_offset_ms: Option<f64>,
+}

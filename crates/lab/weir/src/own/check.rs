@@ -92,6 +92,7 @@ pub async fn run(args: CheckArgs, root: &Path, json: bool) -> Result<ExitCode> {
         &state,
         &chosen,
         false,
+        None,
         &MetricsDbConfig::default(),
         &progress,
     )

@@ -13,10 +13,10 @@ use time::OffsetDateTime;
 
 use lab_contract::audit::Counts;
 use lab_model::files;
+use lab_trial::summary::Summary;
 
 use super::assets::{SCRIPT, USER_SCRIPT};
 use super::home;
-use crate::summary::Summary;
 
 /// A user's services while a command works with them.
 #[derive(Clone, Debug)]

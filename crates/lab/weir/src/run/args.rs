@@ -1,8 +1,11 @@
 //! The arguments of `weir run`, and the plan that they come to.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use lab_model::driver::Driver;
+use lab_model::generators::Generators;
 use lab_model::modes::{self, Modes};
 use lab_model::plan::{Plan, Request};
 use lab_model::targets::Targets;
@@ -39,6 +42,9 @@ pub struct PlanArgs {
     /// What makes the load [default: as target and mode name it, in mode saturation benchmark, else k6]
     #[arg(long, value_enum, value_name = "DRIVER")]
     pub(super) driver: Option<DriverArg>,
+    /// Several machines make the load together, as this file names them (docs/guides/scaling.md); natively, by benchmark
+    #[arg(long, value_name = "FILE")]
+    pub(super) generators: Option<PathBuf>,
     #[command(flatten)]
     pub(super) judging: JudgingArgs,
     #[command(flatten)]
@@ -160,6 +166,10 @@ impl PlanArgs {
         let Some(mode) = &self.mode else {
             return Err(UsageError::for_run("no mode is given").into());
         };
+        let generators = self.generators()?;
+        // Several machines are what only `benchmark` makes a load from.
+        let driver = self.driver.map(DriverArg::driver);
+        let driver = driver.or(generators.as_ref().map(|_| Driver::Benchmark));
         let request = Request {
             mode: mode.clone(),
             targets: list(self.targets.as_deref()),
@@ -172,10 +182,19 @@ impl PlanArgs {
             cells: None,
             judging: self.judging.judging(),
             distance: self.distance.distance()?,
+            generators,
             repeats: Vec::new(),
-            driver: self.driver.map(DriverArg::driver),
+            driver,
         };
         plan_of(&request, modes, targets)
+    }
+
+    /// What the file of `--generators` says.
+    pub(super) fn generators(&self) -> Result<Option<Generators>> {
+        let file = self.generators.as_deref();
+        file.map(Generators::read)
+            .transpose()
+            .map_err(|error| UsageError::plain(format!("--generators: {error}")).into())
     }
 
     /// The arguments that repeat this plan with `seed`, for a shell.
@@ -205,6 +224,9 @@ impl PlanArgs {
         words.push(format!("--seed {seed}"));
         if let Some(driver) = self.driver {
             words.push(format!("--driver {}", driver.driver().as_str()));
+        }
+        if let Some(file) = &self.generators {
+            words.push(format!("--generators {}", file.display()));
         }
         words.extend(self.judging.to_shell());
         words.extend(self.distance.to_shell());

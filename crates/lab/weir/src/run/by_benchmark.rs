@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use lab_bench::backend::Backend;
 use lab_bench::benchmark::{BenchmarkJob, threads};
+use lab_bench::generators::leaves_a_result;
 use lab_bench::k6::Generator;
 use lab_bench::started::Started;
 use lab_host::child::{Spawned, tail};
@@ -21,7 +22,7 @@ use super::running::Running;
 use crate::own::service::{Part, Told};
 
 /// Until the first measured window: connections are opened, and load begins that is not measured.
-const LEAD: Duration = Duration::from_secs(3);
+pub(super) const LEAD: Duration = Duration::from_secs(3);
 
 /// The same in Docker, where a container has to start first.
 const LEAD_OF_CONTAINERS: Duration = Duration::from_secs(15);
@@ -49,6 +50,8 @@ pub(super) struct Aim<'a> {
     pub(super) payload: &'a str,
     /// What the events carry.
     pub(super) run_id: &'a str,
+    /// Threads that make the load.
+    pub(super) threads: usize,
 }
 
 /// The pause between two phases.
@@ -131,6 +134,7 @@ fn common(aim: Aim<'_>, plan: &Plan) -> Vec<String> {
         at,
         payload,
         run_id,
+        threads,
     } = aim;
     let mut all = vec![
         format!("--scenario={}", target.scenario),
@@ -142,7 +146,7 @@ fn common(aim: Aim<'_>, plan: &Plan) -> Vec<String> {
             at.port
         ),
         format!("--run-id={run_id}"),
-        format!("--threads={}", threads()),
+        format!("--threads={threads}"),
         "--progress=plain".into(),
     ];
     if target.scenario == Scenario::Ingest {
@@ -219,7 +223,7 @@ pub(super) async fn begin(
 }
 
 /// What is told besides of the requests of a user's own file.
-fn own_requests(bench: &Bench, context: &Running<'_>, part: Part) -> Result<Told> {
+pub(super) fn own_requests(bench: &Bench, context: &Running<'_>, part: Part) -> Result<Told> {
     let cell = context.cell;
     match &bench.own {
         Some(own) => own.for_benchmark(&cell.target, &cell.payload, bench.plan.seed, part),
@@ -256,19 +260,20 @@ async fn start<'a>(
     Ok(generator.insert(bench.backend.start_benchmark(&job).await?))
 }
 
-fn aim<'a>(context: &'a Running<'_>, started: &'a Started, run_id: &'a str) -> Aim<'a> {
+pub(super) fn aim<'a>(context: &'a Running<'_>, started: &'a Started, run_id: &'a str) -> Aim<'a> {
     Aim {
         target: &context.cell.target,
         at: &started.from_generator,
         payload: &context.cell.payload,
         run_id,
+        threads: threads(),
     }
 }
 
-/// An error where it ended in a way that leaves no result. Status 1 says that nothing succeeded: the result shows that.
+/// An error where it ended in a way that leaves no result.
 pub(super) fn ended_well(process: &Spawned, status: std::process::ExitStatus) -> Result<()> {
     ensure!(
-        status.success() || status.code() == Some(1),
+        leaves_a_result(status),
         "benchmark failed ({status}); its log {} says:\n{}",
         process.log().display(),
         tail(process.log(), 5)
@@ -300,6 +305,7 @@ mod tests {
             cells: None,
             judging: Judging::default(),
             distance: None,
+            generators: None,
             driver: Some(Driver::Benchmark),
             repeats: Vec::new(),
         };
@@ -315,6 +321,7 @@ mod tests {
             at: &at,
             payload: "4k",
             run_id: "r",
+            threads: 1,
         };
         arguments(aim, plan, Some(5)).join(" ")
     }
@@ -391,6 +398,7 @@ mod tests {
             at: &at,
             payload: "default",
             run_id: "r",
+            threads: 1,
         };
         let told = arguments(aim, &plan, None).join(" ");
         assert!(told.contains("--url=https://127.0.0.1:9490"), "{told}");

@@ -5,16 +5,18 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab_bench::allowance::Allowance;
 use lab_bench::k6::Generator;
 use lab_bench::started::Started;
 use lab_contract::audit::Baseline;
 use lab_contract::{audit, verify};
+use lab_model::allowance::Allowance;
 use lab_model::driver::Driver;
 use lab_model::files;
 use lab_model::plan::layout::Cell;
 use lab_model::scenario::Data;
 use lab_model::targets::Target;
+use lab_trial::ceiling;
+use lab_trial::judged::{self, Measured, judge};
 use metrics_db::{NewRun, RunStatus};
 use serde_json::Value;
 
@@ -27,8 +29,6 @@ use super::outcome::{Figures, Outcome};
 use super::ready::{contract, healthy, healthy_limit, start, warm_up};
 use super::running::Running;
 use crate::audit::recorded_as;
-use crate::ceiling;
-use crate::judged::{self, Measured, judge};
 use crate::own::around;
 use crate::session_id::timestamp;
 
@@ -283,7 +283,7 @@ async fn steps(
     if let Some(counts) = &counts {
         bench.store.set_audit(context.run, counts).await?;
     }
-    if let Some(stats) = together(measured.stats.as_ref(), audit.stats.as_ref()) {
+    if let Some(stats) = together(measured.all_stats().as_ref(), audit.stats.as_ref()) {
         bench.store.set_scenario_stats(context.run, &stats).await?;
     }
 

@@ -39,13 +39,14 @@ pub(super) fn own_runtime(asked: RuntimeArg) -> Result<RuntimeArg> {
     }
 }
 
-/// The proxy of `--delay` is a part of weir's own process, which a generator in a container does not reach.
-pub(super) fn runtime_with_distance(asked: RuntimeArg) -> Result<RuntimeArg> {
+/// What `options` ask for is there natively alone: the proxy of `--delay` is a part of weir's own process, which a generator in
+/// a container does not reach, and generators elsewhere do not reach the network of the containers.
+pub(super) fn natively(asked: RuntimeArg, options: &str) -> Result<RuntimeArg> {
     match asked {
         RuntimeArg::Auto | RuntimeArg::Native => Ok(RuntimeArg::Native),
-        RuntimeArg::Docker => Err(UsageError::plain(
-            "--delay, --jitter and --loss work natively: leave out --runtime docker",
-        )
+        RuntimeArg::Docker => Err(UsageError::plain(format!(
+            "{options} work natively: leave out --runtime docker"
+        ))
         .into()),
     }
 }

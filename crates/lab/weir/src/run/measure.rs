@@ -1,6 +1,7 @@
 //! One measurement: its generator is prepared, the sampler told when it begins, the first phase begun at that moment, and
 //! both watched to the end.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -8,26 +9,31 @@ use lab_bench::k6::{Generator, Job, Watch};
 use lab_bench::started::Started;
 use lab_host::child::tail;
 use lab_model::driver::Driver;
+use lab_model::generators::Generators;
 use lab_model::plan::Plan;
 use lab_model::scenario::{Data, Scenario};
 use lab_model::targets::Target;
+use lab_trial::benchmark_result::{self, Part};
+use lab_trial::generated::Generated;
+use lab_trial::summary::Summary;
 use metrics_db::{Role, Sampling, Store};
 use time::OffsetDateTime;
 
 use super::bench::Bench;
 use super::by_benchmark;
+use super::generators::{self, Begun};
 use super::running::Running;
 use super::script::{environment, script};
-use crate::benchmark_result;
-use crate::generated::Generated;
-use crate::own::service::Part;
-use crate::summary::Summary;
+use crate::own::service::Part as Requests;
 
 /// Preparing 2,000 virtual users with large payloads takes its time.
 const PREPARE_LIMIT: Duration = Duration::from_secs(300);
 
 /// From telling the sampler to the first phase: it asks five times a second.
 const LEAD: Duration = Duration::from_millis(700);
+
+/// What is said of a target that ended too soon.
+const TARGET_ENDED: &str = "the service ended while it was measured";
 
 /// How long the sampler may take to store the last boundary.
 const LAST_SAMPLE_LIMIT: Duration = Duration::from_secs(4);
@@ -65,8 +71,63 @@ pub(crate) async fn run(
 ) -> Result<Generated> {
     match bench.plan.driver_of(&context.cell.target) {
         Driver::K6 => by_k6(bench, context, started, generator).await,
-        Driver::Benchmark => with_benchmark(bench, context, started, generator).await,
+        Driver::Benchmark => match bench.plan.request.generators.clone() {
+            Some(all) => together(bench, context, started, &all).await,
+            None => with_benchmark(bench, context, started, generator).await,
+        },
     }
+}
+
+/// By several generators. All are stopped as soon as one of them dies.
+async fn together(
+    bench: &mut Bench,
+    context: &Running<'_>,
+    started: &Started,
+    generators: &Generators,
+) -> Result<Generated> {
+    let Begun {
+        mut group,
+        at,
+        results,
+        skews,
+    } = generators::begin(bench, generators, context, started).await?;
+    let boundaries = tell_sampler(bench, context, started, None, at).await?;
+    let ended = {
+        let mut every = tokio::time::interval(Duration::from_secs(1));
+        let mut ended = pin!(group.wait());
+        loop {
+            tokio::select! {
+                ended = &mut ended => break ended,
+                _ = every.tick() => {}
+            }
+            if let Err(error) = bench.backend.check_target() {
+                break Err(error.context(TARGET_ENDED));
+            }
+        }
+    };
+    group.stop().await?;
+    ended?;
+    wait_for_samples(&bench.store, context.run, boundaries.len() - 1).await?;
+    let parts: Vec<Part<'_>> = generators
+        .each
+        .iter()
+        .zip(&results)
+        .zip(skews)
+        .map(|((one, result), skew)| Part {
+            name: &one.name,
+            result,
+            skew,
+            max_skew_ms: generators.max_skew_ms,
+        })
+        .collect();
+    let mut generated = benchmark_result::read_all(&parts, &phase_names(&bench.plan))?;
+    generated.of_batches(&context.cell.target);
+    Ok(generated)
+}
+
+fn phase_names(plan: &Plan) -> Vec<String> {
+    let phases = plan.mode.phases.iter();
+    phases.map(|phase| phase.name.clone()).collect()
 }
 
 async fn with_benchmark(
@@ -80,17 +141,14 @@ async fn with_benchmark(
     let running = generator
         .as_mut()
         .context("the generator was not started")?;
-    let boundaries = tell_sampler(bench, context, started, running, begin).await?;
+    let boundaries = tell_sampler(bench, context, started, Some(running), begin).await?;
     let mut every = tokio::time::interval(Duration::from_secs(1));
     let status = loop {
         tokio::select! {
             ended = running.process.wait() => break ended?,
             _ = every.tick() => {}
         }
-        bench
-            .backend
-            .check_target()
-            .context("the service ended while it was measured")?;
+        bench.backend.check_target().context(TARGET_ENDED)?;
     };
     by_benchmark::ended_well(&running.process, status)?;
     ensure!(
@@ -103,13 +161,8 @@ async fn with_benchmark(
     if bench.plan.mode.is_timed() {
         wait_for_samples(&bench.store, context.run, boundaries.len() - 1).await?;
     }
-    let names = bench.plan.mode.phases.iter();
-    let names: Vec<String> = names.map(|phase| phase.name.clone()).collect();
-    let mut generated = benchmark_result::read(&result, &names)?;
-    if let Some(batch) = context.cell.target.batch {
-        generated.events_per_request = f64::from(batch);
-        generated.stats = Some(serde_json::json!({ "events_per_request": batch }));
-    }
+    let mut generated = benchmark_result::read(&result, &phase_names(&bench.plan))?;
+    generated.of_batches(&context.cell.target);
     Ok(generated)
 }
 
@@ -118,7 +171,7 @@ async fn tell_sampler(
     bench: &Bench,
     context: &Running<'_>,
     started: &Started,
-    running: &Generator,
+    running: Option<&Generator>,
     begin: OffsetDateTime,
 ) -> Result<Vec<f64>> {
     let (boundaries, _) = boundaries(bench, &context.cell.target);
@@ -128,7 +181,8 @@ async fn tell_sampler(
             Data::None => None,
             Data::Empty | Data::Seeded => bench.backend.database_probe(),
         },
-        generator: Some(bench.backend.generator_probe(running)),
+        // Of several generators each says itself what it used.
+        generator: running.map(|running| bench.backend.generator_probe(running)),
         measured_from_us: Some(i64::try_from(begin.unix_timestamp_nanos() / 1000)?),
         boundaries_s: boundaries.clone(),
         interval_s: 1.0,
@@ -146,7 +200,7 @@ async fn by_k6(
     let summary = context.results.with_extension("json");
     let job = Job {
         script: script(bench, context)?,
-        env: environment(bench, context, started, Part::Measured)?,
+        env: environment(bench, context, started, Requests::Measured)?,
         token: started.from_generator.access.token.clone(),
         summary: Some(summary.clone()),
         log: context.results.with_extension("k6.log"),
@@ -157,7 +211,7 @@ async fn by_k6(
     running.wait_paused(PREPARE_LIMIT).await?;
 
     let begin = OffsetDateTime::now_utc() + LEAD;
-    let boundaries = tell_sampler(bench, context, started, running, begin).await?;
+    let boundaries = tell_sampler(bench, context, started, Some(running), begin).await?;
     let wait = begin - OffsetDateTime::now_utc();
     tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
     running.resume().await?;
@@ -196,10 +250,7 @@ async fn watch(bench: &mut Bench, context: &Running<'_>, running: &mut Generator
             }
             _ = every.tick() => {}
         }
-        bench
-            .backend
-            .check_target()
-            .context("the service ended while it was measured")?;
+        bench.backend.check_target().context(TARGET_ENDED)?;
         if let Some(load) = watch.look(running).await {
             bench.progress.load(load);
         }

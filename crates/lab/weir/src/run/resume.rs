@@ -180,6 +180,7 @@ impl Resumed {
             rate,
             seed,
             driver,
+            generators: _,
             judging,
             distance,
         } = &args.plan;
@@ -233,6 +234,10 @@ impl Resumed {
         let distance = distance.distance()?;
         if distance.is_some() && distance != was.distance {
             wrong.push("its --delay, --jitter or --loss are others".into());
+        }
+        let generators = args.plan.generators()?;
+        if generators.is_some() && generators != was.generators {
+            wrong.push("its --generators are others".into());
         }
         if judging.is_given() {
             let was = Judging {
@@ -360,6 +365,7 @@ mod tests {
                 cells: Some(2),
                 judging: Judging::default(),
                 distance: None,
+                generators: None,
                 repeats: Vec::new(),
                 driver: None,
             },

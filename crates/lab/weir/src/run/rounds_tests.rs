@@ -24,6 +24,7 @@ fn plan(trials: u32) -> Plan {
         cells: None,
         judging: Judging::default(),
         distance: None,
+        generators: None,
         repeats: Vec::new(),
         driver: None,
     };

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::bench::{Bench, record_plan};
+use super::generators;
 use super::outcome::Outcome;
 use super::progression::{self, Ran};
 use super::resume::{self, Resumed};
@@ -214,6 +215,10 @@ async fn prepare(
     }
     if let Some(distance) = &plan.request.distance {
         environment["lab"]["distance"] = serde_json::to_value(distance)?;
+    }
+    if let Some(all) = &plan.request.generators {
+        progress.step("asking the generators");
+        environment["lab"]["generators"] = generators::describe(backend, all).await?;
     }
     let fingerprint = environment::fingerprint(&environment);
     if let Some(resumed) = &origin.resumed {

@@ -10,6 +10,7 @@ mod example_gate;
 mod examples;
 mod feed;
 mod gate;
+mod generators;
 mod history;
 #[path = "../../../lab-report/src/invented.rs"]
 mod invented;

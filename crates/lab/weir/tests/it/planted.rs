@@ -27,7 +27,7 @@ impl Planted {
             host: "127.0.0.1".into(),
             server_port: 0,
             grpc_server_port: 0,
-            burn_percent: 0,
+            burn_percent: 0.0,
             store: database.is_some(),
             database_url: database.map(|database| database.url().to_owned()),
             fault,

@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 
 use api::event::event_service_client::EventServiceClient;
 use api::event::{EventOutcome, EventRequest, EventResponse, HealthRequest};
-use clap::Parser;
 use serde_json::json;
 use testkit::eventually;
 use testkit::kafka::Kafka;
 use testkit::postgres::Database;
 use testkit::process::Service;
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use super::support::{BINARY, event, stored};
+use in_process::sink;
+
+#[path = "../../../sink/tests/it/in_process.rs"]
+mod in_process;
 
 struct Client(EventServiceClient<Channel>);
 
@@ -111,26 +113,6 @@ async fn events_are_acknowledged_by_kafka_without_a_database_and_refused_while_i
     })
     .await;
     eventually("health says so", async || client.is_healthy().await).await;
-}
-
-/// A sink in this process, until it is dropped.
-async fn sink(kafka: &Kafka, database: &Database) -> DropGuard {
-    let stop = CancellationToken::new();
-    let arguments = [
-        "sink",
-        "--host",
-        "127.0.0.1",
-        "--admin-port",
-        "0",
-        "--database-url",
-        database.url(),
-        "--kafka-brokers",
-        kafka.brokers(),
-    ];
-    let config = sink::Config::parse_from(arguments);
-    let service = sink::Service::build(&config, stop.clone()).await.unwrap();
-    tokio::spawn(service.run());
-    stop.drop_guard()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,26 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use serde_json::{Value, json};
+use testkit::eventually;
 use testkit::http::{self, Response};
 use testkit::kafka::Kafka;
 use testkit::postgres::Database;
 use testkit::process::Service;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::support::{BINARY, BULK, EVENTS, entity, event};
+use in_process::sink;
 
-/// Longest wait for what is sure to come.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-async fn until(what: &str, happened: impl AsyncFn() -> bool) {
-    let begun = Instant::now();
-    while !happened().await {
-        assert!(begun.elapsed() < PATIENCE, "{what}: not in {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
+#[path = "../../../sink/tests/it/in_process.rs"]
+mod in_process;
 
 #[tokio::test]
 async fn events_are_acknowledged_by_kafka_without_a_database_and_refused_while_it_is_away() {
@@ -69,33 +61,13 @@ async fn events_are_acknowledged_by_kafka_without_a_database_and_refused_while_i
         "{:?}",
         begun.elapsed()
     );
-    until("health says so", async || health().await == 503).await;
+    eventually("health says so", async || health().await == 503).await;
     kafka.start_again(1);
-    until("events are taken again", async || {
+    eventually("events are taken again", async || {
         post(EVENTS, car.to_string()).await.status == 200
     })
     .await;
-    until("health says so", async || health().await == 200).await;
-}
-
-/// A sink in this process, until it is dropped.
-async fn sink(kafka: &Kafka, database: &Database) -> DropGuard {
-    let stop = CancellationToken::new();
-    let arguments = [
-        "sink",
-        "--host",
-        "127.0.0.1",
-        "--admin-port",
-        "0",
-        "--database-url",
-        database.url(),
-        "--kafka-brokers",
-        kafka.brokers(),
-    ];
-    let config = sink::Config::parse_from(arguments);
-    let service = sink::Service::build(&config, stop.clone()).await.unwrap();
-    tokio::spawn(service.run());
-    stop.drop_guard()
+    eventually("health says so", async || health().await == 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +117,7 @@ async fn wait_applied_is_answered_when_a_reader_of_the_table_sees_the_event() {
     assert_eq!(stored.status, 200, "{}", stored.text());
 
     let running = sink(&kafka, &database).await;
-    until("the sink has caught up", async || {
+    eventually("the sink has caught up", async || {
         stored_in(&database, "early").await.is_some()
     })
     .await;

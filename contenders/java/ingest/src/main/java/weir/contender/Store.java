@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.concurrent.TimeoutException;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.netty.resources.LoopResources;
 import reactor.util.retry.Retry;
 import weir.contender.Event.Entity;
 import weir.contender.Event.Invalid;
@@ -61,6 +62,8 @@ public final class Store implements AutoCloseable {
                 .password(login.length > 1 ? login[1] : null)
                 .applicationName("contender java")
                 .tcpNoDelay(true)
+                // On every loop, not on that of whoever asked first: all connections would share its one thread.
+                .loopResources(LoopResources.create("r2dbc", 1, LoopResources.DEFAULT_IO_WORKER_COUNT, true, false))
                 .build();
         var pool = ConnectionPoolConfiguration.builder(new PostgresqlConnectionFactory(database))
                 .initialSize(0)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::figures::{Percentiles, merged, share};
+use super::figures::{Percentiles, of_run, share};
 use crate::generated::Generated;
 
 /// The schema of such a result.
@@ -87,7 +87,7 @@ pub(super) fn generated(steps: &[Step], names: &[String]) -> Result<Generated> {
     let sum = |of: fn(&Step) -> i64| steps.iter().map(of).sum::<i64>();
     let seconds: f64 = steps.iter().map(|step| step.measured_seconds).sum();
     let (successful, failed) = (sum(|s| s.events.measured), sum(|s| s.events.missed));
-    let (latency, histogram) = merged(steps.iter().map(|step| step.histogram_v2.as_str()))?;
+    let (latency, histogram) = of_run(steps.iter().map(|step| step.histogram_v2.as_str()))?;
     let intended: Option<f64> = steps.iter().map(Step::intended).sum();
     Ok(Generated {
         performance: Performance {
@@ -114,6 +114,7 @@ pub(super) fn generated(steps: &[Step], names: &[String]) -> Result<Generated> {
             "steps": steps.iter().map(Step::stats).collect::<Vec<_>>(),
         })),
         criteria: criteria(steps, names),
+        generators: Vec::new(),
     })
 }
 

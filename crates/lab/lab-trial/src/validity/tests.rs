@@ -41,6 +41,7 @@ fn judged(usage: &[PhaseUsage], performance: &Performance) -> (bool, Vec<String>
         crossed: &[],
         sampled: true,
         one_in_flight: true,
+        generators: &[],
     };
     let checks = checks(&evidence);
     let (valid, failed) = verdict(&checks);
@@ -122,6 +123,7 @@ fn smoke_ranks_nothing_but_is_no_failure() {
         crossed: &[],
         sampled: true,
         one_in_flight: true,
+        generators: &[],
     };
     let all = checks(&evidence);
     assert!(
@@ -249,6 +251,7 @@ fn every_check_that_is_made_has_words_of_its_own() {
                 crossed: &["a < 1".to_owned()],
                 sampled: true,
                 one_in_flight: true,
+                generators: &[],
             });
             for check in made {
                 assert_eq!(check.words, None, "{check:?}");

@@ -5,7 +5,7 @@ use lab_model::modes::PhaseCriterion;
 use metrics_db::{Check, CheckStatus, Phase};
 
 /// A check for each criterion whose phase was measured.
-pub(crate) fn checks(criteria: &[PhaseCriterion], phases: &[Phase]) -> Vec<Check> {
+pub fn checks(criteria: &[PhaseCriterion], phases: &[Phase]) -> Vec<Check> {
     let mut all = Vec::new();
     for criterion in criteria {
         let Some(phase) = phases

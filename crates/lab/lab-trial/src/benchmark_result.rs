@@ -1,8 +1,10 @@
 //! What the generator `benchmark` leaves at the end of a run of steps (`--json`), as rows of the metrics database.
 //!
 //! - this file: loads of requests · `streams`: those of subscribers · `figures`: percentiles of both
+//! - `several`: what several generators have left of one load
 
 mod figures;
+mod several;
 mod streams;
 
 use std::path::Path;
@@ -13,7 +15,8 @@ use metrics_db::{Latency, Performance, Phase};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use self::figures::{Percentiles, merged, share};
+use self::figures::{Percentiles, of_run, share};
+pub use self::several::{Part, read_all};
 use crate::generated::Generated;
 
 /// The file, as far as the lab reads it; docs/reference/benchmark.md has all.
@@ -26,6 +29,7 @@ struct Steps {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Step {
+    threads: u32,
     concurrency: i32,
     intended_per_second: Option<f64>,
     measured_seconds: f64,
@@ -71,17 +75,24 @@ struct Bytes {
 #[serde(rename_all = "camelCase")]
 struct Cpu {
     cpu_seconds: f64,
+    cpu_share: f64,
 }
 
 /// Reads the result of a run whose phases have these names.
 ///
 /// # Errors
 /// The file cannot be read, is no such result, or has another number of steps.
-pub(crate) fn read(path: &Path, phases: &[String]) -> Result<Generated> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&text, phases)
-        .with_context(|| format!("{} is no result of benchmark's steps", path.display()))
+pub fn read(path: &Path, phases: &[String]) -> Result<Generated> {
+    let text = text_of(path)?;
+    parse(&text, phases).with_context(|| is_no_result(path))
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn is_no_result(path: &Path) -> String {
+    format!("{} is no result of benchmark's steps", path.display())
 }
 
 fn parse(text: &str, names: &[String]) -> Result<Generated> {
@@ -96,8 +107,12 @@ fn parse(text: &str, names: &[String]) -> Result<Generated> {
         let levels = levels.into_iter().map(serde_json::from_value);
         return streams::generated(&levels.collect::<Result<Vec<_>, _>>()?, names);
     }
-    let levels = levels.into_iter().map(serde_json::from_value);
-    of_requests(&levels.collect::<Result<Vec<Step>, _>>()?, names)
+    of_requests(&steps(levels)?, names)
+}
+
+fn steps(levels: Vec<serde_json::Value>) -> Result<Vec<Step>> {
+    let steps = levels.into_iter().map(serde_json::from_value);
+    Ok(steps.collect::<Result<_, _>>()?)
 }
 
 fn of_requests(levels: &[Step], names: &[String]) -> Result<Generated> {
@@ -115,7 +130,7 @@ fn of_requests(levels: &[Step], names: &[String]) -> Result<Generated> {
     let seconds: f64 = levels.iter().map(|step| step.measured_seconds).sum();
     let (total, successful) = (sum(|s| s.requests.total), sum(|s| s.requests.successful));
     let failed = sum(|s| s.requests.failed);
-    let (latency, histogram) = merged(levels.iter().map(|step| step.histogram_v2.as_str()))?;
+    let (latency, histogram) = of_run(levels.iter().map(|step| step.histogram_v2.as_str()))?;
     Ok(Generated {
         performance: Performance {
             total_requests: total,
@@ -146,6 +161,7 @@ fn of_requests(levels: &[Step], names: &[String]) -> Result<Generated> {
         one_in_flight: true,
         stats: None,
         criteria: Vec::new(),
+        generators: Vec::new(),
     })
 }
 

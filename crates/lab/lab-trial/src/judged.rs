@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use lab_bench::allowance::Allowance;
 use lab_contract::audit::Audited;
 use lab_contract::verify::Finding;
+use lab_model::allowance::Allowance;
 use lab_model::modes::PhaseCriterion;
 use metrics_db::{
     Check, CheckStatus, Performance, Phase, PhaseUsage, ResourceSample, Store, phase_usage,
@@ -104,6 +104,7 @@ pub fn judge(measured: &Measured<'_>) -> Judged {
         crossed: &generated.crossed,
         sampled: measured.sampled,
         one_in_flight: generated.one_in_flight,
+        generators: &generated.generators,
     };
     let mut checks = vec![contract(measured.findings), audited(measured)];
     if measured.debug_build {
@@ -118,7 +119,8 @@ pub fn judge(measured: &Measured<'_>) -> Judged {
     checks.extend(generated.criteria.iter().cloned());
     checks.extend(criteria::checks(measured.criteria, &phases));
     let ceiling = measured.ceiling.filter(|_| measured.timed);
-    checks.extend(ceiling.and_then(|ceiling| ceiling::check(&phases, ceiling)));
+    let part = generated.largest_part();
+    checks.extend(ceiling.and_then(|ceiling| ceiling::check(&phases, ceiling, part)));
     let (valid, failed_checks) = validity::verdict(&checks);
     Judged {
         performance,

@@ -1,24 +1,36 @@
 //! Checks of what was sampled: CPU, stolen and throttled time, and whether the samples are complete.
 
-use lab_bench::allowance::Allowance;
+use lab_model::allowance::Allowance;
 use lab_model::bounds;
 use metrics_db::{Check, CheckStatus, PhaseUsage, RoleUsage};
 
-pub(super) fn checks(usage: &[PhaseUsage], allowance: Allowance, sampled: bool) -> Vec<Check> {
-    if usage
-        .iter()
-        .all(|phase| phase.generator.cpu_seconds.is_none())
-    {
-        return vec![Check::bad("generator_cpu").with("phases", 0)];
-    }
-    let mut all = vec![
-        cpu(
+use super::generators;
+use crate::generated::Health;
+
+pub(super) fn checks(
+    usage: &[PhaseUsage],
+    allowance: Allowance,
+    sampled: bool,
+    generators: &[Health],
+) -> Vec<Check> {
+    let of_generator = match generators::busiest(generators, usage.len()) {
+        Some(check) => check,
+        None if usage
+            .iter()
+            .all(|phase| phase.generator.cpu_seconds.is_none()) =>
+        {
+            return vec![Check::bad("generator_cpu").with("phases", 0)];
+        }
+        None => cpu(
             "generator_cpu",
             usage,
             |p| &p.generator,
             allowance.generator,
             bounds::GENERATOR_CPU,
         ),
+    };
+    let mut all = vec![
+        of_generator,
         cpu(
             "host_cpu",
             usage,

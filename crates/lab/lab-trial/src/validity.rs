@@ -1,12 +1,15 @@
 //! Whether a run may be believed: each check as data, and the verdict over all. `lab_report::checks` has the words.
 //!
-//! - `requests`: what the generator counted · `resources`: what was sampled
+//! - `requests`: what the generator counted · `resources`: what was sampled · `generators`: how each of several fared
 
+mod generators;
 mod requests;
 mod resources;
 
-use lab_bench::allowance::Allowance;
+use lab_model::allowance::Allowance;
 use metrics_db::{Check, CheckStatus, Performance, Phase, PhaseUsage};
+
+use crate::generated::Health;
 
 /// What is known of a run when it is judged, beside its audit.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Evidence<'a> {
     pub sampled: bool,
     /// A virtual user has one request in flight at most.
     pub one_in_flight: bool,
+    /// How each of several generators fared; empty where one made the load, which is sampled.
+    pub generators: &'a [Health],
 }
 
 /// All checks that can be made of it.
@@ -49,7 +54,9 @@ pub fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
             evidence.usage,
             evidence.allowance,
             evidence.sampled,
+            evidence.generators,
         ));
+        all.extend(generators::checks(evidence.generators));
     } else {
         all.push(Check::warn("mode"));
     }

@@ -7,11 +7,11 @@ use metrics_db::{Check, CheckStatus, Phase, Result, RunFilter, RunStatus, Store}
 use serde_json::Value;
 
 /// The mode whose runs say what ceilings are.
-pub(crate) const MODE: &str = lab_model::modes::CALIBRATE;
+pub const MODE: &str = lab_model::modes::CALIBRATE;
 
 /// Requests a second that the generator of a target reached on a null target of the same scenario, protocol and payload, with
 /// the same build on the same machine; none where that was not measured.
-pub(crate) async fn of(
+pub async fn of(
     store: &Store,
     environment: &Value,
     driver: Driver,
@@ -54,16 +54,17 @@ fn generator(environment: &Value, driver: Driver) -> [Option<&Value>; 2] {
 }
 
 /// Requests a second of the busiest phase.
-pub(crate) fn busiest(phases: &[Phase]) -> Option<f64> {
+pub fn busiest(phases: &[Phase]) -> Option<f64> {
     phases
         .iter()
         .map(|phase| phase.throughput_per_sec)
         .reduce(f64::max)
 }
 
-/// Whether a run stays clear of its generator's ceiling.
-pub(crate) fn check(phases: &[Phase], ceiling: f64) -> Option<Check> {
-    let reached = busiest(phases)?;
+/// Whether a run stays clear of its generator's ceiling. `part` is the part of the load that the busiest of several generators
+/// made; 1 where there is one.
+pub fn check(phases: &[Phase], ceiling: f64, part: f64) -> Option<Check> {
+    let reached = busiest(phases)? * part;
     let share = reached / ceiling;
     let status = if share > bounds::CEILING {
         CheckStatus::Bad
@@ -94,10 +95,11 @@ mod tests {
     #[test]
     fn a_run_above_seventy_percent_of_the_ceiling_is_not_ranked() {
         let phases = [phase(100.0), phase(700.0)];
-        let status = |ceiling| check(&phases, ceiling).unwrap().status;
+        let status = |ceiling| check(&phases, ceiling, 1.0).unwrap().status;
         assert_eq!(status(1000.0), CheckStatus::Ok);
         assert_eq!(status(999.0), CheckStatus::Bad);
-        assert!(check(&[], 1000.0).is_none());
+        assert!(check(&[], 1000.0, 1.0).is_none());
+        assert_eq!(check(&phases, 500.0, 0.5).unwrap().status, CheckStatus::Ok);
     }
 
     #[test]

@@ -37,10 +37,11 @@ impl From<Percentiles> for Latency {
     }
 }
 
-/// Percentiles of all steps together, from their merged histograms of microseconds, and that histogram.
+/// Percentiles of several histograms of microseconds together, and the histogram of all their values, in HdrHistogram's V2
+/// encoding: exact, whatever it is that they are of. None where they are empty.
 pub(super) fn merged<'a>(
     histograms: impl Iterator<Item = &'a str>,
-) -> Result<(Latency, Option<Vec<u8>>)> {
+) -> Result<Option<(Percentiles, Vec<u8>)>> {
     let mut all: Option<Histogram<u64>> = None;
     for encoded in histograms {
         let bytes = STANDARD
@@ -55,11 +56,11 @@ pub(super) fn merged<'a>(
         }
     }
     let Some(all) = all.filter(|all| !all.is_empty()) else {
-        return Ok((Latency::default(), None));
+        return Ok(None);
     };
     let ms = |micros: u64| micros as f64 / 1000.0;
     let at = |quantile| ms(all.value_at_quantile(quantile));
-    let latency = Percentiles {
+    let percentiles = Percentiles {
         avg: all.mean() / 1000.0,
         min: ms(all.min()),
         max: ms(all.max()),
@@ -73,9 +74,25 @@ pub(super) fn merged<'a>(
     V2Serializer::new()
         .serialize(&all, &mut encoded)
         .context("the merged histogram cannot be encoded")?;
-    Ok((latency.into(), Some(encoded)))
+    Ok(Some((percentiles, encoded)))
 }
 
 pub(super) fn share(part: f64, of: f64) -> f64 {
     if of > 0.0 { part / of } else { 0.0 }
+}
+
+/// What a run keeps of its steps' histograms.
+pub(super) fn of_run<'a>(
+    histograms: impl Iterator<Item = &'a str>,
+) -> Result<(Latency, Option<Vec<u8>>)> {
+    let all = merged(histograms)?;
+    Ok(match all {
+        Some((percentiles, encoded)) => (percentiles.into(), Some(encoded)),
+        None => (Latency::default(), None),
+    })
+}
+
+/// The text form in which a generator writes a histogram.
+pub(super) fn encoded_text(encoded: &[u8]) -> String {
+    STANDARD.encode(encoded)
 }

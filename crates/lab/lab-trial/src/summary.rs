@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use lab_bench::k6::latency_metric;
 use lab_contract::audit::{Claims, Counts, StreamClaims};
+use lab_model::driver::latency_metric;
 use lab_model::targets::Protocol;
 use metrics_db::{Latency, Performance, Phase};
 use serde::Deserialize;
@@ -120,6 +120,7 @@ impl Summary {
             events_per_request: self.weir.events_per_iteration.unwrap_or(1) as f64,
             one_in_flight: true,
             stats: None,
+            generators: Vec::new(),
             criteria: Vec::new(),
         }
     }
