@@ -6,12 +6,22 @@ use serde_json::Value;
 use super::input::{RunRows, SessionRows};
 use super::model::{GeneratorRow, RunInfo, Standing};
 
-/// A row for each generator of a payload and target: medians over the trials that count, and of health the worst.
+/// A row for each generator of a payload and target: medians over the trials that count, or over all that were finished where
+/// none counts, and of health the worst.
 pub fn rows(all: &[(&SessionRows, &RunRows)], infos: &[RunInfo]) -> Vec<GeneratorRow> {
     type Key<'a> = (&'a str, usize, &'a str);
     let mut cells: Vec<(Key<'_>, Vec<&Value>, Vec<f64>)> = Vec::new();
+    let counts = infos.iter().any(|info| info.standing == Standing::Counted);
+    let taken = |info: &RunInfo| match info.standing {
+        Standing::Counted => true,
+        Standing::Invalid => !counts,
+        Standing::LeftOut => false,
+    };
     for (_, rows) in all {
-        let Some(info) = infos.iter().find(|info| info.id == rows.run.id) else {
+        let Some(info) = infos
+            .iter()
+            .find(|info| info.id == rows.run.id && taken(info))
+        else {
             continue;
         };
         let stats = rows.run.scenario_stats.as_ref();
@@ -21,10 +31,7 @@ pub fn rows(all: &[(&SessionRows, &RunRows)], infos: &[RunInfo]) -> Vec<Generato
         let rates = parts.iter().filter_map(|part| part["per_second"].as_f64());
         let together: f64 = rates.sum();
         for part in parts {
-            let Some(name) = part["name"]
-                .as_str()
-                .filter(|_| info.standing == Standing::Counted)
-            else {
+            let Some(name) = part["name"].as_str() else {
                 continue;
             };
             let key = (info.payload.as_str(), info.target, name);

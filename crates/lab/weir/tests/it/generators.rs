@@ -324,12 +324,15 @@ fn two_and_four_machines_measure_what_one_does() {
         let Some(machines) = Namespaces::new(count) else {
             return;
         };
-        let (status, said) = session(&checkout, "producer-rest", &machines.file(), "400");
+        let target = if count == 2 {
+            "producer-rest"
+        } else {
+            "event-log-topics"
+        };
+        let (status, said) = session(&checkout, target, &machines.file(), "400");
         assert_eq!(status, Some(0), "{said}");
         let names: Vec<&str> = machines.names.iter().map(String::as_str).collect();
         must_be_whole(&checkout, 400.0, &names);
-        let (status, said) = session(&checkout, "event-log-topics", &machines.file(), "200");
-        assert_eq!(status, Some(0), "{said}");
     }
 }
 
