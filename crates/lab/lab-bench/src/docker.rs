@@ -180,6 +180,17 @@ impl Docker {
         }
     }
 
+    /// Cargo's profile of the images.
+    fn profile(&self) -> String {
+        let given = self.compose.given("BUILD_PROFILE");
+        given.unwrap_or_else(|| "release".into())
+    }
+
+    /// True where the services are not optimised, so that their figures mean nothing.
+    pub fn is_debug_build(&self) -> bool {
+        !matches!(self.profile().as_str(), "release" | "dist")
+    }
+
     pub(crate) async fn describe(&self, targets: &[&Target]) -> Value {
         let mut builds = serde_json::Map::new();
         for target in targets {
@@ -219,7 +230,7 @@ impl Docker {
             },
             "targets": builds,
             "generator_env": variables::recorded(&settings::of_generator(|name| self.compose.given(name))),
-            "profile": self.compose.given("BUILD_PROFILE").unwrap_or_else(|| "release".into()),
+            "profile": self.profile(),
         })
     }
 

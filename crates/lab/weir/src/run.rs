@@ -222,16 +222,23 @@ async fn choose(
         .or(native)
         .await
         .context("the native runtime could not be set up")?;
-    if native.is_debug_build() && plan.mode_name != "smoke" {
-        let allowed = std::env::var_os("WEIR_ALLOW_DEBUG_BUILD").is_some();
-        if !allowed {
-            native.shutdown(false).await?;
-            bail!(
-                "the services are debug builds, whose figures mean nothing: run a release build of weir"
-            );
-        }
+    if let Err(refused) = refuse_debug_build(native.is_debug_build(), plan) {
+        native.shutdown(false).await?;
+        return Err(refused);
     }
     Ok(Backend::Native(Box::new(native)))
+}
+
+/// Services that are not optimised show that they work, and measure nothing.
+fn refuse_debug_build(is_debug: bool, plan: &Plan) -> Result<()> {
+    let allowed = plan.mode_name == "smoke" || std::env::var_os("WEIR_ALLOW_DEBUG_BUILD").is_some();
+    if is_debug && !allowed {
+        bail!(
+            "the services are debug builds, whose figures mean nothing: run a release build of weir, and in Docker leave out \
+             BUILD_PROFILE"
+        );
+    }
+    Ok(())
 }
 
 async fn docker(
@@ -252,6 +259,7 @@ async fn docker(
             plan.uses(Driver::Benchmark),
         ))
         .await?;
+    refuse_debug_build(docker.is_debug_build(), plan)?;
     match stop.or(docker.prepare(progress)).await {
         Ok(()) => Ok(docker),
         Err(error) => {

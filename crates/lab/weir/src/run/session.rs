@@ -87,7 +87,10 @@ impl Session {
                 return Err(error);
             }
         };
-        let debug_build = matches!(&backend, Backend::Native(native) if native.is_debug_build());
+        let debug_build = match &backend {
+            Backend::Native(native) => native.is_debug_build(),
+            Backend::Docker(docker) => docker.is_debug_build(),
+        };
         let bench = Bench {
             root: root.into(),
             session: id,
