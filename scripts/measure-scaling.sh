@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Measures how far more instances go on this machine, and prints a row a trial as CSV:
 #   producers   1, 2 and 4 producer-rest on one PostgreSQL, under one load in all
+#   streams     1, 2 and 4 stream services on one PostgreSQL, 100 subscribers in all that replay the seeded transactions over SSE
 #   sinks       1, 2 and 4 sinks that merge a full topic of 12 partitions
 #   brokers     producer-rest onto 1 and 3 brokers; an event counts once all in-sync replicas have it
 # Starts PostgreSQL and Kafka of its own, and leaves nothing behind but builds. docs/guides/scaling.md has the figures.
-# Usage: scripts/measure-scaling.sh [all|producers|sinks|brokers] [ROUNDS] [SECONDS]     (default all, 3 rounds of 10 s)
+# Usage: scripts/measure-scaling.sh [all|producers|streams|sinks|brokers] [ROUNDS] [SECONDS]     (default all, 3 rounds of 10 s)
 # Environment: WITHOUT_BUILD=1 takes the binaries that are there.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 what=${1-all} rounds=${2-3} seconds=${3-10}
-in_flight=200
+in_flight=200 subscribers=100
 services=() work='' brokers_up=false
 
 usage() {
@@ -105,6 +106,32 @@ producers() {
     end_services
 }
 
+# streams ROUND INSTANCES
+streams() {
+    local number clients=() service database_used events
+    target/release/weir seed >/dev/null
+    for ((number = 0; number < $2; number++)); do
+        SERVER_PORT=$((18081 + number)) GRPC_SERVER_PORT=0 LOG_LEVEL=warn target/release/stream >"$work/stream-$number.log" 2>&1 &
+        services+=($!)
+    done
+    for ((number = 0; number < $2; number++)); do
+        await "stream $number" curl --silent --fail "http://127.0.0.1:$((18081 + number))/health"
+    done
+    service=$(ticks_of "${services[@]}") database_used=$(database_ticks)
+    for ((number = 0; number < $2; number++)); do
+        target/release/benchmark --scenario stream --url "http://127.0.0.1:$((18081 + number))" --clients $((subscribers / $2)) \
+            --duration "${seconds}s" --json "$work/stream-$number.json" --progress none >/dev/null &
+        clients+=($!)
+    done
+    for number in "${clients[@]}"; do wait "$number"; done
+    service=$(($(ticks_of "${services[@]}") - service)) database_used=$(($(database_ticks) - database_used))
+    events=$(python3 -c 'import json, sys; print(sum(json.load(open(file))["events"]["measured"] for file in sys.argv[1:]))' \
+        "$work"/stream-*.json)
+    rm "$work"/stream-*.json
+    row streams "$2" "$1" "$events" "$seconds" "$service" "$database_used"
+    end_services
+}
+
 # start_brokers COUNT: an empty cluster; exports its address.
 start_brokers() {
     brokers_up=true
@@ -179,14 +206,14 @@ sinks() {
 
 main() {
     [[ $# -le 3 && $rounds =~ ^[1-9][0-9]*$ && $seconds =~ ^[1-9][0-9]*$ ]] || usage
-    case $what in all | producers | sinks | brokers) ;; *) usage ;; esac
+    case $what in all | producers | streams | sinks | brokers) ;; *) usage ;; esac
     cd "$root"
     scripts/native-tools.sh --only postgres >&2
     # shellcheck source=/dev/null
     set -a && source "${WEIR_TOOLS_ENV-.tools/env}" && set +a
     if [[ -z ${WITHOUT_BUILD-} ]]; then
-        cargo build --release --bin producer-rest --bin benchmark >&2
-        if [[ $what != producers ]]; then scripts/build-on-kafka.sh >&2; fi
+        cargo build --release --bin producer-rest --bin stream --bin benchmark --bin weir >&2
+        if [[ $what != producers && $what != streams ]]; then scripts/build-on-kafka.sh >&2; fi
     fi
     work=$(mktemp -d)
     trap stop EXIT
@@ -196,6 +223,7 @@ main() {
     for ((round = 1; round <= rounds; round++)); do
         for instances in 1 2 4; do
             case $what in all | producers) producers "$round" "$instances" ;; esac
+            case $what in all | streams) streams "$round" "$instances" ;; esac
             case $what in all | sinks) sinks "$round" "$instances" ;; esac
         done
         for instances in 1 3; do

@@ -85,10 +85,17 @@ contender() {
 
 contenders() {
     local status=0
+    # shellcheck source=shared/own-database.sh
+    source scripts/shared/own-database.sh
+    trap stop_database EXIT
+    start_database
+    export TEST_DATABASE_URL=$DATABASE_URL
     contender go go '^ *--- PASS' go test -C contenders/go -v ./... || status=1
     contender java mvn 'Tests run: .*-- in ' mvn -B -f contenders/java/pom.xml test || status=1
     contender rust cargo '^test .* ok$' cargo test --locked --manifest-path contenders/rust/Cargo.toml \
         --target-dir target/contenders/rust || status=1
+    stop_database
+    trap - EXIT
     return "$status"
 }
 
@@ -123,6 +130,7 @@ main() {
     from_apt chromium "the tests that open the report are left out" \
         chromium chromium-browser google-chrome google-chrome-stable
     from_apt pgbouncer "the test of producers behind it is left out" pgbouncer
+    from_apt iproute2 "the test of generators in network namespaces is left out" ip
     from_apt nginx-light "the test of scripts/one-pair.sh is left out" nginx
     local with_kafka=false
     find_kafka

@@ -8,6 +8,7 @@ import { AccountSource, requireDefaultPayload } from './lib/accounts.js';
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
+import { perVu } from './lib/per-vu.js';
 
 requireDefaultPayload(settings.payload);
 
@@ -15,7 +16,7 @@ export const options = k6Options('grpc');
 
 const method = `${__ENV.GRPC_SERVICE || 'benchmark.BalanceService'}/${__ENV.GRPC_METHOD || 'GetBalance'}`;
 const params = { ...grpcParams, discardResponseMessage: settings.mode !== 'smoke' };
-const accounts = new AccountSource({ seed: settings.seed, vu: __VU });
+const accounts = perVu((vu) => new AccountSource({ seed: settings.seed, vu }));
 const connection = new GrpcConnection({
   protoDir: settings.protoDir,
   protoFile: __ENV.GRPC_PROTO || 'benchmark.proto',
@@ -30,7 +31,7 @@ export function setup() {
 
 export default function () {
   countLateness(arrivalRate);
-  const id = accounts.next();
+  const id = accounts().next();
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connection.open();
   countSent();

@@ -7,6 +7,7 @@ import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Option
 import { AccountSource, requireDefaultPayload } from './lib/accounts.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
+import { perVu } from './lib/per-vu.js';
 
 requireDefaultPayload(settings.payload);
 
@@ -19,7 +20,7 @@ if (afterId === undefined) {
 }
 const urlBeforeId = settings.origin + beforeId;
 const params = { headers: restHeaders, timeout: TIMEOUT };
-const accounts = new AccountSource({ seed: settings.seed, vu: __VU });
+const accounts = perVu((vu) => new AccountSource({ seed: settings.seed, vu }));
 
 http.setResponseCallback(http.expectedStatuses(200));
 
@@ -29,7 +30,7 @@ export function setup() {
 
 export default function () {
   countLateness(arrivalRate);
-  const id = accounts.next();
+  const id = accounts().next();
   countSent();
   const response = http.get(urlBeforeId + id + afterId, params);
   countAnswer(isBalanceOf(id, response));

@@ -7,6 +7,7 @@
 // that a run needs 0.1 MB more per virtual user. Reading an element gives each virtual user a copy.
 import { SharedArray } from 'k6/data';
 import { EventSource } from './shared/helpers.js';
+import { perVu } from './lib/per-vu.js';
 import { summarize } from './lib/summary.js';
 
 /** @typedef {import('./lib/phases.js').PlannedPhase} PlannedPhase */
@@ -73,7 +74,7 @@ export function grpcRequests() {
 /** The events of this virtual user. Only in the init context. */
 export function eventSource() {
   const families = once('families', () => requireEvents().EVENT_TYPES.map(({ family }) => family));
-  return new EventSource({ seed: settings.seed, runId: settings.runId, vu: __VU, families });
+  return perVu((vu) => new EventSource({ seed: settings.seed, runId: settings.runId, vu, families }));
 }
 
 /** @returns {typeof import('./lib/events.js')} */

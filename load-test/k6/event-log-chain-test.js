@@ -7,6 +7,7 @@ import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, grpcParams, o
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
+import { perVu } from './lib/per-vu.js';
 import { RecordSource, requireDefaultPayload } from './lib/records.js';
 
 requireDefaultPayload(settings.payload);
@@ -16,7 +17,7 @@ export const options = k6Options('grpc');
 const method = `${__ENV.GRPC_SERVICE || 'immutablelog.ImmutableLogService'}/${__ENV.GRPC_METHOD || 'Append'}`;
 // An append that is refused is answered with OK and success = false, so the message is read under load too.
 const params = grpcParams;
-const records = new RecordSource({ runId: settings.runId, vu: __VU });
+const records = perVu((vu) => new RecordSource({ runId: settings.runId, vu }));
 const connection = new GrpcConnection({
   protoDir: settings.protoDir,
   protoFile: __ENV.GRPC_PROTO || 'immutable_log.proto',
@@ -34,7 +35,7 @@ export default function () {
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connection.open();
   countSent();
-  countAnswer(ready && isAppended(records.next()));
+  countAnswer(ready && isAppended(records().next()));
   if (settings.grpcReconnect) {
     connection.close();
   }

@@ -7,6 +7,7 @@ import http from 'k6/http';
 import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, restHeaders, settings, summary } from './config.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
+import { perVu } from './lib/per-vu.js';
 import { PARTITIONS, RecordSource, requireDefaultPayload } from './lib/records.js';
 
 requireDefaultPayload(settings.payload);
@@ -17,7 +18,7 @@ const path = __ENV.REST_PATH || '/api/v1/logs/{partition}';
 const isTopic = path.includes('{topic}');
 const url = settings.origin + path.replace('{topic}', settings.runId).replace('{partition}', settings.runId);
 const params = { headers: { 'Content-Type': 'application/json', ...restHeaders }, timeout: TIMEOUT };
-const records = new RecordSource({ runId: settings.runId, vu: __VU });
+const records = perVu((vu) => new RecordSource({ runId: settings.runId, vu }));
 
 http.setResponseCallback(http.expectedStatuses(200, 201));
 
@@ -34,8 +35,8 @@ export function setup() {
 
 export default function () {
   countLateness(arrivalRate);
-  const record = records.next();
-  const body = isTopic ? JSON.stringify({ records: [{ partition: records.partition, value: record }], acks: -1 }) : record;
+  const record = records().next();
+  const body = isTopic ? JSON.stringify({ records: [{ partition: records().partition, value: record }], acks: -1 }) : record;
   countSent();
   const response = http.post(url, body, params);
   countAnswer(response.status === 200 || response.status === 201);

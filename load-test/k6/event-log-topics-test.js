@@ -8,6 +8,7 @@ import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, grpcParams, o
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
+import { perVu } from './lib/per-vu.js';
 import { PARTITIONS, RecordSource, requireDefaultPayload } from './lib/records.js';
 
 requireDefaultPayload(settings.payload);
@@ -18,7 +19,7 @@ const service = __ENV.GRPC_SERVICE || 'takhin.v1.TakhinService';
 const method = `${service}/${__ENV.GRPC_METHOD || 'ProduceMessage'}`;
 // A record that is refused is answered with OK and an error, so the message is read under load too.
 const params = grpcParams;
-const records = new RecordSource({ runId: settings.runId, vu: __VU });
+const records = perVu((vu) => new RecordSource({ runId: settings.runId, vu }));
 const connection = new GrpcConnection({
   protoDir: settings.protoDir,
   protoFile: __ENV.GRPC_PROTO || 'takhin.proto',
@@ -46,7 +47,7 @@ export default function () {
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connection.open();
   countSent();
-  countAnswer(ready && isProduced(records.next()));
+  countAnswer(ready && isProduced(records().next()));
   if (settings.grpcReconnect) {
     connection.close();
   }
@@ -58,7 +59,7 @@ export default function () {
 /** @param {string} text */
 function isProduced(text) {
   const record = { value: b64encode(text) };
-  const request = { topic: settings.runId, partition: records.partition, record, required_acks: -1, timeout_ms: 5000 };
+  const request = { topic: settings.runId, partition: records().partition, record, required_acks: -1, timeout_ms: 5000 };
   const response = connection.invoke(method, request, params);
   const message = /** @type {{ error?: string } | null} */ (response.message);
   return response.status === grpc.StatusOK && message !== null && !message.error;

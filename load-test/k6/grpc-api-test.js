@@ -27,7 +27,7 @@ export function setup() {
 
 export default function () {
   countLateness(arrivalRate);
-  const request = grpcRequest(requests, events.next());
+  const request = grpcRequest(requests, events().next());
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connect();
   countSent();

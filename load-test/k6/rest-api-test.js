@@ -23,7 +23,7 @@ export function setup() {
 
 export default function () {
   countLateness(arrivalRate);
-  const body = restBody(bodies, events.next());
+  const body = restBody(bodies, events().next());
   countSent();
   const response = http.post(url, body, params);
   countAnswer(isAcknowledged(response));

@@ -8,6 +8,7 @@ import { RETRY_SECONDS, announceStart, arrivalRate, connectParams, grpcParams, o
 import { GrpcConnection } from './lib/grpc-connection.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
+import { perVu } from './lib/per-vu.js';
 import { countEvents } from './lib/stream-outcome.js';
 import { SinceSource, isReplay, requireDefaultPayload, streamLimit } from './lib/transactions.js';
 
@@ -17,7 +18,7 @@ export const options = k6Options('grpc');
 
 const method = `${__ENV.GRPC_SERVICE || 'benchmark.TransactionService'}/${__ENV.GRPC_METHOD || 'StreamTransactions'}`;
 const limit = streamLimit(__ENV);
-const beginnings = new SinceSource({ seed: settings.seed, vu: __VU, limit });
+const beginnings = perVu((vu) => new SinceSource({ seed: settings.seed, vu, limit }));
 const connection = new GrpcConnection({
   protoDir: settings.protoDir,
   protoFile: __ENV.GRPC_PROTO || 'benchmark.proto',
@@ -32,7 +33,7 @@ export function setup() {
 
 export default async function () {
   countLateness(arrivalRate);
-  const since = beginnings.next();
+  const since = beginnings().next();
   // An iteration that is cut off while it connects has sent nothing, hence this order.
   const ready = connection.open();
   countSent();

@@ -8,6 +8,7 @@ import http from 'k6/http';
 import { RETRY_SECONDS, TIMEOUT, announceStart, arrivalRate, options as k6Options, restHeaders, settings, summary } from './config.js';
 import { countLateness } from './lib/open-model.js';
 import { countAnswer, countSent } from './lib/outcome.js';
+import { perVu } from './lib/per-vu.js';
 import { countEvents } from './lib/stream-outcome.js';
 import { SinceSource, isReplay, parseEvents, requireDefaultPayload, sequencesOf, streamLimit } from './lib/transactions.js';
 
@@ -20,7 +21,7 @@ const limit = streamLimit(__ENV);
 const url = `${settings.origin}${path}?limit=${limit}&since=`;
 /** Bodies are read under load too: the events in them are counted. */
 const params = { headers: restHeaders, timeout: TIMEOUT, responseType: /** @type {'text'} */ ('text') };
-const beginnings = new SinceSource({ seed: settings.seed, vu: __VU, limit });
+const beginnings = perVu((vu) => new SinceSource({ seed: settings.seed, vu, limit }));
 
 http.setResponseCallback(http.expectedStatuses(200));
 
@@ -30,7 +31,7 @@ export function setup() {
 
 export default function () {
   countLateness(arrivalRate);
-  const since = beginnings.next();
+  const since = beginnings().next();
   countSent();
   const response = http.get(url + since, params);
   countAnswer(isComplete(since, response));

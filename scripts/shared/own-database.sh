@@ -5,8 +5,11 @@
 folder='' database=''
 
 # PostgreSQL refuses to run as root.
-as_postgres=()
-if ((EUID == 0)); then as_postgres=(setpriv --reuid postgres --regid postgres --clear-groups); fi
+as_postgres=() postgres_user=postgres
+if ((EUID == 0)); then
+    id -u postgres >/dev/null 2>&1 || postgres_user=nobody
+    as_postgres=(setpriv --reuid "$postgres_user" --regid "$(id -g "$postgres_user")" --clear-groups)
+fi
 
 query() { "$WEIR_PG_BIN/psql" --host "$folder" --username postgres --no-psqlrc --quiet --tuples-only --no-align --command "$1" "${2-car_entities}"; }
 
@@ -23,7 +26,7 @@ await() {
 
 start_database() {
     folder=$(mktemp -d)
-    if ((EUID == 0)); then chown postgres "$folder"; fi
+    if ((EUID == 0)); then chown "$postgres_user" "$folder"; fi
     chmod 755 "$folder"
     "${as_postgres[@]}" "$WEIR_PG_BIN/initdb" --pgdata "$folder/data" --username postgres --auth trust --no-sync >/dev/null
     install -m 644 "$root/postgres/settings.conf" "$folder/settings.conf"

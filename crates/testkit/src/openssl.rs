@@ -1,8 +1,12 @@
-//! TLS of every port as OpenSSL's client sees it: protocols, ciphers, ALPN, and a certificate that has expired.
+//! TLS of every port as OpenSSL's client sees it: protocols, ciphers, ALPN, a certificate that is renewed, and one that has
+//! expired.
 
+use std::io::{BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use crate::left_out;
 use crate::process::Service;
@@ -66,6 +70,7 @@ pub fn hardened(faces: &[Face], serve: impl Fn(&[(&str, &str)]) -> Service) {
         serve(&[
             ("TLS_CERT", cert.to_str().unwrap()),
             ("TLS_KEY", key.to_str().unwrap()),
+            ("PROTECTION_RELOAD_INTERVAL", "100ms"),
         ])
     };
     let service = start(authority.issue(folder.path(), "server", "localhost"));
@@ -75,6 +80,7 @@ pub fn hardened(faces: &[Face], serve: impl Fn(&[(&str, &str)]) -> Service) {
         ciphers(address, &ca);
         alpn(address, &ca, *face);
     }
+    renewed(faces, &service, folder.path(), &ca);
     let expired = start(authority.issue_expired(folder.path(), "expired", "localhost"));
     for face in faces {
         let said = look(address(&expired, *face), &ca, &[]);
@@ -86,6 +92,116 @@ pub fn hardened(faces: &[Face], serve: impl Fn(&[(&str, &str)]) -> Service) {
         );
     }
     expired.told("expired");
+}
+
+/// The certificate of another authority in the place of the first one: new connections are shown it, those that are open go on.
+fn renewed(faces: &[Face], service: &Service, folder: &Path, ca: &Path) {
+    let mut open: Vec<Open> = faces
+        .iter()
+        .map(|face| Open::start(address(service, *face), ca, *face))
+        .collect();
+    let authority = Authority::new();
+    authority.issue(folder, "server", "localhost");
+    let renewed = authority.write(folder, "renewed");
+    for face in faces {
+        let address = address(service, *face);
+        let begun = Instant::now();
+        while !look(address, &renewed, &[]).content {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{face:?}: the new certificate is not shown"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let said = look(address, ca, &[]);
+        assert!(
+            !said.content,
+            "{face:?}: the old certificate is still shown"
+        );
+    }
+    open.iter_mut().for_each(Open::is_answered);
+}
+
+/// A connection that stays open. Dropped, it is closed.
+struct Open {
+    client: Child,
+    question: ChildStdin,
+    answer: Receiver<u8>,
+    face: Face,
+}
+
+/// Longest wait for what is sure to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a program prints, until it ends.
+fn bytes_of(out: ChildStdout) -> Receiver<u8> {
+    let (sender, bytes) = channel();
+    std::thread::spawn(move || {
+        for byte in BufReader::new(out).bytes().map_while(Result::ok) {
+            if sender.send(byte).is_err() {
+                return;
+            }
+        }
+    });
+    bytes
+}
+
+/// HTTP/2: the preface with empty SETTINGS, and a PING.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0openssl!";
+
+impl Open {
+    /// Opens it, and comes back when it has answered.
+    fn start(address: SocketAddr, ca: &Path, face: Face) -> Self {
+        let protocol = match face {
+            Face::Http => "http/1.1",
+            Face::Grpc => "h2",
+        };
+        let mut client = Command::new("openssl")
+            .args(["s_client", "-quiet", "-connect", &address.to_string()])
+            .args(["-servername", "localhost", "-verify_return_error"])
+            .args(["-alpn", protocol, "-CAfile"])
+            .arg(ca)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl");
+        let mut open = Self {
+            question: client.stdin.take().unwrap(),
+            answer: bytes_of(client.stdout.take().unwrap()),
+            client,
+            face,
+        };
+        if face == Face::Grpc {
+            open.question.write_all(PREFACE).unwrap();
+        }
+        open.is_answered();
+        open
+    }
+
+    /// Asks something that every server answers, and reads that.
+    fn is_answered(&mut self) {
+        let (question, sign): (&[u8], &[u8]) = match self.face {
+            Face::Http => (b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n", b"HTTP/1.1 "),
+            // The same bytes come back, with the flag of an answer.
+            Face::Grpc => (PING, b"\x06\x01\0\0\0\0openssl!"),
+        };
+        self.question.write_all(question).unwrap();
+        self.question.flush().unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(sign) {
+            let byte = self.answer.recv_timeout(PATIENCE);
+            read.push(byte.unwrap_or_else(|error| panic!("{:?}: no answer: {error}", self.face)));
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.client.kill().ok();
+        self.client.wait().ok();
+    }
 }
 
 fn address(service: &Service, face: Face) -> SocketAddr {

@@ -18,6 +18,7 @@ const LAB: &[&str] = &[
     "lab-queries",
     "lab-report",
     "lab-trial",
+    "lab-words",
     "stats-sidecar",
     "weir",
 ];
@@ -74,6 +75,7 @@ const MODEL_READERS: &[&str] = &[
     "lab-queries",
     "lab-report",
     "lab-trial",
+    "lab-words",
     "load-engine",
     "load-stream",
     "ratios",
@@ -228,7 +230,7 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("lab-output", &["lab-verdict"][..]),
         (
             "lab-trial",
-            &["lab-contract", "lab-model", "lab-report", "metrics-db"][..],
+            &["lab-contract", "lab-model", "lab-words", "metrics-db"][..],
         ),
         (
             "lab-queries",
@@ -240,6 +242,7 @@ fn violations(graph: &Graph) -> Vec<String> {
                 "lab-output",
                 "lab-report",
                 "lab-verdict",
+                "lab-words",
                 "metrics-db",
                 "usage-error",
             ][..],
@@ -303,10 +306,17 @@ fn violations(graph: &Graph) -> Vec<String> {
         ("lab-host", &["env-file"][..]),
         (
             "lab-report",
-            &["lab-gate", "lab-model", "lab-verdict", "metrics-db"][..],
+            &[
+                "lab-gate",
+                "lab-model",
+                "lab-verdict",
+                "lab-words",
+                "metrics-db",
+            ][..],
         ),
         ("lab-gate", &["lab-verdict"][..]),
         ("lab-verdict", &[][..]),
+        ("lab-words", &["lab-model", "lab-verdict", "metrics-db"][..]),
         ("testkit", &["lab-host"][..]),
     ] {
         for to in graph.built_from(layer) {

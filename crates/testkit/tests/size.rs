@@ -7,7 +7,7 @@ use std::path::Path;
 use cargo_metadata::MetadataCommand;
 
 /// Most lines of code of a crate, without tests, comments and empty lines. The house's measure is about 6,000.
-const MOST: usize = 6_600;
+const MOST: usize = 6_400;
 
 /// Most lines of code of a file.
 const MOST_OF_A_FILE: usize = 400;

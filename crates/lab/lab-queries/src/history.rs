@@ -9,7 +9,7 @@ use lab_host::environment::fingerprint;
 use lab_report::history::{Asked, Change, Figure, History, Measured, Series, build, short};
 use lab_report::history_page::page;
 use lab_report::input::{RunRows, SessionRows};
-use lab_report::words;
+use lab_words::words;
 use metrics_db::{MetricsDbConfig, RunFilter, RunStatus, Store};
 use serde_json::Value;
 

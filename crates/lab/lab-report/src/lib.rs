@@ -4,20 +4,19 @@
 //!
 //! - [`input`], [`options`]: the rows that a report is built from, and what was named beforehand
 //! - [`mod@build`]: rows to [`model::Report`], a pure function over the modules below
-//!   - [`mod@scenarios`] what belongs together, [`checks`] what a check says, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
+//!   - [`mod@scenarios`] what belongs together, [`trial`] one run, [`cell`] the trials of one target and payload, [`compare`] pairs and ranks
 //!   - [`generator`] was the generator the limit, [`series`] samples over time
 //!   - [`mod@grouping`] targets by protocol, language and framework, [`places`] does the place in a round matter, [`scaling`] rate by number of VUs, [`generators`] what each of several made of the load
 //!   - [`verdict`] the first sentence, [`head`] the answers at a glance, [`ranking`] the same for more than two targets, [`badges`] why to believe it, [`limits`] what is not shown,
 //!     [`environment`] settings side by side
 //! - [`mod@verdict_file`]: what the first sentence says, as a file for gates
 //! - [`mod@history`]: a figure of a target over its sessions, and where it changed; [`history_page`] the same as a page
-//! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine, [`words`] figures in words
+//! - [`html`], [`markdown`], [`export`]: the model as files; `detail` what a large page leaves out; [`render`] the template engine; figures and checks in words are the crate `lab-words`
 
 pub mod across;
 pub mod badges;
 pub mod build;
 pub mod cell;
-pub mod checks;
 pub mod compare;
 mod detail;
 pub mod environment;
@@ -45,7 +44,6 @@ mod targets;
 pub mod trial;
 pub mod verdict;
 pub mod verdict_file;
-pub mod words;
 
 #[cfg(test)]
 mod fairness_tests;
@@ -65,6 +63,8 @@ mod size_tests;
 mod tests;
 #[cfg(test)]
 mod verdict_tests;
+
+pub use lab_words::{checks, words};
 
 use self::input::SessionRows;
 use self::model::Report;

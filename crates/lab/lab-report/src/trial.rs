@@ -127,7 +127,7 @@ fn standing(rows: &RunRows) -> (Standing, Vec<String>) {
         );
     }
     if run.valid == Some(false) {
-        let mut said = super::checks::reasons(run);
+        let mut said = super::checks::reasons(&run.checks, &run.invalid_reasons);
         if said.is_empty() {
             said.push("a validity check failed".to_owned());
         }

@@ -153,7 +153,7 @@ impl Judged {
     /// What a check found, as a sentence; none where it was not made.
     pub fn words(&self, id: &str) -> Option<String> {
         let check = self.checks.iter().find(|check| check.id == id)?;
-        Some(lab_report::checks::words(check).detail)
+        Some(lab_words::checks::words(check).detail)
     }
 
     /// Why the run takes part in no ranking, a sentence each; empty where it does.

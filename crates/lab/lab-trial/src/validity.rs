@@ -1,4 +1,4 @@
-//! Whether a run may be believed: each check as data, and the verdict over all. `lab_report::checks` has the words.
+//! Whether a run may be believed: each check as data, and the verdict over all. `lab_words::checks` has the words.
 //!
 //! - `requests`: what the generator counted · `resources`: what was sampled · `generators`: how each of several fared
 

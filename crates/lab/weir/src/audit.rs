@@ -8,7 +8,7 @@ use clap::Args;
 use lab_bench::{application, metrics};
 use lab_contract::audit::Comparison;
 use lab_model::scenario::Scenario;
-use lab_report::checks;
+use lab_words::checks;
 use metrics_db::{Audit, CheckStatus, MetricsDbConfig, Run};
 use serde_json::json;
 

@@ -61,7 +61,7 @@ pub struct Audited {
     pub counts: Option<Comparison>,
     /// Whether all of it holds.
     pub passed: bool,
-    /// What was compared with what, and what is wrong (`fault`), as data: `lab_report::checks` has the words.
+    /// What was compared with what, and what is wrong (`fault`), as data: `lab_words::checks` has the words.
     pub facts: Map<String, Value>,
     /// Figures of the scenario alone.
     pub stats: Option<Value>,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use lab_report::checks::{self, Described};
+use lab_words::checks::{self, Described};
 use metrics_db::{
     CheckStatus, MetricsDbConfig, Performance, Phase, ResourceSample, Role, Run, Store,
 };
@@ -55,7 +55,7 @@ fn described(run: &Run) -> Result<Value> {
     let mut document = serde_json::to_value(run)?;
     let described: Vec<Described> = run.checks.iter().map(Described::of).collect();
     document["checks"] = serde_json::to_value(described)?;
-    document["invalid_reasons"] = checks::reasons(run).into();
+    document["invalid_reasons"] = checks::reasons(&run.checks, &run.invalid_reasons).into();
     Ok(document)
 }
 
@@ -91,7 +91,7 @@ fn about(run: &Run) -> String {
             .map(|message| ("error", message.clone())),
     );
     facts.extend(
-        checks::reasons(run)
+        checks::reasons(&run.checks, &run.invalid_reasons)
             .into_iter()
             .map(|reason| ("not valid", reason)),
     );

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::words::{count, figure, percent, standing, time};
 use lab_output::{self as output, Table};
-use lab_report::words;
+use lab_words::words;
 
 /// How much to say.
 #[derive(Args, Debug)]

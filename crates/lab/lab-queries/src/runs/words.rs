@@ -4,7 +4,7 @@ use metrics_db::{Run, RunStatus};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use lab_report::words;
+use lab_words::words;
 
 /// `2026-11-21 10:42:05`, UTC.
 pub(super) fn time(at: OffsetDateTime) -> String {

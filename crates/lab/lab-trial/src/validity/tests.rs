@@ -1,6 +1,6 @@
 //! Each bound, kept and broken.
 
-use lab_report::checks::words;
+use lab_words::checks::words;
 use metrics_db::RoleUsage;
 
 use super::*;

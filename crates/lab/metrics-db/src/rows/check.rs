@@ -42,7 +42,7 @@ pub enum CheckStatus {
     Bad,
 }
 
-/// One check of a run's validity, as data: `lab_report::checks` makes the words when it is shown.
+/// One check of a run's validity, as data: `lab_words::checks` makes the words when it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable name, e.g. `generator_cpu`.

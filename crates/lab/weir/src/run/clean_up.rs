@@ -7,6 +7,7 @@ use lab_bench::k6::Generator;
 use metrics_db::RunStatus;
 
 use super::bench::Bench;
+use super::generators::log_of;
 use super::running::Running;
 use crate::own::around;
 
@@ -29,7 +30,10 @@ pub(super) async fn clean_up(
         }
     } else {
         // The generator says the same in its summary.
-        for log in ["k6.log", "benchmark.log"] {
+        let several = bench.plan.request.generators.iter();
+        let several = several.flat_map(|all| &all.each);
+        let logs = ["k6.log", "benchmark.log"].map(str::to_owned);
+        for log in logs.into_iter().chain(several.map(log_of)) {
             let log = context.results.with_extension(log);
             if status == RunStatus::Completed && log.exists() {
                 fs::remove_file(&log)?;

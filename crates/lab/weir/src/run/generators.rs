@@ -114,16 +114,12 @@ pub(super) async fn begin(
         arguments.push(format!("--first-worker={}", share.first_worker));
         arguments.extend(tls_arguments(&from_there.from_generator.access));
         arguments.extend(told.arguments.iter().cloned());
-        let file = |extension: &str| {
-            let name = format!("{}.{extension}", one.name);
-            context.results.with_extension(name)
-        };
         jobs.push(Job {
             generator: one.clone(),
             arguments,
             env: told.variables.clone(),
-            result: file("json"),
-            log: file("benchmark.log"),
+            result: context.results.with_extension(format!("{}.json", one.name)),
+            log: context.results.with_extension(log_of(one)),
         });
     }
     let results = jobs.iter().map(|job| job.result.clone()).collect();
@@ -134,6 +130,11 @@ pub(super) async fn begin(
         results,
         skews,
     })
+}
+
+/// The extension of the file that has what a generator says of itself.
+pub(super) fn log_of(generator: &Generator) -> String {
+    format!("{}.benchmark.log", generator.name)
 }
 
 /// The part of a load that falls to one generator.

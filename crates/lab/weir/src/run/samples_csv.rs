@@ -29,7 +29,7 @@ pub(super) async fn check(
         return Ok(());
     }
     let missing = missing(&file);
-    let problem = lab_report::checks::words(&missing).detail;
+    let problem = lab_words::checks::words(&missing).detail;
     progress.say(&format!("Run {id}: {problem}"));
     let mut checks = run.checks;
     checks.push(missing);

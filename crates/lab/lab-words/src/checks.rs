@@ -1,7 +1,7 @@
 //! What a check says: the one place where the data of a check becomes words.
 //!
 //! A check is stored as data (`metrics_db::Check`). A check with a new id needs three things: the code that makes it (in
-//! `weir`: `validity`, `judged`), an arm in [`words`], and a case in this file's test.
+//! `lab-trial`: `validity`, `judged`), an arm in [`words`], and a case in this file's test.
 //!
 //! - `facts`: reading a check's context · `requests`, `resources`, `streams`, `audit`: the words of each kind of check
 
@@ -11,7 +11,7 @@ mod requests;
 mod resources;
 mod streams;
 
-use metrics_db::{Check, CheckStatus, CheckWords, Run};
+use metrics_db::{Check, CheckStatus, CheckWords};
 use serde::Serialize;
 
 use self::facts::Facts;
@@ -92,13 +92,14 @@ pub fn words(check: &Check) -> CheckWords {
     }
 }
 
-/// Why a run takes part in no ranking, a sentence each. A row names the checks that failed; one from before has sentences.
-pub fn reasons(run: &Run) -> Vec<String> {
+/// Why a run takes part in no ranking, a sentence each. `reasons` names the checks that failed; a row from before has sentences
+/// in their place.
+pub fn reasons(checks: &[Check], reasons: &[String]) -> Vec<String> {
     let of = |reason: &String| {
-        let failed = run.checks.iter().find(|check| check.id == *reason);
+        let failed = checks.iter().find(|check| check.id == *reason);
         failed.map_or_else(|| reason.clone(), |check| words(check).detail)
     };
-    run.invalid_reasons.iter().map(of).collect()
+    reasons.iter().map(of).collect()
 }
 
 /// A check that this version does not know, e.g. one of a newer version: what is data can be said all the same.
