@@ -159,14 +159,25 @@ impl Merging {
             .keep(|partition| assigned.contains(&partition));
         self.buried.clear();
         let mut taken = self.judge(records).await;
+        let partitions: BTreeSet<i32> = taken.iter().map(|taken| taken.partition).collect();
         while !taken.is_empty() && !self.stop.is_cancelled() {
             let rest = taken.split_off(taken.len().min(self.max_batch));
             let batch: Vec<Taken> = std::mem::replace(&mut taken, rest).into();
             if !self.merge_batch(&batch).await {
-                // Read anew, from where the database says.
-                return;
+                return self.read_anew(&partitions).await;
             }
         }
+    }
+
+    /// Reads partitions again from what they lack, where the database says how far they are. These are all of a poll: what is
+    /// dropped of one of them would look like a gap of the topic in the next poll, and be passed over.
+    async fn read_anew(&mut self, partitions: &BTreeSet<i32>) {
+        for partition in partitions {
+            let from = self.positions.next(*partition);
+            self.seek(*partition, from).await;
+        }
+        self.positions
+            .keep(|partition| !partitions.contains(&partition));
     }
 
     /// Those records that are the next ones of their partitions.
@@ -188,6 +199,13 @@ impl Merging {
         for record in records {
             let (partition, offset) = (record.partition, record.offset);
             if sought.contains(&partition) {
+                continue;
+            }
+            if identified.is_err() && self.positions.went_back(partition, offset) {
+                // It may be of another topic, which only Kafka can say: read again when it does.
+                self.seek(partition, offset).await;
+                self.positions.keep(|known| known != partition);
+                sought.push(partition);
                 continue;
             }
             if !self.positions.knows(partition) {
@@ -216,7 +234,10 @@ impl Merging {
                     taken.push_back(Taken::new(record));
                 }
                 Verdict::Seek(to) => {
-                    self.seek(partition, to).await;
+                    if !self.seek(partition, to).await {
+                        // What follows is no gap of the topic: it is judged again.
+                        self.positions.keep(|known| known != partition);
+                    }
                     sought.push(partition);
                 }
             }
@@ -243,18 +264,21 @@ impl Merging {
         Ok(())
     }
 
-    async fn seek(&self, partition: i32, offset: i64) {
+    /// Asks for the records from `offset` on; whether that was taken.
+    async fn seek(&self, partition: i32, offset: i64) -> bool {
         let sought = self
             .consumer
             .seek(&self.source.topic, partition, offset)
             .await;
         if let Err(error) = sought {
-            // It went to another sink.
+            // Most likely the partition went to another sink.
             tracing::debug!(%error, partition, "no seek");
+            return false;
         }
+        true
     }
 
-    /// Merges a batch, however often it takes. Whether it was merged here: else its partitions are read anew.
+    /// Merges a batch, however often it takes. Whether all of it was merged here.
     async fn merge_batch(&mut self, batch: &[Taken]) -> bool {
         let mut begun = BTreeMap::new();
         for taken in batch {
@@ -291,12 +315,6 @@ impl Merging {
             }
             self.metrics.retries.inc();
             tokio::time::sleep(RETRY_AFTER).await;
-        }
-        let partitions: Vec<i32> = begun.keys().copied().collect();
-        self.positions
-            .keep(|partition| !partitions.contains(&partition));
-        for (partition, from) in begun {
-            self.seek(partition, from).await;
         }
         false
     }

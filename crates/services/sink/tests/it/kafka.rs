@@ -1,5 +1,6 @@
 //! sink as a process, between real Kafka brokers and a real PostgreSQL.
 
+mod apart;
 mod kills;
 mod letters;
 mod limits;
