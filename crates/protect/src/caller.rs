@@ -117,8 +117,7 @@ impl Caller {
     }
 
     /// Waits until the caller's credentials are no longer valid: its entry in the principals file was deleted or
-    /// changed, or
-    /// they have expired. Never ends for callers without a principal.
+    /// changed, or they have expired. Never ends for callers without a principal.
     pub async fn revoked(self) {
         let Some(principal) = self.principal else {
             return std::future::pending().await;

@@ -24,8 +24,7 @@ impl Budget {
     }
 
     /// Takes `bytes`, or nothing if that exceeds the budget now. A single item is never too large: it is admitted if
-    /// nothing
-    /// else is in flight.
+    /// nothing else is in flight.
     pub(crate) fn take(&self, bytes: usize) -> bool {
         let before = self.0.taken.fetch_add(bytes, Ordering::Relaxed);
         if before == 0 || before + bytes <= self.0.most {
