@@ -16,8 +16,7 @@ use crate::file;
 /// # Errors
 /// The file is missing, is shorter than it was when the journal began, or has other bytes than the journal where both have
 /// some: another program changed it, and its user must decide which of the two counts. The journal is damaged, and has
-/// lines behind the
-/// damage that the file lacks. Or the operating system refuses.
+/// lines behind the damage that the file lacks. Or the operating system refuses.
 pub(crate) fn recover(partition: &Path) -> Result<(), ChainError> {
     let journal = path_of(partition);
     let Some(bytes) = content(&journal)? else {
