@@ -1,4 +1,4 @@
-//! What a call needs before its body is read. Each service has one function that says so for both its faces. Pure.
+//! What a call needs before its body is read. Each service has one function that defines it for both its faces. Pure.
 
 use crate::rights::Verb;
 
@@ -37,7 +37,7 @@ pub enum Need {
 pub struct Demand {
     /// Who may make it.
     pub need: Need,
-    /// Events that it counts at once. 0 where its handler counts: bulk requests and streams of events.
+    /// Events that are counted at once. 0 if the handler counts them: bulk requests and streams of events.
     pub events: u32,
     /// Whether its answer is a stream, which counts among the caller's open streams.
     pub stream: bool,

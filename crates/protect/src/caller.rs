@@ -84,7 +84,7 @@ impl Caller {
         }
     }
 
-    /// Takes `count` events of what the caller has left.
+    /// Takes `count` events from what the caller has left.
     ///
     /// # Errors
     /// Fewer are left.
@@ -94,7 +94,7 @@ impl Caller {
             .map_or(Ok(()), |budget| budget.take_events(count))
     }
 
-    /// Takes `count` bytes of a body of what the caller has left.
+    /// Takes `count` bytes of a body from what the caller has left.
     ///
     /// # Errors
     /// Fewer are left.
@@ -116,8 +116,8 @@ impl Caller {
         self.budget.as_ref()
     }
 
-    /// Waits until the caller's credentials are no longer good: its entry in the principals file was deleted or changed, or
-    /// they have expired. Never ends for callers without a principal.
+    /// Waits until the caller's credentials are no longer valid: its entry in the principals file was deleted or
+    /// changed, or they have expired. Never ends for callers without a principal.
     pub async fn revoked(self) {
         let Some(principal) = self.principal else {
             return std::future::pending().await;

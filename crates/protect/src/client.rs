@@ -1,4 +1,4 @@
-//! How our own clients come to a protected service: flags, and what is made of them.
+//! How our own clients connect to a protected service: flags, and the TLS settings and token made from them.
 
 use std::path::{Path, PathBuf};
 

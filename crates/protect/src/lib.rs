@@ -1,4 +1,4 @@
-//! What protects a service: TLS, principals with rights, limits. Off unless set.
+//! Protects a service: TLS, principals with rights, limits. Off unless set.
 //!
 //! In reading order:
 //!

@@ -1,4 +1,4 @@
-//! How much one caller may ask for: events and bytes a second in token buckets, open streams and connections.
+//! The limits of one caller: events and bytes per second in token buckets, open streams and connections.
 //!
 //! - [`Budget`]: what one caller has left
 //! - [`Peers`]: a budget for each address

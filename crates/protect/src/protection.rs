@@ -100,7 +100,7 @@ impl Protection {
     /// Decides about a call by its head. HEAD counts as GET.
     ///
     /// # Errors
-    /// It may not be made: nobody knows who calls, a right is missing, a limit is reached.
+    /// The call is refused: its credentials are unknown, a right is missing, or a limit is reached.
     pub fn admit(
         &self,
         call: Call<'_>,

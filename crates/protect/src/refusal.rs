@@ -7,10 +7,10 @@ use crate::rights::Verb;
 /// Why a call is refused. Its `Display` is what the client sees: it repeats nothing that the client did not send.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Nothing says who is calling.
+    /// The call has no credentials.
     #[error("credentials are missing: send a bearer token or a client certificate")]
     NoCredentials,
-    /// What was sent names nobody, has expired, or was revoked.
+    /// The credentials belong to no principal, have expired, or were revoked.
     #[error("the credentials are not valid")]
     BadCredentials,
     /// The principal lacks a right, for the name it asked for or at all.

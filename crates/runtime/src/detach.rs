@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::request_id;
 
-/// A future that a task of its own finishes when it is dropped before its end: a client that leaves then closes no
+/// A future that, dropped before its end, is finished by a task of its own: a client that leaves then closes no
 /// connection to the database, as dropping a statement under way would. The work has to end by itself.
 #[derive(Debug)]
 pub struct DetachOnDrop<F>(Option<Pin<Box<F>>>)
@@ -35,7 +35,7 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // Polled after its end it stays pending, which no caller does.
+        // No caller polls it after its end; it would stay pending.
         let Some(work) = &mut self.0 else {
             return Poll::Pending;
         };
@@ -56,7 +56,7 @@ where
         if let Some(work) = self.0.take()
             && let Ok(handle) = Handle::try_current()
         {
-            // Its lines still belong to the request that began it.
+            // Its log lines still belong to the request that began it.
             drop(match request_id::current() {
                 Some(id) => handle.spawn(request_id::scope(id, work)),
                 None => handle.spawn(work),

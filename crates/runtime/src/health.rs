@@ -19,10 +19,10 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::postgres::{Database, DatabaseError};
 
-/// From one probe to the next.
+/// Pause between two probes.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
-/// Probes in a row that found all connections busy before that counts as not serving: a busy service is none
-/// that is away.
+/// Number of consecutive probes that find all connections busy before the service counts as not serving: a busy service
+/// is not an unavailable one.
 const BUSY_PROBES: u32 = 6;
 /// Longest time for the subcommand `health`.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,13 +48,13 @@ impl Health {
         *self.0.borrow()
     }
 
-    /// Sets it, for services that need no database.
+    /// Sets whether the service can do its work, for services that need no database.
     pub fn set(&self, serving: bool) {
         self.0
             .send_if_modified(|before| std::mem::replace(before, serving) != serving);
     }
 
-    /// Tells of each change, for [`GrpcHealth::follow`](crate::grpc::GrpcHealth::follow).
+    /// A receiver that sees each change, for [`GrpcHealth::follow`](crate::grpc::GrpcHealth::follow).
     pub fn subscribe(&self) -> watch::Receiver<bool> {
         self.0.subscribe()
     }
@@ -153,7 +153,7 @@ fn reachable(host: &str) -> &str {
     }
 }
 
-/// How the server's own client comes to it; `None`: without TLS.
+/// The TLS settings with which the server's own client connects; `None`: without TLS.
 fn own_client(protection: &ProtectionConfig) -> anyhow::Result<Option<ClientTls<'static>>> {
     let files = protection.tls_files()?;
     Ok(files.map(|files| ClientTls {

@@ -38,15 +38,15 @@ pub fn grpc_caller<T>(request: &tonic::Request<T>) -> Caller {
     extensions.get::<Caller>().cloned().unwrap_or_default()
 }
 
-/// What an answer holds until it ends: its place among the caller's streams, and the watch over its credentials.
+/// What an answer holds until it ends: its place among the caller's streams, and the watch on the caller's credentials.
 pub(crate) struct Held {
     _place: Option<Place>,
-    /// Ends when the credentials are no longer good; `None` where the answer is no stream.
+    /// Completes when the credentials are no longer valid; `None` if the answer is not a stream.
     revoked: Option<BoxFuture<'static, ()>>,
 }
 
 impl Held {
-    /// Of a call that was admitted; `None` where nothing has to be held.
+    /// What the answer to an admitted call holds; `None` if there is nothing to hold.
     pub(crate) fn new(admitted: Admitted) -> Option<Self> {
         let Admitted {
             caller,
@@ -60,7 +60,7 @@ impl Held {
         })
     }
 
-    /// Ready once, when a stream has to end since its caller's credentials are no longer good.
+    /// Completes once: when a stream must end because its caller's credentials are no longer valid.
     pub(crate) fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(revoked) = &mut self.revoked else {
             return Poll::Pending;

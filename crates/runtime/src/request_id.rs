@@ -17,7 +17,7 @@ const LONGEST: usize = 128;
 const LENGTH: usize = 32;
 
 thread_local! {
-    /// What all ids of this thread begin with, and the number of the next.
+    /// The prefix of all ids of this thread, and the number of the next id.
     static NEXT: Cell<(u64, u64)> = Cell::new((RandomState::new().build_hasher().finish(), 0));
 }
 
@@ -34,7 +34,7 @@ pub struct RequestId {
 }
 
 impl RequestId {
-    /// An id that is taken, or was made here; of a longer one the beginning.
+    /// Stores an id that was accepted from a client or made here; a longer one is cut.
     pub fn of(id: &[u8]) -> Self {
         let length = id.len().min(LONGEST);
         let mut bytes = [0; LONGEST];

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::status::{Failure, Kind};
 use crate::telemetry::stopping;
 
-/// How long refused requests may take to leave once they are told, before the process ends anyway.
+/// How long requests may take to end after they were refused, before the process ends anyway.
 const REFUSAL_TIME: Duration = Duration::from_millis(500);
 
 /// A token that the first SIGTERM or SIGINT cancels; later ones are logged and change nothing.
@@ -71,7 +71,7 @@ impl Ending {
 }
 
 impl From<Ending> for ExitCode {
-    /// 0 or 1.
+    /// The exit status: 0 or 1.
     fn from(ending: Ending) -> Self {
         match ending {
             Ending::Clean => ExitCode::SUCCESS,

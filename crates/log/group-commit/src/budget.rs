@@ -14,7 +14,7 @@ struct Shared {
 }
 
 impl Budget {
-    /// `most` bytes in flight.
+    /// A budget of at most `most` bytes in flight.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Shared {
@@ -23,8 +23,8 @@ impl Budget {
         }))
     }
 
-    /// Takes `bytes`, or nothing where that is too many now. A single item is never too large: it is taken where nothing
-    /// else is in flight.
+    /// Takes `bytes`, or nothing if that exceeds the budget now. A single item is never too large: it is admitted if
+    /// nothing else is in flight.
     pub(crate) fn take(&self, bytes: usize) -> bool {
         let before = self.0.taken.fetch_add(bytes, Ordering::Relaxed);
         if before == 0 || before + bytes <= self.0.most {

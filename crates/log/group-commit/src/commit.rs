@@ -18,7 +18,7 @@ use crate::lead::{Append, AppendReply, Entry, Lead, Next, Shared, SinkWriter, St
 use crate::sink::Sink;
 use crate::terms::Terms;
 
-/// Turns after which a thread that writes for others lets one of them go on.
+/// Number of batches that a thread writes for others before it passes the right to write to one of them.
 const TURNS_FOR_OTHERS: usize = 8;
 
 /// Appends to one [`Sink`]. Cheap to clone.
@@ -37,7 +37,7 @@ impl<S: Sink> std::fmt::Debug for GroupCommit<S> {
 }
 
 impl<S: Sink> GroupCommit<S> {
-    /// Writes to `sink` what `terms` let in.
+    /// A committer that writes to `sink` the appends that `terms` admit.
     pub fn new(sink: S, terms: Terms) -> Self {
         Self(Arc::new(Shared::new(sink, Gate::new(terms))))
     }

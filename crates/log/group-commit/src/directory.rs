@@ -19,7 +19,7 @@ pub struct Directory {
     _lock: Flock<File>,
 }
 
-/// Why a directory cannot be had.
+/// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// Another process holds it.
@@ -27,7 +27,7 @@ pub enum DirectoryError {
     InUse {
         /// The directory.
         path: PathBuf,
-        /// The process that holds it, where it has said so.
+        /// The id of the process that holds it, if the lock file contains one.
         pid: Option<u32>,
     },
     /// It cannot be made, or the lock file cannot be opened.
@@ -74,14 +74,14 @@ impl Directory {
             .open(path.join(LOCK_FILE))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut lock) => {
-                // For people: a full disk is no reason not to start.
+                // Only people read it, so that a full disk does not prevent the start.
                 let noted = lock.set_len(0);
                 drop(noted.and_then(|()| writeln!(*lock, "{}", std::process::id())));
                 Ok(Ok(lock))
             }
             Err((mut file, Errno::EWOULDBLOCK)) => {
                 let mut text = String::new();
-                // Whoever holds it may not have written its number yet.
+                // The process that holds the lock may not have written its id yet.
                 let read = file.read_to_string(&mut text);
                 Ok(Err(read.ok().and_then(|_| text.trim().parse().ok())))
             }
@@ -89,7 +89,7 @@ impl Directory {
         }
     }
 
-    /// Where it is.
+    /// The path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

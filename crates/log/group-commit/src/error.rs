@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Why an append was not done. `Display` says no internals but for what the operating system said of a poisoned sink.
+/// Why an append was not done. `Display` contains no internals, except the operating system's error for a poisoned sink.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// Too much waits already.

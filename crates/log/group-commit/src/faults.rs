@@ -41,7 +41,7 @@ impl Faults {
         drop(self.0.poisoned.set(Arc::clone(reason)));
     }
 
-    /// Why a partition takes no more appends, if there is such a one.
+    /// Why a partition takes no more appends, if there is such a partition.
     #[must_use]
     pub fn poisoned(&self) -> Option<Arc<str>> {
         self.0.poisoned.get().cloned()

@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Admission: which appends are accepted.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::AppendError;
 use crate::terms::Terms;
 
-/// Lets appends in as long as the sink takes any and there is room for them to wait.
+/// Admits appends as long as the sink accepts writes and there is room for them to wait.
 #[derive(Debug)]
 pub(crate) struct Gate {
     terms: Terms,
@@ -32,7 +32,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Gives the bytes of an append back that waits no more.
+    /// Returns to the budget the bytes of an append that no longer waits.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.terms.budget.give_back(bytes);
     }
@@ -42,12 +42,12 @@ impl Gate {
         self.terms.budget.taken()
     }
 
-    /// Why nothing is let in, if that is so.
+    /// Why appends are refused, if they are.
     pub(crate) fn poisoned(&self) -> Option<Arc<str>> {
         self.poison.get().cloned()
     }
 
-    /// Lets nothing in any more. The first reason counts.
+    /// Refuses all appends from now on. The first reason is kept.
     pub(crate) fn poison(&self, reason: &str) -> AppendError {
         let reason = self.poison.get_or_init(|| reason.into());
         self.terms.faults.note_poisoned(reason);

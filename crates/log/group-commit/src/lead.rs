@@ -18,7 +18,7 @@ pub(crate) struct Shared<S: Sink> {
 }
 
 pub(crate) struct State<S: Sink> {
-    /// With whoever writes now, else here.
+    /// The writer; `None` while somebody writes with it.
     pub(crate) writer: Option<Box<SinkWriter<S>>>,
     pub(crate) queue: VecDeque<Entry<S>>,
 }
@@ -57,7 +57,7 @@ pub(crate) enum Next<S: Sink> {
 
 impl<S: Sink> Reply<S::Answer> for AppendReply<S> {
     fn answer(self, answer: Result<S::Answer, AppendError>) -> Own<S> {
-        // Whoever does not wait any more need not be told.
+        // A caller that no longer waits needs no answer.
         match self {
             Self::Own => return Some(answer),
             Self::Task(reply) => drop(reply.send(answer)),
@@ -85,7 +85,7 @@ impl<S: Sink> Shared<S> {
 }
 
 impl<S: Sink> State<S> {
-    /// Moves what waits into the batch of `writer`, up to a turn of somebody else or a full batch.
+    /// Moves waiting appends into the batch of `writer`, until the batch is full or a thread waits for its exclusive turn.
     fn fill(&mut self, writer: &mut SinkWriter<S>) {
         let mut bytes = 0;
         while !SinkWriter::<S>::is_full(bytes)
@@ -112,7 +112,7 @@ pub(crate) struct Lead<S: Sink> {
     /// `None` once it is home.
     writer: Option<Box<SinkWriter<S>>>,
     home: Arc<Shared<S>>,
-    /// Whether the sink is at work: dropped then, it panicked.
+    /// Whether the sink is at work: if this is dropped meanwhile, the sink panicked.
     at_work: bool,
 }
 
@@ -203,7 +203,7 @@ impl<S: Sink> Lead<S> {
         }
     }
 
-    /// Gives the right to the thread that waits for `next`; gives it back where nobody does.
+    /// Passes the right to write to the thread that waits for `next`; returns it if no thread waits.
     fn hand_over(self, next: Option<Entry<S>>) -> Option<Self> {
         match next {
             Some(Entry::Turn(turn)) => turn.send(self).err(),

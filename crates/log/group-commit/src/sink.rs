@@ -6,14 +6,14 @@ use std::io;
 pub trait Sink: Send + 'static {
     /// What is appended.
     type Item: Send + 'static;
-    /// Where it went.
+    /// The answer to one item: where it was written.
     type Answer: Send + 'static;
 
     /// Appends `batch` with one write and pushes one answer for each item, in order; leaves `batch` empty.
     ///
     /// # Errors
-    /// The write failed. What was answered is written all the same, what was not is not. For lack of room
-    /// ([`is_out_of_room`](crate::is_out_of_room)) the sink is written to again, after [`take_back`](Self::take_back); for
+    /// The write failed. Items that were answered are written, the others are not. If the reason was a lack of room
+    /// ([`is_out_of_room`](crate::is_out_of_room)), the sink is written to again after [`take_back`](Self::take_back); for
     /// any other reason never.
     fn write(
         &mut self,
@@ -28,7 +28,7 @@ pub trait Sink: Send + 'static {
     fn sync(&mut self) -> io::Result<()>;
 
     /// Cuts what a failed write left behind the last item that was answered, and goes on from there. Called before the next
-    /// write, again and again where it fails for lack of room.
+    /// write, and again each time it fails for lack of room.
     ///
     /// # Errors
     /// What is left cannot be cut.
@@ -40,7 +40,7 @@ pub trait Sink: Send + 'static {
         true
     }
 
-    /// Whether nothing is to be stored here any more, so that a refusal is no fault of the store.
+    /// Whether the sink is closed on purpose, so that a refusal is not a fault of the store.
     fn is_closed(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! On which terms appends are taken.
+//! The limits within which appends are accepted.
 
 use crate::budget::Budget;
 use crate::faults::Faults;
@@ -10,7 +10,7 @@ pub struct Terms {
     pub capacity: usize,
     /// Bytes of appends that may wait; clones share it, so that it bounds a whole store.
     pub budget: Budget,
-    /// Clones share it, so that it tells of a whole store.
+    /// Clones share it, so that it covers a whole store.
     pub faults: Faults,
 }
 

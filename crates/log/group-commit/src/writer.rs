@@ -8,7 +8,7 @@ use crate::faults::{is_out_of_files, is_out_of_room};
 use crate::gate::Gate;
 use crate::sink::Sink;
 
-/// Bytes after which a batch is full: no waiter shall wait for more than this to be written before its own.
+/// Bytes at which a batch is full: they bound how much is written before the item of a waiter.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// The sink, and room for a batch that is used again and again.
@@ -67,7 +67,7 @@ impl<S: Sink, R: Reply<S::Answer>> Writer<S, R> {
         });
     }
 
-    /// Whether a batch that has `bytes` already takes no more.
+    /// Whether a batch of `bytes` is full.
     pub(crate) fn is_full(bytes: usize) -> bool {
         bytes >= BATCH_BYTES
     }
@@ -95,7 +95,7 @@ impl<S: Sink, R: Reply<S::Answer>> Writer<S, R> {
         let synced = self.sink.sync();
         let synced = synced.map_err(|error| {
             if is_out_of_files(&error) {
-                // It was not tried: the next one brings this batch to the disk too.
+                // The sync was not tried: the next sync brings this batch to the disk too.
                 return gate.note_full(&error);
             }
             self.refuse_for_good(&error, "sync", gate)
@@ -139,7 +139,7 @@ impl<S: Sink, R: Reply<S::Answer>> Writer<S, R> {
         }
     }
 
-    /// Lets nothing in any more, and logs why.
+    /// Refuses all appends from now on, and logs why.
     fn refuse_for_good(&self, error: &io::Error, what: &str, gate: &Gate) -> AppendError {
         let reason = format!("{what}: {error}");
         if self.sink.is_closed() {

@@ -85,7 +85,7 @@ pub struct Entry {
     data: Range<usize>,
 }
 
-/// What in a line is not as it must be. Displays as the rest of a sentence that begins with "line 5".
+/// What is wrong with a line. `Display` gives the rest of a sentence that begins with "line 5".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub(super) Cow<'static, str>);
@@ -100,7 +100,7 @@ impl Entry {
     /// The entry in `line`, which has no line end.
     ///
     /// # Errors
-    /// It is not exactly in the format.
+    /// The line is not exactly in the format.
     pub fn parse(line: Bytes) -> Result<Self, Malformed> {
         if line.is_empty() {
             return Err(Malformed("is blank".into()));

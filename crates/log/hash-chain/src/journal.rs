@@ -37,7 +37,7 @@ pub(super) use records::HEAD_BYTES;
 pub use records::lines_kept;
 pub(super) use recovery::{missing_from, recover};
 
-/// Bytes appended after which a partition is worth a journal.
+/// Bytes appended after which a partition gets a journal.
 const WORTH_BYTES: u64 = 1024 * 1024;
 
 /// How the lines of an open partition come to the disk.
@@ -47,7 +47,7 @@ pub(super) struct Journaling {
     path: PathBuf,
     journals: Arc<Semaphore>,
     journal: Option<Journal>,
-    /// Length of the partition's file from which on a journal is worth it.
+    /// Length of the partition's file, in bytes, from which on it gets a journal.
     worth_from: u64,
     /// Whether a write or a sync failed: what is on the disk is for the next opening to find out.
     failed: bool,
@@ -58,7 +58,7 @@ struct Journal {
     file: File,
     /// Where the next record goes.
     end: u64,
-    /// Whether lines were written that it had no room for.
+    /// Whether lines were written for which the journal had no room.
     overflowed: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -138,7 +138,7 @@ impl Journaling {
     /// The sync failed, or the journal cannot be removed.
     pub(super) fn settle(&mut self, partition: &File) -> io::Result<()> {
         let synced = partition.sync_data();
-        // A second try would succeed and prove nothing.
+        // A second sync would succeed and prove nothing.
         self.failed |= synced.is_err();
         synced?;
         match self.journal.take_if(|_| !self.failed) {

@@ -11,11 +11,11 @@ use super::log::{CLOCK_TOLERANCE_MS, Log, Segment};
 use super::record::NewRecord;
 use group_commit::{Sink, is_out_of_room};
 
-/// A buffer larger than this is given back after use.
+/// A buffer larger than this, in bytes, is freed after use.
 const KEPT_BYTES: usize = 1024 * 1024;
 
 thread_local! {
-    /// One a thread rather than one a partition: there may be 10,000 of those.
+    /// One per thread rather than one per partition: there may be 10,000 partitions.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -34,7 +34,7 @@ impl Records {
         }
     }
 
-    /// What they take on disk.
+    /// Bytes that the records take on disk.
     pub(crate) fn bytes(&self) -> usize {
         self.as_slice().iter().map(NewRecord::disk_bytes).sum()
     }
@@ -43,9 +43,9 @@ impl Records {
 /// Where records went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Appended {
-    /// The first one's offset; the others follow.
+    /// The offset of the first record; the others follow.
     pub(crate) first: u64,
-    /// Milliseconds since 1970: the timestamp of records that brought none.
+    /// Milliseconds since 1970: the timestamp of records that had none.
     pub(crate) time: i64,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Appender {
     base: Option<u64>,
     /// Where the next record goes.
     position: u64,
-    /// Up to where the file is written.
+    /// The position, in bytes, up to which the file is written.
     written: u64,
     next: u64,
     last_append: i64,
@@ -67,12 +67,12 @@ pub(crate) struct Appender {
     entries: Vec<Entry>,
     /// Where it was when all was written.
     mark: Mark,
-    /// Items of the present batch that are encoded, and how many of them are written.
+    /// Items of the current batch that are encoded, and how many of them are written.
     encoded: usize,
     flushed: usize,
 }
 
-/// What an appender goes back to when a write has failed.
+/// The state that an appender returns to when a write has failed.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     next: u64,
@@ -181,7 +181,7 @@ impl Appender {
         self.mark.indexed = 0;
         let segment = Segment {
             base: self.next,
-            // So that retention counts from now, should nothing come.
+            // So that retention counts from now, if no record comes.
             last_append: self.last_append,
             ..Segment::default()
         };

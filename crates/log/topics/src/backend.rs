@@ -1,4 +1,5 @@
-//! What the faces need of topics, whatever keeps them: the files of this crate, or Apache Kafka (crate `topics-kafka`).
+//! The operations on topics that the faces need, whether this crate's files or Apache Kafka (crate `topics-kafka`) keep
+//! them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,7 +15,7 @@ use super::groups::{GroupInfo, Identity};
 use super::pace::{Pace, Start};
 use super::record::{NewRecord, Produced};
 
-/// What a topic is to be.
+/// The properties of a topic to create.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicDraft {
     /// Its name.
@@ -32,7 +33,7 @@ pub struct TopicDraft {
 pub struct TopicInfo {
     /// Its name.
     pub name: String,
-    /// As given when it was made.
+    /// The configs given when the topic was created.
     pub configs: BTreeMap<String, String>,
     /// Each partition, by number.
     pub partitions: Vec<PartitionInfo>,
@@ -55,25 +56,25 @@ pub struct PartitionInfo {
     pub offsets: PartitionOffsets,
     /// The node that takes its records; -1 while there is none.
     pub leader: i32,
-    /// The nodes that keep it.
+    /// The nodes that keep a copy of the partition.
     pub replicas: Vec<i32>,
-    /// Of these, the ones that have all of it.
+    /// Those of the replicas that are in sync.
     pub isr: Vec<i32>,
 }
 
 /// What a partition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionOffsets {
-    /// The first offset that is still there.
+    /// The first offset that is still stored.
     pub beginning: u64,
     /// The next offset.
     pub end: u64,
 }
 
-/// When a record counts as produced. In ascending order of what it takes.
+/// When a record counts as produced, the weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Acks {
-    /// Nobody's word is waited for.
+    /// At once: no acknowledgement is waited for.
     None,
     /// The partition's leader has it.
     Leader,
@@ -125,7 +126,7 @@ pub trait TopicLog: Debug + Send + Sync {
     /// Produces records to one topic. Checks all of them before the first is sent.
     ///
     /// # Errors
-    /// The first fault; [`TopicsError::Timeout`].
+    /// The first error found; [`TopicsError::Timeout`].
     async fn produce_all(
         &self,
         topic: &str,
@@ -134,7 +135,7 @@ pub trait TopicLog: Debug + Send + Sync {
         timeout: Duration,
     ) -> Result<Vec<Produced>, TopicsError>;
 
-    /// Reads one partition on and on.
+    /// Reads one partition continuously.
     ///
     /// # Errors
     /// There is no such topic, partition or offset.
@@ -200,23 +201,23 @@ pub trait TopicLog: Debug + Send + Sync {
     /// There is none, or it has members.
     async fn delete_group(&self, id: &str) -> Result<(), TopicsError>;
 
-    /// What was produced and consumed here.
+    /// Counters of what was produced and consumed here.
     fn counters(&self) -> &Counters;
 
-    /// How many topics there are, as far as is known without asking anybody.
+    /// Number of topics, as far as this process knows it without a request.
     fn topic_count(&self) -> usize;
 
     /// Members of all groups together, as far as they read here.
     fn members(&self) -> usize;
 
-    /// Whether the backend can be used, as far as is known without asking anybody.
+    /// Whether the backend can be used, as far as this process knows it without a request.
     fn is_serving(&self) -> bool;
 
-    /// Ends what runs behind. Call it when nothing is in flight any more.
+    /// Ends the background tasks. Call it when nothing is in flight any more.
     async fn close(&self);
 }
 
-/// Records of one partition, or of those that a group assigns, on and on.
+/// Reads continuously: records of one partition, or of those that a group assigns.
 #[async_trait]
 pub trait Deliveries: Debug + Send {
     /// The topic's name.

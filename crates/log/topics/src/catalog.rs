@@ -34,7 +34,7 @@ pub(crate) struct Catalog {
     terms: Terms,
     counters: Counters,
     topics: RwLock<Map>,
-    /// The names of those whose files are damaged: they are left as they are until they are deleted.
+    /// The names of topics whose files are damaged: those are left unchanged until they are deleted.
     aside: Mutex<BTreeSet<String>>,
     /// Held while a topic is made or deleted.
     changing: Mutex<()>,
@@ -94,7 +94,7 @@ impl Catalog {
         })
     }
 
-    /// Where the topics are.
+    /// The folder of the topics.
     pub(crate) fn folder(&self) -> &Path {
         &self.logs
     }
@@ -199,7 +199,7 @@ impl Catalog {
         fs::remove_dir_all(&deleted)
     }
 
-    /// A name in `folder` that nothing has.
+    /// A path in `folder` that does not exist yet.
     fn free_name(&self, folder: &Path) -> PathBuf {
         loop {
             let number = self.changes.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Reads one partition, or those that a group assigns, on and on.
+//! Reads one partition, or those that a group assigns, continuously.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,23 +27,23 @@ pub(crate) struct Ends {
 pub struct Delivery {
     /// The partition.
     pub partition: u32,
-    /// The next offset of the partition, as of now.
+    /// The next offset of the partition at the time of the read.
     pub high_watermark: u64,
     /// In order, without a gap.
     pub records: Vec<StoredRecord>,
 }
 
-/// Reads on and on. A member of a group leaves it when this is dropped.
+/// Reads continuously. A member of a group leaves it when this is dropped.
 #[derive(Debug)]
 pub struct Consumer {
     topic: Arc<Topic>,
     sources: Vec<Source>,
-    /// Which one is asked first, so that all get their turn.
+    /// The source that is read first, so that all get their turn.
     first: usize,
     pace: Pace,
     membership: Option<Membership>,
     ends: Ends,
-    /// Read and not yet given.
+    /// Records read and not yet delivered.
     ready: VecDeque<Delivery>,
 }
 
@@ -252,7 +252,7 @@ impl Consumer {
             let read = read_async(log, source.cursor.clone(), limits, batch).await;
             (source.cursor, batch) = match read {
                 Ok(read) => read,
-                // Said when nothing else is to be delivered first.
+                // The error is returned once nothing else is to be delivered first.
                 Err(_) if !found.batches.is_empty() => {
                     found.full = true;
                     return Ok(());

@@ -22,9 +22,9 @@ pub enum TopicsError {
     NoSuchPartition {
         /// The topic.
         topic: String,
-        /// What was asked for.
+        /// The partition asked for.
         partition: i64,
-        /// How many it has.
+        /// Number of partitions of the topic.
         partitions: u32,
     },
     /// There is a topic of this name.
@@ -38,7 +38,7 @@ pub enum TopicsError {
     GroupHasMembers {
         /// The group.
         group: String,
-        /// How many.
+        /// Number of members.
         members: usize,
     },
     /// No record has this offset.
@@ -48,15 +48,15 @@ pub enum TopicsError {
         topic: String,
         /// The partition.
         partition: u32,
-        /// Which offset, and what there is.
+        /// The offset asked for, and the offsets that exist.
         problem: String,
     },
     /// Key, value and headers are too large.
     #[error("the record has {bytes} bytes of key, value and headers, more than {most}")]
     RecordTooLarge {
-        /// What it has.
+        /// The size of the record, in bytes.
         bytes: usize,
-        /// What it may have.
+        /// The limit, in bytes.
         most: usize,
     },
     /// What is stored is damaged.
@@ -89,7 +89,7 @@ pub enum TopicsError {
     /// `timeout_ms` passed.
     #[error("not on the disk in time; the record may be stored all the same")]
     Timeout,
-    /// `timeout_ms` passed without the word of Kafka's brokers.
+    /// `timeout_ms` passed without an answer from Kafka's brokers.
     #[error("Kafka did not acknowledge in time; the record may be stored all the same")]
     NotAcknowledged,
     /// No broker answered in time, or too few replicas are in sync.
@@ -115,7 +115,7 @@ pub enum TopicsError {
 }
 
 impl TopicsError {
-    /// What sort of error it is, for the answer that a face gives.
+    /// The kind of the error, for the answer that a face gives.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -170,7 +170,7 @@ impl TopicsError {
         }
     }
 
-    /// Why nothing was read, logged where an operator must know.
+    /// Why nothing was read; logged if an operator must know.
     pub(crate) fn read(error: &ReadError, topic: &str, partition: u32) -> Self {
         match error {
             ReadError::Deleted => Self::NoSuchTopic(topic.to_owned()),

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The table is split, so that partitions seldom wait for each other.
+/// Number of parts of the table, which is split so that partitions seldom wait for each other.
 const SHARDS: usize = 16;
 
 /// Which file: of the partition, the segment's first offset, and what it holds.
@@ -56,7 +56,7 @@ impl Files {
     /// The file of `key`, which is at `path`.
     ///
     /// # Errors
-    /// It is not there, or cannot be opened.
+    /// The file does not exist, or cannot be opened.
     pub(crate) fn get(
         &self,
         key: FileKey,
@@ -142,7 +142,7 @@ impl Shard {
         Some(Arc::clone(&open.file))
     }
 
-    /// Gives the file that had to go.
+    /// Returns the file that was removed to make room.
     fn insert(&mut self, key: FileKey, file: Arc<File>, most: usize) -> Option<Open> {
         self.clock += 1;
         let mut old = None;

@@ -1,4 +1,4 @@
-//! Consumer groups: members, who of them reads what, and committed offsets.
+//! Consumer groups: members, the partitions that each reads, and committed offsets.
 //!
 //! When a member comes or goes, the group prepares for a short time: nobody gets records then, so that what is under way
 //! can be committed. After that each partition has a new owner, who goes on from the committed offset.

@@ -87,7 +87,7 @@ impl Budget {
     /// Counts one more stream until the place is dropped; `None`: streams are not limited.
     ///
     /// # Errors
-    /// As many are open as may be.
+    /// The limit is reached.
     pub fn open_stream(self: &Arc<Self>) -> Result<Option<Place>, Refusal> {
         let Some(streams) = &self.streams else {
             return Ok(None);

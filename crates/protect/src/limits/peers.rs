@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::{Budget, Limits, Place};
 
-/// After that long without a call every bucket is full again, and the entry says nothing more.
+/// After this time without a call every bucket is full again, and the entry can be dropped.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 /// Addresses remembered at a time; those beyond it share one budget.
 const MAX_PEERS: usize = 100_000;
@@ -28,7 +28,7 @@ struct Known {
 }
 
 impl Peers {
-    /// `None` where nothing is limited.
+    /// The budgets of all addresses; `None` if nothing is limited.
     pub fn new(limits: Limits) -> Option<Self> {
         (limits != Limits::default()).then(|| Self {
             limits,
@@ -78,7 +78,7 @@ impl Peers {
     }
 }
 
-/// Who has one address of a /64 has all of them.
+/// The network of an address: whoever has one address of a /64 has all of them.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.into(),

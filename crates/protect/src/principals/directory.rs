@@ -67,7 +67,7 @@ impl Directory {
     /// Who sends `credentials`, by the file in force.
     ///
     /// # Errors
-    /// There are none, or they name nobody.
+    /// There are no credentials, or they belong to no principal.
     pub fn identify(&self, credentials: Credentials<'_>) -> Result<Identified, Refusal> {
         self.now.load().identify(credentials)
     }

@@ -15,7 +15,7 @@ use crate::rights::{Right, Rights};
 
 /// Longest name of a principal, in bytes.
 const MAX_NAME_BYTES: usize = 128;
-/// Difference of clocks that is allowed for unless the file says otherwise, in seconds.
+/// Difference between clocks that is tolerated unless the file sets another, in seconds.
 const DEFAULT_LEEWAY_S: u64 = 30;
 const MAX_LEEWAY_S: u64 = 300;
 
@@ -251,7 +251,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// Refuses keys that nobody reads: a misspelt one would be a limit or a right that is not there.
+    /// Refuses unknown keys: a misspelt one would be a limit or a right that silently does not apply.
     fn known(&self, table: &Table<'t>, place: &str, keys: &[&str]) -> Result<(), Problem> {
         let unknown = table
             .keys()

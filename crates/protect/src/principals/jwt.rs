@@ -6,7 +6,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicK
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
-/// Longest token that is looked at, in bytes: what a head may hold.
+/// Longest token that is verified, in bytes: the most that a head may hold.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// Keys of a set that are tried for a token that names none.
 const MAX_KEYS: usize = 64;
@@ -18,7 +18,7 @@ pub struct Expected {
     pub issuer: String,
     /// The claim `aud`, or one of its members.
     pub audience: String,
-    /// By how many seconds the clocks of issuer and service may differ.
+    /// How many seconds the clocks of issuer and service may differ.
     pub leeway_seconds: u64,
 }
 

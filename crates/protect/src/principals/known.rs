@@ -25,7 +25,7 @@ impl Principal {
     fn new(entry: Entry, before: Option<&Principal>) -> Self {
         let limits = entry.limits;
         let budget = (limits != Limits::default()).then(|| {
-            // What is used up stays used up over a reload.
+            // A reload does not refill a budget.
             before
                 .filter(|before| before.entry.limits == limits)
                 .and_then(|before| before.budget.clone())
@@ -59,7 +59,7 @@ impl Principal {
     }
 }
 
-/// Who is calling, and for how long that is known.
+/// Who is calling, and until when the credentials are valid.
 #[derive(Clone, Debug)]
 pub struct Identified {
     /// The principal.
@@ -130,7 +130,7 @@ impl Principals {
         self.all.is_empty()
     }
 
-    /// Ends the open streams of principals that are not in `after` any more.
+    /// Ends the open streams of principals that are no longer in `after`.
     pub(super) fn revoke_all_but(&self, after: &Principals) {
         for principal in &self.all {
             let kept = after.named(principal.name());
@@ -143,7 +143,7 @@ impl Principals {
     /// Who sends `credentials`. A bearer token decides where one is sent, else the certificate.
     ///
     /// # Errors
-    /// There are none, or they name nobody.
+    /// There are no credentials, or they belong to no principal.
     pub fn identify(&self, credentials: Credentials<'_>) -> Result<Identified, Refusal> {
         if let Some(value) = credentials.authorization {
             return self.by_token(tokens::bearer(value).ok_or(Refusal::BadCredentials)?);
@@ -169,7 +169,7 @@ impl Principals {
         }
         let jwt = self.jwt.as_ref().ok_or(Refusal::BadCredentials)?;
         let verified = jwt.verify(token).map_err(|reason| {
-            // The reason holds nothing of the token.
+            // The reason contains no part of the token.
             tracing::debug!(%reason, "a JSON Web Token was refused");
             Refusal::BadCredentials
         })?;

@@ -1,4 +1,4 @@
-//! Bearer tokens. The file and the process know their SHA-256 alone.
+//! Bearer tokens. The file and the process know only their SHA-256.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -62,9 +62,9 @@ impl std::str::FromStr for DatabaseUrl {
     }
 }
 
-/// Which parameter is wrong, by its name. `None` where the name may be a part of the password.
+/// The name of the parameter that is wrong. `None` if the name may be a part of the password.
 fn problem(text: &str, error: &tokio_postgres::Error) -> Option<String> {
-    // The parser gives its findings as text alone.
+    // The parser reports its errors only as text.
     let cause = error.source()?.to_string();
     let name = cause.split('`').nth(1)?;
     if cause.starts_with("invalid value for option") {

@@ -10,7 +10,7 @@ use clap::{Arg, Command};
 
 use super::duration::duration;
 
-/// Value parser that takes the values of a range alone. Made by [`count`], [`bytes()`], [`duration_within`] or
+/// Value parser that accepts only the values of a range. Made by [`count`], [`bytes()`], [`duration_within`] or
 /// [`time_limit`].
 #[derive(Clone, Debug)]
 pub struct Within<T> {
@@ -83,7 +83,7 @@ impl<T: PartialOrd> Within<T> {
     }
 }
 
-/// Marks a [`PossibleValue`] that carries a range rather than a value.
+/// Marks a [`PossibleValue`] that contains a range instead of a value.
 const RANGE: &str = "range";
 
 impl<T: Clone + Send + Sync + PartialOrd + Debug + 'static> TypedValueParser for Within<T> {

@@ -18,11 +18,11 @@ use tonic::body::Body;
 use crate::connection::Peer;
 use crate::protection::{Held, denied};
 
-/// The calls of one connection, as far as they have to be asked about.
+/// The calls of one connection, each of which is checked before it is answered.
 #[derive(Clone, Debug)]
 pub(super) struct Admission(Option<Arc<(Protection, Arc<Peer>)>>);
 
-/// A call that may not be made.
+/// A call that is refused.
 pub(super) struct Refused {
     pub(super) why: Refusal,
     /// Whether the service has such a method: only those are counted by name.
@@ -35,7 +35,7 @@ impl Admission {
         Self(decides.then(|| Arc::new((protection.clone(), Arc::clone(peer)))))
     }
 
-    /// Decides about a call, and tells its handler who makes it.
+    /// Admits or refuses a call, and tells its handler who makes it.
     pub(super) fn admit(&self, request: &mut Request<Body>) -> Result<Option<Held>, Refused> {
         let Some((protection, peer)) = self.0.as_deref() else {
             return Ok(None);
@@ -73,7 +73,7 @@ impl Admission {
 }
 
 /// A body whose bytes are counted against its caller's limit. A single message over the limit is refused; the sender of a
-/// stream is held back.
+/// stream is slowed down.
 struct Counted {
     body: Body,
     budget: Arc<Budget>,

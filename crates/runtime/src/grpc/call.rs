@@ -31,7 +31,7 @@ use crate::request_id::{self, RequestId};
 use crate::status::{Kind, grpc_status};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(request_id::NAME);
-/// What is answered where all connections are taken.
+/// The message of the answer when all connections are in use.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// The calls of one connection, answered by `S`.
@@ -157,7 +157,7 @@ fn no_place() -> Status {
     grpc_status(Kind::Unavailable, message)
 }
 
-/// A call that is counted once: when its code is known, or when it is dropped before: as cancelled, or as one whose deadline
+/// A call that is counted once: when its code is known, or, if it is dropped first, as cancelled or as one whose deadline
 /// has passed.
 struct Call {
     id: RequestId,
@@ -261,9 +261,9 @@ impl CallBody {
         self.end_with(&Deadline::status())
     }
 
-    /// The end of an answer before its time.
+    /// Ends an answer early.
     fn end_with(&mut self, status: &Status) -> Frame<Bytes> {
-        // What was still to come is not made any more.
+        // The rest of the answer is not produced.
         self.inner = Body::empty();
         self.held = None;
         let mut trailers = HeaderMap::new();

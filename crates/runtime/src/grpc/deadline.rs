@@ -14,12 +14,12 @@ const MOST_DIGITS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     at: Instant,
-    /// How much earlier than here it may have passed at the client: its clock began earlier.
+    /// How much earlier the deadline may pass at the client than here: the client began to count earlier.
     slack: Duration,
 }
 
 impl Deadline {
-    /// What the call's head says; `None` where it says nothing, or nothing that can be read.
+    /// The deadline in the call's head; `None` if there is none, or if it cannot be parsed.
     pub(super) fn of(headers: &HeaderMap, now: Instant) -> Option<Self> {
         let timeout = parse(headers.get(NAME)?)?;
         Some(Self {
@@ -28,12 +28,12 @@ impl Deadline {
         })
     }
 
-    /// The moment.
+    /// The moment of the deadline.
     pub(super) fn at(&self) -> Instant {
         self.at
     }
 
-    /// Whether a client that gives up now does so for the deadline.
+    /// Whether a client that gives up now does so because of the deadline.
     pub(super) fn explains_end_at(&self, now: Instant) -> bool {
         now + self.slack >= self.at
     }

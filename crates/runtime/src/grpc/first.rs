@@ -12,7 +12,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-/// Gives the calls of `M` to it and all others to `S`.
+/// Routes the calls of the service `M` to `M`, and all other calls to `S`.
 #[derive(Clone, Debug)]
 pub(super) struct First<M, S> {
     first: M,

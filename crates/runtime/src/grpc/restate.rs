@@ -1,4 +1,4 @@
-//! Two statuses that tonic words otherwise than gRPC's status codes and other servers do:
+//! Corrects two statuses for which tonic uses another code than the gRPC specification and other servers do:
 //!
 //! - a message over the limit is RESOURCE_EXHAUSTED; tonic says OUT_OF_RANGE
 //! - a message that does not decode is the client's fault, INVALID_ARGUMENT; tonic says INTERNAL
@@ -6,7 +6,7 @@
 use http::{HeaderMap, HeaderValue};
 use tonic::{Code, Status};
 
-/// What tonic says, and what is meant.
+/// The code that tonic uses, and the correct one.
 struct Restated {
     said: Code,
     /// How tonic begins the message of that status.

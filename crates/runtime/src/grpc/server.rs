@@ -34,16 +34,16 @@ use crate::threads::Workers;
 pub const STREAM_WINDOW: u32 = 1024 * 1024;
 /// Flow-control window of one connection, in bytes.
 pub const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
-/// Streams that a client may reset before they are looked at; with more its connection is closed (CVE-2023-44487).
+/// Streams that a client may reset before the server accepts them; more of them close its connection (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 20;
-/// Streams that may be reset for a client's faults; with more its connection is closed (CVE-2025-8671).
+/// Streams that the server resets because of a client's errors; more of them close the connection (CVE-2025-8671).
 const MAX_FAULTY_STREAMS: usize = 1024;
 
-/// Pause after an accept that failed for want of resources, such as file descriptors.
+/// Pause after an accept that failed because a resource ran out, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// After the last answer is made: how long connections may take to send it and close by themselves.
+/// How long connections may take, after the last answer is made, to send it and to close by themselves.
 const LINGER: Duration = Duration::from_millis(300);
-/// After connections were cut: how long their tasks may take to notice.
+/// How long the tasks of connections that were cut may take to end.
 const CUT_TIME: Duration = Duration::from_secs(1);
 
 /// A service that tonic generated, as [`serve`] takes it: cloned for each connection.
@@ -148,7 +148,7 @@ struct Server<M> {
 }
 
 impl<M: Face> Server<M> {
-    /// Serves an accepted connection on the worker that has the fewest.
+    /// Serves an accepted connection on the worker that has the fewest connections.
     fn place(
         &self,
         workers: Option<&Workers>,
@@ -272,7 +272,7 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// The next connection, with TCP_NODELAY and a place. Errors of single connections are skipped, a lack of resources is
+/// The next connection, with TCP_NODELAY and a place. Errors of single connections are ignored; a lack of resources is
 /// logged and waited out.
 async fn accept(listener: &tokio::net::TcpListener, port: &Port) -> (TcpStream, Seated) {
     loop {

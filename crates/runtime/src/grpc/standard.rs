@@ -35,7 +35,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// With one more service.
+    /// Adds one more service.
     #[must_use]
     pub fn add_service<S>(mut self, service: S) -> Self
     where
@@ -52,11 +52,11 @@ impl Services {
     }
 }
 
-/// [`health_and_reflection`]'s result.
+/// The result of [`health_and_reflection`].
 pub struct Standard {
     /// `grpc.health.v1.Health` and reflection (v1 and v1alpha); add the service's own with `add_service`.
     pub services: Services,
-    /// Sets what the health service says; NOT_SERVING until it is told otherwise.
+    /// Sets the status that the health service reports; NOT_SERVING until it is set.
     pub health: GrpcHealth,
 }
 
@@ -138,7 +138,7 @@ fn client_streams(descriptor_sets: &[&[u8]]) -> anyhow::Result<HashSet<String>> 
     Ok(paths)
 }
 
-/// Sets what `grpc.health.v1.Health` says of the server and its services.
+/// Sets the status that `grpc.health.v1.Health` reports for the server and its services.
 #[derive(Clone, Debug)]
 pub struct GrpcHealth {
     reporter: HealthReporter,
@@ -146,7 +146,7 @@ pub struct GrpcHealth {
 }
 
 impl GrpcHealth {
-    /// All services SERVING, or all NOT_SERVING.
+    /// Sets all services to SERVING, or all to NOT_SERVING.
     pub async fn set(&self, serving: bool) {
         let status = if serving {
             ServingStatus::Serving
@@ -158,7 +158,7 @@ impl GrpcHealth {
         }
     }
 
-    /// Passes on what `serving` says, until the stop: then NOT_SERVING, and open `Watch` streams end once
+    /// Reports what `serving` says until the stop. Then it reports NOT_SERVING, and open `Watch` streams end once
     /// nothing is in flight. Run it beside the faces.
     pub async fn follow(mut self, mut serving: watch::Receiver<bool>, in_flight: &InFlight) {
         loop {

@@ -113,7 +113,7 @@ fn whole(first: &FirstFrame, rest: &Body, limit: usize) -> Option<Bytes> {
     (is_whole && message.len() <= limit).then(|| data.slice(PREFIX..))
 }
 
-/// A body of whose beginning somebody has taken a look.
+/// A body whose first piece was read already, and is given again.
 struct Resumed {
     /// What came first; taken when it is given again. `None` at the end of an empty body, which is then asked again.
     first: FirstFrame,
@@ -161,7 +161,7 @@ fn encode<M: Message>(response: Response<M>) -> http::Response<Body> {
     answer
 }
 
-/// A message, and the status of success behind it. It has no length that is known before: HTTP would announce it then.
+/// A message, followed by the status of success. It reports no exact size: HTTP would announce it as the content length.
 struct OneMessage {
     data: Option<Bytes>,
     is_over: bool,

@@ -53,7 +53,7 @@ fn program() -> String {
 const COMMIT_DURABLY: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') = 'off'";
 
-/// Opens connections on one runtime, whichever runtime asks: actix-web's workers have runtimes of their own, and
+/// Opens all connections on one runtime, whichever runtime asks for them: actix-web's workers have their own runtimes, and
 /// a connection must neither end with one of them nor wait for a busy one.
 pub(super) struct OnRuntime {
     runtime: Handle,
@@ -94,7 +94,7 @@ impl Connect for OnRuntime {
             }
             Ok((client, task))
         });
-        // Dropping the future (a caller gave up) must not leave a connection behind that nobody owns.
+        // When the future is dropped (its caller gave up), no connection without an owner must remain.
         let opening = AbortOnDropHandle::new(opening);
         Box::pin(async move {
             let opened = opening.await;

@@ -1,4 +1,4 @@
-//! Which accounts a shared read asks for, and whose they are. Pure.
+//! Which accounts a shared read asks for, and which request each balance belongs to. Pure.
 
 /// The ids sorted and each once: what one read asks for.
 pub(crate) fn distinct<'a>(ids: &[&'a str]) -> Vec<&'a str> {

@@ -20,7 +20,7 @@ pub enum BalanceError {
     /// There is no such account.
     #[error("no such account: {}", .0.as_str())]
     UnknownAccount(AccountId),
-    /// As many accounts wait for a reader as may wait.
+    /// The queue of accounts is full.
     #[error("the queue is full: retry later")]
     QueueFull,
     /// The database could not answer.
@@ -47,7 +47,7 @@ pub enum BalanceError {
 }
 
 impl BalanceError {
-    /// What sort of error it is; `runtime::status` maps it to HTTP and gRPC.
+    /// The kind of the error; `runtime::status` maps it to HTTP and gRPC.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(invalid) => invalid.kind(),
@@ -91,7 +91,7 @@ impl BalanceError {
 }
 
 impl From<&DatabaseError> for BalanceError {
-    /// What the callers of a failed read are told; says no internals.
+    /// What the callers of a failed read are told; it contains no internals.
     fn from(error: &DatabaseError) -> Self {
         match error.kind() {
             DatabaseErrorKind::Unavailable | DatabaseErrorKind::Retry => {

@@ -58,7 +58,7 @@ impl Reader {
         };
         self.queue.take(batch, self.max_accounts);
         if batch.is_empty() {
-            // Another reader was faster.
+            // Another reader has taken the requests.
             connection.give_back();
             return;
         }

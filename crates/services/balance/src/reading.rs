@@ -15,7 +15,7 @@ use crate::metrics::BalanceMetrics;
 use crate::replica::Replica;
 use crate::store;
 
-/// From one try to open a connection to the next.
+/// Pause between two tries to open a connection.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// What all reads of the process have in common.
@@ -25,7 +25,7 @@ pub(crate) struct Reading {
     metrics: BalanceMetrics,
     /// Limit of one statement.
     statement_timeout: Duration,
-    /// Whether the last read failed for want of the database, so that it is logged once.
+    /// Whether the last read failed because the database was unavailable, so that this is logged once.
     away: Arc<AtomicBool>,
     /// Whether a connection is being opened for lone requests.
     is_opening: AtomicBool,
@@ -105,14 +105,14 @@ impl Reading {
             .map_or(Ok(()), |replica| replica.admit())
     }
 
-    /// Looks for the first time how far the replica is behind.
+    /// Reads the replica's lag for the first time.
     pub(crate) async fn begin_with_replica(&self) {
         if let Some(replica) = &self.replica {
             replica.begin(&self.database).await;
         }
     }
 
-    /// Looks how far the replica is behind, until the stop.
+    /// Reads the replica's lag again and again, until the stop.
     pub(crate) async fn watch_replica(&self, stop: &CancellationToken) {
         if let Some(replica) = &self.replica {
             replica.watch(&self.database, stop).await;

@@ -1,5 +1,5 @@
-//! Who waits until an event that Kafka has is merged. How far the sinks are stands in the database, written in the
-//! transactions that merge: one task looks there for all callers, and only while there are any.
+//! Callers that wait until an event that Kafka has is merged. The sinks record their progress in the database, in the
+//! transactions that merge. One task reads it for all callers, and only while there are any.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{IngestError, Outcome};
 use crate::store::merged;
 
-/// From one look at the database to the next, while somebody waits.
+/// Pause between two reads of the sinks' progress, while a caller waits.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// The same after a look that failed.
+/// The same after a read that failed.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
-/// How long a look may take.
+/// How long a read may take.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
 
 /// Callers that wait. Clones share them.
@@ -43,7 +43,7 @@ struct Callers {
     arrived: u64,
 }
 
-/// A caller. Dropped, it no longer waits.
+/// A waiting caller. When it is dropped, the caller no longer waits.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     key: (Place, u64),
@@ -62,7 +62,7 @@ impl Waiting {
 }
 
 impl Callers {
-    /// The places of those who wait for events before `next` of `partition`.
+    /// The places of the events before `next` in `partition` for which callers wait.
     fn before(&self, partition: i32, next: i64) -> impl Iterator<Item = (Place, u64)> {
         let place = |offset| (Place { partition, offset }, 0);
         let reached = self.by_place.range(place(i64::MIN)..place(next));
@@ -119,14 +119,14 @@ impl Applied {
         }
     }
 
-    /// Looks how far the sinks are, until the stop.
+    /// Reads the sinks' progress until the stop.
     pub(crate) async fn follow(self, stop: CancellationToken) {
         let mut failing = false;
         let mut look = async || self.look_once(&mut failing).await;
         while stop.run_until_cancelled(look()).await.is_some() {}
     }
 
-    /// One look, as soon as somebody waits, and the pause after it. The first of several that fail is told.
+    /// One read, as soon as a caller waits, and the pause after it. Of consecutive failures only the first is logged.
     async fn look_once(&self, failing: &mut bool) {
         while self.waiting.is_empty() {
             self.waiting.arrival.notified().await;
@@ -150,7 +150,7 @@ impl Applied {
         tokio::time::sleep(pause).await;
     }
 
-    /// Answers those whose events are merged by now.
+    /// Answers the callers whose events are merged by now.
     async fn look(&self) -> Result<(), DatabaseError> {
         let client = self.database.connection().await?;
         let looked = async {
@@ -181,7 +181,7 @@ impl Applied {
                     true => Err(IngestError::Refused),
                     false => Ok(()),
                 };
-                // A caller that is gone is no error.
+                // A caller that has left is not an error.
                 drop(caller.send(outcome));
             }
         });

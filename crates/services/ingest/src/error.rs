@@ -21,7 +21,7 @@ pub enum IngestError {
     /// PostgreSQL refused this event's values although they passed validation.
     #[error("the database refused the event's values")]
     Refused,
-    /// As many events wait as may wait.
+    /// The queue is full.
     #[error("the queue is full: retry later")]
     QueueFull,
     /// The database could not store the event. After [`Cause::Unreachable`] and [`Cause::Restarting`] it may or may not
@@ -52,7 +52,7 @@ pub enum IngestError {
 }
 
 impl IngestError {
-    /// What sort of error it is; `runtime::status` maps it to HTTP and gRPC.
+    /// The kind of the error; `runtime::status` maps it to HTTP and gRPC.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(invalid) => invalid.kind(),

@@ -1,4 +1,4 @@
-//! The upsert of ingestion for whoever has events from elsewhere, in a transaction of the caller's.
+//! The upsert of ingestion for events from another source (the sink), in a transaction of the caller's.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use runtime::postgres::{Connection, DatabaseError, Schema};
 use crate::batch;
 use crate::store;
 
-/// How long a row that another transaction has locked is waited for.
+/// How long a merge waits for a row that another transaction has locked.
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// The schema of the entities.
@@ -20,7 +20,7 @@ pub fn schema() -> Schema {
 /// Creates or merges the entities of `events`, in their order, in one statement.
 ///
 /// # Errors
-/// Those of PostgreSQL; then nothing is written.
+/// PostgreSQL refused the statement, or could not be reached; then nothing is written.
 pub async fn merge(client: &Connection, events: &[Event]) -> Result<(), DatabaseError> {
     if events.is_empty() {
         return Ok(());

@@ -18,7 +18,7 @@ use crate::wait::Wait;
 
 /// How Kafka's logs name producers.
 const CLIENT_ID: &str = "producer";
-/// How long events that wait may take at the end.
+/// How long waiting events may take when the service stops.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// An event that is on its way.
@@ -28,7 +28,7 @@ pub(crate) struct Queued {
     since: Instant,
 }
 
-/// Sends events, where the settings say so.
+/// Sends events to Kafka, if the settings say so.
 #[derive(Clone, Debug)]
 pub(crate) struct OnKafka {
     producer: EventProducer,
@@ -124,7 +124,7 @@ impl OnKafka {
         indexes.zip(outcomes).collect()
     }
 
-    /// All wait at the same time.
+    /// Waits for all events at the same time.
     async fn all_merged(
         &self,
         stored: Vec<Result<Place, IngestError>>,
@@ -165,7 +165,7 @@ impl OnKafka {
     }
 }
 
-/// What did not come in time is not acknowledged.
+/// An acknowledgement that does not come in time is an error.
 fn in_time<T, E>(waited: Result<Result<T, SendError>, E>) -> Result<T, SendError> {
     waited.unwrap_or(Err(SendError::NotAcknowledged))
 }

@@ -30,7 +30,7 @@ pub(crate) struct Parked {
     /// How many parked events name a key. Keys stand here by their hashes: two of the same hash would only wait for
     /// each other.
     named: HashMap<u64, usize>,
-    /// Those of the named keys whose rows are known to be locked.
+    /// The named keys whose rows are known to be locked.
     locked: HashSet<u64>,
     /// Why the last look for freed rows failed.
     look_failed: Option<Cause>,
@@ -41,16 +41,16 @@ pub(crate) struct Parked {
 #[derive(Debug)]
 struct Entry {
     waiting: Waiting,
-    /// Its room in the queue, where there was some.
+    /// Its room in the queue; `None` if there was none.
     place: Option<Place>,
-    /// Why it waits: what its caller is told at its deadline.
+    /// Why it waits; its caller gets this as the error at the deadline.
     cause: Cause,
     /// None of its rows is known to be locked, and still it failed: it is tried by itself, after this pause, from this
     /// moment on.
     alone: Option<(Duration, Instant)>,
 }
 
-/// The place among the parked of an event that is being tried by itself.
+/// The position, among the parked events, of one that is being tried by itself.
 #[derive(Debug)]
 pub(crate) struct Turn {
     number: u64,
@@ -73,7 +73,7 @@ impl Parked {
         if keys.iter().any(|key| self.locked.contains(key)) {
             return true;
         }
-        // The look at all that waits is only for events of a lane, and only where one names the same row.
+        // All parked events are searched only for an event of a lane, and only if a parked event names the same row.
         waiting.caller.is_on_lane()
             && keys.iter().any(|key| self.named.contains_key(key))
             && self.events.values().any(|entry| {
@@ -82,7 +82,7 @@ impl Parked {
             })
     }
 
-    /// Notes rows that are locked; the events that name them are to be parked.
+    /// Records rows that are locked; the caller must park the events that name them.
     pub(crate) fn lock<'a>(&mut self, keys: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let hasher = self.hasher.clone();
         self.locked
@@ -161,12 +161,12 @@ impl Parked {
         Some(entry)
     }
 
-    /// Notes whether the last look for freed rows failed, and why: callers whose deadline passes are told that.
+    /// Records whether the last look for freed rows failed, and why: callers get that as the error at their deadline.
     pub(crate) fn look_failed(&mut self, cause: Option<Cause>) {
         self.look_failed = cause;
     }
 
-    /// Answers those whose deadline has passed, and forgets those who are gone.
+    /// Answers callers whose deadline has passed, and drops events whose caller is gone.
     pub(crate) fn expire(&mut self, now: Instant) {
         let look_failed = self.look_failed;
         let ended: Vec<u64> = self
@@ -192,7 +192,7 @@ impl Parked {
             .collect()
     }
 
-    /// Of the keys asked about, these are locked; the others are free. Gives back the events, at most `limit`, that may be
+    /// `locked` of the keys asked about are locked; the others are free. Returns the events, at most `limit`, that may be
     /// written now, in order.
     pub(crate) fn freed(
         &mut self,
@@ -230,7 +230,7 @@ impl Parked {
             .collect()
     }
 
-    /// The next event that is to be tried by itself. It is parked no more.
+    /// The next event that is to be tried by itself. It is no longer parked.
     pub(crate) fn next_alone(&mut self, now: Instant) -> Option<(Waiting, Turn)> {
         let mut staying = Staying::default();
         let mut due = None;

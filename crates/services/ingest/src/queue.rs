@@ -1,8 +1,8 @@
 //! The bounded queues in front of the writers, and whose turn it is to write.
 //!
 //! One capacity, in events and in bytes, is shared by all writers: a burst on one shard may use it all. Whoever
-//! finds no room is told at once (single events) or waits for room until its deadline (bulk and streams, whose
-//! callers can be held back).
+//! finds no room is refused at once (single events) or waits for room until its deadline (bulk and streams, whose
+//! callers can be slowed down).
 //!
 //! A shard is written by its writer, or by requests that came while it did not write and nothing waited ([`Lead`]). What
 //! comes meanwhile waits for the next batch, and wakes nobody.
@@ -68,7 +68,7 @@ impl Queues {
         }
     }
 
-    /// Gives the event back where there is no room now.
+    /// Returns the event if there is no room now.
     fn push_where_room(&self, writer: usize, waiting: Waiting) -> Result<(), Waiting> {
         let Some(kib) = self.room.take(&waiting.event) else {
             return Err(waiting);
@@ -112,7 +112,7 @@ impl Queues {
         }
     }
 
-    /// Sends to each writer what is for it, in order, with one wake-up.
+    /// Sends to each writer its events, in order, with one wake-up.
     fn send_each(&self, chunk: &mut Vec<(usize, Queued)>) {
         while let Some((writer, _)) = chunk.first() {
             let writer = *writer;
@@ -137,7 +137,7 @@ impl Queues {
         if idle {
             line.call.notify_one();
         }
-        // The writers stop: they refused what waited, which comes too late for these.
+        // The writers have stopped, and have already refused what waited: refuse these events here.
         for mut queued in late {
             self.room.give_back([queued.kib]);
             queued.waiting.caller.answer(Err(IngestError::ShuttingDown));

@@ -7,8 +7,8 @@ use std::time::Duration;
 use runtime::postgres::Cause;
 use tokio::time::Instant;
 
-/// How long a failed write speaks against the service's health when nothing was written since: a probe that writes nothing
-/// cannot find out that the disk is full. After it the service asks for traffic again.
+/// How long a failed write makes the service unhealthy if nothing was written since: a probe that writes nothing
+/// cannot detect that the disk is full. After that time the service reports healthy, so that it gets traffic again.
 const SPEAKS_FOR: Duration = Duration::from_secs(5);
 
 /// Shared by the writers of a process.
@@ -36,7 +36,7 @@ impl Trouble {
         }
     }
 
-    /// Notes a write that failed although nothing is wrong with it. Whether it is worth another try.
+    /// Records a write that failed although its events are valid. Returns whether another try is worthwhile.
     pub(crate) fn may_pass(&self, cause: Cause) -> bool {
         self.may_pass_at(cause, Instant::now())
     }
@@ -61,7 +61,7 @@ impl Trouble {
         self.is_known.load(Ordering::Relaxed)
     }
 
-    /// Notes a write that succeeded.
+    /// Records a write that succeeded.
     pub(crate) fn is_over(&self) {
         if self.is_known() {
             *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -69,7 +69,7 @@ impl Trouble {
         }
     }
 
-    /// Why no write succeeds, where a probe of the database cannot find out.
+    /// Why writes fail, if a probe of the database cannot detect it.
     pub(crate) fn hidden_from_probes(&self) -> Option<Cause> {
         self.hidden_from_probes_at(Instant::now())
     }
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(trouble.hidden_from_probes_at(at(5)), None);
         trouble.is_over();
         assert_eq!(trouble.hidden_from_probes_at(at(1)), None);
-        // A probe finds this out itself.
+        // A probe detects this itself.
         assert!(!trouble.may_pass_at(Cause::ReadOnly, begun));
         assert_eq!(trouble.hidden_from_probes_at(at(1)), None);
     }

@@ -8,7 +8,7 @@ pub enum Wait {
     /// The event is stored: in PostgreSQL, or in Kafka with `WRITE_MODE=kafka`.
     #[default]
     Stored,
-    /// The event is merged: who reads the table sees it.
+    /// The event is merged: readers of the table see it.
     Applied,
 }
 
@@ -19,7 +19,7 @@ impl Wait {
     /// The value of the parameter; without one the answer waits until the event is stored.
     ///
     /// # Errors
-    /// Another value than `applied` or `stored`.
+    /// The value is neither `applied` nor `stored`.
     pub fn parse(value: Option<&[u8]>) -> Result<Self, Invalid> {
         match value {
             None | Some(b"stored") => Ok(Self::Stored),

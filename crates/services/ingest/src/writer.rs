@@ -35,7 +35,7 @@ mod tests;
 
 use events::Batch;
 
-/// Attributes that one statement carries at most, bytes. One event may exceed it.
+/// Most bytes of attributes in one statement. A single event may exceed it.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long a batch waits for a row that another transaction has locked. Other writers hold locks for the time of their

@@ -1,4 +1,4 @@
-//! What cannot be merged, with its reason, in a topic of its own.
+//! Keeps records that cannot be merged, each with its reason, in a topic of their own.
 
 use events_kafka::{EventProducer, SendError};
 
@@ -9,7 +9,7 @@ use super::taken::Taken;
 pub(crate) struct DeadLetters {
     pub(crate) producer: EventProducer,
     pub(crate) topic: String,
-    /// Where they come from.
+    /// The topic that the records come from.
     pub(crate) source: String,
 }
 

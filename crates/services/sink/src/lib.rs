@@ -1,4 +1,4 @@
-//! Merges events from Kafka into PostgreSQL, each once: how far it is stands in the transaction that merges.
+//! Merges events from Kafka into PostgreSQL, each once: the transaction that merges also records the offsets.
 //!
 //! In reading order:
 //!
@@ -97,7 +97,7 @@ impl Service {
     /// The address bound.
     ///
     /// # Errors
-    /// The operating system does not say.
+    /// The operating system does not give the address.
     pub fn address(&self) -> anyhow::Result<SocketAddr> {
         Ok(self.listener.local_addr()?)
     }

@@ -23,18 +23,18 @@ use super::position::{Positions, Verdict};
 use super::store::{self, Batch, Merged, Moves, Source};
 use super::taken::Taken;
 
-/// How Kafka's logs name sinks.
+/// The client id of sinks in Kafka's logs.
 const CLIENT_ID: &str = "sink";
-/// Longest wait for records before the sink looks around.
+/// Longest wait for records before the sink reports its lag and its progress.
 const POLL: Duration = Duration::from_millis(500);
-/// Before what failed is tried again.
+/// Pause before a failed step is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
-/// Kafka is told how far the sink is, for tools that show lag; what counts stands in the database.
+/// How often the sink commits its offsets to Kafka, for tools that show lag; the offsets that count are in the database.
 const TELL_KAFKA_EVERY: Duration = Duration::from_secs(1);
 /// How long leaving the group may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Kafka's id of a topic in hexadecimal digits; none where the brokers give none.
+/// Kafka's id of a topic in hexadecimal digits; `None` if the brokers give none.
 fn topic_id(bytes: [u8; 16]) -> Option<String> {
     let is_given = bytes != [0; 16];
     is_given.then(|| format!("{:032x}", u128::from_be_bytes(bytes)))
@@ -52,7 +52,8 @@ pub(crate) struct Merging {
     /// Longest wait for PostgreSQL.
     limit: Duration,
     positions: Positions,
-    /// Dead letters of the records that are being merged: a batch that is tried again does not keep them again.
+    /// Places of the dead letters that were sent for the records in hand: a batch that is tried again does not send
+    /// them again.
     buried: BTreeSet<(i32, i64)>,
     told: Instant,
     stop: CancellationToken,
@@ -68,7 +69,7 @@ impl Merging {
         let timeout = config.request_timeout;
         let kafka = connect_patiently(&config.kafka, CLIENT_ID, Timing::within(timeout)).await?;
         let dead = config.dead_letters();
-        // Makes the topic of events too.
+        // Also creates the topic of events.
         let producer =
             EventProducer::open(&config.kafka, &config.events, CLIENT_ID, timeout).await?;
         let made = config.events.make(&kafka, &dead).await;
@@ -114,7 +115,7 @@ impl Merging {
         })
     }
 
-    /// Merges until the stop. What fails is tried again: nothing is passed over.
+    /// Merges until the stop. A failed step is tried again: no record is skipped.
     pub(crate) async fn run(mut self) {
         let stop = self.stop.clone();
         while !stop.is_cancelled() {
@@ -180,7 +181,7 @@ impl Merging {
             .keep(|partition| !partitions.contains(&partition));
     }
 
-    /// Those records that are the next ones of their partitions.
+    /// Returns the records that are the next ones of their partitions.
     async fn judge(&mut self, records: Vec<ConsumerRecord>) -> VecDeque<Taken> {
         let mut expected: BTreeMap<i32, i64> = BTreeMap::new();
         let mut sought = Vec::new();
@@ -278,7 +279,7 @@ impl Merging {
         true
     }
 
-    /// Merges a batch, however often it takes. Whether all of it was merged here.
+    /// Tries a batch until it is merged. Returns whether this sink merged all of it.
     async fn merge_batch(&mut self, batch: &[Taken]) -> bool {
         let mut begun = BTreeMap::new();
         for taken in batch {
@@ -290,7 +291,7 @@ impl Merging {
                 Ok(Merged::Now) => return true,
                 Ok(Merged::Elsewhere) => break self.metrics.fenced.inc(),
                 Err(Failure::Database(error)) if error.cause() == Cause::Data => {
-                    // One of them is to blame: each for itself.
+                    // One event is the cause: merge each event by itself.
                     if batch.len() == 1 {
                         if self
                             .bury(&batch[0], "the database refused the event's values")

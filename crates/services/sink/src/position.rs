@@ -29,7 +29,7 @@ impl Positions {
         self.0.contains_key(&partition)
     }
 
-    /// What the database says.
+    /// Sets the position that the database has.
     pub(crate) fn set(&mut self, partition: i32, next: i64) {
         let position = Position {
             next,
@@ -98,7 +98,7 @@ mod tests {
         assert!(!positions.went_back(1, 0), "another sink's");
         assert_eq!(positions.judge(0, 9, 10), Verdict::Skip);
         assert_eq!(positions.judge(0, 12, 10), Verdict::Merge);
-        // Another sink's.
+        // A partition of another sink.
         assert_eq!(positions.judge(1, 0, 0), Verdict::Skip);
     }
 }

@@ -7,7 +7,7 @@ use domain::Event;
 use runtime::postgres::{Connection, Database, DatabaseError, Parameter, Schema};
 use tokio_postgres::types::Type;
 
-/// How long a partition is waited for that another sink moves at the moment.
+/// How long a batch waits for a partition whose position another sink is moving.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 mod embedded {
@@ -61,7 +61,7 @@ pub(crate) struct Source {
 /// By partition, where a batch begins and where it ends: the next offset before and after it.
 pub(crate) type Moves = BTreeMap<i32, (i64, i64)>;
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Merged {
     /// It is committed.
@@ -195,7 +195,7 @@ pub(crate) async fn merge(
     merged
 }
 
-/// It may be that the database is away.
+/// Whether the database may be unavailable.
 fn no_answer(database: &Database, limit: Duration) -> DatabaseError {
     let error = DatabaseError::NoAnswer { limit };
     database.note(&error);

@@ -12,7 +12,7 @@ pub(crate) struct Taken {
     pub(crate) offset: i64,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
-    /// None of ours: why.
+    /// The record is not a valid event; this is the reason.
     pub(crate) event: Result<Event, String>,
 }
 

@@ -1,4 +1,4 @@
-//! The time of sending.
+//! The time at which an event is sent.
 
 use std::time::SystemTime;
 

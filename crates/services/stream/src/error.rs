@@ -1,4 +1,4 @@
-//! What can go wrong when a subscriber comes.
+//! Why a stream was refused.
 
 use domain::{Invalid, Kind};
 use runtime::postgres::{Cause, DatabaseError, DatabaseErrorKind};
@@ -8,7 +8,7 @@ use runtime::status::Failure;
 /// Why there is no stream. `Display` is what the client may see.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StreamError {
-    /// What was asked for breaks the contract.
+    /// The request breaks the contract.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// The database could not answer.
@@ -29,7 +29,7 @@ pub enum StreamError {
 }
 
 impl StreamError {
-    /// What sort of error it is; `runtime::status` maps it to HTTP and gRPC.
+    /// The kind of the error; `runtime::status` maps it to HTTP and gRPC.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {

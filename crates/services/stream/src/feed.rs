@@ -45,7 +45,7 @@ pub(crate) struct Feed {
     pub(crate) arrivals: Arrivals,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) metrics: StreamMetrics,
-    /// Pause between two looks while something happens.
+    /// Pause between two looks while transactions arrive.
     pub(crate) interval: Duration,
     /// Set from an error until a session works again: new transactions reach nobody meanwhile.
     pub(crate) interrupted: Arc<AtomicBool>,

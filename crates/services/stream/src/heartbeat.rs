@@ -1,4 +1,4 @@
-//! Tells when a stream has been silent for so long that its client should hear of it.
+//! Decides when a stream has been silent for so long that its client needs a heartbeat.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Heartbeat {
         loop {
             timer.as_mut().await;
             if Instant::now() >= due {
-                // The next one is set for the next silence.
+                // The next timer is set for the next silence.
                 self.timer = None;
                 return;
             }

@@ -60,7 +60,7 @@ pub use config::Config;
 pub use error::StreamError;
 pub use handle::{Following, Transactions};
 
-/// From one probe of the database to the next.
+/// Pause between two probes of the database.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// Bytes that a connection may hold in the kernel, on their way to the client.
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
@@ -192,7 +192,7 @@ async fn end_streams(streams: Guard, transactions: &Transactions, stop: &Cancell
     drop(streams);
 }
 
-/// Notes in `health` every 500 ms whether transactions can be streamed, until the stop: then not serving.
+/// Sets in `health`, every 500 ms until the stop, whether transactions can be streamed; after the stop, not serving.
 async fn probe(health: &Health, transactions: &Transactions, stop: &CancellationToken) {
     loop {
         let answer = tokio::select! {

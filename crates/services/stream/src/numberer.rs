@@ -1,7 +1,7 @@
 //! Gives transactions their numbers: `docs/decisions/0004-stream-numbering.md` says why it is done so.
 //!
 //! One process numbers at a time, whichever holds an advisory lock; the lock ends with its session. Correctness does not
-//! hang on it: numbers and transactions are unique in the table, and what has a number is never given another.
+//! depend on it: numbers and transactions are unique in the table, and a transaction never gets a second number.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::metrics::StreamMetrics;
 use crate::snapshot::Snapshot;
 use crate::store::{self, Look, Most};
 
-/// From one try to become the numberer to the next.
+/// Pause between two tries to become the numberer.
 const TRY_EVERY: Duration = Duration::from_millis(500);
 /// How much a new numberer has to look at again, at most.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
-/// A look that finds so many is worth a log line.
+/// A look that finds at least this many transactions writes a log line.
 const MANY: u64 = 10_000;
 
 /// The numberer, or one who waits to become it, on one session.

@@ -1,4 +1,4 @@
-//! At most so many events a second.
+//! Limits a stream to a number of events per second.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -20,12 +20,12 @@ struct Rate {
     per_second: f64,
     /// Events that may be sent now; below zero after a batch that was larger.
     allowed: f64,
-    /// When that was so.
+    /// When that number was computed.
     at: Instant,
 }
 
 impl Pacer {
-    /// `None` is unlimited.
+    /// A pacer of `per_second` events per second; `None` is unlimited.
     pub(crate) fn new(per_second: Option<NonZeroU32>) -> Self {
         let rate = |per_second: NonZeroU32| Rate {
             per_second: f64::from(per_second.get()),
@@ -51,7 +51,7 @@ impl Pacer {
         rate.allowed.max(0.0) as usize
     }
 
-    /// Notes that so many events are sent.
+    /// Records that `events` events are sent.
     pub(crate) fn spend(&mut self, events: usize) {
         if let Some(rate) = &mut self.rate {
             rate.allowed -= events as f64;

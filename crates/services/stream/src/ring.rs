@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) struct Ring {
     capacity: usize,
     held: RwLock<Held>,
-    /// The last number published; told to whoever waits for more.
+    /// The last number published; a change wakes those who wait for more.
     head: watch::Sender<u64>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) enum Read {
     UpToDate,
     /// The next events.
     Events,
-    /// What comes next is no longer held: to be read from the database, up to this number for now.
+    /// The next events are no longer held: read them from the database, up to this number for now.
     Behind(u64),
 }
 
@@ -61,7 +61,7 @@ impl Ring {
         *self.head.borrow()
     }
 
-    /// Tells of each change of the head.
+    /// A receiver that sees each change of the head.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
     }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub(crate) struct Snapshot {
     /// All below had ended.
     oldest: u64,
-    /// None from here on had begun.
+    /// No transaction from this id on had begun.
     next: u64,
     /// Those between that were under way, ascending.
     under_way: Vec<u64>,

@@ -1,4 +1,4 @@
-//! How many streams are open.
+//! Counts the streams that are open.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

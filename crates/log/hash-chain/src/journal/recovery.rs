@@ -1,4 +1,4 @@
-//! What a journal gives back after the machine failed.
+//! Recovers lines from a journal after the machine failed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -15,8 +15,8 @@ use crate::file;
 ///
 /// # Errors
 /// The file is missing, is shorter than it was when the journal began, or has other bytes than the journal where both have
-/// some: somebody else has changed it, and must say which of them counts. The journal is damaged, and has lines behind the
-/// damage that the file lacks. Or the operating system refuses.
+/// some: another program changed it, and its user must decide which of the two counts. The journal is damaged, and has
+/// lines behind the damage that the file lacks. Or the operating system refuses.
 pub(crate) fn recover(partition: &Path) -> Result<(), ChainError> {
     let journal = path_of(partition);
     let Some(bytes) = content(&journal)? else {
@@ -65,7 +65,7 @@ fn holds_all_beyond(partition: &Path, journal: &[u8], end: u64) -> io::Result<bo
     Ok(true)
 }
 
-/// Whether a chain left it: it has whole lines, or is about to be made, or its first record was torn.
+/// Whether a chain left the file: it has whole lines, or is being made, or its first record was torn.
 fn is_ours(bytes: &[u8], kept: &Kept) -> bool {
     let has_zeros = |part: &[u8]| part.iter().all(|byte| *byte == 0);
     let is_allocated = bytes.len() as u64 == JOURNAL_BYTES;

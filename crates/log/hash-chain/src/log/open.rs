@@ -10,7 +10,7 @@ use crate::name::PartitionName;
 use crate::partition::{Partition, WriteOptions};
 use group_commit::Directory;
 
-/// Partitions that are open at a time, a file each; beyond that idle ones are closed.
+/// Partitions that are open at a time, one file each; beyond that number idle ones are closed.
 const MAX_OPEN: usize = 4096;
 /// Partitions that can be opened side by side.
 const OPENINGS: usize = 16;
@@ -90,7 +90,7 @@ impl Writing {
         if let Some(partition) = &opened {
             let mut open = self.open();
             if open.len() >= MAX_OPEN {
-                // Nobody else has it, and nobody can get it while the map is locked.
+                // Nobody else holds it, and nobody can get it while the map is locked.
                 open.retain(|_, partition| {
                     Arc::strong_count(partition) > 1 || !partition.appends.is_idle()
                 });

@@ -3,17 +3,18 @@
 /// What a caller can do about a database error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseErrorKind {
-    /// The database cannot be reached, is starting or stopping, takes no writes, or has no resources: later it may work.
+    /// The database cannot be reached, is starting or stopping, refuses writes, or lacks resources: a later try may
+    /// succeed.
     Unavailable,
     /// The transaction was rolled back because of another one (deadlock, serialisation): run it again.
     Retry,
-    /// The values sent are what the database refuses: the same statement with other values may work.
+    /// The database refuses the values sent: the same statement with other values may succeed.
     Data,
     /// Anything else: a fault of the program or of the schema.
     Other,
 }
 
-/// Why a statement failed. `Display` is what a client may see: it says no internals.
+/// Why a statement failed. `Display` is what a client may see: it contains no internals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Cause {
     /// No connection can be opened, or the connection broke.
@@ -88,7 +89,7 @@ impl Cause {
         }
     }
 
-    /// A word for a label of a metric.
+    /// The value of a metric's label.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Unreachable | Self::Restarting | Self::PoolExhausted => "database_unavailable",
@@ -105,7 +106,7 @@ impl Cause {
     }
 }
 
-/// The name of a code that services meet.
+/// The name of an SQLSTATE that services meet.
 pub(super) fn condition(code: &str) -> Option<&'static str> {
     Some(match code {
         "08000" => "connection_exception",

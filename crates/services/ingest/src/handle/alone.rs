@@ -16,7 +16,7 @@ use crate::wait::Wait;
 /// How long an event that is written alone waits for a row that another transaction has locked, with a connection that
 /// others wait for.
 const LOCK_WAIT: Duration = Duration::from_millis(100);
-/// Pause before it is tried again.
+/// Pause before the event is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 impl Ingest {

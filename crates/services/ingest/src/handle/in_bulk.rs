@@ -63,7 +63,7 @@ impl Ingest {
             return vec![Some(Err(away)); events.len()];
         }
         let bulk = Arc::new(Bulk::new(events.len()));
-        // Also when the request is dropped: its events are not written for nobody then.
+        // Also when the request is dropped: its waiting events are then not written.
         let sender = Leaves(&bulk);
         let in_order = events.iter().map(|(_, event)| event);
         let writers = bulk::spread(in_order, queues.writers(), |entity| self.hash_of(entity));
@@ -78,7 +78,7 @@ impl Ingest {
             queues.push_when_room(events).await;
             bulk.complete().await;
         };
-        // Either way what is known is told.
+        // In both cases the outcomes known so far are returned.
         drop(timeout_at(deadline, written).await);
         sender.leave()
     }

@@ -51,7 +51,7 @@ impl Lead {
         }
     }
 
-    /// Leaves the event to the writer, before all others.
+    /// Passes the event to the writer, ahead of all others.
     pub(crate) fn hand_over(self, mut waiting: Waiting) {
         let mut state = self.line.state();
         if state.closed {

@@ -30,22 +30,22 @@ pub(super) struct Line {
     state: Mutex<State>,
     /// Wakes the writer.
     pub(super) call: Notify,
-    /// Tells leaders to look at their deadlines.
+    /// Tells leaders to check their deadlines.
     pub(super) overdue: Notify,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) waiting: VecDeque<Queued>,
-    /// No deadline of those that wait is before it. Deadlines come in no order: a bulk request has one for all its events,
+    /// No waiting event has an earlier deadline. Deadlines are in no order: a bulk request has one for all its events,
     /// however long they waited for room.
     pub(super) earliest: Option<Instant>,
     pub(super) turn: Turn,
     /// The deadlines of the requests that write their own events now.
     pub(super) leading: Vec<Instant>,
-    /// Whether a request may write by itself: not while events are parked.
+    /// Whether a request may write its own event: not while events are parked.
     pub(super) may_lead: bool,
-    /// Whether the writer looks at the leaders' deadlines from time to time.
+    /// Whether the writer checks the leaders' deadlines from time to time.
     pub(super) is_watched: bool,
     /// Whether somebody led since the writer's last look.
     pub(super) was_led: bool,

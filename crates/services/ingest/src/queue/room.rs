@@ -37,13 +37,13 @@ impl Room {
         Self {
             events: Semaphore::new(capacity),
             kib: Semaphore::new(CAPACITY_KIB),
-            // A chunk that waits holds what is free: it shall not be all.
+            // A chunk that waits holds the free room: it must not hold all of it.
             chunk_events: (capacity / 8).clamp(1, CHUNK_EVENTS),
             metrics: metrics.clone(),
         }
     }
 
-    /// Takes room for an event, if there is any: so many KiB.
+    /// Takes room for an event of `kib` KiB, if there is any.
     pub(super) fn take(&self, event: &Event) -> Option<u32> {
         let kib = self.kib(event);
         let events = self.events.try_acquire().ok()?;
@@ -53,7 +53,7 @@ impl Room {
         Some(kib)
     }
 
-    /// Takes room for many events, waited for. False when there will be no more, which does not happen.
+    /// Waits for room for many events, and takes it. False if the semaphores are closed, which does not happen.
     pub(super) async fn take_when_free(&self, events: usize, kib: u32) -> bool {
         let count = u32::try_from(events).unwrap_or(u32::MAX);
         // Always in this order, so that two callers cannot hold one each and wait for the other.
@@ -69,7 +69,7 @@ impl Room {
         true
     }
 
-    /// Whether an event may go with `events` others of `kib` KiB.
+    /// Whether an event may be added to `events` others of `kib` KiB.
     pub(super) fn fits_chunk(&self, events: usize, kib: u32, event: &Event) -> bool {
         events == 0 || (events < self.chunk_events && kib + self.kib(event) <= CHUNK_KIB)
     }

@@ -12,16 +12,16 @@ use super::room::Room;
 use crate::caller::Waiting;
 use crate::error::IngestError;
 
-/// How often deadlines are looked at while somebody writes. One timer for all statements and all requests.
+/// How often deadlines are checked while somebody writes. One timer for all statements and all requests.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The queue of one writer, as the writer sees it.
 #[derive(Debug)]
 pub(crate) struct Shard {
     line: Arc<Line>,
-    /// Taken off the queue; goes before what came since.
+    /// Events taken off the queue, ahead of those that came since.
     backlog: VecDeque<Queued>,
-    /// No deadline in the backlog is before it.
+    /// No event in the backlog has an earlier deadline.
     earliest: Option<Instant>,
     room: Arc<Room>,
     /// The next look at deadlines. Made when it is first needed; it is not set anew for each statement.
@@ -75,7 +75,7 @@ impl Shard {
         }
     }
 
-    /// Waits for the next look at deadlines.
+    /// Waits for the next check of deadlines.
     pub(crate) async fn look(&mut self) {
         let look = self
             .look
@@ -84,7 +84,7 @@ impl Shard {
         look.as_mut().reset(Instant::now() + LOOK_EVERY);
     }
 
-    /// Answers those behind the leaders at their deadlines, and ends leaders at their own.
+    /// Answers, at their deadlines, the callers whose events wait behind the leaders; ends leaders at their own deadlines.
     fn watch_leaders(&mut self, now: Instant) {
         self.expire(now);
         let mut state = self.line.state();
@@ -131,7 +131,7 @@ impl Shard {
         self.room.give_back(left);
     }
 
-    /// Answers those whose deadline has passed while they wait, and forgets those who are gone.
+    /// Answers waiting callers whose deadline has passed, and drops events whose caller is gone.
     pub(crate) fn expire(&mut self, now: Instant) {
         let timeout = IngestError::Timeout;
         let mut left = Vec::new();
@@ -157,7 +157,7 @@ impl Shard {
         self.room.give_back(left);
     }
 
-    /// Closes the queue and gives what still waits in it, once no request leads.
+    /// Closes the queue and, once no request leads, returns the events that still wait in it.
     pub(crate) async fn close(&mut self) -> Vec<Waiting> {
         let mut rest: Vec<Queued> = std::mem::take(&mut self.backlog).into();
         let line = Arc::clone(&self.line);

@@ -1,4 +1,4 @@
-//! How far the sinks are. The tables are theirs (`postgres/migrations/sink`).
+//! Reads how far the sinks have merged. The sinks own the tables (`postgres/migrations/sink`).
 
 use events_kafka::Place;
 use runtime::postgres::{Connection, DatabaseError, Parameter};
@@ -42,7 +42,7 @@ SELECT partition, record_offset
   JOIN unnest($3::int4[], $4::int8[]) AS asked (partition, record_offset) USING (partition, record_offset)
  WHERE group_id = $1 AND topic = $2";
 
-/// Those of `places` whose records became dead letters.
+/// The places, of `places`, whose records became dead letters.
 pub(crate) async fn dead_letters(
     client: &Connection,
     sinks: &Sinks,
@@ -66,7 +66,7 @@ pub(crate) async fn dead_letters(
     rows.collect()
 }
 
-/// No rows where the table is not there.
+/// No rows if the table does not exist.
 async fn query(
     client: &Connection,
     statement: &str,
