@@ -6,7 +6,7 @@ use super::model::{
     Badge, CheckInfo, Level, Metric, PlaceRatio, Report, RunInfo, ScenarioInfo, Standing,
 };
 use super::scenarios::terms;
-use super::words::{count, list, percent, plural};
+use lab_words::words::{count, list, percent, plural};
 
 /// The badges in their fixed order, then one for each further check that is not as it should be.
 pub fn of(report: &Report) -> Vec<Badge> {

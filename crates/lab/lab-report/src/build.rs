@@ -12,11 +12,11 @@ use super::model::{
     Standing, Target, Verdict, VerdictKind,
 };
 use super::options::Options;
-use super::words::figure;
 use super::{
     across, badges, compare, environment, generators, grouping, head, limits, places, ranking,
     scaling, scenarios, series, targets, trial, verdict,
 };
+use lab_words::words::figure;
 
 /// Builds the report of these sessions. `points`: the most points a time series may have.
 pub fn build(rows: &[SessionRows], points: usize, options: &Options) -> Report {

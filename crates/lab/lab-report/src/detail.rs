@@ -98,7 +98,7 @@ impl LeftOut {
             format!(
                 "With this many trials the page leaves out, to stay under 1 MB: {}. `weir report --format json` and \
                  `--format markdown` have all trials.",
-                super::words::list(&said)
+                lab_words::words::list(&said)
             )
         })
     }

@@ -272,7 +272,7 @@ fn the_worst_of_a_check_is_by_its_value_and_not_by_a_number_in_its_words() {
     );
     // Rows stored before checks were data have words alone: they stay readable, and which is the worst is not claimed.
     for check in invented.runs.iter_mut().flat_map(|run| &mut run.run.checks) {
-        let words = super::checks::words(check);
+        let words = lab_words::checks::words(check);
         *check = Check::new(&check.id, check.status);
         check.words = Some(words);
     }

@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use super::model::{Report, SessionInfo, Target};
-use super::words::{figure, list, plural};
+use lab_words::words::{figure, list, plural};
 
 /// Mode and targets.
 pub(crate) fn title(mode: &str, targets: &[Target]) -> String {

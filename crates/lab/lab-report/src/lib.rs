@@ -64,8 +64,6 @@ mod tests;
 #[cfg(test)]
 mod verdict_tests;
 
-pub use lab_words::{checks, words};
-
 use self::input::SessionRows;
 use self::model::Report;
 pub use self::options::Options;

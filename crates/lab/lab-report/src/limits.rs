@@ -1,7 +1,7 @@
 //! What the report does not show: standing paragraphs, and those that this report's runs call for.
 
 use super::model::{Report, Target};
-use super::words::list;
+use lab_words::words::list;
 
 /// One paragraph each.
 pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
@@ -61,7 +61,7 @@ pub fn paragraphs(report: &Report, runtime: &str) -> Vec<String> {
     if let Some(pause) = report.think_time_ms.filter(|pause| *pause > 0.0) {
         said.push(format!(
             "Capacity: with {} ms between a VU's requests the rate is set by the number of VUs, not by the service.",
-            super::words::figure(pause)
+            lab_words::words::figure(pause)
         ));
     }
     if report.phase_scale != 1.0 {

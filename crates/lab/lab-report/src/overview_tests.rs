@@ -141,7 +141,7 @@ fn the_table_of_targets_says_who_they_are_and_what_was_built() {
     let cost = &report.cost[0];
     assert!(cost.cpu_peak_percent >= cost.cpu_avg_percent && cost.cpu_avg_percent > Some(0.0));
     let share = cost.memory_peak_mb.unwrap() / 512.0;
-    let share = super::words::percent(share);
+    let share = lab_words::words::percent(share);
     assert!(
         html::page(&report)
             .unwrap()

@@ -7,7 +7,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 use serde::Serialize;
 
 use super::model::Report;
-use super::words;
+use lab_words::words;
 
 /// The page.
 pub const PAGE: &str = "report.html";

@@ -97,8 +97,8 @@ fn standing(rows: &RunRows) -> (Standing, Vec<String>) {
     {
         reasons.push(format!(
             "audit failed: {} acknowledged, {} stored",
-            super::words::count(audit.acknowledged),
-            super::words::count(audit.stored)
+            lab_words::words::count(audit.acknowledged),
+            lab_words::words::count(audit.stored)
         ));
     }
     match run.status {
@@ -127,7 +127,7 @@ fn standing(rows: &RunRows) -> (Standing, Vec<String>) {
         );
     }
     if run.valid == Some(false) {
-        let mut said = super::checks::reasons(&run.checks, &run.invalid_reasons);
+        let mut said = lab_words::checks::reasons(&run.checks, &run.invalid_reasons);
         if said.is_empty() {
             said.push("a validity check failed".to_owned());
         }
@@ -163,7 +163,7 @@ fn checks(rows: &RunRows) -> Vec<CheckInfo> {
         .checks
         .iter()
         .map(|check| {
-            let words = super::checks::words(check);
+            let words = lab_words::checks::words(check);
             CheckInfo {
                 id: check.id.clone(),
                 label: words.label,

@@ -13,8 +13,8 @@ pub(crate) use compared::limited_phases;
 
 use super::model::{Level, Report, RunInfo, Span, Standing, Verdict, VerdictKind};
 use super::scenarios::terms;
-use super::words::{capitalised, count, list, plural};
 use lab_model::scenario::Terms;
+use lab_words::words::{capitalised, count, list, plural};
 use sentence::Sentence;
 
 /// Judges a report of one scenario that is complete but for its verdict.

@@ -1,4 +1,6 @@
-//! Reads the partitions that the group assigns, and merges batch after batch.
+//! Reads the partitions that the group assigns, and merges batch after batch. `progress`: how far it is, for others.
+
+mod progress;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -8,9 +10,7 @@ use domain::Event;
 use events_kafka::EventProducer;
 use kafka_client::{Timing, connect_patiently};
 use krafka::admin::{AdminClient, DescribeTopicsOptions};
-use krafka::consumer::{
-    AutoOffsetReset, Consumer, ConsumerRecord, GroupProtocol, OffsetAndMetadata, TopicPartition,
-};
+use krafka::consumer::{AutoOffsetReset, Consumer, ConsumerRecord, GroupProtocol};
 use krafka::{CloseOptions, KrafkaError};
 use runtime::postgres::{Cause, Database, DatabaseError};
 use tokio::time::Instant;
@@ -401,50 +401,6 @@ impl Merging {
                 tracing::debug!(error = %error.chain(), "a batch is tried again");
             }
             cause => tracing::warn!(error = %error.chain(), "not merged: {cause}; trying again"),
-        }
-    }
-
-    async fn show_lag(&self) {
-        let lag = self.consumer.lag().await;
-        let mut behind = 0;
-        for (place, lag) in &lag {
-            if let (Some(end), true) = (lag.high_watermark, self.positions.knows(place.partition)) {
-                behind += (end - self.positions.next(place.partition)).max(0);
-            }
-        }
-        self.metrics.lag.set(behind);
-        let partitions = i64::try_from(lag.len()).unwrap_or(i64::MAX);
-        self.metrics.partitions.set(partitions);
-    }
-
-    async fn tell_kafka(&mut self, now: bool) {
-        if !now && self.told.elapsed() < TELL_KAFKA_EVERY {
-            return;
-        }
-        self.told = Instant::now();
-        let assigned = self.consumer.assignment().await;
-        let partitions = assigned
-            .get(&self.source.topic)
-            .cloned()
-            .unwrap_or_default();
-        let known = partitions
-            .into_iter()
-            .filter(|partition| self.positions.knows(*partition));
-        let offsets: Vec<_> = known
-            .map(|partition| {
-                let place = TopicPartition::new(&self.source.topic, partition);
-                (
-                    place,
-                    OffsetAndMetadata::new(self.positions.next(partition)),
-                )
-            })
-            .collect();
-        if offsets.is_empty() {
-            return;
-        }
-        let told = tokio::time::timeout(RETRY_AFTER * 10, self.consumer.commit_offsets(offsets));
-        if !matches!(told.await, Ok(Ok(()))) {
-            tracing::debug!("Kafka was not told how far the sink is");
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::point::{Change, Point};
-use crate::words::figure;
+use lab_words::words::figure;
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 220.0;

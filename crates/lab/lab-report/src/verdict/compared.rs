@@ -5,8 +5,8 @@ use super::sentence::Sentence;
 use crate::model::{
     Comparison, Level, Outcome, Report, Standing, ThroughputRow, Verdict, VerdictKind,
 };
-use crate::words::{capitalised, figure, plural};
 use lab_model::scenario::Terms;
+use lab_words::words::{capitalised, figure, plural};
 
 pub(super) fn sentence(report: &Report, dead: &[usize], terms: &Terms) -> Verdict {
     let Some(payload) = payload(report) else {

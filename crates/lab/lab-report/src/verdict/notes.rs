@@ -2,8 +2,8 @@
 
 use super::{compared, phrase};
 use crate::model::{Comparison, Outcome, Report, Standing, VerdictKind};
-use crate::words::{count, figure, list, percent, plural};
 use lab_model::scenario::Terms;
+use lab_words::words::{count, figure, list, percent, plural};
 
 pub(super) fn of(report: &Report, kind: VerdictKind, terms: &Terms) -> Vec<String> {
     let mut notes = Vec::new();

@@ -3,8 +3,8 @@
 use super::sentence::Sentence;
 use super::{compared, phrase};
 use crate::model::{Comparison, Level, Metric, Outcome, Report, Verdict, VerdictKind};
-use crate::words::figure;
 use lab_model::scenario::Terms;
+use lab_words::words::figure;
 
 pub(super) fn sentence(report: &Report, rate: f64, dead: &[usize], terms: &Terms) -> Verdict {
     let Some(payload) = compared::payload(report) else {

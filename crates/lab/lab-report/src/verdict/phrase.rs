@@ -2,9 +2,9 @@
 
 use super::sentence::Sentence;
 use crate::model::{Comparison, Metric, Outcome, Report};
-use crate::words::plural;
 use lab_model::scenario::Terms;
 use lab_verdict::words::{level, p_value, percent, ratio, ratios};
+use lab_words::words::plural;
 
 /// The pair as a clause: `a stored 1.58 times as many events a second as b (95 % interval 1.55 to 1.60, 8 rounds, p 0.0078)`.
 pub(super) fn clause(
