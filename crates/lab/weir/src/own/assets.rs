@@ -36,6 +36,7 @@ pub const ASSETS: &[Asset] = assets![
     "load-test/k6/lib/own-grpc.js",
     "load-test/k6/lib/own-requests.js",
     "load-test/k6/lib/payload.js",
+    "load-test/k6/lib/per-vu.js",
     "load-test/k6/lib/phases.js",
     "load-test/k6/lib/random.js",
     "load-test/k6/lib/settings.js",
